@@ -1,0 +1,112 @@
+//! Owns what a check is and what it answered. Never runs one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Describes a command whose exit code says whether a tree is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// Short name, unique within its list; the command itself where none was given.
+    pub name: String,
+    /// Command line, run by `sh -c` at the root of a clean worktree.
+    pub run: String,
+    /// Longest it may take, in seconds.
+    pub timeout_s: u64,
+}
+
+/// Says how a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It exited with 0.
+    Green,
+    /// It exited with another code, or was killed by a limit.
+    Red,
+    /// It gave both answers on one tree and was green more often than not; always shown as flaky.
+    Flaky,
+}
+
+/// Records one answer of one check on one tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckResult {
+    /// The check's name.
+    pub name: String,
+    /// How it ended.
+    pub answer: Answer,
+    /// Exit code; none where it was killed.
+    pub code: Option<i32>,
+    /// How long the deciding run took, in milliseconds.
+    pub wall_ms: u64,
+    /// How many times it was run on this tree.
+    pub runs: u32,
+    /// How many tests it reported as executed, where its output says so.
+    pub executed: Option<u64>,
+    /// Names of the tests that it reported as failed, where its output says so.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub failed: BTreeSet<String>,
+    /// The last lines of its output, control characters made visible, at most 4 KiB.
+    pub tail: String,
+}
+
+impl CheckResult {
+    /// Tells whether this answer is worse than the base's: red where the base was not, a test failed that did
+    /// not fail there, or red in both without test names to compare while the exit code differs.
+    pub fn is_worse_than(&self, base: Option<&Self>) -> bool {
+        if self.answer != Answer::Red {
+            return false;
+        }
+        let Some(base) = base.filter(|base| base.answer == Answer::Red) else { return true };
+        if self.failed.is_empty() || base.failed.is_empty() {
+            return self.code != base.code || self.failed.len() > base.failed.len();
+        }
+        !self.failed.is_subset(&base.failed)
+    }
+
+    /// Tells whether fewer tests were executed than on the base.
+    pub fn executed_fewer_than(&self, base: Option<&Self>) -> bool {
+        let Some(before) = base.and_then(|base| base.executed) else { return false };
+        self.executed.is_none_or(|after| after < before)
+    }
+}
+
+/// Holds what the checks answered on the run's base, by check name.
+pub type Baseline = BTreeMap<String, CheckResult>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(answer: Answer, failed: &[&str], executed: Option<u64>) -> CheckResult {
+        CheckResult {
+            name: "tests".into(),
+            answer,
+            code: Some(i32::from(answer == Answer::Red)),
+            wall_ms: 1,
+            runs: 1,
+            executed,
+            failed: failed.iter().map(|name| (*name).to_owned()).collect(),
+            tail: String::new(),
+        }
+    }
+
+    #[test]
+    fn red_is_judged_as_a_difference_to_the_base() {
+        let red = |failed: &[&str]| result(Answer::Red, failed, None);
+        let green = result(Answer::Green, &[], None);
+        assert!(red(&["a"]).is_worse_than(None));
+        assert!(red(&["a"]).is_worse_than(Some(&green)));
+        assert!(!red(&["a"]).is_worse_than(Some(&red(&["a", "b"]))));
+        assert!(red(&["a", "c"]).is_worse_than(Some(&red(&["a", "b"]))));
+        assert!(!green.is_worse_than(Some(&red(&["a"]))));
+    }
+
+    #[test]
+    fn a_count_of_executed_tests_that_vanished_counts_as_fewer() {
+        let ran = |n| result(Answer::Green, &[], n);
+        assert!(ran(Some(126)).executed_fewer_than(Some(&ran(Some(261)))));
+        assert!(ran(None).executed_fewer_than(Some(&ran(Some(1)))));
+        assert!(!ran(Some(3)).executed_fewer_than(Some(&ran(None))));
+    }
+}

@@ -1,0 +1,73 @@
+//! Owns `artel.toml`: what belongs to a repository rather than to one goal. Never reads the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Holds the repository's configuration; every field has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Commands run by `sh -c` once in each new worktree, before anything else.
+    pub setup: Vec<String>,
+    /// Checks of a goal that names none.
+    pub checks: Vec<String>,
+    /// Globs of files that no attempt may change.
+    pub protect: Vec<String>,
+    /// Git-ignored folders that stay in a pooled worktree between attempts, such as `target`.
+    pub warm: Vec<String>,
+    /// Attempts at one time; 0 is the number of processors.
+    pub workers: u32,
+    /// Checks at one time; 0 is half the number of processors, at least 1.
+    pub judges: u32,
+    /// First part of every branch that artel makes.
+    pub branch_prefix: String,
+    /// Names of environment variables that agents and checks are given, beside the short default list.
+    pub env: BTreeSet<String>,
+    /// Environment variables set for agents and checks; `{worktree}`, `{cache}` and `{tmp}` are filled in.
+    pub set: BTreeMap<String, String>,
+    /// How long a task is leased to a worker before it must renew, in seconds.
+    pub lease_s: u64,
+    /// How often a check that gave two answers is run again.
+    pub flaky_reruns: u32,
+    /// How to count tests, by language; merged over the defaults.
+    pub tests: BTreeMap<String, TestLister>,
+}
+
+/// Says how tests of one language are found and counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestLister {
+    /// Globs of the files that this lister reads.
+    pub files: Vec<String>,
+    /// Globs of files that are tests: protected unless a task owns them by name.
+    pub test_files: Vec<String>,
+    /// Regular expression that matches once for each test.
+    pub test: String,
+    /// Regular expression that matches once for each marker that skips a test.
+    pub skip: String,
+    /// Regular expressions over a check's output; the first group is a number of executed tests. Matches are added.
+    pub executed: Vec<String>,
+    /// Regular expressions over a check's output; the first group is the name of a failed test.
+    pub failed: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            setup: Vec::new(),
+            checks: Vec::new(),
+            protect: Vec::new(),
+            warm: Vec::new(),
+            workers: 0,
+            judges: 0,
+            branch_prefix: "artel".to_owned(),
+            env: BTreeSet::new(),
+            set: BTreeMap::new(),
+            lease_s: 300,
+            flaky_reruns: 3,
+            tests: BTreeMap::new(),
+        }
+    }
+}

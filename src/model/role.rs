@@ -1,0 +1,175 @@
+//! Owns roles: which agents play a part, in which order, within which limits. Never starts an agent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Describes a role as its TOML file does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The role's name: its file's name without the ending.
+    pub name: String,
+    /// What it is for, in one line.
+    pub about: String,
+    /// What part it plays.
+    pub part: Part,
+    /// Agents in order of escalation: only what one could not do, or had rejected, reaches the next.
+    pub agents: Vec<AgentRef>,
+    /// Name of the prompt file, without the ending, that an agent's brief is made with.
+    pub prompt: String,
+    /// Whether its agents only follow rules, so that string literals and deletions are held to the rule's.
+    #[serde(default)]
+    pub mechanical: bool,
+    /// What an attempt may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What an attempt is given beside its worktree.
+    #[serde(default)]
+    pub grants: Grants,
+}
+
+/// Says which part a role plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Emits tasks and spawns sub-planners; never writes code.
+    Planner,
+    /// Does tasks; never plans.
+    Worker,
+    /// Gives verdicts.
+    Judge,
+}
+
+/// Bounds what an agent may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall time of an attempt, in seconds.
+    pub wall_s: u64,
+    /// Silence after which an attempt is ended, in seconds.
+    pub idle_s: u64,
+    /// Bytes of output after which an attempt is ended.
+    pub output_bytes: u64,
+    /// Tries of each agent of the list before the next one is asked.
+    pub attempts: u32,
+    /// Address space of each process, in bytes; 0 is no bound.
+    pub memory_bytes: u64,
+    /// Processes at one time; 0 is no bound.
+    pub processes: u64,
+    /// Size of one file that it writes, in bytes; 0 is no bound.
+    pub file_bytes: u64,
+    /// Files that a candidate may change.
+    pub changed_files: u32,
+    /// Bytes of all files that a candidate adds or changes.
+    pub changed_bytes: u64,
+    /// How deep planners may nest; the root planner is 0.
+    pub depth: u32,
+    /// How many sub-planners one planner may have.
+    pub fan_out: u32,
+    /// How many tasks one planner may emit.
+    pub tasks: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall_s: 1800,
+            idle_s: 600,
+            output_bytes: 64 << 20,
+            attempts: 2,
+            memory_bytes: 0,
+            processes: 0,
+            file_bytes: 1 << 30,
+            changed_files: 2000,
+            changed_bytes: 64 << 20,
+            depth: 3,
+            fan_out: 200,
+            tasks: 20_000,
+        }
+    }
+}
+
+/// Lists what an attempt is given beside its worktree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Names of environment variables that are passed on where they are set, beside the short default list.
+    pub env: BTreeSet<String>,
+    /// How many free ports of this machine are leased to an attempt; named `ARTEL_PORT_1` and on.
+    pub ports: u32,
+}
+
+/// Names an agent as roles do: `codemod`, `command:./fix.sh`, `script:parts/worker.yml`, `shard`, `ladder`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AgentRef {
+    /// Structural rewrite by ast-grep rules, without a process.
+    Codemod,
+    /// Any program, run by `sh -c`.
+    Command(String),
+    /// A part written in a file, by the name under which the run holds its text.
+    Script(String),
+    /// The deterministic planner.
+    Shard,
+    /// The mechanical judge.
+    Ladder,
+}
+
+/// Says that a text names no agent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no agent: use codemod, command:PROGRAM, script:FILE, shard or ladder")]
+pub struct NoSuchAgent(String);
+
+impl FromStr for AgentRef {
+    type Err = NoSuchAgent;
+    fn from_str(text: &str) -> Result<Self, NoSuchAgent> {
+        match text.split_once(':') {
+            None if text == "codemod" => Ok(Self::Codemod),
+            None if text == "shard" => Ok(Self::Shard),
+            None if text == "ladder" => Ok(Self::Ladder),
+            Some(("command", line)) if !line.trim().is_empty() => Ok(Self::Command(line.to_owned())),
+            Some(("script", file)) if !file.trim().is_empty() => Ok(Self::Script(file.to_owned())),
+            _ => Err(NoSuchAgent(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for AgentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Codemod => f.write_str("codemod"),
+            Self::Command(line) => write!(f, "command:{line}"),
+            Self::Script(file) => write!(f, "script:{file}"),
+            Self::Shard => f.write_str("shard"),
+            Self::Ladder => f.write_str("ladder"),
+        }
+    }
+}
+
+impl Serialize for AgentRef {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AgentRef {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for AgentRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AgentRef".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(codemod|shard|ladder|command:.+|script:.+)$",
+            "examples": ["codemod", "command:./fix.sh", "script:parts/worker.yml", "shard", "ladder"]
+        })
+    }
+}
