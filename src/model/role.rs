@@ -116,6 +116,8 @@ pub enum AgentRef {
     Shard,
     /// The mechanical judge.
     Ladder,
+    /// The coordinator itself, when it takes a landed task back out.
+    Revert,
 }
 
 /// Says that a text names no agent.
@@ -130,6 +132,7 @@ impl FromStr for AgentRef {
             None if text == "codemod" => Ok(Self::Codemod),
             None if text == "shard" => Ok(Self::Shard),
             None if text == "ladder" => Ok(Self::Ladder),
+            None if text == "revert" => Ok(Self::Revert),
             Some(("command", line)) if !line.trim().is_empty() => Ok(Self::Command(line.to_owned())),
             Some(("script", file)) if !file.trim().is_empty() => Ok(Self::Script(file.to_owned())),
             _ => Err(NoSuchAgent(text.to_owned())),
@@ -145,6 +148,7 @@ impl fmt::Display for AgentRef {
             Self::Script(file) => write!(f, "script:{file}"),
             Self::Shard => f.write_str("shard"),
             Self::Ladder => f.write_str("ladder"),
+            Self::Revert => f.write_str("revert"),
         }
     }
 }

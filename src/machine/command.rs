@@ -1,0 +1,264 @@
+//! Owns what may be asked of a run: by people, by the world's reports, and by time. Decides nothing.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::check::CheckResult;
+use crate::model::config::Config;
+use crate::model::goal::{Gate, Goal};
+use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
+use crate::model::role::Role;
+use crate::model::task::{ScopeDraft, TaskDraft};
+use crate::model::verdict::Verdict;
+
+/// Asks a run to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Opens the run.
+    Open(Box<Opening>),
+    /// Says that a coordinator has taken the run over; what an earlier one had running is lost.
+    Wake {
+        /// The number under which the journal lets it write.
+        epoch: u64,
+    },
+    /// Lets time pass: expires leases, hands out tasks, forms batches, closes iterations.
+    Advance,
+    /// Brings what a person or program asked.
+    Request {
+        /// Its name, so that the same request is answered once.
+        id: RequestId,
+        /// What is asked.
+        ask: Ask,
+    },
+    /// Reports that the run's branch stands at the base.
+    ReportBranch {
+        /// Where it stands.
+        at: Oid,
+    },
+    /// Reports what the checks answered on the base.
+    ReportBaseline {
+        /// One answer for each check of the goal.
+        results: Vec<CheckResult>,
+    },
+    /// Reports a planner's move.
+    ReportPlan {
+        /// Whose move it is.
+        scope: ScopeId,
+        /// The waking in which it was made.
+        wake: u32,
+        /// The move.
+        step: PlanStep,
+    },
+    /// Renews the lease of a running attempt.
+    RenewLease {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+    },
+    /// Reports that an attempt has ended.
+    ReportAttempt {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it reports upward.
+        handoff: Handoff,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// Reports that the worker of an attempt died without a report.
+    ReportLost {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What is known of its end.
+        why: String,
+    },
+    /// Reports a judge's verdict.
+    ReportVerdict {
+        /// The judged attempt.
+        attempt: AttemptId,
+        /// The verdict.
+        verdict: Verdict,
+        /// What judging cost.
+        usage: Usage,
+    },
+    /// Reports how a batch merged.
+    ReportMerge {
+        /// The batch.
+        batch: BatchId,
+        /// The merge commits, each on the one before.
+        chain: Vec<Link>,
+        /// The members that did not merge.
+        conflicts: Vec<Conflict>,
+    },
+    /// Reports what the checks answered on a prefix of a batch.
+    ReportPrefix {
+        /// The batch.
+        batch: BatchId,
+        /// How many members the checked tree holds.
+        upto: u32,
+        /// The tree that was checked.
+        tree: Oid,
+        /// One answer for each check of the goal.
+        results: Vec<CheckResult>,
+    },
+    /// Reports that the run's branch was moved to a prefix of a batch.
+    ReportLanding {
+        /// The batch.
+        batch: BatchId,
+        /// Where the branch now stands.
+        head: Oid,
+        /// The tree of that commit.
+        tree: Oid,
+    },
+    /// Reports that the run's branch was not where the journal has it.
+    ReportBranchMoved {
+        /// What was found; none where the branch is gone.
+        found: Option<Oid>,
+    },
+    /// Reports whether the done-conditions hold.
+    ReportConditions {
+        /// The commit that was looked at.
+        head: Oid,
+        /// One answer for each condition of the goal.
+        results: Vec<CheckResult>,
+    },
+    /// Reports that the run's branch was delivered.
+    ReportDelivery {
+        /// The user's branch.
+        branch: String,
+        /// Where it stands, or why nothing was delivered.
+        result: Result<Oid, String>,
+    },
+    /// Reports that an effect could not be carried out for a reason outside the run.
+    ReportTrouble {
+        /// What was tried, on what, and what to do next.
+        what: String,
+    },
+}
+
+/// Holds all that a run is opened with; it is not read from anywhere else afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The run.
+    pub run: RunId,
+    /// The user's own name for it.
+    pub name: Option<String>,
+    /// The repository's common git directory.
+    pub repo: String,
+    /// The goal, locked.
+    pub goal: Goal,
+    /// The goal's text as it was read.
+    pub goal_text: String,
+    /// The repository's configuration.
+    pub config: Config,
+    /// Roles by name.
+    pub roles: BTreeMap<String, Role>,
+    /// Prompts by name.
+    pub prompts: BTreeMap<String, String>,
+    /// Texts of rule files and parts, by the name that the goal or a role gives them.
+    pub assets: BTreeMap<String, String>,
+    /// Globs that no attempt may change, beside the configuration's: the goal's file, the checks' own files.
+    pub protect: Vec<String>,
+    /// The commit that the run starts from.
+    pub base: Oid,
+    /// Its tree.
+    pub base_tree: Oid,
+    /// The user's branch at that time.
+    pub branch: Option<String>,
+    /// Attempts at one time.
+    pub workers: u32,
+    /// Judgings at one time.
+    pub judges: u32,
+    /// What all chance in this run is drawn from.
+    pub seed: u64,
+    /// What was noticed about the repository: submodules, LFS, names that differ in case only.
+    pub notes: Vec<String>,
+}
+
+/// States what a person or program asks of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Lets a waiting gate pass.
+    Approve(Gate),
+    /// Lets a kept task's candidate land although its judge refused it; its checks still decide.
+    ApproveTask(TaskId),
+    /// Ends the run at a waiting gate.
+    Deny {
+        /// The gate.
+        gate: Gate,
+        /// Why.
+        reason: String,
+    },
+    /// Gives a kept task up.
+    DenyTask {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
+    /// Tries a kept or blocked task again.
+    Retry(TaskId),
+    /// Stops handing out work; what runs is finished.
+    Drain,
+    /// Stops at once; what runs is lost and tried again later.
+    Stop,
+    /// Goes on after a stop, or after what halted the run was mended.
+    Resume,
+    /// Tells one task's next attempt, or everybody's, something.
+    Steer {
+        /// The task; none is every task.
+        task: Option<TaskId>,
+        /// What they are told.
+        message: String,
+    },
+    /// Takes a landed task back out.
+    Revert(TaskId),
+    /// Brings the run's branch into a branch of the user's.
+    Deliver {
+        /// The branch; none is the one that the run was opened from.
+        branch: Option<String>,
+    },
+    /// Raises what the run may use; a limit that is not named stays.
+    Raise(crate::model::goal::Budget),
+}
+
+/// States one move of a planner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanStep {
+    /// Hands out tasks.
+    Emit(Vec<TaskDraft>),
+    /// Gives parts of the scope to sub-planners.
+    Spawn(Vec<ScopeDraft>),
+    /// Says that there is nothing more to plan until a handoff comes.
+    Done,
+    /// Says that planning failed.
+    Fail(String),
+}
+
+/// Names one merge commit of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The member that it merges.
+    pub attempt: AttemptId,
+    /// The merge commit.
+    pub commit: Oid,
+    /// Its tree.
+    pub tree: Oid,
+}
+
+/// Names a member of a batch that did not merge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The member.
+    pub attempt: AttemptId,
+    /// The files in which it conflicts.
+    pub paths: Vec<String>,
+}

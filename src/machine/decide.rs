@@ -1,0 +1,41 @@
+//! Owns the choice of the law for each command. Never changes the state; each arm is one rule's file.
+
+use super::command::Command;
+use super::event::Event;
+use super::rejection::Rejection;
+use super::rules::{advance, attempt, landing, open, plan, request, verdict};
+use super::state::State;
+
+/// Says what a command makes happen now, or why it is refused.
+///
+/// # Errors
+/// A [`Rejection`] says which law stands against the command; nothing has changed then.
+pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event>, Rejection> {
+    match (command, &state.opening) {
+        (Command::Open(opening), None) => return Ok(open::open(opening)),
+        (_, None) => return Err(Rejection::NotOpen),
+        (_, Some(_)) => {}
+    }
+    match command {
+        Command::Open(_) => Err(Rejection::AlreadyOpen),
+        Command::Wake { epoch } => open::wake(state, *epoch),
+        Command::Advance => Ok(advance::advance(state, now_ms)),
+        Command::Request { id, ask } => Ok(request::request(state, id, ask)),
+        Command::ReportBranch { at } => open::branch(state, *at),
+        Command::ReportBaseline { results } => open::baseline(state, results),
+        Command::ReportPlan { scope, wake, step } => plan::report(state, *scope, *wake, step),
+        Command::RenewLease { attempt, fence } => attempt::renew(state, *attempt, *fence, now_ms),
+        Command::ReportAttempt { attempt, fence, outcome, handoff, usage } => {
+            attempt::report(state, (*attempt, *fence), outcome, handoff, *usage)
+        }
+        Command::ReportLost { attempt, why } => attempt::lost(state, *attempt, why),
+        Command::ReportVerdict { attempt, verdict, usage } => verdict::report(state, *attempt, verdict, *usage),
+        Command::ReportMerge { batch, chain, conflicts } => landing::merged(state, *batch, chain, conflicts),
+        Command::ReportPrefix { batch, upto, tree, results } => landing::checked(state, *batch, *upto, *tree, results),
+        Command::ReportLanding { batch, head, tree } => landing::landed(state, *batch, *head, *tree),
+        Command::ReportBranchMoved { found } => Ok(landing::branch_moved(state, *found)),
+        Command::ReportConditions { head, results } => advance::conditions(state, *head, results),
+        Command::ReportDelivery { branch, result } => request::delivered(state, branch, result),
+        Command::ReportTrouble { what } => Ok(open::trouble(state, what)),
+    }
+}

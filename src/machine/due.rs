@@ -1,0 +1,91 @@
+//! Owns what the state owes to the world: effects, each named after what owns it, so that owing it twice is once.
+//! Starts nothing.
+
+use super::bisect::Want;
+use super::command::Link;
+use super::rules::advance::is_closing;
+use super::state::{BatchStep, Flow, State};
+use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+
+/// States one thing that the world must do, and then report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Make the run's branch at the base.
+    OpenBranch,
+    /// Run the checks on the base.
+    TakeBaseline,
+    /// Call a planner.
+    Plan { scope: ScopeId, wake: u32 },
+    /// Have a worker play an attempt.
+    Work { attempt: AttemptId, fence: u64 },
+    /// Have a judge look at a candidate.
+    Judge { attempt: AttemptId },
+    /// Merge a batch in memory.
+    Merge { batch: BatchId },
+    /// Run the checks on a prefix of a batch; once more, repeating what is red, where it decides.
+    Check { batch: BatchId, upto: u32, commit: Oid, tree: Oid, repeat: bool },
+    /// Move the run's branch to a checked prefix.
+    Land { batch: BatchId, from: Oid, to: Oid, tree: Oid },
+    /// Look at the done-conditions.
+    CheckConditions { head: Oid },
+    /// Bring the run's branch into the user's.
+    Deliver { branch: String, head: Oid },
+}
+
+/// Lists what is owed, in an order that does not depend on chance.
+pub fn due(state: &State) -> Vec<Effect> {
+    let mut owed = Vec::new();
+    if state.opening.is_none() {
+        return owed;
+    }
+    if let (Some(branch), Some(head)) = (&state.delivery, state.head) {
+        owed.push(Effect::Deliver { branch: branch.clone(), head });
+    }
+    if !state.is_live() || state.flow == Flow::Stopping {
+        return owed;
+    }
+    if state.head.is_none() {
+        owed.push(Effect::OpenBranch);
+    }
+    if state.baseline.is_none() {
+        owed.push(Effect::TakeBaseline);
+    }
+    if state.flow == Flow::Open {
+        let scopes = state.planning.iter().filter_map(|id| state.scopes.get(id).map(|scope| (*id, scope.wake)));
+        owed.extend(scopes.map(|(scope, wake)| Effect::Plan { scope, wake }));
+    }
+    for attempt in &state.running {
+        if let Some(fence) = state.attempt(*attempt).map(|it| it.fence) {
+            owed.push(Effect::Work { attempt: *attempt, fence });
+        }
+    }
+    if state.baseline.is_some() {
+        let judges = state.opening().judges.max(1) as usize;
+        owed.extend(state.judging.iter().take(judges).map(|attempt| Effect::Judge { attempt: *attempt }));
+    }
+    owed.extend(landing(state));
+    if let Some(head) = state.head.filter(|_| is_closing(state)) {
+        owed.push(Effect::CheckConditions { head });
+    }
+    owed
+}
+
+fn landing(state: &State) -> Option<Effect> {
+    let batch = state.batch.as_ref()?;
+    match &batch.step {
+        BatchStep::Merging => Some(Effect::Merge { batch: batch.id }),
+        BatchStep::Checking { chain, search, .. } => {
+            let (upto, repeat) = match search.want() {
+                Want::Check(upto) => (upto, false),
+                Want::Confirm(upto) => (upto, true),
+                Want::Eject { .. } | Want::LandAll => return None,
+            };
+            let Link { commit, tree, .. } = chain.get(upto.checked_sub(1)? as usize)?.clone();
+            Some(Effect::Check { batch: batch.id, upto, commit, tree, repeat })
+        }
+        BatchStep::Landing { chain, upto, checked, .. } => {
+            let to = upto.checked_sub(1).and_then(|last| chain.get(last as usize)).map_or(batch.onto, |it| it.commit);
+            Some(Effect::Land { batch: batch.id, from: batch.onto, to, tree: *checked })
+        }
+    }
+}

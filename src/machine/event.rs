@@ -1,0 +1,248 @@
+//! Owns what has happened in a run: the vocabulary of the journal. Stored for good: add, never alter.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{Conflict, Link, Opening};
+use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::check::CheckResult;
+use crate::model::goal::{Budget, Gate};
+use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::role::AgentRef;
+use crate::model::task::{ScopeDraft, TaskDraft, Work};
+use crate::model::verdict::{Finding, Verdict};
+
+/// States one thing that has happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The run was opened; its goal is locked.
+    RunOpened(Box<Opening>),
+    /// A coordinator took the run over.
+    CoordinatorWoke { epoch: u64 },
+    /// The run's branch was made at the base.
+    BranchOpened { at: Oid },
+    /// The checks were run on the base.
+    BaselineTaken { results: Vec<CheckResult> },
+    /// A planner's scope was opened.
+    ScopeOpened { scope: ScopeId, parent: Option<ScopeId>, draft: ScopeDraft, iteration: u32 },
+    /// A planner handed out tasks.
+    TasksEmitted { scope: ScopeId, tasks: Vec<NewTask> },
+    /// A planner has nothing more to plan.
+    PlannerFinished { scope: ScopeId, wake: u32 },
+    /// A planner failed.
+    PlannerFailed { scope: ScopeId, wake: u32, why: String },
+    /// A planner was woken with what its tasks reported.
+    PlannerWoken { scope: ScopeId, wake: u32, handoffs: Vec<TaskId> },
+    /// A task was leased to a worker.
+    AttemptLeased(Lease),
+    /// A running attempt's lease was renewed.
+    LeaseRenewed { attempt: AttemptId, until_ms: i64 },
+    /// An attempt ended without a report; the try does not count.
+    AttemptLost { attempt: AttemptId, why: String, next: Next },
+    /// An attempt ended.
+    AttemptEnded { attempt: AttemptId, outcome: Outcome, handoff: Handoff, usage: Usage, next: Next },
+    /// A judge gave its verdict.
+    VerdictGiven { attempt: AttemptId, verdict: Verdict, usage: Usage, next: Next },
+    /// Accepted candidates were put together to land.
+    BatchFormed { batch: BatchId, members: Vec<AttemptId>, onto: Oid },
+    /// A batch was merged in memory.
+    BatchMerged { batch: BatchId, chain: Vec<Link>, conflicts: Vec<Conflict> },
+    /// The checks were run on a prefix of a batch.
+    PrefixChecked { batch: BatchId, upto: u32, tree: Oid, results: Vec<CheckResult>, green: bool, flaky: bool },
+    /// A member was taken out of its batch.
+    MemberEjected { batch: BatchId, attempt: AttemptId, findings: Vec<Finding>, next: Next },
+    /// The run's branch was moved to a prefix of a batch; these attempts are now its ancestors.
+    BatchLanded { batch: BatchId, landed: Vec<Link>, head: Oid, tree: Oid, flaky: bool },
+    /// A batch is over; members that neither landed nor were ejected wait again, first in line.
+    BatchClosed { batch: BatchId },
+    /// A gate waits for a person's word.
+    GateReached { gate: Gate },
+    /// A gate was passed.
+    GatePassed { gate: Gate },
+    /// A gate was refused.
+    GateRefused { gate: Gate, reason: String },
+    /// The sample's tasks have landed; the others may start.
+    SampleAccepted,
+    /// Planning began anew, because done-conditions are red.
+    IterationBegan { iteration: u32 },
+    /// The done-conditions were looked at.
+    ConditionsChecked { head: Oid, results: Vec<CheckResult> },
+    /// A person let a kept task's candidate land.
+    TaskOverruled { task: TaskId },
+    /// A person gave a task up.
+    TaskDropped { task: TaskId, reason: String },
+    /// A person had a task tried again.
+    TaskRetried { task: TaskId },
+    /// A person told one task, or all, something.
+    Steered { task: Option<TaskId>, message: String },
+    /// A person asked for the run's branch to be delivered.
+    DeliveryAsked { branch: String },
+    /// The run's branch was delivered, or not.
+    Delivered { branch: String, result: Result<Oid, String> },
+    /// No more work is handed out.
+    Draining,
+    /// Everything is to stop at once.
+    Stopping,
+    /// The run goes on.
+    Resumed,
+    /// What the run may use was raised.
+    BudgetRaised { budget: Budget },
+    /// The run came to rest; work may still be open.
+    RunParked { why: Rest },
+    /// An ended run was taken up again, without planning anew.
+    RunReopened,
+    /// A request was carried out.
+    RequestAnswered { id: RequestId },
+    /// A request was refused.
+    RequestRefused { id: RequestId, why: String },
+    /// The run came to its end.
+    RunEnded { end: End },
+}
+
+impl Event {
+    /// Names the event's kind, as it stands in the journal.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunOpened(_) => "RunOpened",
+            Self::CoordinatorWoke { .. } => "CoordinatorWoke",
+            Self::BranchOpened { .. } => "BranchOpened",
+            Self::BaselineTaken { .. } => "BaselineTaken",
+            Self::ScopeOpened { .. } => "ScopeOpened",
+            Self::TasksEmitted { .. } => "TasksEmitted",
+            Self::PlannerFinished { .. } => "PlannerFinished",
+            Self::PlannerFailed { .. } => "PlannerFailed",
+            Self::PlannerWoken { .. } => "PlannerWoken",
+            Self::AttemptLeased(_) => "AttemptLeased",
+            Self::LeaseRenewed { .. } => "LeaseRenewed",
+            Self::AttemptLost { .. } => "AttemptLost",
+            Self::AttemptEnded { .. } => "AttemptEnded",
+            Self::VerdictGiven { .. } => "VerdictGiven",
+            Self::BatchFormed { .. } => "BatchFormed",
+            Self::BatchMerged { .. } => "BatchMerged",
+            Self::PrefixChecked { .. } => "PrefixChecked",
+            Self::MemberEjected { .. } => "MemberEjected",
+            Self::BatchLanded { .. } => "BatchLanded",
+            Self::BatchClosed { .. } => "BatchClosed",
+            Self::GateReached { .. } => "GateReached",
+            Self::GatePassed { .. } => "GatePassed",
+            Self::GateRefused { .. } => "GateRefused",
+            Self::SampleAccepted => "SampleAccepted",
+            Self::IterationBegan { .. } => "IterationBegan",
+            Self::ConditionsChecked { .. } => "ConditionsChecked",
+            Self::TaskOverruled { .. } => "TaskOverruled",
+            Self::TaskDropped { .. } => "TaskDropped",
+            Self::TaskRetried { .. } => "TaskRetried",
+            Self::Steered { .. } => "Steered",
+            Self::DeliveryAsked { .. } => "DeliveryAsked",
+            Self::Delivered { .. } => "Delivered",
+            Self::Draining => "Draining",
+            Self::Stopping => "Stopping",
+            Self::Resumed => "Resumed",
+            Self::BudgetRaised { .. } => "BudgetRaised",
+            Self::RunParked { .. } => "RunParked",
+            Self::RunReopened => "RunReopened",
+            Self::RequestAnswered { .. } => "RequestAnswered",
+            Self::RequestRefused { .. } => "RequestRefused",
+            Self::RunEnded { .. } => "RunEnded",
+        }
+    }
+}
+
+/// Holds an event with its place and time in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number in the run, from 1.
+    pub seq: u64,
+    /// When it was decided, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Describes a task that the law has accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTask {
+    /// Its name.
+    pub id: TaskId,
+    /// What its planner wrote.
+    pub draft: TaskDraft,
+    /// What sort of work it is.
+    pub work: Work,
+    /// The tasks that it waits for.
+    pub after: Vec<TaskId>,
+    /// Which agent of its role starts, counted from 0.
+    pub agent: u32,
+    /// Findings that its first attempt is shown.
+    pub findings: Vec<Finding>,
+}
+
+/// Describes the lease of a task to a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The agent that plays it.
+    pub agent: AgentRef,
+    /// The commit of the run's branch that it stands on.
+    pub base: Oid,
+    /// The rejected candidate from whose files it goes on, where it does.
+    pub from: Option<Oid>,
+    /// The number that its report must carry.
+    pub fence: u64,
+    /// When the lease lapses unless it is renewed, in milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+/// Says what becomes of a task next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// Its candidate is judged.
+    Judge,
+    /// Its candidate waits to land.
+    Queue,
+    /// It is tried again.
+    Again(Again),
+    /// There was nothing to do.
+    Nothing,
+    /// It is kept for a person.
+    Keep { why: String },
+    /// It is kept until something is there.
+    Block { missing: String },
+}
+
+/// Says how a task is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Which agent of the role, counted from 0.
+    pub agent: u32,
+    /// How many tries of that agent have counted.
+    pub tries: u32,
+    /// The candidate from whose files it goes on; none is a fresh worktree.
+    pub from: Option<Oid>,
+}
+
+/// Says why a run rests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rest {
+    /// A person stopped it.
+    Stopped,
+    /// It waits for a person's word.
+    Gate(Gate),
+    /// It has used what it may use.
+    Budget { what: String },
+    /// Something outside the run must be mended first.
+    Trouble { what: String },
+}
+
+/// Says how a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Every done-condition holds and no task is kept.
+    Done,
+    /// Something is left: kept tasks, red conditions, or both.
+    Incomplete { kept: Vec<TaskId>, red: Vec<String>, failed_planners: Vec<ScopeId> },
+    /// A person refused it at a gate.
+    Denied { reason: String },
+}

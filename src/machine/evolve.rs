@@ -1,0 +1,133 @@
+//! Owns how each event changes the state. Never refuses: what is recorded has happened.
+
+mod attempts;
+mod landing;
+mod plan;
+
+use std::sync::Arc;
+
+use super::event::{Event, Recorded};
+use super::state::{Flow, State};
+
+/// Folds one event into the state.
+#[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
+pub fn evolve(mut state: State, recorded: &Recorded) -> State {
+    state.seq = recorded.seq;
+    state.last_ms = recorded.at_ms;
+    let at = recorded.at_ms;
+    match &recorded.event {
+        Event::RunOpened(opening) => open(&mut state, opening, at),
+        Event::CoordinatorWoke { epoch } => wake(&mut state, *epoch),
+        Event::BranchOpened { at } => {
+            state.head = Some(*at);
+            state.head_tree = Some(state.opening().base_tree);
+        }
+        Event::BaselineTaken { results } => {
+            state.baseline = Some(results.iter().map(|result| (result.name.clone(), result.clone())).collect());
+        }
+        Event::ScopeOpened { scope, parent, draft, iteration } => {
+            plan::open_scope(&mut state, *scope, *parent, draft, *iteration);
+        }
+        Event::TasksEmitted { scope, tasks } => plan::add_tasks(&mut state, *scope, tasks),
+        Event::PlannerFinished { scope, .. } => plan::finish(&mut state, *scope, super::state::Planning::Finished),
+        Event::PlannerFailed { scope, why, .. } => {
+            plan::finish(&mut state, *scope, super::state::Planning::Failed(why.clone()));
+        }
+        Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
+        Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
+        Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
+        Event::AttemptLost { attempt, why, next } => attempts::lose(&mut state, *attempt, why, next, at),
+        Event::AttemptEnded { attempt, outcome, handoff, usage, next } => {
+            attempts::end(&mut state, *attempt, (outcome, handoff, *usage), next, at);
+        }
+        Event::VerdictGiven { attempt, verdict, usage, next } => {
+            attempts::judge(&mut state, *attempt, verdict, *usage, next);
+        }
+        Event::BatchFormed { batch, members, onto } => landing::form(&mut state, *batch, members, *onto),
+        Event::BatchMerged { batch: _, chain, conflicts: _ } => landing::merged(&mut state, chain),
+        Event::PrefixChecked { upto, tree, results, green, flaky, .. } => {
+            landing::checked(&mut state, *upto, *tree, results, (*green, *flaky));
+        }
+        Event::MemberEjected { attempt, findings, next, .. } => landing::eject(&mut state, *attempt, findings, next),
+        Event::BatchLanded { landed, head, tree, .. } => landing::land(&mut state, landed, *head, *tree),
+        Event::BatchClosed { .. } => landing::close(&mut state),
+        Event::GateReached { gate } => state.waiting = Some(*gate),
+        Event::GatePassed { gate } => {
+            state.passed.insert(*gate);
+            state.waiting = None;
+            state.rest = None;
+        }
+        Event::GateRefused { .. } => state.waiting = None,
+        Event::SampleAccepted => state.sample_accepted = true,
+        Event::IterationBegan { iteration } => {
+            state.iteration = *iteration;
+            state.landed_in_iteration = 0;
+            state.conditions = None;
+        }
+        Event::ConditionsChecked { head, results } => state.conditions = Some((*head, results.clone())),
+        Event::TaskOverruled { task } => attempts::overrule(&mut state, *task),
+        Event::TaskDropped { task, reason } => attempts::drop_task(&mut state, *task, reason),
+        Event::TaskRetried { task } => attempts::retry(&mut state, *task),
+        Event::Steered { task, message } => attempts::steer(&mut state, *task, message),
+        Event::DeliveryAsked { branch } => state.delivery = Some(branch.clone()),
+        Event::Delivered { branch, result } => {
+            state.delivery = None;
+            state.delivered = Some((branch.clone(), result.clone()));
+        }
+        Event::Draining => state.flow = Flow::Draining,
+        Event::Stopping => state.flow = Flow::Stopping,
+        Event::Resumed => {
+            state.flow = Flow::Open;
+            state.rest = None;
+        }
+        Event::BudgetRaised { budget } => raise(&mut state, budget),
+        Event::RunParked { why } => state.rest = Some(why.clone()),
+        Event::RunReopened => {
+            state.end = None;
+            state.rest = None;
+            state.conditions = None;
+            state.planning_closed = true;
+        }
+        Event::RequestAnswered { id } => {
+            state.answered.insert(id.clone(), Ok(()));
+        }
+        Event::RequestRefused { id, why } => {
+            state.answered.insert(id.clone(), Err(why.clone()));
+        }
+        Event::RunEnded { end } => state.end = Some(end.clone()),
+    }
+    state
+}
+
+/// Folds a whole journal.
+pub fn replay<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> State {
+    events.into_iter().fold(State::default(), evolve)
+}
+
+fn open(state: &mut State, opening: &super::command::Opening, at_ms: i64) {
+    state.opened_ms = at_ms;
+    state.iteration = 1;
+    state.budget = opening.goal.budget.clone();
+    state.sample_accepted = opening.goal.plan.sample == 0;
+    if opening.goal.checks.is_empty() {
+        state.baseline = Some(std::collections::BTreeMap::new());
+    }
+    state.opening = Some(Arc::new(opening.clone()));
+}
+
+fn wake(state: &mut State, epoch: u64) {
+    state.epoch = epoch;
+    if matches!(state.rest, Some(super::event::Rest::Trouble { .. })) {
+        state.rest = None;
+    }
+}
+
+fn raise(state: &mut State, by: &crate::model::goal::Budget) {
+    let budget = &mut state.budget;
+    budget.wall_s = by.wall_s.or(budget.wall_s);
+    budget.attempts = by.attempts.or(budget.attempts);
+    budget.cpu_s = by.cpu_s.or(budget.cpu_s);
+    if matches!(state.rest, Some(super::event::Rest::Budget { .. })) {
+        state.rest = None;
+    }
+}

@@ -1,0 +1,111 @@
+//! Owns how landing changes the state: batches formed, merged, checked, landed, and members ejected.
+
+use super::attempts::{attempt_mut, go_on, note_flake, spend};
+use super::plan::set_status;
+use crate::machine::bisect::{Search, Want};
+use crate::machine::command::Link;
+use crate::machine::event::Next;
+use crate::machine::state::{Batch, BatchStep, State, Status};
+use crate::model::attempt::Usage;
+use crate::model::check::CheckResult;
+use crate::model::ids::{AttemptId, BatchId, Oid};
+use crate::model::task::Work;
+use crate::model::verdict::Finding;
+
+pub(super) fn form(state: &mut State, id: BatchId, members: &[AttemptId], onto: Oid) {
+    state.queue.retain(|attempt| !members.contains(attempt));
+    state.batches = state.batches.max(id.0);
+    state.batch = Some(Batch { id, members: members.to_vec(), onto, step: BatchStep::Merging });
+}
+
+pub(super) fn merged(state: &mut State, chain: &[Link]) {
+    let without_checks = state.opening().goal.checks.is_empty();
+    let Some(batch) = &mut state.batch else { return };
+    batch.step = match chain.last() {
+        Some(last) if without_checks => BatchStep::Landing {
+            checked: last.tree,
+            upto: chain.len() as u32,
+            chain: chain.to_vec(),
+            culprit: None,
+            flaky: false,
+        },
+        Some(_) | None => {
+            BatchStep::Checking { chain: chain.to_vec(), search: Search::begin(chain.len() as u32), flaky: false }
+        }
+    };
+}
+
+pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckResult], answer: (bool, bool)) {
+    let (is_green, is_flaky) = answer;
+    for result in results {
+        spend(state, "checks", Usage { wall_ms: result.wall_ms, ..Usage::default() });
+        note_flake(state, result);
+    }
+    let head_tree = state.head_tree;
+    let Some(batch) = &mut state.batch else { return };
+    let BatchStep::Checking { chain, search, flaky } = &mut batch.step else { return };
+    search.learn(upto, is_green);
+    *flaky |= is_green && is_flaky;
+    let landing = match search.want() {
+        Want::Check(_) | Want::Confirm(_) => return,
+        Want::LandAll => Some((search.whole, None)),
+        Want::Eject { land } => {
+            let culprit = chain.get(land as usize).map(|link| (link.attempt, results.to_vec()));
+            Some((land, culprit))
+        }
+    };
+    if let Some((upto, culprit)) = landing {
+        let checked = match upto.checked_sub(1).and_then(|last| chain.get(last as usize)) {
+            Some(last) => last.tree,
+            None => head_tree.unwrap_or(tree),
+        };
+        batch.step = BatchStep::Landing { chain: std::mem::take(chain), upto, checked, culprit, flaky: *flaky };
+    }
+}
+
+pub(super) fn eject(state: &mut State, id: AttemptId, findings: &[Finding], next: &Next) {
+    if let Some(batch) = &mut state.batch {
+        batch.members.retain(|member| *member != id);
+    }
+    if let Some(attempt) = attempt_mut(state, id) {
+        attempt.ejected = findings.to_vec();
+    }
+    if let Some(task) = state.tasks.get_mut(&id.task) {
+        task.findings = findings.to_vec();
+        if findings.iter().any(|finding| finding.rule == "conflict") {
+            task.conflicts += 1;
+        } else {
+            state.bad_rate.learn(0, 1);
+        }
+    }
+    go_on(state, id, next);
+}
+
+pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
+    state.head = Some(head);
+    state.head_tree = Some(tree);
+    state.landed_in_iteration += landed.len() as u32;
+    state.bad_rate.learn(landed.len() as u32, 0);
+    state.conditions = None;
+    for link in landed {
+        if let Some(batch) = &mut state.batch {
+            batch.members.retain(|member| *member != link.attempt);
+        }
+        if let Some(attempt) = attempt_mut(state, link.attempt) {
+            attempt.landed = Some(link.commit);
+        }
+        let id = link.attempt.task;
+        set_status(state, id, Status::Landed { commit: link.commit });
+        if let Some(Work::Revert(reverted)) = state.tasks.get(&id).map(|task| task.work.clone()) {
+            set_status(state, reverted, Status::Reverted { by: id });
+        }
+    }
+}
+
+pub(super) fn close(state: &mut State) {
+    if let Some(batch) = state.batch.take() {
+        for member in batch.members.into_iter().rev() {
+            state.queue.push_front(member);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The laws: commands, events, the state that events fold into, what is decided and what is owed. Pure and
+//! synchronous: no clock, no chance, no world.
+
+pub mod command;
+pub mod event;
+pub mod state;
+pub mod bisect;
+pub mod rejection;
+pub mod decide;
+pub mod rules;
+pub mod evolve;
+pub mod due;

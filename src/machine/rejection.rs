@@ -1,0 +1,108 @@
+//! Owns every typed no that `decide` gives. Says what was asked and why it is refused.
+
+use crate::model::goal::Gate;
+use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+
+/// States why a command is refused; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Nothing but opening is possible before a run is open.
+    #[error("the run is not open")]
+    NotOpen,
+    /// A run is opened once.
+    #[error("the run is open already")]
+    AlreadyOpen,
+    /// An older coordinator must not write.
+    #[error("coordinator {epoch} was superseded by {current}")]
+    StaleEpoch { epoch: u64, current: u64 },
+    /// No such task.
+    #[error("there is no task {0} in this run")]
+    NoTask(TaskId),
+    /// No such scope.
+    #[error("there is no scope {0} in this run")]
+    NoScope(ScopeId),
+    /// The lease was lost, or the attempt has ended.
+    #[error("attempt {0} is not leased under that fence")]
+    StaleAttempt(AttemptId),
+    /// Nothing waits for that verdict.
+    #[error("attempt {0} does not wait for a verdict")]
+    NotJudged(AttemptId),
+    /// A verdict must not come from the attempt that it is about.
+    #[error("attempt {0} may not judge itself")]
+    OwnJudge(AttemptId),
+    /// A refusal must say what is wrong.
+    #[error("the verdict on {0} refuses without a finding")]
+    NoFinding(AttemptId),
+    /// An accepted candidate has passed its checks.
+    #[error("the verdict on {0} accepts without a green answer to each of its checks")]
+    Unchecked(AttemptId),
+    /// That batch is not where the report says.
+    #[error("batch {0} does not wait for that")]
+    StaleBatch(BatchId),
+    /// What was checked is not what would stand.
+    #[error("batch {batch}: tree {landed} was to land, but tree {checked} was checked")]
+    TreeMismatch { batch: BatchId, checked: Oid, landed: Oid },
+    /// A chain must hold each member once, in order.
+    #[error("batch {0}: the merge chain does not hold its members in order")]
+    BadChain(BatchId),
+    /// The planner is not being asked.
+    #[error("scope {scope} is not in waking {wake}")]
+    StalePlanner { scope: ScopeId, wake: u32 },
+    /// A scope lies in its parent's.
+    #[error("scope `{key}` reaches outside its parent {parent}")]
+    ScopeOutside { key: String, parent: ScopeId },
+    /// Siblings are disjoint.
+    #[error("scope `{key}` overlaps `{other}`")]
+    ScopesOverlap { key: String, other: String },
+    /// One owner for each decision.
+    #[error("decision `{decision}` belongs to scope {owner}")]
+    DecisionTaken { decision: String, owner: ScopeId },
+    /// Depth, fan-out and tasks are bounded.
+    #[error("scope {scope} may not have more: its role allows {limit} {what}")]
+    TooMany { scope: ScopeId, what: &'static str, limit: u32 },
+    /// A task lies in its planner's scope.
+    #[error("task `{key}` reaches outside scope {scope}")]
+    TaskOutside { key: String, scope: ScopeId },
+    /// A task waits only for tasks that are known.
+    #[error("task `{key}` waits for `{after}`, which no planner has emitted")]
+    UnknownTask { key: String, after: String },
+    /// Tasks do not wait for one another in a ring.
+    #[error("task `{key}` waits for itself by way of others")]
+    Cycle { key: String },
+    /// A task or scope names a role that the run has.
+    #[error("`{key}` names the role `{role}`, which this run does not have")]
+    NoRole { key: String, role: String },
+    /// A name is not empty.
+    #[error("a planner emitted something without a key")]
+    NoKey,
+    /// No gate waits there.
+    #[error("nothing waits at the {0:?} gate")]
+    NotWaiting(Gate),
+    /// Only a kept or blocked task can be tried again, let land or given up.
+    #[error("{task} is {status}, and not kept or blocked")]
+    NotKept { task: TaskId, status: &'static str },
+    /// Without a candidate nothing can land.
+    #[error("{0} was kept without a candidate that its checks could be run on")]
+    NoCandidate(TaskId),
+    /// Only what landed can be taken back out.
+    #[error("{task} is {status}, and has not landed")]
+    NotLanded { task: TaskId, status: &'static str },
+    /// There is no branch to deliver into.
+    #[error("no branch was named, and the run was opened from none")]
+    NoBranch,
+    /// Nothing has landed yet.
+    #[error("nothing has landed on the run's branch")]
+    NothingLanded,
+    /// A delivery is under way.
+    #[error("a delivery into `{0}` is under way")]
+    DeliveryUnderWay(String),
+    /// No delivery is owed.
+    #[error("no delivery into `{0}` is owed")]
+    NoDelivery(String),
+    /// The run does not rest.
+    #[error("the run is {0}")]
+    NotResting(&'static str),
+    /// The report is about another state of the run.
+    #[error("the report is about {0}, which is over")]
+    Stale(&'static str),
+}

@@ -1,0 +1,9 @@
+//! The laws, one file a rule: each says what a command makes happen, or refuses it.
+
+pub mod open;
+pub mod plan;
+pub mod advance;
+pub mod attempt;
+pub mod verdict;
+pub mod landing;
+pub mod request;
