@@ -1,0 +1,230 @@
+//! Owns how checks are run on a commit: in a clean worktree that no agent has touched, red ones once more where
+//! that decides, and what their output says of tests. Never says what an answer means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::world::{World, told};
+use crate::io::agents::Desk;
+use crate::io::git::{GitError, Tree};
+use crate::io::hands::{Ended, Job, JobLimits};
+use crate::io::process::{How, Program};
+use crate::model::attempt::Usage;
+use crate::model::check::{Answer, Baseline, Check, CheckResult};
+use crate::model::ids::Oid;
+use crate::model::role::Grants;
+use crate::model::test_output;
+
+/// Bytes of a check's output in which its numbers are looked for.
+const OUTPUT_BYTES: usize = 1 << 20;
+/// Bytes of a check's output that are journalled.
+const TAIL_BYTES: usize = 4 << 10;
+
+/// Says which red answers are looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// None: another look follows where it matters.
+    Nothing,
+    /// Those that are worse than the base's, because this answer decides.
+    WhatIsRed,
+}
+
+/// Says why no answer was had.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// The answer is wanted no longer.
+    Cancelled,
+    /// Something outside failed.
+    Trouble(String),
+}
+
+impl From<GitError> for NoAnswer {
+    fn from(error: GitError) -> Self {
+        Self::Trouble(format!("failed to {}", told(&error)))
+    }
+}
+
+/// Runs checks on a commit, in order; stops after the first that is worse than on the base.
+pub async fn run(
+    world: &Arc<World>,
+    (name, commit): (&str, Oid),
+    checks: &[Check],
+    baseline: &Baseline,
+    repeat: Repeat,
+    cancelled: watch::Receiver<bool>,
+) -> Result<(Vec<CheckResult>, Usage), NoAnswer> {
+    let mut results = Vec::new();
+    let mut usage = Usage::default();
+    if checks.is_empty() {
+        return Ok((results, usage));
+    }
+    let tree = world.blocking(move |world| world.bench.take(commit)).await?;
+    let answers = async {
+        for (number, check) in checks.iter().enumerate() {
+            let log = format!("{name}-{}", number + 1);
+            let base = baseline.get(&check.name);
+            let result = answer(world, &tree, &log, check, base, repeat, &cancelled, &mut usage).await?;
+            let is_worse = result.is_worse_than(base);
+            results.push(result);
+            if is_worse {
+                break;
+            }
+        }
+        Ok(())
+    };
+    let answered: Result<(), NoAnswer> = answers.await;
+    world
+        .blocking(move |world| {
+            world.bench.give_back(tree);
+            Ok(())
+        })
+        .await?;
+    answered.map(|()| (results, usage))
+}
+
+/// Runs every check on a commit, whatever the ones before answered.
+pub async fn run_all(
+    world: &Arc<World>,
+    (name, commit): (&str, Oid),
+    checks: &[Check],
+    cancelled: watch::Receiver<bool>,
+) -> Result<Vec<CheckResult>, NoAnswer> {
+    let mut results = Vec::new();
+    for (number, check) in checks.iter().enumerate() {
+        let named = (format!("{name}{}", number + 1), commit);
+        let none = BTreeMap::new();
+        let one = std::slice::from_ref(check);
+        let (answers, _) =
+            run(world, (&named.0, named.1), one, &none, Repeat::WhatIsRed, cancelled.clone()).await?;
+        results.extend(answers);
+    }
+    Ok(results)
+}
+
+/// Gets one check's answer; a red one that decides is asked for again, and two answers on one tree are told.
+#[expect(clippy::too_many_arguments, reason = "each says one thing, and only this file calls it")]
+async fn answer(
+    world: &Arc<World>,
+    tree: &Tree,
+    log: &str,
+    check: &Check,
+    base: Option<&CheckResult>,
+    repeat: Repeat,
+    cancelled: &watch::Receiver<bool>,
+    usage: &mut Usage,
+) -> Result<CheckResult, NoAnswer> {
+    let mut last = once(world, tree, log, check, cancelled, usage).await?;
+    if repeat == Repeat::Nothing || !last.is_worse_than(base) {
+        return Ok(last);
+    }
+    let (mut green, mut red) = (0, 1);
+    let most = world.opening.config.flaky_reruns.max(1);
+    while green + red <= most {
+        let again = once(world, tree, log, check, cancelled, usage).await?;
+        let is_red = again.is_worse_than(base);
+        if is_red { red += 1 } else { green += 1 }
+        if !is_red || last.answer == Answer::Red {
+            last = again;
+        }
+        // Two reds in a row are believed; a contradiction is looked at to the bound.
+        if green == 0 && red >= 2 {
+            break;
+        }
+    }
+    last.runs = green + red;
+    if green > 0 {
+        last.answer = if green > red { Answer::Flaky } else { Answer::Red };
+        last.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", last.tail);
+    }
+    Ok(last)
+}
+
+async fn once(
+    world: &Arc<World>,
+    tree: &Tree,
+    log: &str,
+    check: &Check,
+    cancelled: &watch::Receiver<bool>,
+    usage: &mut Usage,
+) -> Result<CheckResult, NoAnswer> {
+    let desk = Desk::at(world.desk(&format!("check-{log}")));
+    let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
+    desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
+    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
+    let mut env = world.env(&Grants::default(), &worktree, &tmp);
+    env.insert("TMPDIR".to_owned(), tmp);
+    let job = Job {
+        program: Program::Shell(check.run.clone()),
+        cwd: tree.path().to_owned(),
+        env,
+        limits: JobLimits {
+            wall: Duration::from_secs(check.timeout_s),
+            idle: Duration::from_secs(check.timeout_s),
+            ..JobLimits::default()
+        },
+        log: world.log(log),
+        tail_bytes: OUTPUT_BYTES,
+    };
+    let ended = world.hands.run(job, cancelled.clone()).await.map_err(|error| trouble(&error))?;
+    *usage += ended.usage;
+    if ended.how == How::Cancelled {
+        return Err(NoAnswer::Cancelled);
+    }
+    Ok(result(world, check, &ended))
+}
+
+fn result(world: &World, check: &Check, ended: &Ended) -> CheckResult {
+    let config = &world.opening.config;
+    let answer = if ended.how == How::Exited(0) { Answer::Green } else { Answer::Red };
+    let code = match ended.how {
+        How::Exited(code) => Some(code),
+        How::Signalled(_)
+        | How::WallLimit
+        | How::IdleLimit
+        | How::OutputLimit
+        | How::Cancelled
+        | How::InitLost => None,
+    };
+    let mut tail = last_bytes(&ended.tail, TAIL_BYTES);
+    if code.is_none() {
+        tail = format!("{tail}\n(the check {})", ended.how);
+    }
+    CheckResult {
+        name: check.name.clone(),
+        answer,
+        code,
+        wall_ms: ended.usage.wall_ms,
+        runs: 1,
+        executed: test_output::executed(config, &ended.tail),
+        failed: test_output::failed(config, &ended.tail),
+        tail,
+    }
+}
+
+/// Gives the end of a text, whole lines where it can.
+fn last_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut from = text.len() - most;
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let line = text[from..].find('\n').map_or(from, |at| from + at + 1);
+    text[line..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_output_is_cut_at_a_line() {
+        assert_eq!(last_bytes("one\ntwo\nthree", 100), "one\ntwo\nthree");
+        assert_eq!(last_bytes("one\ntwo\nthree", 8), "three");
+        assert_eq!(last_bytes("äöü", 3), "ü");
+    }
+}

@@ -1,0 +1,336 @@
+//! Owns the state of one run and is the only one that appends to its journal: commands in, events stored, effects out.
+//! Never waits for the world and never chooses: `decide` and `due` do.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kameo::error::Infallible;
+use kameo::prelude::*;
+use tokio::sync::{oneshot, watch};
+
+use super::order;
+use super::planner::{Call, Planner, PlannerArgs};
+use super::session::{Errand, Session, SessionArgs};
+use super::world::{World, told};
+use crate::io::journal::{JournalError, NewEntry};
+use crate::io::journal::format::FORMAT;
+use crate::machine::command::Command;
+use crate::machine::decide::decide;
+use crate::machine::due::{Effect, due};
+use crate::machine::event::{Event, Recorded};
+use crate::machine::evolve::evolve;
+use crate::machine::rejection::Rejection;
+use crate::machine::state::State;
+use crate::model::ids::ScopeId;
+
+/// Messages that wait before a sender is held back: some thousands of reports of a few kilobytes each.
+pub const MAILBOX: usize = 4096;
+
+/// How often time is let pass while attempts hold leases.
+const TICK: Duration = Duration::from_secs(5);
+
+/// Tells what may be known of a coordinator from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The last stored event.
+    pub seq: u64,
+    /// Whether nothing is under way and nothing is owed.
+    pub is_idle: bool,
+    /// Why it can store no more, where it cannot.
+    pub lost: Option<String>,
+}
+
+/// Brings a command; the answer comes when what it made happen is stored.
+pub struct Tell {
+    /// The command.
+    pub command: Command,
+    /// Where the answer is wanted.
+    pub reply: Option<oneshot::Sender<Result<(), Rejection>>>,
+}
+
+impl Tell {
+    /// Brings a command whose answer nobody waits for.
+    pub fn report(command: Command) -> Self {
+        Self { command, reply: None }
+    }
+}
+
+/// What a coordinator starts from.
+pub struct CoordinatorArgs {
+    /// The world.
+    pub world: Arc<World>,
+    /// The state as the journal has it.
+    pub state: State,
+    /// The number under which the journal lets this coordinator write.
+    pub epoch: u64,
+    /// Where its progress is shown.
+    pub progress: watch::Sender<Progress>,
+}
+
+/// Coordinates one run.
+pub struct Coordinator {
+    world: Arc<World>,
+    state: State,
+    epoch: u64,
+    progress: watch::Sender<Progress>,
+    waiting: Vec<Tell>,
+    answers: Vec<(oneshot::Sender<Result<(), Rejection>>, Result<(), Rejection>)>,
+    is_storing: bool,
+    has_ticker: bool,
+    under_way: BTreeMap<Effect, UnderWay>,
+    planner: ActorRef<Planner>,
+    me: WeakActorRef<Coordinator>,
+}
+
+/// Holds what carries out an effect.
+enum UnderWay {
+    /// A session of its own; it is cancelled when the sender goes.
+    Session { actor: ActorRef<Session>, _cancel: watch::Sender<bool> },
+    /// A planner somewhere in the tree.
+    Planner,
+}
+
+struct Stored(Result<u64, JournalError>);
+struct Tick;
+
+impl Actor for Coordinator {
+    type Args = CoordinatorArgs;
+    type Error = Infallible;
+
+    async fn on_start(args: CoordinatorArgs, me: ActorRef<Self>) -> Result<Self, Infallible> {
+        let root = PlannerArgs { scope: ScopeId(0), world: Arc::clone(&args.world), coordinator: me.downgrade() };
+        let planner = Planner::spawn_link(&me, root).await;
+        let wake = Command::Wake { epoch: args.epoch };
+        // A failed send means that the mailbox is closed, and then nothing is owed any more.
+        let _ = me.tell(Tell::report(wake)).send().await;
+        Ok(Self {
+            world: args.world,
+            state: args.state,
+            epoch: args.epoch,
+            progress: args.progress,
+            waiting: Vec::new(),
+            answers: Vec::new(),
+            is_storing: false,
+            has_ticker: false,
+            under_way: BTreeMap::new(),
+            planner,
+            me: me.downgrade(),
+        })
+    }
+
+    async fn on_link_died(
+        &mut self,
+        _: WeakActorRef<Self>,
+        id: ActorId,
+        reason: ActorStopReason,
+    ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        if reason.is_normal() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let what = format!("go on: a part of artel itself failed ({reason:?}); this is a bug");
+        let dead = self.under_way.iter().find_map(|(effect, under_way)| match under_way {
+            UnderWay::Session { actor, .. } => (actor.id() == id).then(|| effect.clone()),
+            UnderWay::Planner => None,
+        });
+        let command = match dead {
+            Some(Effect::Work { attempt, .. }) => Command::ReportLost { attempt, why: what },
+            Some(_) | None => Command::ReportTrouble { what },
+        };
+        if let Some(me) = self.me.upgrade() {
+            let _ = me.tell(Tell::report(command)).try_send();
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Message<Tell> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, tell: Tell, ctx: &mut Context<Self, ()>) {
+        self.waiting.push(tell);
+        if !self.is_storing {
+            self.turn(ctx).await;
+        }
+    }
+}
+
+impl Message<Stored> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, Stored(result): Stored, ctx: &mut Context<Self, ()>) {
+        self.is_storing = false;
+        match result {
+            Ok(_) => {
+                self.settle().await;
+                if !self.waiting.is_empty() {
+                    self.turn(ctx).await;
+                }
+            }
+            Err(error) => {
+                // What could not be stored has not happened: whoever wakes the run next replays what was.
+                self.progress.send_modify(|progress| progress.lost = Some(told(&error)));
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Message<Tick> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Tick, ctx: &mut Context<Self, ()>) {
+        self.has_ticker = false;
+        self.waiting.push(Tell::report(Command::Advance));
+        if !self.is_storing {
+            self.turn(ctx).await;
+        }
+    }
+}
+
+impl Coordinator {
+    /// Decides all that waits, folds it in, and has it stored in one piece.
+    async fn turn(&mut self, ctx: &Context<Self, ()>) {
+        let now_ms = self.world.now_ms();
+        let after_seq = self.state.seq;
+        let mut entries = Vec::new();
+        for Tell { command, reply } in std::mem::take(&mut self.waiting) {
+            let answer = self.decide(&command, now_ms, &mut entries);
+            if let Err(rejection) = &answer {
+                tracing::debug!(run = %self.world.run, %rejection, "refused");
+            }
+            if let Some(reply) = reply {
+                self.answers.push((reply, answer));
+            }
+        }
+        // A law that let time pass without end would be a bug; the bound turns it into a visible stop.
+        for _ in 0..1000 {
+            let before = entries.len();
+            // Time passing is never refused.
+            let _ = self.decide(&Command::Advance, now_ms, &mut entries);
+            if entries.len() == before {
+                break;
+            }
+        }
+        if entries.is_empty() {
+            self.settle().await;
+            return;
+        }
+        self.is_storing = true;
+        let (world, epoch) = (Arc::clone(&self.world), self.epoch);
+        ctx.pipe(async move {
+            let append = move || world.journal.append(&world.run, epoch, after_seq, &entries);
+            match tokio::task::spawn_blocking(append).await {
+                Ok(result) => Stored(result),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        });
+    }
+
+    fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Result<(), Rejection> {
+        for event in decide(&self.state, command, now_ms)? {
+            entries.push(entry(&event, now_ms));
+            let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
+            self.state = evolve(std::mem::take(&mut self.state), &recorded);
+        }
+        Ok(())
+    }
+
+    /// Answers who waits, starts what is owed, cancels what is owed no longer, and shows how far the run is.
+    async fn settle(&mut self) {
+        for (reply, answer) in self.answers.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(answer);
+        }
+        let owed = due(&self.state);
+        self.under_way.retain(|effect, _| owed.contains(effect));
+        for effect in owed {
+            if !self.under_way.contains_key(&effect) {
+                self.start(effect).await;
+            }
+        }
+        self.keep_time();
+        let is_idle = self.under_way.is_empty() && self.waiting.is_empty();
+        let seq = self.state.seq;
+        self.progress.send_modify(|progress| (progress.seq, progress.is_idle) = (seq, is_idle));
+    }
+
+    async fn start(&mut self, effect: Effect) {
+        if let Effect::Plan { scope, .. } = effect {
+            self.under_way.insert(effect, UnderWay::Planner);
+            self.call_planner(scope).await;
+            return;
+        }
+        let Some(errand) = self.errand(&effect) else { return };
+        let Some(me) = self.me.upgrade() else { return };
+        let (sender, cancelled) = watch::channel(false);
+        let args =
+            SessionArgs { world: Arc::clone(&self.world), errand, cancelled, coordinator: self.me.clone() };
+        let actor = Session::spawn_link(&me, args).await;
+        self.under_way.insert(effect, UnderWay::Session { actor, _cancel: sender });
+    }
+
+    /// Puts together all that carrying out an effect needs, so that whoever does it never asks back.
+    fn errand(&self, effect: &Effect) -> Option<Errand> {
+        Some(match effect {
+            Effect::OpenBranch => Errand::OpenBranch,
+            Effect::TakeBaseline => Errand::TakeBaseline,
+            Effect::Plan { .. } => return None,
+            Effect::Work { attempt, fence } => Errand::Work(Box::new(order::work(&self.state, *attempt, *fence)?)),
+            Effect::Judge { attempt } => Errand::Judge(Box::new(order::judging(&self.state, *attempt)?)),
+            Effect::Merge { batch } => Errand::Merge(order::merging(&self.state, *batch)?),
+            Effect::Check { batch, upto, commit, tree, repeat } => {
+                let baseline = self.state.baseline.clone()?;
+                Errand::Check(order::Checking {
+                    batch: *batch,
+                    upto: *upto,
+                    commit: *commit,
+                    tree: *tree,
+                    repeat: *repeat,
+                    baseline,
+                })
+            }
+            Effect::Land { batch, from, to, tree } => {
+                let landed = order::landing_attempts(&self.state);
+                Errand::Land(order::Landing { batch: *batch, from: *from, to: *to, tree: *tree, landed })
+            }
+            Effect::CheckConditions { head } => Errand::CheckConditions(*head),
+            Effect::Deliver { branch, head } => Errand::Deliver { branch: branch.clone(), head: *head },
+        })
+    }
+
+    /// Sends a scope's call down the tree of planners, from the root.
+    async fn call_planner(&self, scope: ScopeId) {
+        let Some(order) = order::planning(&self.state, scope) else { return };
+        let mut route = Vec::new();
+        let mut at = Some(scope);
+        while let Some(id) = at {
+            route.push(id);
+            at = self.state.scopes.get(&id).and_then(|scope| scope.parent);
+        }
+        // The route is read from its end: the root has taken itself off.
+        route.pop();
+        let _ = self.planner.tell(Call { route, order: Box::new(order) }).send().await;
+    }
+
+    /// Has time pass again soon while leases can lapse or a budget of time can run out.
+    fn keep_time(&mut self) {
+        let has_deadline = self.state.is_live() && (!self.state.running.is_empty() || self.state.budget.wall_s.is_some());
+        if has_deadline
+            && !self.has_ticker
+            && let Some(me) = self.me.upgrade()
+        {
+            self.has_ticker = true;
+            me.tell(Tick).send_after(TICK);
+        }
+    }
+}
+
+fn entry(event: &Event, at_ms: i64) -> NewEntry {
+    let data = match serde_json::to_string(event) {
+        Ok(data) => data,
+        Err(error) => panic!("bug: an event could not be written as JSON: {error}"),
+    };
+    NewEntry { at_ms, kind: event.kind().to_owned(), v: FORMAT, data }
+}

@@ -1,0 +1,79 @@
+//! Owns the way of requests from people to a live coordinator: stored first, then nudged over a socket. Never answers
+//! one itself.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kameo::prelude::*;
+use tokio::net::UnixDatagram;
+
+use super::coordinator::{Coordinator, Tell};
+use super::world::World;
+use crate::machine::command::{Ask, Command};
+
+/// How long a request whose nudge was lost may lie.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tells a coordinator that requests are stored for it; says whether one listens.
+pub fn nudge(socket: &Path) -> bool {
+    let send = || -> io::Result<()> {
+        let from = std::os::unix::net::UnixDatagram::unbound()?;
+        from.set_nonblocking(true)?;
+        from.send_to(b"!", socket)?;
+        Ok(())
+    };
+    match send() {
+        Ok(()) => true,
+        // A full socket means that it was nudged already.
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Brings stored requests to the coordinator for as long as it lives.
+pub async fn follow(world: Arc<World>, socket: Option<UnixDatagram>, coordinator: WeakActorRef<Coordinator>) {
+    let mut last = 0;
+    let mut nudged = [0_u8; 16];
+    loop {
+        let (journal, run) = (Arc::clone(&world.journal), world.run.clone());
+        let read = tokio::task::spawn_blocking(move || journal.requests(&run, last)).await;
+        let Ok(Ok(rows)) = read else {
+            tracing::warn!(run = %world.run, "failed to read requests; trying again");
+            tokio::time::sleep(PATIENCE).await;
+            continue;
+        };
+        for row in rows {
+            last = row.row;
+            let Some(coordinator) = coordinator.upgrade() else { return };
+            match serde_json::from_str::<Ask>(&row.body) {
+                Ok(ask) => {
+                    let _ = coordinator.tell(Tell::report(Command::Request { id: row.id, ask })).send().await;
+                }
+                Err(error) => tracing::warn!(request = %row.id, %error, "left a request that cannot be read"),
+            }
+        }
+        match &socket {
+            Some(socket) => {
+                // A nudge and the end of patience lead to the same look.
+                let _ = tokio::time::timeout(PATIENCE, socket.recv(&mut nudged)).await;
+            }
+            None => tokio::time::sleep(PATIENCE).await,
+        }
+        if coordinator.upgrade().is_none() {
+            return;
+        }
+    }
+}
+
+/// Listens for nudges, in place of whoever listened there before and is dead.
+///
+/// # Errors
+/// What the system refuses; requests then wait for the feed's patience.
+pub fn listen(socket: &Path) -> io::Result<UnixDatagram> {
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    UnixDatagram::bind(socket)
+}

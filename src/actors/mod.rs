@@ -1,0 +1,15 @@
+//! Everything that waits: one coordinator a run, planners that spawn planners, sessions of workers and judges, the
+//! landing of batches, the feed of requests. They carry out what is due and report; they decide nothing.
+
+pub mod world;
+pub mod coordinator;
+pub mod planner;
+pub mod session;
+pub mod order;
+pub mod worker;
+pub mod judge;
+pub mod checks;
+pub mod evidence;
+pub mod landing;
+pub mod closing;
+pub mod feed;

@@ -1,0 +1,246 @@
+//! Owns what an actor is told when it is sent out: copied from the state, complete, never read back from it.
+
+use std::collections::BTreeSet;
+
+use crate::machine::state::{BatchStep, State, Status};
+use crate::model::attempt::{Candidate, Handoff};
+use crate::model::check::{Baseline, Check};
+use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+use crate::model::role::{AgentRef, Role};
+use crate::model::task::{ScopeDraft, TaskDraft, Work};
+use crate::model::verdict::Finding;
+
+/// Tells a worker what to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The number that its report carries.
+    pub fence: u64,
+    /// The agent that plays it.
+    pub agent: AgentRef,
+    /// The task.
+    pub task: TaskDraft,
+    /// What sort of work it is, with the merge commit that a revert takes back out.
+    pub work: WorkOrder,
+    /// The role, where the run has it.
+    pub role: Role,
+    /// The commit that it stands on.
+    pub base: Oid,
+    /// The candidate from whose files it goes on.
+    pub from: Option<Oid>,
+    /// What was wrong before.
+    pub findings: Vec<Finding>,
+    /// What people have said.
+    pub steering: Vec<String>,
+    /// What the tasks that it waited for have handed up.
+    pub handoffs: Vec<Handoff>,
+}
+
+/// Says what sort of work an order is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkOrder {
+    /// An agent does the brief.
+    Brief,
+    /// This merge commit is taken back out.
+    Revert(Oid),
+}
+
+/// Gives a worker's order.
+pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
+    let task = state.tasks.get(&id.task)?;
+    let attempt = state.attempt(id)?;
+    let work = match task.work {
+        Work::Brief => WorkOrder::Brief,
+        Work::Revert(reverted) => match state.tasks.get(&reverted)?.status {
+            Status::Landed { commit } => WorkOrder::Revert(commit),
+            _ => return None,
+        },
+    };
+    let handoffs = task.after.iter().filter_map(|before| state.tasks.get(before)?.attempts.last()?.handoff.clone());
+    Some(Order {
+        attempt: id,
+        fence,
+        agent: attempt.agent.clone(),
+        task: task.draft.clone(),
+        work,
+        role: state.role_of(task)?.clone(),
+        base: attempt.base,
+        from: attempt.from,
+        findings: task.findings.clone(),
+        steering: state.steering.iter().chain(&task.steering).cloned().collect(),
+        handoffs: handoffs.collect(),
+    })
+}
+
+/// Tells a judge what to judge: never what the worker said for itself.
+#[derive(Debug, Clone)]
+pub struct Judging {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The task.
+    pub task: TaskDraft,
+    /// What sort of work it is.
+    pub work: Work,
+    /// The role that did it.
+    pub role: Role,
+    /// The agent that did it.
+    pub agent: AgentRef,
+    /// Checks of the run and the task.
+    pub checks: Vec<Check>,
+    /// What the checks answered on the base.
+    pub baseline: Baseline,
+    /// The rules of the findings for which the attempt before was refused.
+    pub refused_before: BTreeSet<String>,
+}
+
+/// Gives a judge's order.
+pub fn judging(state: &State, id: AttemptId) -> Option<Judging> {
+    let task = state.tasks.get(&id.task)?;
+    let attempt = state.attempt(id)?;
+    let before = task.attempts.iter().rev().skip(1).find_map(|attempt| attempt.verdict.as_ref());
+    let refused_before = before.map(|verdict| verdict.findings.iter().map(|it| it.rule.clone()).collect());
+    Some(Judging {
+        attempt: id,
+        candidate: attempt.candidate()?.clone(),
+        task: task.draft.clone(),
+        work: task.work.clone(),
+        role: state.role_of(task)?.clone(),
+        agent: attempt.agent.clone(),
+        checks: state.opening().goal.checks.iter().chain(&task.draft.checks).cloned().collect(),
+        baseline: state.baseline.clone()?,
+        refused_before: refused_before.unwrap_or_default(),
+    })
+}
+
+/// Tells which candidates are merged, in which order, onto what.
+#[derive(Debug, Clone)]
+pub struct Merging {
+    /// The batch.
+    pub batch: BatchId,
+    /// Where the run's branch stands.
+    pub onto: Oid,
+    /// The members.
+    pub members: Vec<Merged>,
+}
+
+/// Names one member of a batch.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its candidate.
+    pub candidate: Candidate,
+    /// Who wrote it.
+    pub agent: String,
+    /// The task in one line.
+    pub title: String,
+    /// When it was leased: the merge commit's time, so that the same merge gives the same commit.
+    pub when_ms: i64,
+}
+
+/// Gives the order to merge the present batch.
+pub fn merging(state: &State, batch: BatchId) -> Option<Merging> {
+    let present = state.batch.as_ref().filter(|present| present.id == batch)?;
+    let member = |id: &AttemptId| {
+        let attempt = state.attempt(*id)?;
+        Some(Merged {
+            attempt: *id,
+            candidate: attempt.candidate()?.clone(),
+            agent: attempt.agent.to_string(),
+            title: state.tasks.get(&id.task)?.draft.title.clone(),
+            when_ms: attempt.started_ms,
+        })
+    };
+    let members = present.members.iter().filter_map(member).collect();
+    Some(Merging { batch, onto: present.onto, members })
+}
+
+/// Tells which prefix of a batch is checked.
+#[derive(Debug, Clone)]
+pub struct Checking {
+    /// The batch.
+    pub batch: BatchId,
+    /// How many members it holds.
+    pub upto: u32,
+    /// The commit.
+    pub commit: Oid,
+    /// Its tree.
+    pub tree: Oid,
+    /// Whether what is red is run again, because this answer decides.
+    pub repeat: bool,
+    /// What the checks answered on the base.
+    pub baseline: Baseline,
+}
+
+/// Tells where the run's branch is moved.
+#[derive(Debug, Clone)]
+pub struct Landing {
+    /// The batch.
+    pub batch: BatchId,
+    /// Where the branch stands.
+    pub from: Oid,
+    /// Where it goes.
+    pub to: Oid,
+    /// The tree that was checked.
+    pub tree: Oid,
+    /// The attempts that land.
+    pub landed: Vec<AttemptId>,
+}
+
+/// Lists the attempts of the green prefix that lands.
+pub fn landing_attempts(state: &State) -> Vec<AttemptId> {
+    match state.batch.as_ref().map(|batch| &batch.step) {
+        Some(BatchStep::Landing { chain, upto, .. }) => {
+            chain.iter().take(*upto as usize).map(|link| link.attempt).collect()
+        }
+        Some(BatchStep::Merging | BatchStep::Checking { .. }) | None => Vec::new(),
+    }
+}
+
+/// Tells a planner what to plan.
+#[derive(Debug, Clone)]
+pub struct PlanOrder {
+    /// The scope.
+    pub scope: ScopeId,
+    /// What it was given.
+    pub draft: ScopeDraft,
+    /// The waking.
+    pub wake: u32,
+    /// Which planning this is, from 1.
+    pub iteration: u32,
+    /// How deep the scope lies.
+    pub depth: u32,
+    /// The tree that is planned on.
+    pub tree: Oid,
+    /// The handoffs that woke it, with the keys of their tasks.
+    pub handoffs: Vec<(String, Handoff)>,
+    /// Files that are left out, because a task on them failed or was taken back out.
+    pub stop_list: BTreeSet<String>,
+}
+
+/// Gives a planner's order.
+pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
+    let scope = state.scopes.get(&id)?;
+    let opening = state.opening();
+    let handoff = |task: &crate::model::ids::TaskId| {
+        let task = state.tasks.get(task)?;
+        Some((task.draft.key.clone(), task.attempts.last()?.handoff.clone()?))
+    };
+    let is_stopped = |status: &Status| {
+        matches!(status, Status::Kept { .. } | Status::Blocked { .. } | Status::Dropped { .. } | Status::Reverted { .. })
+    };
+    let failed = state.tasks.values().filter(|task| opening.goal.plan.stop_list && is_stopped(&task.status));
+    Some(PlanOrder {
+        scope: id,
+        draft: scope.draft.clone(),
+        wake: scope.wake,
+        iteration: state.iteration,
+        depth: scope.depth,
+        tree: state.head_tree.unwrap_or(opening.base_tree),
+        handoffs: scope.given.iter().filter_map(handoff).collect(),
+        stop_list: failed.flat_map(|task| task.draft.paths.files.iter().cloned()).collect(),
+    })
+}

@@ -1,0 +1,124 @@
+//! Owns one effect while it is carried out: an attempt, a judging, a step of landing. Reports once and ends.
+//! Never outlives what it started.
+
+use std::sync::Arc;
+
+use kameo::error::Infallible;
+use kameo::prelude::*;
+use tokio::sync::watch;
+
+use super::coordinator::{Coordinator, Tell};
+use super::order::{Checking, Judging, Landing, Merging, Order};
+use super::world::World;
+use super::{closing, judge, landing, worker};
+use crate::machine::command::Command;
+use crate::model::ids::Oid;
+
+/// Says what is to be carried out, with all that it needs.
+pub enum Errand {
+    /// Make the run's branch.
+    OpenBranch,
+    /// Run the checks on the base.
+    TakeBaseline,
+    /// Play an attempt.
+    Work(Box<Order>),
+    /// Judge a candidate.
+    Judge(Box<Judging>),
+    /// Merge a batch.
+    Merge(Merging),
+    /// Check a prefix.
+    Check(Checking),
+    /// Move the run's branch.
+    Land(Landing),
+    /// Look at the done-conditions.
+    CheckConditions(Oid),
+    /// Deliver.
+    Deliver {
+        /// The user's branch.
+        branch: String,
+        /// What is delivered.
+        head: Oid,
+    },
+}
+
+/// What a session starts from.
+pub struct SessionArgs {
+    /// The world.
+    pub world: Arc<World>,
+    /// What it carries out.
+    pub errand: Errand,
+    /// Turns true, or loses its sender, when the effect is owed no longer.
+    pub cancelled: watch::Receiver<bool>,
+    /// Who is told the result.
+    pub coordinator: WeakActorRef<Coordinator>,
+}
+
+/// Carries out one effect.
+pub struct Session {
+    coordinator: WeakActorRef<Coordinator>,
+}
+
+struct Over(Option<Command>);
+
+impl Actor for Session {
+    type Args = SessionArgs;
+    type Error = Infallible;
+
+    async fn on_start(args: SessionArgs, me: ActorRef<Self>) -> Result<Self, Infallible> {
+        let SessionArgs { world, errand, cancelled, coordinator } = args;
+        let to = coordinator.clone();
+        tokio::spawn(async move {
+            let attempt = match &errand {
+                Errand::Work(order) => Some(order.attempt),
+                _ => None,
+            };
+            let done = tokio::spawn(carry_out(world, errand, cancelled, to)).await;
+            let command = done.unwrap_or_else(|panicked| {
+                let what = format!("go on: a part of artel itself failed ({panicked}); this is a bug");
+                Some(match attempt {
+                    Some(attempt) => Command::ReportLost { attempt, why: what },
+                    None => Command::ReportTrouble { what },
+                })
+            });
+            let _ = me.tell(Over(command)).send().await;
+        });
+        Ok(Self { coordinator })
+    }
+}
+
+impl Message<Over> for Session {
+    type Reply = ();
+
+    async fn handle(&mut self, Over(command): Over, ctx: &mut Context<Self, ()>) {
+        if let (Some(command), Some(coordinator)) = (command, self.coordinator.upgrade()) {
+            let _ = coordinator.tell(Tell::report(command)).send().await;
+        }
+        ctx.stop();
+    }
+}
+
+/// Carries an errand out; gives the report, or nothing where it was cancelled.
+async fn carry_out(
+    world: Arc<World>,
+    errand: Errand,
+    cancelled: watch::Receiver<bool>,
+    coordinator: WeakActorRef<Coordinator>,
+) -> Option<Command> {
+    match errand {
+        Errand::OpenBranch => Some(landing::open_branch(&world).await),
+        Errand::TakeBaseline => closing::take_baseline(&world, cancelled).await,
+        Errand::Work(order) => {
+            let (attempt, fence) = (order.attempt, order.fence);
+            let renewing = tokio::spawn(worker::keep_lease(Arc::clone(&world), attempt, fence, coordinator));
+            let report = worker::play(&world, *order, cancelled).await;
+            renewing.abort();
+            report
+        }
+        Errand::Judge(judging) => judge::judge(&world, *judging, cancelled).await,
+        Errand::Merge(merging) => Some(landing::merge(&world, merging).await),
+        Errand::Check(checking) => landing::check(&world, checking, cancelled).await,
+        Errand::Land(to) => Some(landing::land(&world, to).await),
+        Errand::CheckConditions(head) => closing::check_conditions(&world, head, cancelled).await,
+        Errand::Deliver { branch, head } => Some(landing::deliver(&world, branch, head).await),
+    }
+}

@@ -1,0 +1,420 @@
+//! Owns how an attempt is played: its worktree, its agent, and the candidate that the coordinator makes of what it
+//! left. Never judges, and believes an agent's report only as far as git bears it out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kameo::prelude::*;
+use tokio::sync::watch;
+
+use super::coordinator::{Coordinator, Tell};
+use super::order::{Order, WorkOrder};
+use super::world::{World, told};
+use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Script, Stance, collect};
+use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Repo, Snapshot, Tree};
+use crate::io::hands::{Ended, Job, JobLimits};
+use crate::io::process::{How, Program};
+use crate::machine::command::Command;
+use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::role::{AgentRef, Limits};
+use crate::views::brief::{BriefView, render};
+
+/// Bytes of an attempt's output that are kept in memory.
+const TAIL_BYTES: usize = 16 << 10;
+
+/// What an attempt came to, before it is reported.
+struct Played {
+    outcome: Outcome,
+    handoff: Handoff,
+    usage: Usage,
+}
+
+impl Played {
+    fn failed(why: String) -> Self {
+        Self { outcome: Outcome::Failed { why }, handoff: Handoff::default(), usage: Usage::default() }
+    }
+}
+
+/// Renews an attempt's lease for as long as it is let run.
+pub async fn keep_lease(
+    world: Arc<World>,
+    attempt: AttemptId,
+    fence: u64,
+    coordinator: WeakActorRef<Coordinator>,
+) {
+    let third = Duration::from_millis((world.opening.config.lease_s.max(3) * 1000) / 3);
+    loop {
+        tokio::time::sleep(third).await;
+        let Some(coordinator) = coordinator.upgrade() else { return };
+        let _ = coordinator.tell(Tell::report(Command::RenewLease { attempt, fence })).send().await;
+    }
+}
+
+/// Plays an attempt to its end; gives its report, or nothing where it was cancelled.
+pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Option<Command> {
+    let (attempt, fence) = (order.attempt, order.fence);
+    let played = match (&order.work, &order.agent) {
+        (WorkOrder::Revert(landed), _) => revert(world, &order, *landed).await,
+        (WorkOrder::Brief, AgentRef::Codemod) => rewrite(world, order).await,
+        (WorkOrder::Brief, AgentRef::Command(_) | AgentRef::Script(_)) => {
+            let played = process(world, order, cancelled.clone()).await;
+            if *cancelled.borrow() || cancelled.has_changed().is_err() {
+                return None;
+            }
+            played
+        }
+        (WorkOrder::Brief, AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) => {
+            Ok(Played::failed(format!("{} does no tasks: give the role an agent that does", order.agent)))
+        }
+    };
+    Some(match played {
+        Ok(Played { outcome, handoff, usage }) => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
+        Err(error) => Command::ReportLost { attempt, why: format!("failed to {}", told(&error)) },
+    })
+}
+
+/// Takes a landed change back out.
+async fn revert(world: &Arc<World>, order: &Order, landed: Oid) -> Result<Played, GitError> {
+    let order = order.clone();
+    world
+        .blocking(move |world| {
+            let message = message(world, &order);
+            let author = world.author("revert");
+            let when_ms = world.now_ms();
+            let outcome = match world.repo.revert(order.base, landed, &message, &author, when_ms)? {
+                Merge::Clean { commit, tree } => {
+                    let (before, _) = world.repo.commit_of(order.base)?;
+                    let files = world.repo.diff(before, tree)?.len() as u32;
+                    candidate(world, &order, Made { commit, tree, files })?
+                }
+                Merge::Conflict { paths } => Outcome::Failed {
+                    why: format!("what landed later builds on it, in {}", paths.join(", ")),
+                },
+            };
+            Ok(Played { outcome, handoff: Handoff::default(), usage: Usage::default() })
+        })
+        .await
+}
+
+/// Rewrites the task's files by its rules, in memory.
+async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
+    world
+        .blocking(move |world| {
+            let started = world.now_ms();
+            let codemod = match world.codemod(&order.task.rules) {
+                Ok(codemod) => codemod,
+                Err(error) => return Ok(Played::failed(format!("failed to {}", told(&error)))),
+            };
+            let (tree, _) = world.repo.commit_of(order.base)?;
+            let mut edits = BTreeMap::new();
+            let mut handoff = Handoff::default();
+            let mut broken = Vec::new();
+            let mut applied: BTreeMap<String, u32> = BTreeMap::new();
+            for file in owned_files(world, tree, &order)? {
+                let Some(bytes) = world.repo.read_path(tree, &file)? else { continue };
+                let rewritten = codemod.rewrite(&file, &bytes);
+                for (rule, times) in &rewritten.applied {
+                    *applied.entry(rule.clone()).or_default() += times;
+                }
+                handoff.leftovers.extend(rewritten.leftovers);
+                if rewritten.broke_parse {
+                    broken.push(file.clone());
+                }
+                if rewritten.changed {
+                    let executable = false;
+                    edits.insert(file, Edit::Write { bytes: rewritten.bytes, executable });
+                }
+            }
+            keep_modes(world, tree, &mut edits)?;
+            let sum: u32 = applied.values().sum();
+            handoff.done = format!("{sum} places in {} files rewritten", edits.len());
+            let outcome = if !broken.is_empty() {
+                Outcome::Failed { why: format!("the rules leave {} that no longer parses", broken.join(", ")) }
+            } else {
+                commit(world, &order, order.base, &edits)?
+            };
+            let wall_ms = u64::try_from(world.now_ms() - started).unwrap_or(0);
+            Ok(Played { outcome, handoff, usage: Usage { wall_ms, ..Usage::default() } })
+        })
+        .await
+}
+
+/// Lists the files that a task owns in a tree.
+fn owned_files(world: &World, tree: Oid, order: &Order) -> Result<BTreeSet<String>, GitError> {
+    let paths = &order.task.paths;
+    let mut files = paths.files.clone();
+    if !paths.folders.is_empty() {
+        let all = world.repo.files(tree)?.files.into_iter().map(|file| file.path);
+        files.extend(all.filter(|path| paths.holds(path)));
+    }
+    Ok(files)
+}
+
+/// Lets rewritten files keep the mode that they had.
+fn keep_modes(world: &World, tree: Oid, edits: &mut BTreeMap<String, Edit>) -> Result<(), GitError> {
+    for (path, edit) in edits {
+        if let Edit::Write { executable, .. } = edit {
+            *executable = world.repo.is_executable(tree, path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has a process play the attempt in a worktree.
+async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Result<Played, GitError> {
+    let from = order.from.unwrap_or(order.base);
+    let tree = world.blocking(move |world| world.workshop.take(from)).await?;
+    let tree = match set_up(world, tree, &order, cancelled.clone()).await? {
+        Ok(tree) => tree,
+        Err(why) => return Ok(Played::failed(why)),
+    };
+    let desk = Desk::at(world.desk(&order.attempt.to_string()));
+    let played = run_agent(world, &order, &tree, &desk, cancelled).await;
+    let (stance, mut handoff, usage) = match played {
+        Ok(played) => played,
+        Err(why) => {
+            discard(world, tree).await?;
+            return Ok(Played::failed(why));
+        }
+    };
+    let (tree, outcome) = world
+        .blocking(move |world| {
+            let outcome = match stance {
+                Stance::Done => snapshot(world, &order, &tree, from)?,
+                Stance::Failed { why } => Outcome::Failed { why },
+                Stance::Blocked { missing } => Outcome::Blocked { missing },
+            };
+            Ok((tree, outcome))
+        })
+        .await?;
+    world
+        .blocking(move |world| {
+            world.workshop.give_back(tree);
+            Ok(())
+        })
+        .await?;
+    handoff.blocked = None;
+    Ok(Played { outcome, handoff, usage })
+}
+
+async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
+    world.blocking(move |world| world.workshop.discard(tree)).await
+}
+
+/// Runs the repository's set-up commands in a worktree that has not seen them.
+pub(super) async fn set_up(
+    world: &Arc<World>,
+    tree: Tree,
+    order: &Order,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Result<Tree, String>, GitError> {
+    let done = tree.git_dir().join("artel-set-up");
+    let lines = world.opening.config.setup.clone();
+    if lines.is_empty() || done.exists() {
+        return Ok(Ok(tree));
+    }
+    for line in lines {
+        let desk = Desk::at(world.desk(&format!("{}-setup", order.attempt)));
+        if let Err(error) = desk.lay(&BTreeMap::new()) {
+            return Ok(Err(format!("failed to {}", told(&error))));
+        }
+        let job = Job {
+            program: Program::Shell(line.clone()),
+            cwd: tree.path().to_owned(),
+            env: env(world, order, &tree, &desk),
+            limits: job_limits(&order.role.limits),
+            log: world.log(&format!("{}-setup", order.attempt)),
+            tail_bytes: TAIL_BYTES,
+        };
+        let why = match world.hands.run(job, cancelled.clone()).await {
+            Ok(Ended { how: How::Exited(0), .. }) => continue,
+            Ok(ended) => format!("the set-up command `{line}` {}:\n{}", ended.how, ended.tail),
+            Err(error) => format!("failed to {}", told(&error)),
+        };
+        discard(world, tree).await?;
+        return Ok(Err(why));
+    }
+    // Losing the mark only means that the set-up is run once more.
+    let _ = std::fs::write(done, b"");
+    Ok(Ok(tree))
+}
+
+fn env(world: &World, order: &Order, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
+    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
+    let mut env = world.env(&order.role.grants, &worktree, &tmp);
+    env.insert("TMPDIR".to_owned(), tmp);
+    env
+}
+
+/// Has the agent's process run in the tree; tells what it reports, or why it could not be run.
+async fn run_agent(
+    world: &Arc<World>,
+    order: &Order,
+    tree: &Tree,
+    desk: &Desk,
+    cancelled: watch::Receiver<bool>,
+) -> Result<(Stance, Handoff, Usage), String> {
+    let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
+    let agent: Box<dyn Agent + Send> = match &order.agent {
+        AgentRef::Command(line) => Box::new(CommandAgent::new(line.clone())),
+        AgentRef::Script(name) => {
+            let text = world.opening.assets.get(name).cloned().unwrap_or_default();
+            Box::new(Script::new(world.artel.clone(), name.clone(), text))
+        }
+        AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
+            return Err(format!("{} is no process", order.agent));
+        }
+    };
+    let brief = brief(world, order)?;
+    let Play::Process { program, files, env: own } = agent.play(&brief, desk).map_err(|error| failed(&error))? else {
+        return Err(format!("{} is no process", order.agent));
+    };
+    drop(agent);
+    desk.lay(&files).map_err(|error| failed(&error))?;
+    let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
+    let mut env = env(world, order, tree, desk);
+    env.extend(own);
+    env.extend(ports.env());
+    let job = Job {
+        program,
+        cwd: tree.path().to_owned(),
+        env,
+        limits: job_limits(&order.role.limits),
+        log: world.log(&order.attempt.to_string()),
+        tail_bytes: TAIL_BYTES,
+    };
+    let ended = world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?;
+    let report = CommandAgent::new(String::new()).read(ended.how, &ended.tail, collect(&desk.handoff()));
+    let mut usage = ended.usage;
+    usage.wall_ms += ended.virtual_ms;
+    Ok((report.stance, report.handoff, usage))
+}
+
+pub(super) fn job_limits(limits: &Limits) -> JobLimits {
+    JobLimits {
+        wall: Duration::from_secs(limits.wall_s),
+        idle: Duration::from_secs(limits.idle_s),
+        output_bytes: limits.output_bytes,
+        memory_bytes: limits.memory_bytes,
+        processes: limits.processes,
+        file_bytes: limits.file_bytes,
+        ..JobLimits::default()
+    }
+}
+
+fn brief(world: &World, order: &Order) -> Result<Brief, String> {
+    let opening = &world.opening;
+    let checks = opening.goal.checks.iter().chain(&order.task.checks).map(|check| check.run.clone());
+    let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
+    let view = BriefView {
+        goal_name: opening.goal.name.clone(),
+        goal_prose: opening.goal.prose.clone(),
+        task: order.task.key.clone(),
+        title: order.task.title.clone(),
+        text: order.task.brief.clone(),
+        paths: order.task.paths.iter().map(str::to_owned).collect(),
+        findings: order.findings.clone(),
+        steering: order.steering.clone(),
+        attempt: order.attempt.number,
+        checks: checks.collect(),
+        deviations: deviations.collect(),
+        material: String::new(),
+    };
+    let template = opening.prompts.get(&order.role.prompt);
+    let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
+    let text = render(template, &view).map_err(|error| format!("failed to {}", told(&error)))?;
+    let rule = |name: &String| NamedRule {
+        name: name.clone(),
+        yaml: opening.assets.get(name).cloned().unwrap_or_default(),
+    };
+    Ok(Brief {
+        run: world.run.clone(),
+        task: order.attempt.task,
+        attempt: order.attempt,
+        title: order.task.title.clone(),
+        text,
+        paths: order.task.paths.clone(),
+        rules: order.task.rules.iter().map(rule).collect(),
+        findings: order.findings.clone(),
+        steering: order.steering.clone(),
+        handoffs: order.handoffs.clone(),
+        seed: opening.seed,
+    })
+}
+
+/// Makes a candidate of what lies in a worktree that stands at `from`.
+fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid) -> Result<Outcome, GitError> {
+    let limits = SnapshotLimits { file_bytes: order.role.limits.file_bytes, ..SnapshotLimits::default() };
+    let Snapshot { edits, refused } = tree.snapshot(limits)?;
+    if !refused.is_empty() {
+        let named: Vec<String> = refused.iter().take(20).map(|it| format!("{}: {}", it.path, it.why)).collect();
+        return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });
+    }
+    if from == order.base {
+        return commit(world, order, from, &edits);
+    }
+    // The worktree went on from a refused candidate, but the new one stands on the base of both.
+    let made = world.repo.commit_edits(from, &edits, "", &world.author("artel"), 0)?;
+    let (base_tree, _) = world.repo.commit_of(order.base)?;
+    let edits = as_edits(&world.repo, world.repo.diff(base_tree, made.tree)?)?;
+    commit(world, order, order.base, &edits)
+}
+
+fn as_edits(repo: &Repo, changes: Vec<Change>) -> Result<BTreeMap<String, Edit>, GitError> {
+    let mut edits = BTreeMap::new();
+    for change in changes {
+        let edit = match change.new {
+            None => Edit::Delete,
+            Some(side) if side.mode == 0o120_000 => {
+                Edit::Link { target: String::from_utf8_lossy(&repo.read(side.oid)?).into_owned() }
+            }
+            Some(side) => Edit::Blob { oid: side.oid, size: side.size, executable: side.mode == 0o100_755 },
+        };
+        edits.insert(change.path, edit);
+    }
+    Ok(edits)
+}
+
+fn commit(
+    world: &World,
+    order: &Order,
+    base: Oid,
+    edits: &BTreeMap<String, Edit>,
+) -> Result<Outcome, GitError> {
+    if edits.is_empty() {
+        return Ok(Outcome::Nothing);
+    }
+    let author = world.author(&order.agent.to_string());
+    match world.repo.commit_edits(base, edits, &message(world, order), &author, world.now_ms()) {
+        Ok(made) => candidate(world, order, made),
+        Err(GitError::Path { path, why }) => {
+            Ok(Outcome::Failed { why: format!("left what no commit may hold: {path}: {why}") })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Pins a commit, so that nothing can remove it, and names it as the attempt's candidate.
+fn candidate(world: &World, order: &Order, made: Made) -> Result<Outcome, GitError> {
+    if made.files == 0 {
+        return Ok(Outcome::Nothing);
+    }
+    let pin = world.refs.attempt(order.attempt);
+    let stands = world.repo.ref_target(&pin)?;
+    if stands != Some(made.commit) {
+        world.repo.compare_and_swap(&pin, stands, made.commit, "artel: pin a candidate")?;
+    }
+    let Made { commit, tree, files } = made;
+    Ok(Outcome::Candidate(Candidate { commit, tree, base: order.base, files }))
+}
+
+fn message(world: &World, order: &Order) -> String {
+    let title: String = order.task.title.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
+    let agent: String = order.agent.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!(
+        "{title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\n",
+        world.run, order.attempt.task, order.attempt
+    )
+}

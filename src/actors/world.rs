@@ -1,0 +1,139 @@
+//! Owns the handles through which a run's actors reach the world. Holds nothing that is true of the run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::io::agents::codemod::Codemod;
+use crate::io::clock::Clock;
+use crate::io::files::StateDir;
+use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
+use crate::io::hands::{Hands, Ports};
+use crate::io::journal::Journal;
+use crate::io::process::base_env;
+use crate::io::syntax::{RuleError, Rules};
+use crate::machine::command::Opening;
+use crate::model::ids::RunId;
+use crate::model::role::Grants;
+
+/// Bundles what the actors of one run share.
+pub struct World {
+    /// The run.
+    pub run: RunId,
+    /// What it was opened with.
+    pub opening: Arc<Opening>,
+    /// The repository.
+    pub repo: Arc<Repo>,
+    /// The names of the run's refs.
+    pub refs: RefNames,
+    /// Worktrees that agents write in.
+    pub workshop: Pool,
+    /// Worktrees that checks run in; no agent writes there.
+    pub bench: Pool,
+    /// Where commands run.
+    pub hands: Hands,
+    /// Ports that are leased to attempts.
+    pub ports: Ports,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// Where state lies.
+    pub place: StateDir,
+    /// The program that plays scripts and watches over jobs.
+    pub artel: PathBuf,
+    /// The environment that artel was started in.
+    pub outer_env: BTreeMap<String, String>,
+}
+
+/// Names the folder of a kind of file that an attempt leaves, below the run's directory.
+const DESKS: &str = "desks";
+
+impl World {
+    /// Gives the time in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Gives the file that an attempt's or a check's output goes to.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.place.logs(&self.run).join(format!("{name}.log"))
+    }
+
+    /// Gives the folder in which an attempt or a check finds its brief and its temporary files.
+    pub fn desk(&self, name: &str) -> PathBuf {
+        self.place.run_dir(&self.run).join(DESKS).join(name)
+    }
+
+    /// Names the agent that writes a candidate.
+    pub fn author(&self, agent: &str) -> Author {
+        let mut name: String =
+            agent.chars().map(|c| if c.is_control() || "<>\n".contains(c) { ' ' } else { c }).take(60).collect();
+        if name.trim().is_empty() {
+            "agent".clone_into(&mut name);
+        }
+        Author { name: format!("artel {}", name.trim()), email: "agent@artel.invalid".to_owned() }
+    }
+
+    /// Gives the environment that commands start from: the allow-list, what the repository and the role grant, and
+    /// what the repository sets.
+    pub fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
+        let config = &self.opening.config;
+        let granted = config.env.union(&grants.env).cloned().collect();
+        let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
+        let cache = self.place.root().join("cache").to_string_lossy().into_owned();
+        for (name, value) in &config.set {
+            let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
+            env.insert(name.clone(), filled);
+        }
+        env
+    }
+
+    /// Reads the rule files of these names, in order.
+    ///
+    /// # Errors
+    /// Fails on a rule file that is no sound rule, or that the run does not hold.
+    pub fn rules(&self, names: &[String]) -> Result<Vec<Rules>, RuleError> {
+        let text = |name: &String| self.opening.assets.get(name).map(String::as_str).unwrap_or_default();
+        names.iter().map(|name| Rules::parse(name, text(name))).collect()
+    }
+
+    /// Makes the rewriting engine of these rule files.
+    ///
+    /// # Errors
+    /// As [`World::rules`].
+    pub fn codemod(&self, names: &[String]) -> Result<Codemod, RuleError> {
+        Ok(Codemod::new(self.rules(names)?))
+    }
+
+    /// Runs blocking git or disk work where blocking is allowed.
+    ///
+    /// # Errors
+    /// What the work itself fails with.
+    ///
+    /// # Panics
+    /// Panics where the work panicked.
+    pub async fn blocking<T, F>(self: &Arc<Self>, work: F) -> Result<T, GitError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, GitError> + Send + 'static,
+    {
+        let world = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&world)).await {
+            Ok(result) => result,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+}
+
+/// Tells an error with all that caused it, as one line that fits after "failed to".
+pub fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(because) = cause {
+        text.push_str(": ");
+        text.push_str(&because.to_string());
+        cause = because.source();
+    }
+    text
+}
