@@ -134,3 +134,75 @@ fn one_word(text: &str, otherwise: &str) -> String {
     let kept = kept.trim_matches(|c: char| c.is_whitespace() || ".,:;\"'\\".contains(c));
     if kept.is_empty() { otherwise.to_owned() } else { kept.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Lab, author};
+    use super::*;
+
+    fn write(text: &str) -> Edit {
+        Edit::Write { bytes: text.as_bytes().to_vec(), executable: false }
+    }
+
+    #[test]
+    fn the_same_edits_give_the_same_commit() {
+        let lab = Lab::new();
+        let edits: BTreeMap<String, Edit> = [("d/x".to_owned(), write("x")), ("-y".to_owned(), write("y"))].into();
+        let make = || lab.repo.commit_edits(lab.head(), &edits, "m", &author(), 86_400_999).unwrap();
+        let made = make();
+        assert_eq!(made, make());
+        assert_eq!(made.files, 2);
+        let shown = lab.git(&["log", "-1", "--format=%an %ae %at %cn %ct %s", &made.commit.to_string()]);
+        assert_eq!(shown, "agent agent@example.invalid 86400 artel 86400 m");
+        lab.git(&["fsck", "--strict"]);
+    }
+
+    #[test]
+    fn a_tree_is_what_git_would_have_made() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a")), ("d/b", Some("b")), ("d/e/c", Some("c")), ("z", Some("z"))]);
+        let next = lab.on(base, &[("a", None), ("a/in", Some("1")), ("d/b", None), ("d/e/c", None), ("d", Some("2"))]);
+        let paths: Vec<_> = lab.repo.files(lab.tree(next)).unwrap().files.into_iter().map(|f| f.path).collect();
+        assert_eq!(paths, ["a/in", "d", "z"]);
+        let index = lab.dir.path().join("index");
+        let run = |args: &[&str]| {
+            let done = std::process::Command::new("git")
+                .current_dir(lab.path())
+                .env("GIT_INDEX_FILE", &index)
+                .args(args)
+                .output()
+                .unwrap();
+            String::from_utf8(done.stdout).unwrap().trim().to_owned()
+        };
+        run(&["read-tree", &next.to_string()]);
+        assert_eq!(run(&["write-tree"]), lab.tree(next).to_string());
+        let none = lab.on(next, &[("a/in", None), ("d", None), ("z", None)]);
+        assert!(lab.repo.files(lab.tree(none)).unwrap().files.is_empty());
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_stay_through_a_commit_beside_them() {
+        let lab = Lab::new();
+        use std::os::unix::ffi::OsStrExt;
+        let odd = std::ffi::OsStr::from_bytes(b"d\xff.txt");
+        std::fs::write(lab.path().join(odd), "odd").unwrap();
+        lab.git(&["add", "-A"]);
+        lab.git(&["commit", "-qm", "odd"]);
+        let next = lab.on(lab.head(), &[("x", Some("x"))]);
+        let files = lab.repo.files(lab.tree(next)).unwrap();
+        assert_eq!(files.not_utf8, [b"d\xff.txt".to_vec()]);
+        assert_eq!(files.files.len(), 1);
+        let changes = lab.repo.diff(lab.tree(lab.head()), lab.tree(next)).unwrap();
+        assert_eq!(changes.len(), 1);
+    }
+
+    #[test]
+    fn hostile_paths_are_refused() {
+        let lab = Lab::new();
+        for path in [".git/hooks/post-commit", "a/../b", "/etc/x", "GIT~1/x", "a\u{7}"] {
+            let edits: BTreeMap<String, Edit> = [(path.to_owned(), write("x"))].into();
+            let refused = lab.repo.commit_edits(lab.head(), &edits, "m", &author(), 0);
+            assert!(matches!(refused, Err(GitError::Path { .. })), "{path}");
+        }
+    }
+}

@@ -132,3 +132,159 @@ fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn is_plain(mode: u32) -> bool {
     matches!(mode, 0o100_644 | 0o100_755 | 0o120_000 | 0o160_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Lab, git_in, member};
+    use super::*;
+    use std::collections::BTreeMap;
+
+    type Files = BTreeMap<String, String>;
+
+    fn apply(lab: &Lab, base: Oid, before: &Files, after: &Files) -> Oid {
+        let mut edits: Vec<(&str, Option<&str>)> = Vec::new();
+        edits.extend(before.keys().filter(|path| !after.contains_key(*path)).map(|path| (path.as_str(), None)));
+        edits.extend(
+            after
+                .iter()
+                .filter(|(path, text)| before.get(*path) != Some(*text))
+                .map(|(path, text)| (path.as_str(), Some(text.as_str()))),
+        );
+        lab.on(base, &edits)
+    }
+
+    fn mutate(chance: &mut fastrand::Rng, files: &mut Files) {
+        let Some(path) = chance.choice(files.keys().cloned().collect::<Vec<_>>()) else { return };
+        match chance.u8(..9) {
+            0..=2 => {
+                let mut lines: Vec<String> = files[&path].lines().map(str::to_owned).collect();
+                let at = chance.usize(..lines.len());
+                lines[at] = format!("changed {}", chance.u8(..3));
+                files.insert(path, lines.join("\n") + "\n");
+            }
+            3 => {
+                let name = ["new", "other/new", "d0/new", "d1/new", "d1/deep/new"][chance.usize(..5)];
+                if !blocked(files, name) {
+                    files.insert(name.to_owned(), format!("new {}\n", chance.u8(..2)));
+                }
+            }
+            4 => drop(files.remove(&path)),
+            5 => {
+                let text = files.remove(&path).unwrap();
+                let to = format!("{}/moved{}", ["d0", "d2", "d1/deep"][chance.usize(..3)], chance.u8(..3));
+                let to = if blocked(files, &to) { path } else { to };
+                files.insert(to, text);
+            }
+            6 => {
+                let (from, to) = [("d0/", "e0/"), ("d1/", "d1x/"), ("d1/deep/", "deep/")][chance.usize(..3)];
+                let moved: Vec<_> = files.keys().filter(|path| path.starts_with(from)).cloned().collect();
+                for path in moved {
+                    let text = files.remove(&path).unwrap();
+                    files.insert(path.replacen(from, to, 1), text);
+                }
+            }
+            7 => {
+                let text = files.remove(&path).unwrap();
+                files.insert(format!("{path}/inside"), text);
+            }
+            _ => {
+                if let Some((folder, _)) = path.split_once('/') {
+                    let folder = folder.to_owned();
+                    files.retain(|path, _| !path.starts_with(&format!("{folder}/")));
+                    files.insert(folder, "a file now\n".to_owned());
+                }
+            }
+        }
+    }
+
+    fn blocked(files: &Files, path: &str) -> bool {
+        let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        above.any(|folder| files.contains_key(folder))
+            || files.keys().any(|other| other.starts_with(&format!("{path}/")))
+    }
+
+    #[test]
+    fn every_merge_is_what_git_merge_tree_says() {
+        let lab = Lab::new();
+        let mut chance = fastrand::Rng::with_seed(7);
+        let mut base_files = Files::new();
+        for path in ["a", "b", "d0/a", "d0/b", "d1/a", "d1/b", "d1/deep/a", "d1/deep/b", "d2/a"] {
+            let text: String = (0..12).map(|line| format!("{path} line {line}\n")).collect();
+            base_files.insert(path.to_owned(), text);
+        }
+        let base = apply(&lab, lab.head(), &Files::new(), &base_files);
+        let (mut clean, mut conflicts) = (0, 0);
+        for round in 0..320 {
+            let (mut ours, mut theirs) = (base_files.clone(), base_files.clone());
+            for _ in 0..chance.usize(1..4) {
+                mutate(&mut chance, &mut ours);
+            }
+            for _ in 0..chance.usize(1..4) {
+                mutate(&mut chance, &mut theirs);
+            }
+            let head = apply(&lab, base, &base_files, &ours);
+            let candidate = apply(&lab, base, &base_files, &theirs);
+            let said = std::process::Command::new("git")
+                .current_dir(lab.path())
+                .args(["merge-tree", "--write-tree", "--name-only", "--no-messages"])
+                .args([head.to_string(), candidate.to_string()])
+                .output()
+                .unwrap();
+            let text = String::from_utf8(said.stdout).unwrap();
+            match lab.repo.merge(head, &member(candidate, base)).unwrap() {
+                Merge::Clean { tree, .. } => {
+                    clean += 1;
+                    assert_eq!((said.status.code(), text.trim()), (Some(0), tree.to_string().as_str()), "{round}");
+                }
+                Merge::Conflict { paths } => {
+                    conflicts += 1;
+                    assert_eq!(said.status.code(), Some(1), "round {round}: {text}");
+                    let mut named: Vec<_> = text.lines().skip(1).map(str::to_owned).collect();
+                    named.sort_unstable();
+                    named.dedup();
+                    assert_eq!(paths, named, "round {round}");
+                }
+            }
+        }
+        assert!(clean > 50 && conflicts > 50, "{clean} clean, {conflicts} conflicts: both kinds must be met");
+    }
+
+    #[test]
+    fn disjoint_changes_need_no_git_program_and_keep_both() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a\n")), ("d/b", Some("b\n"))]);
+        let (one, two) = (lab.on(base, &[("a", Some("1\n"))]), lab.on(base, &[("d/b", None), ("n/c", Some("2\n"))]));
+        let handle = git2::Repository::open(lab.path()).unwrap();
+        let trees = [base, one, two].map(|commit| to_git(lab.tree(commit)));
+        let changes = raw_diff(&handle, trees[0], trees[2]).unwrap();
+        assert!(one_sided(&handle, trees, &changes).unwrap().is_some());
+        let Merge::Clean { commit, tree } = lab.repo.merge(one, &member(two, base)).unwrap() else { panic!() };
+        assert_eq!(lab.repo.commit_of(commit).unwrap().1, [one, two]);
+        let paths: Vec<_> = lab.repo.files(tree).unwrap().files.into_iter().map(|file| file.path).collect();
+        assert_eq!(paths, ["a", "n/c"]);
+        assert_eq!(lab.repo.merge(one, &member(two, base)).unwrap(), Merge::Clean { commit, tree });
+    }
+
+    #[test]
+    fn a_merge_driver_that_the_repository_names_never_runs() {
+        let lab = Lab::new();
+        let proof = lab.dir.path().join("proof");
+        lab.git(&["config", "merge.evil.driver", &format!("touch {}", proof.display())]);
+        std::fs::write(lab.path().join(".git/info/attributes"), "* merge=evil\n").unwrap();
+        std::fs::write(lab.path().join(".gitattributes"), "* merge=evil\n").unwrap();
+        let base = lab.on(lab.head(), &[("a", Some("1\n2\n3\n")), (".gitattributes", Some("* merge=evil\n"))]);
+        let (one, two) = (lab.on(base, &[("a", Some("x\n2\n3\n"))]), lab.on(base, &[("a", Some("1\n2\ny\n"))]));
+        lab.repo.merge(one, &member(two, base)).unwrap();
+        assert!(!proof.exists());
+        git_in(&lab.path(), &["merge-tree", "--write-tree", &one.to_string(), &two.to_string()]);
+        assert!(proof.exists(), "plain git does run it: the trap is real");
+    }
+
+    #[test]
+    fn the_same_lines_are_a_conflict_with_its_paths() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1\n"))]);
+        let (one, two) = (lab.on(base, &[("a", Some("2\n"))]), lab.on(base, &[("a", Some("3\n"))]));
+        assert_eq!(lab.repo.merge(one, &member(two, base)).unwrap(), Merge::Conflict { paths: vec!["a".to_owned()] });
+    }
+}

@@ -295,3 +295,219 @@ fn remove_empty_folders(root: &Root, paths: &[Vec<u8>]) -> Result<(), GitError> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::testing::{Lab, git_in};
+    use super::super::{Edit, Limits};
+    use super::*;
+
+    /// Describes all files below a folder: path, executable or link, content.
+    fn shape(dir: &Path) -> BTreeMap<String, (char, Vec<u8>)> {
+        fn walk(root: &Path, dir: &Path, into: &mut BTreeMap<String, (char, Vec<u8>)>) {
+            for entry in fs::read_dir(dir).unwrap().flatten() {
+                let path = entry.path();
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                let meta = fs::symlink_metadata(&path).unwrap();
+                if name == ".git" {
+                } else if meta.is_dir() {
+                    into.insert(name, ('d', Vec::new()));
+                    walk(root, &path, into);
+                } else if meta.is_symlink() {
+                    into.insert(name, ('l', fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()));
+                } else {
+                    let kind = if meta.permissions().mode() & 0o100 != 0 { 'x' } else { 'f' };
+                    into.insert(name, (kind, fs::read(&path).unwrap()));
+                }
+            }
+        }
+        let mut found = BTreeMap::new();
+        walk(dir, dir, &mut found);
+        found
+    }
+
+    fn scribble(chance: &mut fastrand::Rng, tree: &Path) {
+        let all: Vec<_> = shape(tree).into_keys().collect();
+        for _ in 0..chance.usize(..6) {
+            let path = tree.join(chance.choice(&all).map_or("x", String::as_str));
+            match chance.u8(..8) {
+                0 => drop(fs::write(&path, format!("scribbled {}", chance.u8(..)))),
+                1 => drop(admin::remove_any(&path)),
+                2 => {
+                    drop(admin::remove_any(&path));
+                    drop(fs::create_dir_all(path.join("deep/er")));
+                    drop(fs::write(path.join("deep/er/x"), "x"));
+                }
+                3 => {
+                    drop(admin::remove_any(&path));
+                    drop(std::os::unix::fs::symlink("/etc", &path));
+                }
+                4 => drop(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))),
+                5 => drop(fs::write(tree.join(format!("new{}", chance.u8(..3))), "n")),
+                6 => {
+                    drop(fs::create_dir_all(tree.join("build/out")));
+                    drop(fs::write(tree.join("build/out/o"), "cache"));
+                }
+                _ => drop(fs::write(tree.join("junk.o"), "o")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_recycled_tree_is_what_a_fresh_one_is() {
+        let lab = Lab::new();
+        let pool = lab.pool(&[]);
+        let mut chance = fastrand::Rng::with_seed(11);
+        let mut commits = vec![lab.on(
+            lab.head(),
+            &[
+                ("a", Some("a\n")),
+                ("d/b", Some("b\n")),
+                ("d/e/c", Some("c\n")),
+                (".gitignore", Some("*.o\nbuild/\n")),
+                ("-dash", Some("-\n")),
+                ("README", Some("upper\n")),
+                ("readme", Some("lower\n")),
+                (".gitattributes", Some("*.bat text eol=crlf\n")),
+                ("run.bat", Some("echo\n")),
+            ],
+        )];
+        for round in 0..12 {
+            let base = commits[chance.usize(..commits.len())];
+            let text = format!("{round}\n");
+            let next = match chance.u8(..5) {
+                0 => lab.on(base, &[("a", None), ("a/in", Some(&text)), ("a/in2", Some(&text))]),
+                1 => lab.on(base, &[("d/b", Some(&text)), ("n/m", Some(&text))]),
+                2 => lab.on(base, &[("d/b", None), ("d/e/c", None), ("d", Some(&text))]),
+                3 => lab.on(base, &[("run.bat", Some(&format!("echo {round}\necho\n")))]),
+                _ => lab.on(base, &[(".gitignore", Some("*.o\n")), ("README", Some(&text))]),
+            };
+            commits.push(next);
+        }
+        let mut recycled = 0;
+        for round in 0..60 {
+            let commit = commits[chance.usize(..commits.len())];
+            let tree = pool.take(commit).unwrap();
+            let id = tree.id().to_owned();
+            let fresh = pool.make(commit).unwrap();
+            assert_eq!(shape(tree.path()), shape(fresh.path()), "round {round}");
+            assert_eq!(tree.snapshot(Limits::default()).unwrap(), crate::io::git::Snapshot::default());
+            if round % 6 == 0 {
+                assert_eq!(git_in(tree.path(), &["status", "--porcelain", "--ignored"]), "");
+                assert_eq!(git_in(tree.path(), &["rev-parse", "HEAD"]), commit.to_string());
+            }
+            pool.discard(fresh).unwrap();
+            scribble(&mut chance, tree.path());
+            pool.give_back(tree);
+            let again = pool.take(commit).unwrap();
+            recycled += usize::from(again.id() == id);
+            pool.give_back(again);
+        }
+        assert!(recycled > 50, "{recycled}: recycling is the rule, a new tree the exception");
+    }
+
+    #[test]
+    fn what_is_ignored_and_warm_stays_and_nothing_else() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[(".gitignore", Some("target/\n*.o\n")), ("a", Some("a"))]);
+        let next = lab.on(base, &[("a", Some("b"))]);
+        let pool = lab.pool(&["target/"]);
+        let tree = pool.take(base).unwrap();
+        fs::create_dir_all(tree.path().join("sub/target/deep")).unwrap();
+        fs::write(tree.path().join("sub/target/deep/cache"), "warm").unwrap();
+        fs::write(tree.path().join("x.o"), "cold").unwrap();
+        fs::write(tree.path().join("target"), "a file is not what the rule ignores").unwrap();
+        pool.give_back(tree);
+        let tree = pool.take(next).unwrap();
+        let found = shape(tree.path());
+        assert!(found.contains_key("sub/target/deep/cache"));
+        assert!(!found.contains_key("x.o") && !found.contains_key("target"));
+        assert_eq!(found["a"], ('f', b"b".to_vec()));
+        assert!(tree.snapshot(Limits::default()).unwrap().edits.is_empty());
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_swept_and_what_is_used_stays() {
+        let lab = Lab::new();
+        let dir = {
+            let pool = lab.pool(&[]);
+            let (one, two) = (pool.take(lab.head()).unwrap(), pool.take(lab.head()).unwrap());
+            fs::remove_dir_all(one.path()).unwrap();
+            assert!(matches!(Pool::open(&lab.repo, lab.dir.path().join("pool"), &[]), Err(GitError::PoolBusy { .. })));
+            assert_eq!(lab.repo.doctor(std::time::SystemTime::now()).orphans, [format!("artel-{}", one.id())]);
+            two.path().to_owned()
+        };
+        let pool = lab.pool(&[]);
+        let used = pool.take(lab.head()).unwrap();
+        assert_eq!(pool.sweep().unwrap(), 2);
+        assert!(!dir.exists() && used.path().exists());
+        assert_eq!(admin::ours(lab.repo.identity()).len(), 1);
+        assert_eq!(pool.sweep().unwrap(), 0);
+        assert_eq!(pool.len(), 1);
+        pool.discard(used).unwrap();
+        assert!(pool.is_empty() && !lab.path().join(".git/worktrees").exists());
+    }
+
+    #[test]
+    fn a_tree_whose_git_file_was_pointed_elsewhere_runs_nothing_and_is_mended() {
+        let lab = Lab::new();
+        let proof = lab.dir.path().join("proof");
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let pool = lab.pool(&[]);
+        let tree = pool.take(base).unwrap();
+        let evil = tree.path().join("evil");
+        fs::create_dir(&evil).unwrap();
+        git_in(&evil, &["init", "-q"]);
+        let run = format!("touch {}", proof.display());
+        for config in [evil.join(".git/config"), tree.git_dir().join("config.worktree")] {
+            let text = format!("[core]\n\tfsmonitor = {run}\n[filter \"x\"]\n\tclean = {run}\n\tsmudge = {run}\n");
+            fs::write(&config, text).unwrap();
+        }
+        fs::write(tree.path().join(".gitattributes"), "* filter=x\n").unwrap();
+        fs::write(tree.path().join(".git"), format!("gitdir: {}\n", evil.join(".git").display())).unwrap();
+        fs::write(tree.path().join("a"), "b").unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), [".gitattributes", "a"]);
+        assert_eq!(snapshot.refused.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["evil"]);
+        pool.give_back(tree);
+        let tree = pool.take(base).unwrap();
+        assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+        assert!(!tree.git_dir().join("config.worktree").exists() && !proof.exists());
+    }
+
+    #[test]
+    fn what_the_user_has_is_bit_for_bit_what_it_was() {
+        let lab = Lab::new();
+        fs::write(lab.path().join("mine"), "not committed").unwrap();
+        lab.git(&["add", "mine"]);
+        lab.git(&["config", "extensions.worktreeConfig", "true"]);
+        let ours = |name: &str| {
+            ["objects", "refs/artel", "refs/heads/artel", "logs/refs/heads/artel", "worktrees"]
+                .iter()
+                .any(|own| name.starts_with(own))
+                || ["logs/refs/heads", "refs/heads"].contains(&name)
+        };
+        let look = || -> BTreeMap<_, _> {
+            let git = shape(&lab.path().join(".git")).into_iter().filter(|(name, _)| !ours(name));
+            git.chain(shape(&lab.path())).filter(|(name, _)| !name.starts_with(".git/")).collect()
+        };
+        let before = look();
+        let head = lab.head();
+        let pool = lab.pool(&[]);
+        let tree = pool.take(head).unwrap();
+        fs::write(tree.path().join("a"), "a").unwrap();
+        let edits = tree.snapshot(Limits::default()).unwrap().edits;
+        assert!(matches!(edits["a"], Edit::Blob { size: 1, executable: false, .. }));
+        let made = lab.repo.commit_edits(head, &edits, "m", &super::super::testing::author(), 1).unwrap();
+        let other = lab.on(head, &[("a", Some("z"))]);
+        lab.repo.merge(other, &super::super::testing::member(made.commit, head)).unwrap();
+        lab.repo.compare_and_swap("refs/heads/artel/r/main", None, made.commit, "t").unwrap();
+        lab.repo.compare_and_swap("refs/artel/r/t1.1", None, made.commit, "t").unwrap();
+        lab.repo.survey(head, std::time::SystemTime::now()).unwrap();
+        pool.discard(tree).unwrap();
+        assert_eq!(look(), before);
+    }
+}

@@ -96,11 +96,10 @@ impl Repo {
                     Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::NotFound) => {
                         Ok(found(target(handle, name)?, new))
                     }
-                    Err(error) if error.code() == ErrorCode::Exists => match target(handle, name)? {
-                        None => Err(GitError::RefNameTaken { name: name.to_owned(), source: error }),
-                        now => Ok(found(now, new)),
-                    },
-                    Err(source) if source.message().contains("collides") => {
+                    Err(error) if error.code() == ErrorCode::Exists && target(handle, name)?.is_some() => {
+                        Ok(found(target(handle, name)?, new))
+                    }
+                    Err(source) if source.code() != ErrorCode::Locked && is_taken(handle, name)? => {
                         Err(GitError::RefNameTaken { name: name.to_owned(), source })
                     }
                     Err(source) => Err(GitError::Git { doing: format!("move the ref `{name}`"), source }),
@@ -202,6 +201,18 @@ fn found(now: Option<Oid>, wanted: Oid) -> Swap {
     if now == Some(wanted) { Swap::AlreadyThere } else { Swap::Found(now) }
 }
 
+/// Tells whether a ref stands where a folder of this name must be, or below it.
+fn is_taken(handle: &git2::Repository, name: &str) -> Result<bool, GitError> {
+    for (at, _) in name.match_indices('/').skip(2) {
+        if target(handle, &name[..at])?.is_some() {
+            return Ok(true);
+        }
+    }
+    let below = format!("{name}/");
+    let mut all = handle.references().doing(|| "list the refs".to_owned())?;
+    Ok(all.names().flatten().any(|other| other.starts_with(&below)))
+}
+
 fn target(handle: &git2::Repository, name: &str) -> Result<Option<Oid>, GitError> {
     match handle.refname_to_id(name) {
         Ok(oid) => Ok(Some(from_git(oid))),
@@ -226,6 +237,91 @@ fn retry(repo: &Repo, name: &str, act: impl Fn() -> Result<Swap, GitError>) -> R
                 thread::sleep(Duration::from_millis(2 << tried.min(7)));
             }
             done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Lab;
+    use super::*;
+
+    #[test]
+    fn a_ref_moves_only_from_where_it_was_believed_to_be() {
+        let lab = Lab::new();
+        let (a, b) = (lab.head(), lab.on(lab.head(), &[("a", Some("a"))]));
+        let c = lab.on(b, &[("a", Some("c"))]);
+        let names = RefNames::new("artel", "r-1".parse().unwrap()).unwrap();
+        let name = names.branch();
+        let swap = |old, new| lab.repo.compare_and_swap(&name, old, new, "t").unwrap();
+        assert_eq!(swap(Some(a), b), Swap::Found(None));
+        assert_eq!(swap(None, a), Swap::Done);
+        assert_eq!(swap(None, a), Swap::AlreadyThere);
+        assert_eq!(swap(None, b), Swap::Found(Some(a)));
+        assert_eq!(swap(Some(a), b), Swap::Done);
+        assert_eq!(swap(Some(a), b), Swap::AlreadyThere);
+        assert_eq!(swap(Some(a), c), Swap::Found(Some(b)));
+        lab.git(&["pack-refs", "--all"]);
+        assert_eq!(swap(Some(b), c), Swap::Done);
+        assert_eq!(lab.repo.ref_target(&name).unwrap(), Some(c));
+        assert_eq!(lab.repo.list_refs(&names.branches()).unwrap(), [(name.clone(), c)]);
+        assert_eq!(lab.repo.delete_ref(&name, a).unwrap(), Swap::Found(Some(c)));
+        assert_eq!(lab.repo.delete_ref(&name, c).unwrap(), Swap::Done);
+        assert_eq!(lab.repo.ref_target(&name).unwrap(), None);
+    }
+
+    #[test]
+    fn of_many_who_swap_at_once_exactly_one_wins() {
+        let lab = Lab::new();
+        let base = lab.head();
+        lab.repo.compare_and_swap("refs/heads/artel/r/main", None, base, "t").unwrap();
+        let wins: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|n| {
+                    let new = lab.on(base, &[("a", Some(&format!("{n}")))]);
+                    let repo = lab.repo.clone();
+                    scope.spawn(move || repo.compare_and_swap("refs/heads/artel/r/main", Some(base), new, "t"))
+                })
+                .collect();
+            tries
+                .into_iter()
+                .filter(|_| true)
+                .map(|one| one.join().unwrap())
+                .filter(|s| matches!(s, Ok(Swap::Done)))
+                .count()
+        });
+        assert_eq!(wins, 1);
+    }
+
+    #[test]
+    fn a_lock_left_behind_is_named() {
+        let lab = Lab::new();
+        let lock = lab.path().join(".git/refs/heads/x.lock");
+        std::fs::write(&lock, "").unwrap();
+        let error = lab.repo.compare_and_swap("refs/heads/x", None, lab.head(), "t").unwrap_err();
+        assert!(
+            matches!(&error, GitError::RefLocked { lock: named, .. } if named.ends_with("refs/heads/x.lock")),
+            "{error}"
+        );
+        let found = lab.repo.locks(std::time::SystemTime::now());
+        assert_eq!(found.len(), 1);
+        assert!(found[0].path.ends_with("refs/heads/x.lock"));
+    }
+
+    #[test]
+    fn a_branch_named_as_the_prefix_is_found_before_it_hurts() {
+        let lab = Lab::new();
+        assert!(lab.repo.prefix_is_free("artel").unwrap());
+        lab.git(&["branch", "artel"]);
+        assert_eq!(lab.repo.prefix_taken_by("artel/sub").unwrap().as_deref(), Some("refs/heads/artel"));
+        let error = lab.repo.compare_and_swap("refs/heads/artel/r/main", None, lab.head(), "t").unwrap_err();
+        assert!(matches!(error, GitError::RefNameTaken { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn hostile_prefixes_are_refused() {
+        for prefix in ["", "-x", "a..b", "a b", "a/", "/a", "x.lock"] {
+            assert!(RefNames::new(prefix, "r".parse().unwrap()).is_err(), "{prefix:?}");
         }
     }
 }

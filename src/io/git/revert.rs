@@ -42,3 +42,39 @@ impl Repo {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Lab, author, member};
+    use super::*;
+
+    #[test]
+    fn one_landing_is_taken_out_and_the_others_stay() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1\n2\n3\n4\n5\n6\n7\n8\n9\n")), ("b", Some("b\n"))]);
+        let land = |head, files: &[(&str, Option<&str>)]| {
+            let candidate = lab.on(base, files);
+            let Merge::Clean { commit, .. } = lab.repo.merge(head, &member(candidate, base)).unwrap() else { panic!() };
+            commit
+        };
+        let first = land(base, &[("a", Some("one\n2\n3\n4\n5\n6\n7\n8\n9\n")), ("n", Some("n\n"))]);
+        let second = land(first, &[("a", Some("1\n2\n3\n4\n5\n6\n7\n8\nnine\n")), ("b", None)]);
+        let Merge::Clean { commit, tree } = lab.repo.revert(second, first, "undo", &author(), 3_000).unwrap() else {
+            panic!()
+        };
+        assert_eq!(lab.repo.commit_of(commit).unwrap().1, [second]);
+        assert_eq!(lab.repo.read_path(tree, "a").unwrap().unwrap(), b"1\n2\n3\n4\n5\n6\n7\n8\nnine\n");
+        assert_eq!(lab.repo.read_path(tree, "n").unwrap(), None);
+        assert_eq!(lab.repo.read_path(tree, "b").unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_built_upon_is_a_conflict() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1\n"))]);
+        let first = lab.on(base, &[("a", Some("2\n"))]);
+        let second = lab.on(first, &[("a", Some("3\n"))]);
+        let reverted = lab.repo.revert(second, first, "undo", &author(), 3_000).unwrap();
+        assert_eq!(reverted, Merge::Conflict { paths: vec!["a".to_owned()] });
+    }
+}

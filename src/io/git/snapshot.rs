@@ -243,3 +243,163 @@ impl Taking<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::super::testing::{Lab, git_in};
+    use super::*;
+
+    fn why<'a>(snapshot: &'a Snapshot, path: &str) -> &'a str {
+        snapshot.refused.iter().find(|one| one.path == path).map_or("", |one| one.why.as_str())
+    }
+
+    #[test]
+    fn edits_are_what_differs_and_hostile_things_are_named() {
+        let lab = Lab::new();
+        let base = lab.on(
+            lab.head(),
+            &[
+                ("keep", Some("k")),
+                ("edit", Some("e")),
+                ("gone", Some("g")),
+                ("tool", Some("t")),
+                ("type", Some("was a file")),
+                ("src/in", Some("i")),
+                (".gitignore", Some("*.log\nout/\n")),
+                ("README", Some("1")),
+                ("readme", Some("2")),
+            ],
+        );
+        let tree = lab.pool(&[]).take(base).unwrap();
+        let at = |path: &str| tree.path().join(path);
+        fs::write(at("edit"), "E").unwrap();
+        fs::remove_file(at("gone")).unwrap();
+        fs::set_permissions(at("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::remove_file(at("type")).unwrap();
+        symlink("keep", at("type")).unwrap();
+        fs::write(at("readme"), "3").unwrap();
+        fs::write(at("-x"), "dash").unwrap();
+        fs::write(at("a.log"), "ignored").unwrap();
+        // An agent cannot hide what it does by changing the rules.
+        fs::write(at(".gitignore"), "*\n").unwrap();
+        fs::create_dir_all(at("out/deep/.git")).unwrap();
+        fs::create_dir(at("empty")).unwrap();
+        fs::create_dir_all(at("nest/.git")).unwrap();
+        fs::write(at("nest/x"), "x").unwrap();
+        fs::write(at("src/.git"), "gitdir: /x\n").unwrap();
+        fs::write(at("src/in"), "changed").unwrap();
+        symlink("/etc/passwd", at("abs")).unwrap();
+        symlink("../..", at("up")).unwrap();
+        symlink("keep", at(".gitattributes")).unwrap();
+        fs::write(at(".GIT"), "x").unwrap();
+        fs::write(tree.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+        fs::write(at("bell\u{7}"), "x").unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        let names: Vec<_> = snapshot.edits.keys().map(String::as_str).collect();
+        assert_eq!(names, ["-x", ".gitignore", "edit", "gone", "readme", "tool", "type"]);
+        assert_eq!(snapshot.edits["gone"], Edit::Delete);
+        assert_eq!(snapshot.edits["type"], Edit::Link { target: "keep".to_owned() });
+        assert!(matches!(snapshot.edits["tool"], Edit::Blob { executable: true, .. }));
+        for path in ["nest", "src", "abs", "up", ".gitattributes", ".GIT", "\u{fffd}", "bell\u{fffd}", "pipe"] {
+            assert_ne!(why(&snapshot, path), "", "{path} in {:?}", snapshot.refused);
+        }
+        assert_eq!(snapshot.refused.len(), 9, "{:?}", snapshot.refused);
+    }
+
+    #[test]
+    fn line_endings_by_attributes_come_back_as_git_stores_them() {
+        let lab = Lab::new();
+        let base = lab.on(
+            lab.head(),
+            &[
+                (".gitattributes", Some("*.bat text eol=crlf\n*.bin -text\n*.ptr filter=lfs -text\n")),
+                ("a.bat", Some("one\ntwo\n")),
+                ("b.bat", Some("one\n")),
+                ("c.bin", Some("x\r\n")),
+                ("l.ptr", Some("version https://git-lfs.github.com/spec/v1\n")),
+            ],
+        );
+        let tree = lab.pool(&[]).take(base).unwrap();
+        assert_eq!(fs::read(tree.path().join("a.bat")).unwrap(), b"one\r\ntwo\r\n");
+        fs::write(tree.path().join("a.bat"), "one\r\ntwo\r\nthree\n").unwrap();
+        // The same content by another hand is no change.
+        fs::write(tree.path().join("b.bat"), "one\r\n").unwrap();
+        fs::write(tree.path().join("c.bin"), "x\r\n").unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), ["a.bat"]);
+        let Edit::Blob { oid, .. } = &snapshot.edits["a.bat"] else { panic!() };
+        assert_eq!(lab.repo.read(*oid).unwrap(), b"one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn a_large_file_is_taken_in_up_to_the_limit() {
+        let lab = Lab::new();
+        let tree = lab.pool(&[]).take(lab.head()).unwrap();
+        let file = fs::File::create(tree.path().join("big")).unwrap();
+        file.set_len(100 << 20).unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        let Edit::Blob { oid, size, .. } = &snapshot.edits["big"] else { panic!() };
+        assert_eq!((*size, lab.repo.size(*oid).unwrap()), (100 << 20, 100 << 20));
+        file.set_len((100 << 20) + 1).unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert!(why(&snapshot, "big").contains("larger"), "{snapshot:?}");
+        let few = Limits { files: 0, ..Limits::default() };
+        assert!(matches!(tree.snapshot(few), Err(GitError::TooManyFiles { .. })));
+    }
+
+    #[test]
+    fn a_change_that_keeps_size_and_time_is_seen() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("one"))]);
+        let tree = lab.pool(&[]).take(base).unwrap();
+        let path = tree.path().join("a");
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "two").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+        assert_eq!(tree.snapshot(Limits::default()).unwrap().edits.len(), 1);
+    }
+
+    #[test]
+    fn a_tree_that_is_gone_or_replaced_is_an_error() {
+        let lab = Lab::new();
+        let pool = lab.pool(&[]);
+        let tree = pool.take(lab.head()).unwrap();
+        fs::remove_dir_all(tree.path()).unwrap();
+        assert!(matches!(tree.snapshot(Limits::default()), Err(GitError::TreeGone { .. })));
+        symlink("/etc", tree.path()).unwrap();
+        assert!(matches!(tree.snapshot(Limits::default()), Err(GitError::TreeGone { .. })));
+        pool.give_back(tree);
+        assert!(pool.take(lab.head()).is_ok());
+    }
+
+    #[test]
+    fn a_submodule_stays_what_it_is() {
+        let lab = Lab::new();
+        let head = lab.head().to_string();
+        lab.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
+        lab.git(&["commit", "-qm", "sub"]);
+        let tree = lab.pool(&[]).take(lab.head()).unwrap();
+        assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+        assert_eq!(tree.snapshot(Limits::default()).unwrap(), Snapshot::default());
+        fs::write(tree.path().join("sub/x"), "x").unwrap();
+        fs::write(tree.path().join("y"), "y").unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), ["y"]);
+        assert!(why(&snapshot, "sub").contains("submodule"));
+        fs::remove_dir_all(tree.path().join("sub")).unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), ["y"]);
+    }
+}
