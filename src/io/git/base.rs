@@ -24,11 +24,11 @@ impl Repo {
     /// Fails where nothing was committed yet, or HEAD is broken.
     pub fn base_of_head(&self) -> Result<Base, GitError> {
         let handle = self.open_users()?;
-        let head = handle.head().map_err(|error| match error.code() {
-            ErrorCode::UnbornBranch | ErrorCode::NotFound => {
-                GitError::NoCommits { path: self.workdir().unwrap_or(self.identity()).to_owned() }
+        let head = handle.head().map_err(|source| {
+            if matches!(source.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) {
+                return GitError::NoCommits { path: self.workdir().unwrap_or(self.identity()).to_owned() };
             }
-            _ => GitError::Git { doing: "read HEAD".to_owned(), source: error },
+            GitError::Git { doing: "read HEAD".to_owned(), source }
         })?;
         let commit = head.peel_to_commit().doing(|| "read the commit of HEAD".to_owned())?;
         let branch = if head.is_branch() { head.shorthand().ok().map(str::to_owned) } else { None };

@@ -87,8 +87,7 @@ impl Known {
         let seconds = |time: &git2::IndexTime| i64::from(time.seconds());
         let exact = entry.mtime.nanoseconds() != 0 || entry.ctime.nanoseconds() != 0;
         let same_time = |time: &git2::IndexTime, sec: i64, nsec: u64| {
-            seconds(time) == i64::from((sec as u64 & 0xffff_ffff) as u32 as i32)
-                && (!exact || u64::from(time.nanoseconds()) == nsec)
+            seconds(time) & 0xffff_ffff == sec & 0xffff_ffff && (!exact || u64::from(time.nanoseconds()) == nsec)
         };
         let at = |time: &git2::IndexTime| (seconds(time), if exact { time.nanoseconds() } else { u32::MAX });
         let racy = at(&entry.mtime) >= self.stamp || at(&entry.ctime) >= self.stamp;
@@ -96,8 +95,8 @@ impl Known {
             && !racy
             && u64::from(entry.file_size) == (now.st_size as u64 & 0xffff_ffff)
             && u64::from(entry.ino) == now.st_ino & 0xffff_ffff
-            && same_time(&entry.mtime, now.st_mtime, u64::from(now.st_mtime_nsec))
-            && same_time(&entry.ctime, now.st_ctime, u64::from(now.st_ctime_nsec))
+            && same_time(&entry.mtime, now.st_mtime, now.st_mtime_nsec)
+            && same_time(&entry.ctime, now.st_ctime, now.st_ctime_nsec)
     }
 
     /// Tells whether something was written below a folder.

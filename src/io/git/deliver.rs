@@ -170,3 +170,92 @@ fn listed(paths: &[String]) -> String {
     let shown = paths.iter().take(5).map(|path| plain(path)).collect::<Vec<_>>().join(", ");
     if paths.len() > 5 { format!("{shown} and {} more", paths.len() - 5) } else { shown }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Lab, git_in};
+    use super::*;
+
+    fn why(delivered: &Delivered) -> &str {
+        match delivered {
+            Delivered::Done { .. } => "",
+            Delivered::Refused { why, .. } => why,
+        }
+    }
+
+    fn done(delivered: Delivered) -> (Oid, DeliveredKind) {
+        match delivered {
+            Delivered::Done { to, kind, .. } => (to, kind),
+            Delivered::Refused { why, .. } => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn a_branch_that_nobody_has_checked_out_moves_by_its_ref_alone() {
+        let lab = Lab::new();
+        lab.git(&["branch", "side"]);
+        let head = lab.on(lab.head(), &[("a", Some("a"))]);
+        let deliver = || done(lab.repo.deliver("side", head, "m", 1).unwrap());
+        assert_eq!(deliver(), (head, DeliveredKind::FastForward));
+        assert_eq!(deliver(), (head, DeliveredKind::AlreadyThere));
+        let other = lab.on(lab.head(), &[("b", Some("b"))]);
+        let (merge, kind) = done(lab.repo.deliver("side", other, "m", 1).unwrap());
+        assert_eq!(kind, DeliveredKind::Merge);
+        assert_eq!(lab.repo.commit_of(merge).unwrap().1, [head, other]);
+        assert!(!lab.path().join("a").exists());
+    }
+
+    #[test]
+    fn a_clean_checkout_comes_along_and_no_hook_runs() {
+        use std::os::unix::fs::PermissionsExt;
+        let lab = Lab::new();
+        let hook = lab.path().join(".git/hooks/post-merge");
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::write(&hook, "#!/bin/sh\ntouch hooked\n").unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(lab.path().join("untracked"), "mine").unwrap();
+        let head = lab.on(lab.head(), &[("a", Some("a"))]);
+        assert_eq!(done(lab.repo.deliver("main", head, "m", 1).unwrap()), (head, DeliveredKind::FastForward));
+        assert_eq!(fs::read(lab.path().join("a")).unwrap(), b"a");
+        assert_eq!(lab.git(&["status", "--porcelain"]), "?? untracked");
+        assert!(!lab.path().join("hooked").exists());
+        let linked = lab.dir.path().join("linked");
+        lab.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+        let next = lab.on(head, &[("a", Some("b"))]);
+        done(lab.repo.deliver("side", next, "m", 1).unwrap());
+        assert_eq!(fs::read(linked.join("a")).unwrap(), b"b");
+        assert_eq!(git_in(&linked, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn what_would_be_lost_is_refused_and_nothing_is_touched() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        done(lab.repo.deliver("main", base, "m", 1).unwrap());
+        fs::write(lab.path().join("a"), "mine").unwrap();
+        let head = lab.on(base, &[("a", Some("theirs")), ("b", Some("b"))]);
+        let refused = lab.repo.deliver("main", head, "m", 1).unwrap();
+        assert!(why(&refused).contains("a"), "{refused:?}");
+        assert_eq!(lab.head(), base);
+        assert_eq!(fs::read(lab.path().join("a")).unwrap(), b"mine");
+        assert!(!lab.path().join("b").exists());
+        fs::write(lab.path().join(".git/index.lock"), "").unwrap();
+        fs::write(lab.path().join("a"), "a").unwrap();
+        let refused = lab.repo.deliver("main", head, "m", 1).unwrap();
+        assert!(why(&refused).contains("lock"), "{refused:?}");
+        assert_eq!(lab.head(), base);
+    }
+
+    #[test]
+    fn conflicts_and_branches_that_are_not_there_are_refused() {
+        let lab = Lab::new();
+        let one = lab.on(lab.head(), &[("a", Some("1"))]);
+        let two = lab.on(lab.head(), &[("a", Some("2"))]);
+        lab.git(&["branch", "side", &one.to_string()]);
+        assert!(why(&lab.repo.deliver("side", two, "m", 1).unwrap()).contains("both sides changed a"));
+        for branch in ["none", "-x", "a..b", ""] {
+            assert_ne!(why(&lab.repo.deliver(branch, two, "m", 1).unwrap()), "", "{branch}");
+        }
+        assert_eq!(lab.repo.ref_target("refs/heads/side").unwrap(), Some(one));
+    }
+}

@@ -145,3 +145,32 @@ pub(super) fn raw_diff(handle: &git2::Repository, old: git2::Oid, new: git2::Oid
     }
     Ok(changes.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Lab;
+    use super::*;
+
+    #[test]
+    fn each_kind_of_change_is_told_with_both_sides() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("d", Some("d")), ("m", Some("m\n")), ("t", Some("t")), ("u", Some("u"))]);
+        let edits = [
+            ("a".to_owned(), super::super::Edit::Write { bytes: b"added\n".to_vec(), executable: true }),
+            ("d".to_owned(), super::super::Edit::Delete),
+            ("m".to_owned(), super::super::Edit::Write { bytes: b"mm\n".to_vec(), executable: false }),
+            ("t".to_owned(), super::super::Edit::Link { target: "u".to_owned() }),
+        ];
+        let next = lab.repo.commit_edits(base, &edits.into(), "m", &super::super::testing::author(), 1).unwrap();
+        assert_eq!(next.files, 4);
+        let changes = lab.repo.diff(lab.tree(base), next.tree).unwrap();
+        let told: Vec<_> = changes.iter().map(|one| (one.path.as_str(), one.kind)).collect();
+        use ChangeKind::{Added, Deleted, Modified, TypeChanged};
+        assert_eq!(told, [("a", Added), ("d", Deleted), ("m", Modified), ("t", TypeChanged)]);
+        assert_eq!(changes[0].new.map(|side| (side.mode, side.size)), Some((0o100_755, 6)));
+        assert_eq!((changes[0].old, changes[1].new), (None, None));
+        assert_eq!(changes[3].new.map(|side| side.mode), Some(0o120_000));
+        let patch = lab.repo.patch(lab.tree(base), next.tree).unwrap();
+        assert!(patch.contains("-m\n+mm\n") && patch.contains("new file mode 100755"), "{patch}");
+    }
+}

@@ -151,3 +151,94 @@ pub(super) fn from_git(oid: git2::Oid) -> Oid {
     bytes.copy_from_slice(&oid.as_bytes()[..20]);
     Oid(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Lab, git_in};
+    use super::*;
+
+    #[test]
+    fn it_is_found_from_a_sub_folder_a_worktree_and_a_bare_one_with_one_identity() {
+        let lab = Lab::new();
+        let sub = lab.path().join("a/b");
+        std::fs::create_dir_all(&sub).unwrap();
+        let linked = lab.dir.path().join("linked");
+        lab.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+        for start in [&sub, &linked] {
+            assert_eq!(Repo::discover(start).unwrap().identity(), lab.repo.identity());
+        }
+        let from_linked = Repo::discover(&linked).unwrap();
+        assert_eq!(from_linked.workdir(), Some(linked.canonicalize().unwrap().as_path()));
+        assert_eq!(from_linked.base(None).unwrap().branch.as_deref(), Some("side"));
+        assert_eq!(lab.repo.base(None).unwrap().branch.as_deref(), Some("main"));
+        let bare = lab.dir.path().join("bare.git");
+        lab.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        let bare = Repo::discover(&bare).unwrap();
+        assert!(bare.is_bare() && !from_linked.is_bare());
+        assert_eq!(bare.base(Some("main")).unwrap().commit, lab.head());
+        let survey = bare.survey(lab.head(), std::time::SystemTime::now()).unwrap();
+        assert!(!survey.dirty);
+        let pool = super::super::Pool::open(&bare, lab.dir.path().join("p"), &[]).unwrap();
+        let tree = pool.take(lab.head()).unwrap();
+        assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_is_said_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let none = Repo::discover(dir.path()).unwrap_err();
+        assert!(none.to_string().contains("git init"), "{none}");
+        git_in(dir.path(), &["init", "-q"]);
+        let unborn = Repo::discover(dir.path()).unwrap().base(None).unwrap_err();
+        assert!(matches!(unborn, GitError::NoCommits { .. }), "{unborn}");
+        let new = dir.path().join("sha256");
+        git_in(dir.path(), &["init", "-q", "--object-format=sha256", new.to_str().unwrap()]);
+        let error = Repo::discover(&new).unwrap_err();
+        assert!(matches!(error, GitError::Unsupported { .. }), "{error:?}");
+        let new = dir.path().join("reftable");
+        git_in(dir.path(), &["init", "-q", "--ref-format=reftable", new.to_str().unwrap()]);
+        let error = Repo::discover(&new).unwrap_err();
+        assert!(matches!(error, GitError::Unsupported { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_sparse_index_is_refused_and_named() {
+        let lab = Lab::new();
+        std::fs::create_dir_all(lab.path().join("in")).unwrap();
+        std::fs::create_dir_all(lab.path().join("out")).unwrap();
+        std::fs::write(lab.path().join("in/a"), "a").unwrap();
+        std::fs::write(lab.path().join("out/b"), "b").unwrap();
+        lab.git(&["add", "-A"]);
+        lab.git(&["commit", "-qm", "x"]);
+        lab.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "in"]);
+        let error = Repo::discover(&lab.path()).unwrap_err();
+        assert!(matches!(error, GitError::Unsupported { what: "a sparse index", .. }), "{error:?}");
+    }
+
+    #[test]
+    fn hostile_and_unknown_names_of_commits_are_refused() {
+        let lab = Lab::new();
+        for spec in ["", "-x", "--output=/x", "none", "a\nb", "HEAD:nope", "refs/heads/none"] {
+            assert!(matches!(lab.repo.base(Some(spec)), Err(GitError::Spec { .. })), "{spec:?}");
+        }
+        lab.git(&["tag", "-am", "t", "v1"]);
+        let sha = lab.head().to_string();
+        for spec in ["main", "v1", "HEAD", &sha, &sha[..8], "refs/heads/main"] {
+            assert_eq!(lab.repo.base(Some(spec)).unwrap().commit, lab.head(), "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_coordinators_handle_syncs_what_it_writes_and_the_users_config_is_untouched() {
+        let lab = Lab::new();
+        let before = std::fs::read(lab.path().join(".git/config")).unwrap();
+        lab.repo
+            .with(|handle| {
+                let config = handle.config().unwrap();
+                assert!(config.get_bool("core.fsyncobjectfiles").unwrap());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(std::fs::read(lab.path().join(".git/config")).unwrap(), before);
+    }
+}

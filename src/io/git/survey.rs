@@ -146,3 +146,67 @@ fn is_partial(handle: &git2::Repository) -> bool {
     let promisor = config.entries(Some("remote.*.promisor")).ok().is_some_and(|mut all| all.next().is_some());
     promisor || config.get_string("extensions.partialclone").is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    use super::super::testing::Lab;
+    use super::*;
+
+    #[test]
+    fn what_needs_care_is_counted_and_named() {
+        let lab = Lab::new();
+        let at = |path: &str| lab.path().join(path);
+        std::fs::write(at(".gitattributes"), "*.bat text eol=crlf\n").unwrap();
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 12\n", 1);
+        std::fs::write(at("art.psd"), pointer).unwrap();
+        std::fs::write(at("README"), "a").unwrap();
+        std::fs::write(at("readme"), "b").unwrap();
+        std::fs::write(lab.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+        symlink("../../etc", at("up")).unwrap();
+        symlink("README", at("fine")).unwrap();
+        std::fs::File::create(at("big")).unwrap().set_len((50 << 20) + 1).unwrap();
+        lab.git(&["add", "-A"]);
+        let head = lab.head().to_string();
+        lab.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
+        lab.git(&["commit", "-qm", "all"]);
+        std::fs::write(at(".git/index.lock"), "").unwrap();
+        std::fs::write(at("README"), "changed").unwrap();
+        let survey = lab.repo.survey(lab.head(), SystemTime::now()).unwrap();
+        let one = |name: &str| Named { count: 1, names: vec![name.to_owned()] };
+        assert_eq!(survey.submodules, one("sub"));
+        assert_eq!(survey.lfs, one("art.psd"));
+        assert_eq!(survey.case_only, one("README readme"));
+        assert_eq!(survey.not_utf8, one("\u{fffd}"));
+        assert_eq!(survey.escaping_links, one("up"));
+        assert_eq!(survey.large, one("big"));
+        assert_eq!(survey.eol_attributes, one(".gitattributes"));
+        assert_eq!(survey.locks.len(), 1);
+        assert!(survey.dirty && !survey.shallow && !survey.partial);
+        assert_eq!(survey.files, 7);
+    }
+
+    #[test]
+    fn a_shallow_clone_is_told_and_merges_still() {
+        let lab = Lab::new();
+        let first = lab.on(lab.head(), &[("a", Some("1\n2\n3\n4\n5\n"))]);
+        lab.git(&["update-ref", "refs/heads/main", &first.to_string()]);
+        let place = lab.dir.path().join("shallow");
+        let from = format!("file://{}", lab.path().display());
+        lab.git(&["clone", "-q", "--depth=1", &from, place.to_str().unwrap()]);
+        let repo = Repo::discover(&place).unwrap();
+        let head = repo.base(None).unwrap().commit;
+        assert!(repo.survey(head, SystemTime::now()).unwrap().shallow);
+        let side = |text: &str| {
+            let edit = super::super::Edit::Write { bytes: text.as_bytes().to_vec(), executable: false };
+            let edits = [("a".to_owned(), edit)].into();
+            repo.commit_edits(head, &edits, "m", &super::super::testing::author(), 1).unwrap().commit
+        };
+        let (one, two) = (side("one\n2\n3\n4\n5\n"), side("1\n2\n3\n4\nfive\n"));
+        let merged = repo.merge(one, &super::super::testing::member(two, head)).unwrap();
+        let super::super::Merge::Clean { tree, .. } = merged else { panic!() };
+        assert_eq!(repo.read_path(tree, "a").unwrap().unwrap(), b"one\n2\n3\n4\nfive\n");
+    }
+}
