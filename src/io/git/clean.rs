@@ -1,0 +1,126 @@
+//! Owns making a used worktree clean: what an agent changed or added goes, what may stay warm stays.
+//! Never removes what is as it was written, and never follows a link.
+
+use std::collections::BTreeMap;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use rustix::fs::Stat;
+
+use super::checkout::{Known, path_of};
+use super::error::{Doing, GitError, OnFile};
+use super::walk::{Root, join};
+
+/// Holds what may be kept between attempts, if it is git-ignored.
+pub(super) struct Warm {
+    set: GlobSet,
+    any: bool,
+}
+
+impl Warm {
+    /// Reads patterns as in an ignore file: without a slash they hold at any depth; one that is no pattern is a name.
+    pub(super) fn new(patterns: &[String]) -> Self {
+        let mut set = GlobSetBuilder::new();
+        for pattern in patterns {
+            let name = pattern.trim_end_matches('/').trim_start_matches("./");
+            let whole = match name.strip_prefix('/') {
+                Some(rooted) => rooted.to_owned(),
+                None if name.contains('/') => name.to_owned(),
+                None => format!("**/{name}"),
+            };
+            let glob = |text: &str| GlobBuilder::new(text).literal_separator(true).build();
+            if let Ok(glob) = glob(&whole).or_else(|_| glob(&globset::escape(&whole))) {
+                set.add(glob);
+            }
+        }
+        let set = set.build().unwrap_or_default();
+        Self { any: !set.is_empty(), set }
+    }
+
+    fn holds(&self, path: &[u8]) -> bool {
+        self.any && self.set.is_match(path_of(path))
+    }
+}
+
+/// Removes from a tree what is not as it was written; gives the paths that were written and are no longer there.
+pub(super) fn clean(
+    root: &Root,
+    mut known: Known,
+    rules: &git2::Repository,
+    warm: &Warm,
+) -> Result<Vec<Vec<u8>>, GitError> {
+    let left = std::mem::take(&mut known.entries);
+    let mut cleaning = Cleaning { root, known, rules, warm, left, dirty: Vec::new() };
+    cleaning.folder(b"")?;
+    let Cleaning { left, mut dirty, .. } = cleaning;
+    dirty.extend(left.into_keys());
+    Ok(dirty)
+}
+
+struct Cleaning<'a> {
+    root: &'a Root,
+    known: Known,
+    rules: &'a git2::Repository,
+    warm: &'a Warm,
+    left: BTreeMap<Vec<u8>, git2::IndexEntry>,
+    dirty: Vec<Vec<u8>>,
+}
+
+impl Cleaning<'_> {
+    /// Cleans a folder; tells whether anything stayed in it.
+    fn folder(&mut self, folder: &[u8]) -> Result<bool, GitError> {
+        self.root.make_writable(folder).on("open", path_of(folder))?;
+        let mut stays = false;
+        for (name, stat) in self.root.list(folder).on("list", path_of(folder))? {
+            if folder.is_empty() && name == b".git" {
+                continue;
+            }
+            stays |= self.entry(&join(folder, &name), &stat)?;
+        }
+        Ok(stays)
+    }
+
+    fn entry(&mut self, path: &[u8], stat: &Stat) -> Result<bool, GitError> {
+        let is_folder = stat.st_mode & 0o170_000 == 0o040_000;
+        if is_folder {
+            if self.left.get(path).is_some_and(|entry| entry.mode == 0o160_000) {
+                self.left.remove(path);
+                self.root.make_writable(path).on("open", path_of(path))?;
+                for (name, _) in self.root.list(path).on("list", path_of(path))? {
+                    self.remove(&join(path, &name))?;
+                }
+                return Ok(true);
+            }
+            if self.stays_warm(&[path, b"/"].concat())? {
+                return Ok(true);
+            }
+            if Known::holds_below(&self.left, path) || self.warm.any {
+                let stays = self.folder(path)?;
+                if !stays {
+                    self.remove(path)?;
+                }
+                return Ok(stays);
+            }
+        } else if let Some(entry) = self.left.remove(path) {
+            if self.known.is_untouched(&entry, stat) {
+                return Ok(true);
+            }
+            self.dirty.push(path.to_vec());
+        } else if self.stays_warm(path)? {
+            return Ok(true);
+        }
+        self.remove(path)?;
+        Ok(false)
+    }
+
+    fn stays_warm(&self, path: &[u8]) -> Result<bool, GitError> {
+        let bare = path.strip_suffix(b"/").unwrap_or(path);
+        if !self.warm.holds(bare) || Known::holds_below(&self.left, bare) {
+            return Ok(false);
+        }
+        self.rules.status_should_ignore(path_of(path)).doing(|| "read the ignore rules".to_owned())
+    }
+
+    fn remove(&self, path: &[u8]) -> Result<(), GitError> {
+        self.root.remove(path).on("remove", path_of(path))
+    }
+}

@@ -1,0 +1,513 @@
+//! Owns the pool of worktrees: made on first use, given out one holder at a time, recycled at a cost that follows the
+//! change. Never runs the git program, and never trusts anything that an agent could write.
+//!
+//! A pool's folder has one owner process at a time; what a dead one left is swept. In it, `<id>` is a tree,
+//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::admin;
+use super::checkout::{self, Known};
+use super::clean::{Warm, clean};
+use super::diff::raw_diff;
+use super::error::{GitError, OnFile};
+use super::repo::{Repo, to_git};
+use super::rules;
+use super::walk::Root;
+use crate::model::ids::Oid;
+
+/// How often a tree is made anew where another process is in the way.
+const TRIES: u32 = 3;
+
+/// Holds a worktree; whoever holds it is its only user.
+#[derive(Debug)]
+pub struct Tree {
+    id: String,
+    path: PathBuf,
+    commit: Oid,
+    pub(super) index: PathBuf,
+    pub(super) rules: PathBuf,
+    pub(super) repo: Repo,
+}
+
+impl Tree {
+    /// Shows the tree's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Shows the commit that the tree was made from.
+    pub fn commit(&self) -> Oid {
+        self.commit
+    }
+
+    /// Shows the tree's name in the pool.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Shows the git side of the tree, in the common git directory.
+    pub fn git_dir(&self) -> PathBuf {
+        admin::place(self.repo.identity(), &self.id)
+    }
+}
+
+/// Holds worktrees for reuse.
+pub struct Pool {
+    repo: Repo,
+    dir: PathBuf,
+    warm: Warm,
+    state: Mutex<State>,
+    _owned: File,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Tree>,
+    lent: BTreeSet<String>,
+}
+
+impl Pool {
+    /// Opens the pool of a repository in a folder of ours; `warm` names ignored files and folders that stay.
+    ///
+    /// # Errors
+    /// `PoolBusy` while another process has it open.
+    pub fn open(repo: &Repo, dir: PathBuf, warm: &[String]) -> Result<Self, GitError> {
+        fs::create_dir_all(&dir).on("make the folder", &dir)?;
+        let dir = dir.canonicalize().on("find", &dir)?;
+        let lock = dir.join("lock");
+        let owned = File::options().create(true).truncate(false).write(true).open(&lock).on("open", &lock)?;
+        rustix::fs::flock(&owned, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| GitError::PoolBusy { path: dir.clone() })?;
+        Ok(Self { repo: repo.clone(), dir, warm: Warm::new(warm), state: Mutex::default(), _owned: owned })
+    }
+
+    /// Takes a tree that holds exactly the files of a commit, besides what is kept warm.
+    ///
+    /// # Errors
+    /// Fails where the commit is missing or files cannot be written.
+    pub fn take(&self, commit: Oid) -> Result<Tree, GitError> {
+        let idle = {
+            let mut state = self.state();
+            let same = state.idle.iter().position(|tree| tree.commit == commit);
+            let tree = match same {
+                Some(at) => Some(state.idle.swap_remove(at)),
+                None => state.idle.pop(),
+            };
+            if let Some(tree) = &tree {
+                state.lent.insert(tree.id.clone());
+            }
+            tree
+        };
+        if let Some(mut tree) = idle {
+            match self.recycle(&mut tree, commit) {
+                Ok(true) => return Ok(tree),
+                // Whatever an agent did to it, a new tree is always as good.
+                Ok(false) | Err(_) => self.discard(tree)?,
+            }
+        }
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match self.make(commit) {
+                Err(GitError::Io { .. }) if tried < TRIES => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// Takes a tree back for reuse, as it is: it is cleaned when it is taken again.
+    pub fn give_back(&self, tree: Tree) {
+        let mut state = self.state();
+        state.lent.remove(&tree.id);
+        state.idle.push(tree);
+    }
+
+    /// Removes a tree: it is renamed away at once, and deleted then.
+    ///
+    /// # Errors
+    /// Fails where its git side cannot be removed; what remains of its files is left for `sweep`.
+    pub fn discard(&self, tree: Tree) -> Result<(), GitError> {
+        let removed = self.remove(&tree.id);
+        self.state().lent.remove(&tree.id);
+        removed
+    }
+
+    /// Removes what a dead process left: trees that nobody holds, and git sides without a tree. Gives their number.
+    ///
+    /// # Errors
+    /// Fails where the pool's folder cannot be listed.
+    pub fn sweep(&self) -> Result<usize, GitError> {
+        let used: BTreeSet<String> = {
+            let state = self.state();
+            state.lent.iter().cloned().chain(state.idle.iter().map(|tree| tree.id.clone())).collect()
+        };
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(&self.dir).on("list", &self.dir)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "lock" {
+                found.insert(name.split('.').next().unwrap_or_default().to_owned());
+            }
+        }
+        for (id, tree) in admin::ours(self.repo.identity()) {
+            let mine = tree.as_ref().is_some_and(|tree| tree.parent() == Some(&self.dir));
+            // One that points nowhere may be another process's, half made: only where a tree is named is it judged.
+            if mine || tree.is_some_and(|tree| !tree.is_dir()) {
+                found.insert(id);
+            }
+        }
+        let leftovers: Vec<_> = found.difference(&used).collect();
+        for id in &leftovers {
+            self.remove(id)?;
+        }
+        Ok(leftovers.len())
+    }
+
+    /// Counts the trees, lent and idle.
+    pub fn len(&self) -> usize {
+        let state = self.state();
+        state.idle.len() + state.lent.len()
+    }
+
+    /// Tells whether there is no tree.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn make(&self, commit: Oid) -> Result<Tree, GitError> {
+        let id = format!("{:016x}", fastrand::u64(..));
+        self.state().lent.insert(id.clone());
+        let at = |end: &str| self.dir.join(format!("{id}{end}"));
+        let tree = Tree {
+            path: at(""),
+            index: at(".index"),
+            rules: at(".rules"),
+            commit,
+            repo: self.repo.clone(),
+            id: id.clone(),
+        };
+        match self.fill(&tree) {
+            Ok(()) => Ok(tree),
+            Err(error) => {
+                // The first failure is the one that tells why.
+                let _ = self.discard(tree);
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, tree: &Tree) -> Result<(), GitError> {
+        let (files, _) = self.repo.commit_of(tree.commit)?;
+        fs::create_dir(&tree.path).on("make the folder", &tree.path)?;
+        rules::write(&self.repo, files, &tree.rules)?;
+        let handle = rules::handle(&self.repo, &tree.rules, &tree.index)?;
+        checkout::write_all(&handle, tree.commit, &tree.path)?;
+        self.connect(tree)
+    }
+
+    /// Makes a tree that was used hold a commit; `false` where a new one is needed.
+    fn recycle(&self, tree: &mut Tree, commit: Oid) -> Result<bool, GitError> {
+        let (old, _) = self.repo.commit_of(tree.commit)?;
+        let (new, _) = self.repo.commit_of(commit)?;
+        let changes = self.repo.with(|handle| raw_diff(handle, to_git(old), to_git(new)))?;
+        let gitlink = |side: Option<(git2::Oid, u32)>| side.is_some_and(|(_, mode)| mode == 0o160_000);
+        if changes.iter().any(|one| rules::is_attributes(&one.path) || gitlink(one.old) != gitlink(one.new)) {
+            return Ok(false);
+        }
+        if changes.iter().any(|change| rules::is_rule(&change.path)) {
+            rules::write(&self.repo, new, &tree.rules)?;
+        }
+        let handle = rules::handle(&self.repo, &tree.rules, &tree.index)?;
+        let root = Root::open(&tree.path)?;
+        let mut paths: BTreeSet<Vec<u8>> =
+            clean(&root, Known::read(&tree.index)?, &handle, &self.warm)?.into_iter().collect();
+        // Until the record tells of the new commit, the tree must be made anew whatever happens.
+        tree.commit = commit;
+        for change in changes {
+            self.make_room(&root, &change.path)?;
+            paths.insert(change.path);
+        }
+        let paths: Vec<_> = paths.into_iter().collect();
+        checkout::write_some(&handle, commit, &tree.path, &paths)?;
+        remove_empty_folders(&root, &paths)?;
+        self.connect(tree)?;
+        Ok(true)
+    }
+
+    /// Removes what stands at a path, and any file that stands where one of its folders must be.
+    fn make_room(&self, root: &Root, path: &[u8]) -> Result<(), GitError> {
+        match root.remove(path) {
+            Err(error) if !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                Err(error).on("remove", checkout::path_of(path))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a tree a linked worktree, as git knows it.
+    fn connect(&self, tree: &Tree) -> Result<(), GitError> {
+        let common = self.repo.identity();
+        admin::write(common, &tree.id, &tree.path, tree.commit)?;
+        let place = admin::place(common, &tree.id).join("index");
+        let beside = place.with_extension("artel-new");
+        fs::copy(&tree.index, &beside).on("write", &beside)?;
+        fs::rename(&beside, &place).on("write", &place)?;
+        admin::write_link(common, &tree.id, &tree.path)
+    }
+
+    fn remove(&self, id: &str) -> Result<(), GitError> {
+        let tree = self.dir.join(id);
+        let away = self.dir.join(format!("{id}.trash"));
+        let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
+        admin::remove(self.repo.identity(), id)?;
+        if admin::remove_any(first).is_err()
+            && let Ok(root) = Root::open(&self.dir)
+        {
+            // An agent may have taken the rights on its folders; our own walker gives them back.
+            let name = first.file_name().unwrap_or_default().as_encoded_bytes();
+            root.remove(name).on("remove", first)?;
+        }
+        for end in ["trash", "rules", "index"] {
+            let path = self.dir.join(format!("{id}.{end}"));
+            admin::remove_any(&path).on("remove", &path)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the folders above paths that are empty after these were rewritten.
+fn remove_empty_folders(root: &Root, paths: &[Vec<u8>]) -> Result<(), GitError> {
+    let mut folders: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for path in paths {
+        folders.extend(path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| path[..at].to_vec()));
+    }
+    for folder in folders.iter().rev() {
+        if root.list(folder).is_ok_and(|entries| entries.is_empty()) {
+            root.remove(folder).on("remove", checkout::path_of(folder))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::testing::{Lab, git_in};
+    use super::super::{Edit, Limits};
+    use super::*;
+
+    /// Describes all files below a folder: path, executable or link, content.
+    fn shape(dir: &Path) -> BTreeMap<String, (char, Vec<u8>)> {
+        fn walk(root: &Path, dir: &Path, into: &mut BTreeMap<String, (char, Vec<u8>)>) {
+            for entry in fs::read_dir(dir).unwrap().flatten() {
+                let path = entry.path();
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                let meta = fs::symlink_metadata(&path).unwrap();
+                if name == ".git" {
+                } else if meta.is_dir() {
+                    into.insert(name, ('d', Vec::new()));
+                    walk(root, &path, into);
+                } else if meta.is_symlink() {
+                    into.insert(name, ('l', fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()));
+                } else {
+                    let kind = if meta.permissions().mode() & 0o100 != 0 { 'x' } else { 'f' };
+                    into.insert(name, (kind, fs::read(&path).unwrap()));
+                }
+            }
+        }
+        let mut found = BTreeMap::new();
+        walk(dir, dir, &mut found);
+        found
+    }
+
+    fn scribble(chance: &mut fastrand::Rng, tree: &Path) {
+        let all: Vec<_> = shape(tree).into_keys().collect();
+        for _ in 0..chance.usize(..6) {
+            let path = tree.join(chance.choice(&all).map_or("x", String::as_str));
+            match chance.u8(..8) {
+                0 => drop(fs::write(&path, format!("scribbled {}", chance.u8(..)))),
+                1 => drop(admin::remove_any(&path)),
+                2 => {
+                    drop(admin::remove_any(&path));
+                    drop(fs::create_dir_all(path.join("deep/er")));
+                    drop(fs::write(path.join("deep/er/x"), "x"));
+                }
+                3 => {
+                    drop(admin::remove_any(&path));
+                    drop(std::os::unix::fs::symlink("/etc", &path));
+                }
+                4 => drop(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))),
+                5 => drop(fs::write(tree.join(format!("new{}", chance.u8(..3))), "n")),
+                6 => {
+                    drop(fs::create_dir_all(tree.join("build/out")));
+                    drop(fs::write(tree.join("build/out/o"), "cache"));
+                }
+                _ => drop(fs::write(tree.join("junk.o"), "o")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_recycled_tree_is_what_a_fresh_one_is() {
+        let lab = Lab::new();
+        let pool = lab.pool(&[]);
+        let mut chance = fastrand::Rng::with_seed(11);
+        let mut commits = vec![lab.on(
+            lab.head(),
+            &[
+                ("a", Some("a\n")),
+                ("d/b", Some("b\n")),
+                ("d/e/c", Some("c\n")),
+                (".gitignore", Some("*.o\nbuild/\n")),
+                ("-dash", Some("-\n")),
+                ("README", Some("upper\n")),
+                ("readme", Some("lower\n")),
+                (".gitattributes", Some("*.bat text eol=crlf\n")),
+                ("run.bat", Some("echo\n")),
+            ],
+        )];
+        for round in 0..12 {
+            let base = commits[chance.usize(..commits.len())];
+            let text = format!("{round}\n");
+            let next = match chance.u8(..5) {
+                0 => lab.on(base, &[("a", None), ("a/in", Some(&text)), ("a/in2", Some(&text))]),
+                1 => lab.on(base, &[("d/b", Some(&text)), ("n/m", Some(&text))]),
+                2 => lab.on(base, &[("d/b", None), ("d/e/c", None), ("d", Some(&text))]),
+                3 => lab.on(base, &[("run.bat", Some(&format!("echo {round}\necho\n")))]),
+                _ => lab.on(base, &[(".gitignore", Some("*.o\n")), ("README", Some(&text))]),
+            };
+            commits.push(next);
+        }
+        let mut recycled = 0;
+        for round in 0..60 {
+            let commit = commits[chance.usize(..commits.len())];
+            let tree = pool.take(commit).unwrap();
+            let id = tree.id().to_owned();
+            let fresh = pool.make(commit).unwrap();
+            assert_eq!(shape(tree.path()), shape(fresh.path()), "round {round}");
+            assert_eq!(tree.snapshot(Limits::default()).unwrap(), crate::io::git::Snapshot::default());
+            if round % 6 == 0 {
+                assert_eq!(git_in(tree.path(), &["status", "--porcelain", "--ignored"]), "");
+                assert_eq!(git_in(tree.path(), &["rev-parse", "HEAD"]), commit.to_string());
+            }
+            pool.discard(fresh).unwrap();
+            scribble(&mut chance, tree.path());
+            pool.give_back(tree);
+            let again = pool.take(commit).unwrap();
+            recycled += usize::from(again.id() == id);
+            pool.give_back(again);
+        }
+        assert!(recycled > 50, "{recycled}: recycling is the rule, a new tree the exception");
+    }
+
+    #[test]
+    fn what_is_ignored_and_warm_stays_and_nothing_else() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[(".gitignore", Some("target/\n*.o\n")), ("a", Some("a"))]);
+        let next = lab.on(base, &[("a", Some("b"))]);
+        let pool = lab.pool(&["target/"]);
+        let tree = pool.take(base).unwrap();
+        fs::create_dir_all(tree.path().join("sub/target/deep")).unwrap();
+        fs::write(tree.path().join("sub/target/deep/cache"), "warm").unwrap();
+        fs::write(tree.path().join("x.o"), "cold").unwrap();
+        fs::write(tree.path().join("target"), "a file is not what the rule ignores").unwrap();
+        pool.give_back(tree);
+        let tree = pool.take(next).unwrap();
+        let found = shape(tree.path());
+        assert!(found.contains_key("sub/target/deep/cache"));
+        assert!(!found.contains_key("x.o") && !found.contains_key("target"));
+        assert_eq!(found["a"], ('f', b"b".to_vec()));
+        assert!(tree.snapshot(Limits::default()).unwrap().edits.is_empty());
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_swept_and_what_is_used_stays() {
+        let lab = Lab::new();
+        let dir = {
+            let pool = lab.pool(&[]);
+            let (one, two) = (pool.take(lab.head()).unwrap(), pool.take(lab.head()).unwrap());
+            fs::remove_dir_all(one.path()).unwrap();
+            assert!(matches!(Pool::open(&lab.repo, lab.dir.path().join("pool"), &[]), Err(GitError::PoolBusy { .. })));
+            assert_eq!(lab.repo.doctor(std::time::SystemTime::now()).orphans, [format!("artel-{}", one.id())]);
+            two.path().to_owned()
+        };
+        let pool = lab.pool(&[]);
+        let used = pool.take(lab.head()).unwrap();
+        assert_eq!(pool.sweep().unwrap(), 2);
+        assert!(!dir.exists() && used.path().exists());
+        assert_eq!(admin::ours(lab.repo.identity()).len(), 1);
+        assert_eq!(pool.sweep().unwrap(), 0);
+        assert_eq!(pool.len(), 1);
+        pool.discard(used).unwrap();
+        assert!(pool.is_empty() && !lab.path().join(".git/worktrees").exists());
+    }
+
+    #[test]
+    fn a_tree_whose_git_file_was_pointed_elsewhere_runs_nothing_and_is_mended() {
+        let lab = Lab::new();
+        let proof = lab.dir.path().join("proof");
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let pool = lab.pool(&[]);
+        let tree = pool.take(base).unwrap();
+        let evil = tree.path().join("evil");
+        fs::create_dir(&evil).unwrap();
+        git_in(&evil, &["init", "-q"]);
+        let run = format!("touch {}", proof.display());
+        for config in [evil.join(".git/config"), tree.git_dir().join("config.worktree")] {
+            let text = format!("[core]\n\tfsmonitor = {run}\n[filter \"x\"]\n\tclean = {run}\n\tsmudge = {run}\n");
+            fs::write(&config, text).unwrap();
+        }
+        fs::write(tree.path().join(".gitattributes"), "* filter=x\n").unwrap();
+        fs::write(tree.path().join(".git"), format!("gitdir: {}\n", evil.join(".git").display())).unwrap();
+        fs::write(tree.path().join("a"), "b").unwrap();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), [".gitattributes", "a"]);
+        assert_eq!(snapshot.refused.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["evil"]);
+        pool.give_back(tree);
+        let tree = pool.take(base).unwrap();
+        assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+        assert!(!tree.git_dir().join("config.worktree").exists() && !proof.exists());
+    }
+
+    #[test]
+    fn what_the_user_has_is_bit_for_bit_what_it_was() {
+        let lab = Lab::new();
+        fs::write(lab.path().join("mine"), "not committed").unwrap();
+        lab.git(&["add", "mine"]);
+        lab.git(&["config", "extensions.worktreeConfig", "true"]);
+        let ours = |name: &str| {
+            ["objects", "refs/artel", "refs/heads/artel", "logs/refs/heads/artel", "worktrees"]
+                .iter()
+                .any(|own| name.starts_with(own))
+                || ["logs/refs/heads", "refs/heads"].contains(&name)
+        };
+        let look = || -> BTreeMap<_, _> {
+            let git = shape(&lab.path().join(".git")).into_iter().filter(|(name, _)| !ours(name));
+            git.chain(shape(&lab.path())).filter(|(name, _)| !name.starts_with(".git/")).collect()
+        };
+        let before = look();
+        let head = lab.head();
+        let pool = lab.pool(&[]);
+        let tree = pool.take(head).unwrap();
+        fs::write(tree.path().join("a"), "a").unwrap();
+        let edits = tree.snapshot(Limits::default()).unwrap().edits;
+        assert!(matches!(edits["a"], Edit::Blob { size: 1, executable: false, .. }));
+        let made = lab.repo.commit_edits(head, &edits, "m", &super::super::testing::author(), 1).unwrap();
+        let other = lab.on(head, &[("a", Some("z"))]);
+        lab.repo.merge(other, &super::super::testing::member(made.commit, head)).unwrap();
+        lab.repo.compare_and_swap("refs/heads/artel/r/main", None, made.commit, "t").unwrap();
+        lab.repo.compare_and_swap("refs/artel/r/t1.1", None, made.commit, "t").unwrap();
+        lab.repo.survey(head, std::time::SystemTime::now()).unwrap();
+        pool.discard(tree).unwrap();
+        assert_eq!(look(), before);
+    }
+}

@@ -1,0 +1,196 @@
+//! Owns looking into a worktree that an agent wrote: no link is followed, no other file system entered, nothing
+//! outside reached. Never runs git.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::error::{GitError, OnFile};
+
+/// Holds a worktree's folder open.
+pub(super) struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Root {
+    /// Opens a worktree's folder.
+    ///
+    /// # Errors
+    /// `TreeGone` where it is no folder.
+    pub(super) fn open(path: &Path) -> Result<Self, GitError> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Err(GitError::TreeGone { path: path.to_owned() }),
+            Err(errno) => Err(errno).on("open", path),
+        }
+    }
+
+    /// Shows where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells whether the folder still has its name: it was neither moved, removed nor replaced.
+    pub(super) fn still_there(&self) -> bool {
+        let (Ok(mine), Ok(named)) = (rustix::fs::fstat(&self.fd), rustix::fs::lstat(&self.path)) else {
+            return false;
+        };
+        (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino)
+    }
+
+    /// Lists a folder's entries with what they are, sorted by name; the empty path is the root.
+    pub(super) fn list(&self, folder: &[u8]) -> io::Result<Vec<(Vec<u8>, Stat)>> {
+        let fd = self.beneath(folder, OFlags::DIRECTORY | OFlags::RDONLY)?;
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&fd)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_bytes() == b"." || name.to_bytes() == b".." {
+                continue;
+            }
+            match rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => found.push((name.to_bytes().to_vec(), stat)),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    /// Opens a regular file for reading, and tells what it is.
+    pub(super) fn file(&self, path: &[u8]) -> io::Result<(File, Stat)> {
+        let fd = self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let stat = rustix::fs::fstat(&fd)?;
+        if stat.st_mode & 0o170_000 != 0o100_000 {
+            return Err(io::Error::other("it is no longer a regular file"));
+        }
+        Ok((File::from(fd), stat))
+    }
+
+    /// Reads where a symbolic link points to.
+    pub(super) fn link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let (folder, name) = split(path);
+        let fd = self.beneath(folder, OFlags::DIRECTORY | OFlags::PATH)?;
+        Ok(rustix::fs::readlinkat(&fd, OsStr::from_bytes(name), Vec::new())?.into_bytes())
+    }
+
+    /// Removes a file, a link or a folder with all in it.
+    pub(super) fn remove(&self, path: &[u8]) -> io::Result<()> {
+        let (folder, name) = split(path);
+        let fd = self.beneath(folder, OFlags::DIRECTORY | OFlags::PATH)?;
+        let name = OsStr::from_bytes(name);
+        match rustix::fs::unlinkat(&fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(Errno::ACCESS) => {
+                self.make_writable(folder)?;
+                return Ok(rustix::fs::unlinkat(&fd, name, AtFlags::empty())?);
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        self.make_writable(path)?;
+        for (below, _) in self.list(path)? {
+            self.remove(&join(path, &below))?;
+        }
+        Ok(rustix::fs::unlinkat(&fd, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Gives the owner all rights on a folder, where an agent took them.
+    pub(super) fn make_writable(&self, folder: &[u8]) -> io::Result<()> {
+        let (above, name) = split(folder);
+        if name.is_empty() {
+            return Ok(());
+        }
+        let fd = self.beneath(above, OFlags::DIRECTORY | OFlags::PATH)?;
+        let stat = rustix::fs::statat(&fd, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW)?;
+        if stat.st_mode & 0o170_000 == 0o040_000 && stat.st_mode & 0o700 != 0o700 {
+            rustix::fs::chmodat(&fd, OsStr::from_bytes(name), Mode::from_raw_mode(0o755), AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    fn beneath(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        let path = if path.is_empty() { b"." } else { path };
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        let mut tries = 0;
+        loop {
+            let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match rustix::fs::openat2(&self.fd, OsStr::from_bytes(path), flags, Mode::empty(), resolve) {
+                // The kernel answers so when something was renamed while it looked.
+                Err(Errno::AGAIN) if tries < 16 => tries += 1,
+                Err(Errno::XDEV) => return Err(io::Error::other("another file system is mounted there")),
+                done => return Ok(done?),
+            }
+        }
+    }
+}
+
+/// Joins a folder and a name; the empty folder is the root.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (b"", path),
+    }
+}
+
+/// Says why a symbolic link may not be taken in; `None` where it stays inside the repository.
+///
+/// `..` is allowed only at the beginning: after a folder's name it could lead elsewhere, where that is a link too.
+pub(super) fn why_link_refused(path: &str, target: &[u8]) -> Option<&'static str> {
+    let Ok(target) = std::str::from_utf8(target) else { return Some("the link's target is not UTF-8") };
+    if target.is_empty() || target.chars().any(char::is_control) || target.contains('\\') {
+        return Some("the link's target holds control characters or backslashes, or is empty");
+    }
+    if target.starts_with('/') {
+        return Some("the link's target is absolute");
+    }
+    let mut up = 0;
+    let mut down = false;
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if down => return Some("the link's target goes up again after it went down"),
+            ".." => up += 1,
+            name if super::path_law::is_git_dir(name) => return Some("the link's target lies in `.git`"),
+            _ => down = true,
+        }
+    }
+    (up > path.matches('/').count()).then_some("the link leads out of the repository")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why_link_refused;
+
+    #[test]
+    fn a_link_stays_inside() {
+        for (path, target, fine) in [
+            ("a", "b", true),
+            ("d/a", "../b", true),
+            ("d/a", "../../b", false),
+            ("a", "..", false),
+            ("a", "/etc/passwd", false),
+            ("d/a", "x/../../b", false),
+            ("a", ".git/config", false),
+            ("d/a", "../.GIT/config", false),
+            ("a", "./b//c", true),
+        ] {
+            assert_eq!(why_link_refused(path, target.as_bytes()).is_none(), fine, "{path} -> {target}");
+        }
+        assert!(why_link_refused("a", b"\xff").is_some());
+    }
+}
