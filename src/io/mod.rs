@@ -1,0 +1,4 @@
+//! The world: all that can fail for outside reasons. Chooses nothing and knows no actor.
+
+pub mod clock;
+pub mod files;
