@@ -298,7 +298,7 @@ fn short_hash(parts: &[&[u8]]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::io) mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
@@ -316,7 +316,7 @@ mod tests {
     }
 
     /// Runs `work` on a thread that permission bits bind, even where the tests run as root.
-    fn without_privilege<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    pub(in crate::io) fn without_privilege<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
         let bound = move || {
             let mut sets = capabilities(None).unwrap();

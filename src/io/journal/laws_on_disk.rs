@@ -9,6 +9,7 @@ use std::sync::Barrier;
 
 use rusqlite::Connection;
 
+use crate::io::files::tests::without_privilege;
 use crate::io::journal::laws::{events, open, run};
 use crate::io::journal::{Journal, JournalError, SqliteJournal};
 use crate::model::ids::RunId;
@@ -49,18 +50,6 @@ fn acknowledge(seq: u64) {
 
 fn acknowledged(line: &str) -> Option<u64> {
     line.rsplit_once("acknowledged ").map(|(_, seq)| seq.parse().unwrap())
-}
-
-/// Runs `work` on a thread that permission bits bind, even where the tests run as root.
-fn without_privilege<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-    let bound = move || {
-        let mut sets = capabilities(None).unwrap();
-        sets.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
-        set_capabilities(None, sets).unwrap();
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(bound).join().unwrap())
 }
 
 fn mode(path: &Path, bits: u32) {
