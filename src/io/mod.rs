@@ -1,3 +1,8 @@
 //! The world: all that can fail for reasons outside this program. Chooses nothing and knows no actors.
 
 pub mod git;
+//! The world: all that can fail for outside reasons. Chooses nothing and knows no actor.
+
+pub mod clock;
+pub mod files;
+pub mod journal;

@@ -1,0 +1,78 @@
+//! Owns the reading of the time of day. Never waits: timers belong to the actors.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Tells the time, so that nothing else has to ask the machine for it.
+pub trait Clock: Send + Sync {
+    /// Returns the milliseconds since 1970-01-01 UTC; may step backwards when the machine's clock is set.
+    fn now_ms(&self) -> i64;
+}
+
+/// Reads the clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => whole_ms(since),
+            Err(before) => -whole_ms(before.duration()),
+        }
+    }
+}
+
+/// Stands still until it is moved: the clock of the simulator and of virtual time.
+#[derive(Debug, Default)]
+pub struct ManualClock {
+    now_ms: AtomicI64,
+}
+
+impl ManualClock {
+    /// Makes a clock that shows `now_ms` milliseconds since 1970-01-01 UTC.
+    pub fn at(now_ms: i64) -> Self {
+        Self { now_ms: AtomicI64::new(now_ms) }
+    }
+
+    /// Moves the clock forward and returns the new time in milliseconds.
+    pub fn advance(&self, by: Duration) -> i64 {
+        let step = whole_ms(by);
+        self.now_ms.fetch_add(step, Ordering::SeqCst).saturating_add(step)
+    }
+
+    /// Sets the clock to `now_ms`, backwards too, as a machine's clock may be.
+    pub fn set(&self, now_ms: i64) {
+        self.now_ms.store(now_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::SeqCst)
+    }
+}
+
+fn whole_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manual_clock_moves_only_when_it_is_told() {
+        let clock = ManualClock::at(1_000);
+        assert_eq!((clock.now_ms(), clock.now_ms()), (1_000, 1_000));
+        assert_eq!(clock.advance(Duration::from_millis(250)), 1_250);
+        clock.set(10);
+        assert_eq!(clock.now_ms(), 10);
+    }
+
+    #[test]
+    fn system_clock_counts_milliseconds() {
+        let in_2020 = 1_577_836_800_000;
+        let in_2200 = 7_258_118_400_000;
+        assert!((in_2020..in_2200).contains(&SystemClock.now_ms()));
+    }
+}

@@ -1,0 +1,129 @@
+//! Owns the journal that lives as long as its process: for the simulator, and where nothing should stay behind.
+//! Never promises to survive anything.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::io::journal::Journal;
+use crate::io::journal::error::{JournalError, Position};
+use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
+use crate::model::ids::{RequestId, RunId};
+
+/// Keeps runs, events and requests in memory, by the same laws as the journal on disk.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    runs: BTreeMap<RunId, Book>,
+    last_row: i64,
+}
+
+#[derive(Debug)]
+struct Book {
+    row: RunRow,
+    epoch: u64,
+    entries: Vec<Entry>,
+    requests: Vec<RequestRow>,
+}
+
+impl MemoryJournal {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // A change is made whole or not at all, so what a panicking thread left is sound.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn of(&mut self, run: &RunId) -> Result<&mut Book, JournalError> {
+        self.runs.get_mut(run).ok_or_else(|| JournalError::NoSuchRun { run: run.clone() })
+    }
+}
+
+impl Book {
+    fn from(&self, seq: u64) -> &[Entry] {
+        let skip = usize::try_from(seq.max(1) - 1).unwrap_or(usize::MAX);
+        self.entries.get(skip..).unwrap_or_default()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn open_run(&self, new: &NewRun) -> Result<(), JournalError> {
+        let mut books = self.books();
+        if books.runs.contains_key(&new.run) {
+            return Err(JournalError::RunExists { run: new.run.clone() });
+        }
+        let NewRun { run, name, repo, opened_at_ms } = new.clone();
+        let row = RunRow { run, name, repo, opened_at_ms, last_seq: 0, ended: None, holder: None };
+        let book = Book { row, epoch: 0, entries: Vec::new(), requests: Vec::new() };
+        books.runs.insert(new.run.clone(), book);
+        Ok(())
+    }
+
+    fn claim(&self, run: &RunId, holder: &str) -> Result<u64, JournalError> {
+        let mut books = self.books();
+        let book = books.of(run)?;
+        book.epoch += 1;
+        book.row.holder = Some(holder.to_owned());
+        Ok(book.epoch)
+    }
+
+    fn append(&self, run: &RunId, epoch: u64, after_seq: u64, entries: &[NewEntry]) -> Result<u64, JournalError> {
+        let mut books = self.books();
+        let book = books.of(run)?;
+        let expected = Position { epoch, seq: after_seq };
+        let found = Position { epoch: book.epoch, seq: book.row.last_seq };
+        if expected != found || epoch == 0 {
+            return Err(JournalError::Stale { run: run.clone(), expected, found, holder: book.row.holder.clone() });
+        }
+        let numbered = entries.iter().zip(after_seq + 1..).map(|(new, seq)| {
+            let NewEntry { at_ms, kind, v, data } = new.clone();
+            Entry { seq, at_ms, kind, v, data }
+        });
+        book.entries.extend(numbered);
+        book.row.last_seq = after_seq + entries.len() as u64;
+        Ok(book.row.last_seq)
+    }
+
+    fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError> {
+        self.books().of(run)?.from(from_seq).iter().for_each(|entry| see(entry.as_ref()));
+        Ok(())
+    }
+
+    fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        Ok(self.books().of(run)?.from(from_seq).iter().take(limit).cloned().collect())
+    }
+
+    fn last_seq(&self, run: &RunId) -> Result<u64, JournalError> {
+        Ok(self.books().of(run)?.row.last_seq)
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
+        let mut rows: Vec<_> = self.books().runs.values().map(|book| book.row.clone()).collect();
+        rows.sort_by_key(|row| row.opened_at_ms);
+        Ok(rows)
+    }
+
+    fn set_ended(&self, run: &RunId, ended: Option<&str>) -> Result<(), JournalError> {
+        self.books().of(run)?.row.ended = ended.map(str::to_owned);
+        Ok(())
+    }
+
+    fn send_request(&self, run: &RunId, id: &RequestId, at_ms: i64, body: &str) -> Result<Sent, JournalError> {
+        let mut books = self.books();
+        let row = books.last_row + 1;
+        let book = books.of(run)?;
+        if book.requests.iter().any(|request| request.id == *id) {
+            return Ok(Sent::Already);
+        }
+        book.requests.push(RequestRow { row, id: id.clone(), at_ms, body: body.to_owned() });
+        books.last_row = row;
+        Ok(Sent::New)
+    }
+
+    fn requests(&self, run: &RunId, after: i64) -> Result<Vec<RequestRow>, JournalError> {
+        Ok(self.books().of(run)?.requests.iter().filter(|request| request.row > after).cloned().collect())
+    }
+}
