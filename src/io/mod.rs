@@ -1,0 +1,5 @@
+//! The world: all that can fail for outside reasons. Chooses nothing and knows no actors.
+
+pub mod process;
+pub mod hands;
+pub mod agents;
