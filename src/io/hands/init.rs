@@ -4,27 +4,27 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
-    pidfd_open, set_child_subreaper, setrlimit, setsid, wait,
+    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+    set_child_subreaper, setrlimit, setsid, wait,
 };
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::signal::unix::{Signal as Deaths, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
 
 use super::procs;
 use crate::io::process::keep_standard_descriptors;
 
 /// Hidden verb under which artel runs itself as a job's init; the next argument is the file for its report.
 pub const INIT_VERB: &str = "__init";
-
-/// How often processes that lost their parent are reaped while the command runs.
-const TICK: Duration = Duration::from_secs(1);
 
 /// What a coordinator writes on the lifeline to ask for an end without hurry; closing it asks for an end at once.
 pub(super) const STOP: &[u8] = b"stop\n";
@@ -76,9 +76,12 @@ fn attend(report: &Path) -> io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
     keep_standard_descriptors()?;
     let Some((spec, told_to_stop)) = read_spec()? else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let deaths = runtime.block_on(async { signal(SignalKind::child()) })?;
     let account = match start(&spec) {
         Ok(command) => {
-            let watched = watch(command, told_to_stop, Duration::from_millis(spec.grace_ms));
+            let grace = Duration::from_millis(spec.grace_ms);
+            let watched = runtime.block_on(watch(command, deaths, told_to_stop, grace));
             let met = procs::end_descendants();
             let (end, of_itself) = watched?;
             Account { end, cpu_ms: procs::cpu_of_reaped_ms(), leaked: if of_itself { met } else { 0 } }
@@ -134,55 +137,56 @@ fn limit(resource: Resource, to: Option<u64>) -> io::Result<()> {
 }
 
 /// Waits until the command has ended; tells how, and whether nobody had asked it to.
-fn watch(command: Pid, told_to_stop: bool, grace: Duration) -> io::Result<(End, bool)> {
-    let handle: OwnedFd = pidfd_open(command, PidfdFlags::empty())?;
-    let mut kill_at = told_to_stop.then(|| ask_to_end(command, grace));
-    let mut asked = told_to_stop;
+///
+/// Every process that loses its parent becomes a child of this one and is reaped at once, since the dead that nobody
+/// reaps are counted among the processes of the machine.
+async fn watch(command: Pid, mut deaths: Deaths, told_to_stop: bool, grace: Duration) -> io::Result<(End, bool)> {
+    let mut lifeline = Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let mut wish = if told_to_stop { ask_to_end(command, grace) } else { Wish::Run };
+    let mut chunk = [0; 64];
     loop {
         if let Some(end) = reap(command)? {
-            return Ok((end, !asked));
+            return Ok((end, wish == Wish::Run));
         }
-        let left = kill_at.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).min(TICK));
-        if kill_at.is_some_and(|at| at <= Instant::now()) {
-            end_at_once(command);
-            kill_at = None;
-        }
-        let stdin = io::stdin();
-        let mut ready = [PollFd::new(&handle, PollFlags::IN), PollFd::new(&stdin, PollFlags::IN)];
-        // A lifeline that was read to its end would be ready for ever.
-        let watched = if asked && kill_at.is_none() { 1 } else { 2 };
-        let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(left.as_nanos().min(999_999_999) as u32) };
-        match poll(&mut ready[..watched], Some(&pause)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if ready[1].revents().is_empty() {
-            continue;
-        }
-        match rustix::io::read(stdin.as_fd(), &mut [0; 64]) {
-            Ok(0) => {
-                asked = true;
-                kill_at = None;
-                end_at_once(command);
+        let kill_at = match wish {
+            Wish::EndBy(at) => Some(at),
+            Wish::Run | Wish::Killed => None,
+        };
+        tokio::select! {
+            _ = deaths.recv() => {}
+            n = lifeline.read(&mut chunk), if wish != Wish::Killed => {
+                if n? == 0 {
+                    wish = kill(command);
+                } else if wish == Wish::Run {
+                    wish = ask_to_end(command, grace);
+                }
             }
-            Ok(_) if !asked => {
-                asked = true;
-                kill_at = Some(ask_to_end(command, grace));
-            }
-            Ok(_) | Err(_) => {}
+            () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => wish = kill(command),
         }
     }
 }
 
-fn ask_to_end(command: Pid, grace: Duration) -> Instant {
+/// Says what the coordinator wants of the command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// That it runs.
+    Run,
+    /// That it has ended by then.
+    EndBy(Instant),
+    /// Nothing any more: it was killed.
+    Killed,
+}
+
+fn ask_to_end(command: Pid, grace: Duration) -> Wish {
     let _ = kill_process_group(command, Signal::TERM);
-    Instant::now() + grace
+    Wish::EndBy(Instant::now() + grace)
 }
 
 /// Kills the command, also where it left its process group.
-fn end_at_once(command: Pid) {
+fn kill(command: Pid) -> Wish {
     let _ = kill_process_group(command, Signal::KILL);
     let _ = kill_process(command, Signal::KILL);
+    Wish::Killed
 }
 
 /// Reaps every child that has ended, those that lost their parent among them, and tells of the command's own end.
