@@ -6,3 +6,8 @@ pub mod git;
 pub mod clock;
 pub mod files;
 pub mod journal;
+//! The world: all that can fail for outside reasons. Chooses nothing and knows no actors.
+
+pub mod process;
+pub mod hands;
+pub mod agents;

@@ -1,0 +1,131 @@
+//! Owns what an attempt is asked to do, and the folder that its agent reads it from. Never chooses what is asked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::AgentError;
+use crate::model::attempt::Handoff;
+use crate::model::ids::{AttemptId, RunId, TaskId};
+use crate::model::paths::PathSet;
+use crate::model::verdict::Finding;
+
+/// Tells an agent what one attempt is asked to do; also the form of `brief.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    /// The run that the attempt belongs to.
+    pub run: RunId,
+    /// The task that is tried.
+    pub task: TaskId,
+    /// Which try it is.
+    pub attempt: AttemptId,
+    /// The task in one line.
+    pub title: String,
+    /// The whole brief, as the role's prompt words it.
+    pub text: String,
+    /// What may be changed.
+    pub paths: PathSet,
+    /// Rules for a rewrite, in order.
+    pub rules: Vec<NamedRule>,
+    /// What was wrong with the attempt before.
+    pub findings: Vec<Finding>,
+    /// What a person has said since the task began, oldest first.
+    pub steering: Vec<String>,
+    /// What the tasks before this one have handed up and this one should know.
+    pub handoffs: Vec<Handoff>,
+    /// Seed of all chance in the attempt.
+    pub seed: u64,
+}
+
+/// Holds a rule file's text under the name that the run knows it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRule {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub yaml: String,
+}
+
+/// Names the folder of one attempt outside its worktree: its brief, its handoff and its temporary files lie there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desk {
+    dir: PathBuf,
+}
+
+impl Desk {
+    /// Takes a folder, given by its absolute path, that no other attempt uses.
+    pub fn at(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Gives the place of one of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Gives the place where an agent leaves its handoff.
+    pub fn handoff(&self) -> PathBuf {
+        self.file("handoff.json")
+    }
+
+    /// Gives the folder for temporary files.
+    pub fn tmp(&self) -> PathBuf {
+        self.file("tmp")
+    }
+
+    /// Makes the folder anew, readable by this user only, with the given files in it.
+    ///
+    /// # Errors
+    /// Fails where the old folder cannot be removed or the new one not be written.
+    pub fn lay(&self, files: &BTreeMap<String, String>) -> Result<(), AgentError> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| AgentError::Desk { path, source }
+        };
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&self.dir)(error)),
+            Ok(()) | Err(_) => {}
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.tmp()).map_err(failed(&self.dir))?;
+        for (name, text) in files {
+            let path = self.file(name);
+            fs::write(&path, text).map_err(failed(&path))?;
+        }
+        Ok(())
+    }
+}
+
+impl Brief {
+    /// Gives the files that every agent with a process of its own finds on its desk.
+    pub(super) fn files(&self) -> Result<BTreeMap<String, String>, AgentError> {
+        let json = serde_json::to_string_pretty(self).map_err(AgentError::Brief)?;
+        let paths: String = self.paths.iter().map(|path| format!("{path}\n")).collect();
+        Ok([("brief.md", self.text.clone()), ("brief.json", json), ("paths", paths)]
+            .map(|(name, text)| (name.to_owned(), text))
+            .into())
+    }
+
+    /// Gives the environment that says where those files are and what the attempt is called.
+    ///
+    /// Whatever can be long is a file, because one entry of an environment may hold 128 KiB only.
+    pub(super) fn env(&self, desk: &Desk) -> BTreeMap<String, String> {
+        let place = |path: PathBuf| path.to_string_lossy().into_owned();
+        [
+            ("ARTEL_RUN", self.run.to_string()),
+            ("ARTEL_TASK", self.task.to_string()),
+            ("ARTEL_ATTEMPT", self.attempt.to_string()),
+            ("ARTEL_SEED", self.seed.to_string()),
+            ("ARTEL_BRIEF", place(desk.file("brief.md"))),
+            ("ARTEL_BRIEF_JSON", place(desk.file("brief.json"))),
+            ("ARTEL_PATHS", place(desk.file("paths"))),
+            ("ARTEL_HANDOFF", place(desk.handoff())),
+            ("TMPDIR", place(desk.tmp())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}

@@ -1,0 +1,218 @@
+//! Owns the process that stands between artel and a job: it starts the job's command, watches the lifeline, and ends
+//! all that the command has started before it ends itself. Never outlives its lifeline.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+    set_child_subreaper, setrlimit, setsid, wait,
+};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::signal::unix::{Signal as Deaths, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+use super::procs;
+use crate::io::process::keep_standard_descriptors;
+
+/// Hidden verb under which artel runs itself as a job's init; the next argument is the file for its report.
+pub const INIT_VERB: &str = "__init";
+
+/// What a coordinator writes on the lifeline to ask for an end without hurry; closing it asks for an end at once.
+pub(super) const STOP: &[u8] = b"stop\n";
+
+/// Tells an init what to start; one line of JSON on its standard input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Spec {
+    pub(super) argv: Vec<String>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) memory_bytes: u64,
+    pub(super) processes: u64,
+    pub(super) file_bytes: u64,
+    pub(super) grace_ms: u64,
+}
+
+/// Tells the coordinator how the command ended; one JSON document in the report file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Account {
+    pub(super) end: End,
+    pub(super) cpu_ms: u64,
+    pub(super) leaked: u32,
+}
+
+/// Says how the command itself ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum End {
+    Exited(i32),
+    Signalled(i32),
+    NotStarted(String),
+}
+
+/// Runs one job as its init and gives the exit code: 0 where the report was written.
+///
+/// Must be called before the process has threads. The job's standard output and error are this process's own.
+pub fn init_main() -> i32 {
+    let Some(report) = std::env::args_os().nth(2) else { return 2 };
+    match attend(Path::new(&report)) {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "artel: failed to watch over a job: {error}");
+            1
+        }
+    }
+}
+
+fn attend(report: &Path) -> io::Result<()> {
+    setsid()?;
+    set_child_subreaper(Some(getpid()))?;
+    keep_standard_descriptors()?;
+    let Some((spec, told_to_stop)) = read_spec()? else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let deaths = runtime.block_on(async { signal(SignalKind::child()) })?;
+    let account = match start(&spec) {
+        Ok(command) => {
+            let grace = Duration::from_millis(spec.grace_ms);
+            let watched = runtime.block_on(watch(command, deaths, told_to_stop, grace));
+            let met = procs::end_descendants();
+            let (end, of_itself) = watched?;
+            Account { end, cpu_ms: procs::cpu_of_reaped_ms(), leaked: if of_itself { met } else { 0 } }
+        }
+        Err(error) => Account { end: End::NotStarted(error.to_string()), cpu_ms: 0, leaked: 0 },
+    };
+    write_account(report, &account)
+}
+
+/// Reads the first line of the lifeline; nothing where it was closed first. Tells too whether more came with it.
+fn read_spec() -> io::Result<Option<(Spec, bool)>> {
+    let (mut line, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let n = rustix::io::retry_on_intr(|| rustix::io::read(io::stdin().as_fd(), &mut chunk))?;
+        if n == 0 {
+            return Ok(None);
+        }
+        line.extend_from_slice(&chunk[..n]);
+        if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            let spec = serde_json::from_slice(&line[..end])?;
+            return Ok(Some((spec, line.len() > end + 1)));
+        }
+    }
+}
+
+/// Starts the command in a process group of its own. The limits are set on this process, since it can neither run
+/// code between fork and exec nor raise them again, and needs little itself.
+fn start(spec: &Spec) -> io::Result<Pid> {
+    let (program, arguments) =
+        spec.argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&spec.env).stdin(Stdio::null()).process_group(0);
+    limit(Resource::Core, Some(0))?;
+    limit(Resource::Nproc, bound(spec.processes))?;
+    limit(Resource::Fsize, bound(spec.file_bytes))?;
+    limit(Resource::As, bound(spec.memory_bytes))?;
+    let child = command.spawn()?;
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other("a process id is out of range"))
+}
+
+fn bound(limit: u64) -> Option<u64> {
+    (limit > 0).then_some(limit)
+}
+
+fn limit(resource: Resource, to: Option<u64>) -> io::Result<()> {
+    let Some(wanted) = to else { return Ok(()) };
+    let held = rustix::process::getrlimit(resource).maximum;
+    let most = Some(held.map_or(wanted, |held| held.min(wanted)));
+    Ok(setrlimit(resource, Rlimit { current: most, maximum: most })?)
+}
+
+/// Waits until the command has ended; tells how, and whether nobody had asked it to.
+///
+/// Every process that loses its parent becomes a child of this one and is reaped at once, since the dead that nobody
+/// reaps are counted among the processes of the machine.
+async fn watch(command: Pid, mut deaths: Deaths, told_to_stop: bool, grace: Duration) -> io::Result<(End, bool)> {
+    let mut lifeline = Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let mut wish = if told_to_stop { ask_to_end(command, grace) } else { Wish::Run };
+    let mut chunk = [0; 64];
+    loop {
+        if let Some(end) = reap(command)? {
+            return Ok((end, wish == Wish::Run));
+        }
+        let kill_at = match wish {
+            Wish::EndBy(at) => Some(at),
+            Wish::Run | Wish::Killed => None,
+        };
+        tokio::select! {
+            _ = deaths.recv() => {}
+            n = lifeline.read(&mut chunk), if wish != Wish::Killed => {
+                if n? == 0 {
+                    wish = kill(command);
+                } else if wish == Wish::Run {
+                    wish = ask_to_end(command, grace);
+                }
+            }
+            () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => wish = kill(command),
+        }
+    }
+}
+
+/// Says what the coordinator wants of the command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// That it runs.
+    Run,
+    /// That it has ended by then.
+    EndBy(Instant),
+    /// Nothing any more: it was killed.
+    Killed,
+}
+
+fn ask_to_end(command: Pid, grace: Duration) -> Wish {
+    let _ = kill_process_group(command, Signal::TERM);
+    Wish::EndBy(Instant::now() + grace)
+}
+
+/// Kills the command, also where it left its process group.
+fn kill(command: Pid) -> Wish {
+    let _ = kill_process_group(command, Signal::KILL);
+    let _ = kill_process(command, Signal::KILL);
+    Wish::Killed
+}
+
+/// Reaps every child that has ended, those that lost their parent among them, and tells of the command's own end.
+fn reap(command: Pid) -> io::Result<Option<End>> {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid == command => return Ok(Some(end_of(status))),
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn end_of(status: WaitStatus) -> End {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => End::Exited(code),
+        (None, Some(signal)) => End::Signalled(signal),
+        (None, None) => End::Signalled(0),
+    }
+}
+
+/// Writes the report whole or not at all.
+fn write_account(report: &Path, account: &Account) -> io::Result<()> {
+    let mut unfinished = report.as_os_str().to_owned();
+    unfinished.push(".part");
+    File::create(&unfinished)?.write_all(&serde_json::to_vec(account)?)?;
+    std::fs::rename(&unfinished, report)
+}

@@ -1,0 +1,308 @@
+//! Owns jobs on this machine: starts each under its own init, takes its output in, holds it to its limits, and
+//! answers when nothing of it is alive. Never judges what it did.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::init::{Account, End, INIT_VERB, STOP, Spec};
+use super::job::{Ended, HandsError, Job, JobLimits};
+use super::output::Output;
+use super::procs;
+use crate::io::process::How;
+use crate::model::attempt::Usage;
+
+/// Bytes that are read from a job at one time; also what a silent job costs in memory.
+const CHUNK: usize = 16 << 10;
+
+/// Time beyond the grace after which an init that does not answer is taken for lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Largest virtual time that a job may claim, in milliseconds: thirty days.
+const VIRTUAL_MS_MAX: u64 = 30 * 24 * 3_600_000;
+
+/// Names the variable that marks all processes of one job, so that they are found also when their init is lost.
+const MARK: &str = "ARTEL_JOB";
+
+/// Runs jobs in one of the places where they can run.
+#[derive(Debug, Clone)]
+pub enum Hands {
+    /// On this machine, with this user's rights.
+    Local(Local),
+}
+
+impl Hands {
+    /// Runs a job to its end and answers when nothing that it started is alive.
+    ///
+    /// The job is cancelled when `cancel` turns true or loses its sender, and ended at once when the future is
+    /// dropped or this process dies in whatever way.
+    ///
+    /// # Errors
+    /// Fails where the job could not be started or its log not be written; whatever the job does is an [`Ended`].
+    pub async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
+        match self {
+            Self::Local(local) => local.run(job, cancel).await,
+        }
+    }
+}
+
+/// Runs jobs on this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    artel: PathBuf,
+}
+
+impl Local {
+    /// Runs jobs under inits that are this very program, also when its file is replaced meanwhile.
+    pub fn new() -> Self {
+        Self::with_init("/proc/self/exe".into())
+    }
+
+    /// Runs jobs under inits that are the given artel.
+    pub fn with_init(artel: PathBuf) -> Self {
+        Self { artel }
+    }
+
+    async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
+        let report = beside(&job.log, ".end");
+        let virtual_clock = beside(&job.log, ".virtual");
+        let log_error = |source| HandsError::Log { log: job.log.clone(), source };
+        forget(&report);
+        forget(&virtual_clock);
+        let log = tokio::fs::File::create(&job.log).await.map_err(log_error)?;
+        let output = Output::new(log, job.limits.output_bytes, job.tail_bytes);
+        let started = Instant::now();
+        let (init, read) = self.start(&job, &report)?;
+        let (session, mark) = (init.id(), mark(&report));
+        let watched = Watched { init, read, output, limits: job.limits, spec: spec_of(&job, &virtual_clock, &mark)? };
+        let seen = watched.watch(cancel).await?;
+
+        let account = account_in(&report);
+        forget(&report);
+        let virtual_ms = virtual_ms_in(&virtual_clock);
+        forget(&virtual_clock);
+        let mut usage =
+            Usage { wall_ms: millis(started.elapsed()), output_bytes: seen.output.bytes, ..Usage::default() };
+        if let Some(account) = &account {
+            (usage.cpu_ms, usage.leaked) = (account.cpu_ms, account.leaked);
+        } else if let Some(session) = session.and_then(|id| i32::try_from(id).ok()) {
+            let ended = tokio::task::spawn_blocking(move || procs::end_stragglers(session, &mark)).await;
+            usage.leaked = ended.unwrap_or_default();
+        }
+        if let Some(source) = seen.log_error {
+            return Err(log_error(source));
+        }
+        let tail = seen.output.finish().await.map_err(log_error)?;
+        let how = match (seen.ended_by, account.map(|account| account.end)) {
+            (_, Some(End::NotStarted(why))) => {
+                let program = job.program.argv().into_iter().next().unwrap_or_default();
+                return Err(HandsError::NotStarted { program, why });
+            }
+            (Some(reason), _) => reason,
+            (None, Some(End::Exited(code))) => How::Exited(code),
+            (None, Some(End::Signalled(signal))) => How::Signalled(signal),
+            (None, None) => How::InitLost,
+        };
+        Ok(Ended { how, usage, tail, virtual_ms })
+    }
+
+    fn start(&self, job: &Job, report: &Path) -> Result<(Child, Receiver), HandsError> {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+            .map_err(|errno| HandsError::Pipe(errno.into()))?;
+        let read = Receiver::from_owned_fd(read).map_err(HandsError::Pipe)?;
+        let also: OwnedFd = write.try_clone().map_err(HandsError::Pipe)?;
+        let report = std::path::absolute(report).unwrap_or_else(|_| report.to_path_buf());
+        let init = Command::new(&self.artel)
+            .arg0("artel")
+            .arg(INIT_VERB)
+            .arg(report)
+            .env_clear()
+            .current_dir(&job.cwd)
+            .stdin(Stdio::piped())
+            .stdout(write)
+            .stderr(also)
+            .spawn()
+            .map_err(|source| HandsError::Init { init: self.artel.clone(), cwd: job.cwd.clone(), source })?;
+        Ok((init, read))
+    }
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Holds a job while it runs.
+struct Watched {
+    init: Child,
+    read: Receiver,
+    output: Output,
+    limits: JobLimits,
+    spec: Vec<u8>,
+}
+
+/// Tells what was seen of a job from outside.
+struct Seen {
+    /// The limit or wish by which it was ended, where it did not end of itself.
+    ended_by: Option<How>,
+    output: Output,
+    log_error: Option<io::Error>,
+}
+
+/// Holds what changes while a job is watched.
+struct Course {
+    /// The pipe whose end the init takes for the end of this process.
+    lifeline: Option<ChildStdin>,
+    ended_by: Option<How>,
+    log_error: Option<io::Error>,
+    /// When an init that was asked to end is taken for lost.
+    lost_at: Option<Instant>,
+    grace: Duration,
+}
+
+impl Course {
+    /// Asks the init for an end with time to tidy up.
+    async fn ask_to_end(&mut self, reason: How) {
+        self.ended_by = Some(reason);
+        self.lost_at = Some(Instant::now() + self.grace + PATIENCE);
+        if let Some(lifeline) = &mut self.lifeline {
+            // A lifeline that nobody reads belongs to an init that is gone, which is seen elsewhere.
+            let _ = lifeline.write_all(STOP).await;
+        }
+    }
+
+    /// Ends the job at once by letting go of the lifeline.
+    fn end(&mut self) {
+        self.lost_at = Some(Instant::now() + PATIENCE);
+        self.lifeline = None;
+    }
+}
+
+impl Watched {
+    async fn watch(mut self, mut cancel: watch::Receiver<bool>) -> Result<Seen, HandsError> {
+        let mut course = Course {
+            lifeline: self.init.stdin.take(),
+            ended_by: None,
+            log_error: None,
+            lost_at: None,
+            grace: self.limits.grace,
+        };
+        if let Some(lifeline) = &mut course.lifeline {
+            // An init that does not read is gone, which its end tells.
+            let _ = lifeline.write_all(&self.spec).await;
+        }
+        let wall = Instant::now() + self.limits.wall;
+        let mut idle = Instant::now() + self.limits.idle;
+        let mut chunk = vec![0; CHUNK];
+        let mut open = true;
+        loop {
+            let running = course.lost_at.is_none();
+            tokio::select! {
+                read = self.read.read(&mut chunk), if open => {
+                    idle = Instant::now() + self.limits.idle;
+                    match read {
+                        Ok(0) | Err(_) => open = false,
+                        Ok(n) => self.take(&chunk[..n], &mut course).await,
+                    }
+                }
+                status = self.init.wait() => {
+                    status.map_err(HandsError::Lifeline)?;
+                    break;
+                }
+                () = sleep_until(wall), if running => course.ask_to_end(How::WallLimit).await,
+                () = sleep_until(idle), if running => course.ask_to_end(How::IdleLimit).await,
+                () = unwanted(&mut cancel), if running => course.ask_to_end(How::Cancelled).await,
+                () = sleep_until(course.lost_at.unwrap_or(wall)), if !running => {
+                    self.init.start_kill().map_err(HandsError::Lifeline)?;
+                    course.lost_at = Some(Instant::now() + PATIENCE);
+                }
+            }
+        }
+        // The writers are dead, so that what they wrote is all in the pipe.
+        while open {
+            match self.read.try_read(&mut chunk) {
+                Ok(0) | Err(_) => open = false,
+                Ok(n) => self.take(&chunk[..n], &mut course).await,
+            }
+        }
+        Ok(Seen { ended_by: course.ended_by, output: self.output, log_error: course.log_error })
+    }
+
+    async fn take(&mut self, chunk: &[u8], course: &mut Course) {
+        if course.log_error.is_none()
+            && let Err(error) = self.output.take(chunk).await
+        {
+            course.log_error = Some(error);
+            course.end();
+        }
+        if self.output.is_over() && course.ended_by != Some(How::OutputLimit) && course.lifeline.is_some() {
+            course.ended_by.get_or_insert(How::OutputLimit);
+            course.end();
+        }
+    }
+}
+
+/// Waits until a job is no longer wanted; its owner's death says so too.
+async fn unwanted(cancel: &mut watch::Receiver<bool>) {
+    let _ = cancel.wait_for(|cancelled| *cancelled).await;
+}
+
+fn spec_of(job: &Job, virtual_clock: &Path, mark: &str) -> Result<Vec<u8>, HandsError> {
+    let mut env = job.env.clone();
+    env.insert("ARTEL_VIRTUAL".to_owned(), virtual_clock.to_string_lossy().into_owned());
+    if let Some((name, value)) = mark.split_once('=') {
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    let spec = Spec {
+        argv: job.program.argv(),
+        env,
+        memory_bytes: job.limits.memory_bytes,
+        processes: job.limits.processes,
+        file_bytes: job.limits.file_bytes,
+        grace_ms: millis(job.limits.grace),
+    };
+    let mut line = serde_json::to_vec(&spec).map_err(|error| HandsError::Lifeline(error.into()))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Gives the entry of the environment that no other job on this machine has.
+fn mark(report: &Path) -> String {
+    let chance = fastrand::u64(..);
+    format!("{MARK}={chance:016x}:{}", report.to_string_lossy())
+}
+
+fn account_in(report: &Path) -> Option<Account> {
+    serde_json::from_slice(&std::fs::read(report).ok()?).ok()
+}
+
+fn virtual_ms_in(clock: &Path) -> u64 {
+    let claim = crate::io::process::read_small(clock, 32).ok().flatten();
+    let claim = claim.and_then(|bytes| String::from_utf8(bytes).ok());
+    claim.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0).min(VIRTUAL_MS_MAX)
+}
+
+fn beside(log: &Path, ending: &str) -> PathBuf {
+    let mut path = OsString::from(std::path::absolute(log).unwrap_or_else(|_| log.to_path_buf()));
+    path.push(ending);
+    path.into()
+}
+
+fn forget(path: &Path) {
+    // Not being there is what is wanted.
+    let _ = std::fs::remove_file(path);
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,96 @@
+//! Owns what becomes of a job's output: the log, its cap, and the readable end of it. Never keeps more in memory than
+//! the tail and one chunk.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io;
+
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+/// Takes a job's output in.
+pub(super) struct Output {
+    log: File,
+    cap: u64,
+    /// Bytes that the job wrote, those beyond the cap among them.
+    pub(super) bytes: u64,
+    tail: VecDeque<u8>,
+    tail_bytes: usize,
+}
+
+impl Output {
+    pub(super) fn new(log: File, cap: u64, tail_bytes: usize) -> Self {
+        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes }
+    }
+
+    /// Takes one chunk in; what lies beyond the cap reaches neither the log nor the tail.
+    pub(super) async fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.cap.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        self.bytes += chunk.len() as u64;
+        let kept = &chunk[..chunk.len().min(room)];
+        self.tail.extend(&kept[kept.len().saturating_sub(self.tail_bytes)..]);
+        let surplus = self.tail.len().saturating_sub(self.tail_bytes);
+        self.tail.drain(..surplus);
+        self.log.write_all(kept).await
+    }
+
+    /// Tells whether the job wrote more than it may.
+    pub(super) fn is_over(&self) -> bool {
+        self.bytes > self.cap
+    }
+
+    /// Ends the log and gives the readable tail.
+    pub(super) async fn finish(mut self) -> io::Result<String> {
+        self.log.flush().await?;
+        Ok(readable(self.tail.make_contiguous()))
+    }
+}
+
+/// Shows bytes that nobody can trust as text that does a terminal no harm: escape sequences are removed, other control
+/// characters and those that turn the direction of writing are shown as symbols or numbers.
+pub fn readable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let mut shown = String::with_capacity(text.len());
+    for c in console::strip_ansi_codes(&text).chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            '\0'..='\u{1f}' => shown.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+            '\u{7f}' => shown.push('\u{2421}'),
+            '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                // Writing to a text cannot fail.
+                let _ = write!(shown, "{{U+{:04X}}}", u32::from(c));
+            }
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_tail_moves_a_cursor() {
+        let hostile = b"\x1b[31mred\x1b[0m \x1b]0;title\x07ok\r\nbell\x07 back\x08 \xff \xe2\x80\xae \x1b[2J\x1b";
+        let shown = readable(hostile);
+        assert_eq!(shown, "red ok\nbell\u{2407} back\u{2408} \u{fffd} {U+202E} \u{241b}");
+    }
+
+    #[test]
+    fn a_tail_is_the_end_and_a_log_ends_at_its_cap() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("log");
+            let mut output = Output::new(File::create(&path).await.unwrap(), 10, 4);
+            output.take(b"abcdef").await.unwrap();
+            assert!(!output.is_over());
+            output.take(b"ghijklmn").await.unwrap();
+            assert!(output.is_over());
+            assert_eq!(output.bytes, 14);
+            assert_eq!(output.finish().await.unwrap(), "ghij");
+            assert_eq!(std::fs::read(&path).unwrap(), b"abcdefghij");
+        });
+    }
+}

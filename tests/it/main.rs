@@ -1,0 +1,6 @@
+//! Tests artel from outside: the real binary, real processes, no network.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where")]
+
+mod hands;
+mod script;
