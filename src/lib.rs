@@ -9,3 +9,4 @@
 //! `ui` (5). `tests/tidy.rs` holds that.
 
 pub mod model;
+pub mod io;
