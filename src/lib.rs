@@ -11,3 +11,5 @@
 pub mod model;
 pub mod machine;
 pub mod io;
+pub mod io;
+pub mod ui;

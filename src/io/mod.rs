@@ -10,4 +10,7 @@ pub mod journal;
 
 pub mod process;
 pub mod hands;
+//! The world: all that can fail for outside reasons. Rooms here choose nothing and know no actors.
+
+pub mod syntax;
 pub mod agents;

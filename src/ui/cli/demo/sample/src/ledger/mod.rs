@@ -1,0 +1,5 @@
+//! The ledger.
+
+pub mod book;
+pub mod entry;
+pub mod total;

@@ -1,0 +1,5 @@
+//! Writing a book.
+
+pub mod csv;
+pub mod summary;
+pub mod table;

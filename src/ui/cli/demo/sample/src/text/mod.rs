@@ -1,0 +1,5 @@
+//! Reading text.
+
+pub mod cursor;
+pub mod number;
+pub mod word;
