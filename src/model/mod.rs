@@ -9,3 +9,5 @@ pub mod role;
 pub mod config;
 pub mod attempt;
 pub mod verdict;
+pub mod written;
+pub mod goal_text;
