@@ -44,6 +44,8 @@ fn table_of(file: &str, base: usize, table: &DeTable<'_>) -> Value {
 fn node_of(file: &str, base: usize, value: &Spanned<DeValue<'_>>) -> Node {
     let at = place(file, base, value.span());
     let value = match value.get_ref() {
+        // What recovery from a syntax fault put in takes no place.
+        DeValue::String(_) if at.is_empty() => Value::Null,
         DeValue::String(text) => Value::Text(text.clone().into_owned()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Whole(number),
