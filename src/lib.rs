@@ -9,3 +9,5 @@
 //! `ui` (5). `tests/tidy.rs` holds that.
 
 pub mod model;
+pub mod views;
+pub mod io;

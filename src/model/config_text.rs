@@ -144,7 +144,8 @@ fn branch_prefix(node: &Node, faults: &mut Faults) -> Option<String> {
     Some(prefix)
 }
 
-fn variable(node: &Node, faults: &mut Faults) -> Option<String> {
+/// Reads the name of an environment variable.
+pub(super) fn variable(node: &Node, faults: &mut Faults) -> Option<String> {
     let name = text(node, "each name of `env`", faults)?;
     if is_variable(&name) {
         return Some(name);

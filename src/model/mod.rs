@@ -15,3 +15,4 @@ pub mod verdict;
 pub mod written;
 pub mod goal_text;
 pub mod config_text;
+pub mod role_text;

@@ -13,7 +13,7 @@ pub use fields::Fields;
 pub use toml::{read as read_toml, read_value as read_toml_value};
 pub use tree::{Entry, Node, Value};
 pub use values::{
-    command, count, duration_s, flag, glob, globs, list, regex, relative_path, seconds_of, size, text, texts, word,
+    command, count, duration_s, flag, glob, globs, list, regex, relative_path, seconds_of, text, texts, word,
 };
 pub use yaml::read as read_yaml;
 

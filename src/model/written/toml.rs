@@ -15,10 +15,10 @@ pub fn read(file: &str, faults: &mut Faults) -> Node {
     Node { at: 0..0, value: table_of(file, 0, table.get_ref()) }
 }
 
-/// Reads the TOML value that a text holds from one place to its end; nothing where there is none.
-pub fn read_value(file: &str, from: usize) -> Option<Node> {
-    let value = DeValue::parse(&file[from..]).ok()?;
-    Some(node_of(file, from, &value))
+/// Reads the TOML value at a place of a text; nothing where there is none.
+pub fn read_value(text: &str, at: Range<usize>) -> Option<Node> {
+    let value = DeValue::parse(&text[at.clone()]).ok()?;
+    Some(node_of(text, at.start, &value))
 }
 
 fn note(file: &str, base: usize, errors: &[toml::de::Error], faults: &mut Faults) {

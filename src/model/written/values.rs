@@ -1,4 +1,4 @@
-//! Owns how single values are read: texts, counts, durations, sizes, words, globs, regular expressions, paths.
+//! Owns how single values are read: texts, counts, durations, words, globs, regular expressions, paths.
 //! Each reader notes what is wrong and gives nothing then. Never knows a field.
 
 use std::ops::RangeInclusive;
@@ -109,34 +109,6 @@ pub fn seconds_of(text: &str) -> Option<u64> {
         total = total.checked_add(number.checked_mul(unit)?)?;
     }
     (total <= CENTURY_S).then_some(total)
-}
-
-/// Reads a number of bytes, such as `64MiB`, `1G` or a whole number.
-pub fn size(node: &Node, what: &str, faults: &mut Faults) -> Option<u64> {
-    let read = match &node.value {
-        Value::Whole(number) => u64::try_from(*number).ok(),
-        Value::Text(text) => bytes_of(text),
-        Value::Null | Value::Flag(_) | Value::Real(_) | Value::Date(_) | Value::List(_) | Value::Map(_) => None,
-    };
-    if read.is_none() {
-        let help = "write a whole number of bytes, or `512KiB`, `64MiB`, `2GiB`";
-        faults.add_with_help(&node.at, wrong(what, "a size", node), help);
-    }
-    read
-}
-
-fn bytes_of(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let number: u64 = text[..digits].parse().ok()?;
-    let shift = match text[digits..].trim_start() {
-        "" | "B" => 0,
-        "K" | "KiB" => 10,
-        "M" | "MiB" => 20,
-        "G" | "GiB" => 30,
-        _ => return None,
-    };
-    number.checked_mul(1 << shift)
 }
 
 /// Reads one of several words.
@@ -253,13 +225,5 @@ mod tests {
         for text in ["", "m", "1.5h", "-1s", "10x", "1h 5", "99999999999999999999d", "9999999999d", "ten minutes"] {
             assert_eq!(seconds_of(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn sizes_are_powers_of_two() {
-        assert_eq!(bytes_of("64MiB"), Some(64 << 20));
-        assert_eq!(bytes_of("1 G"), Some(1 << 30));
-        assert_eq!(bytes_of("1TB"), None);
-        assert_eq!(bytes_of(&format!("{}G", u64::MAX)), None);
     }
 }
