@@ -11,3 +11,4 @@
 pub mod model;
 pub mod views;
 pub mod io;
+pub mod ui;

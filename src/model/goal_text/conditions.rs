@@ -58,7 +58,7 @@ fn condition(node: &Node, faults: &mut Faults) -> Option<Condition> {
         (Some(check), None) => {
             let run = command(check, "`check`", faults)?;
             let timeout_s = timeout_s.unwrap_or(Some(TIMEOUT_S))?;
-            Some(Condition::Check(Check { name: name.unwrap_or_else(|| Some(run.clone()))?, run, timeout_s }))
+            Some(Condition::Check(Check { name: name.unwrap_or_else(|| Some(named_after(&run)))?, run, timeout_s }))
         }
         (None, Some(query)) => {
             if let Some(timeout) = timeout {
@@ -118,13 +118,18 @@ fn check(node: &Node, faults: &mut Faults) -> Option<Check> {
     };
     let run = command(run, "`run`", faults)?;
     let timeout_s = timeout_s.unwrap_or(Some(TIMEOUT_S))?;
-    Some(Check { name: name.unwrap_or_else(|| Some(run.clone()))?, run, timeout_s })
+    Some(Check { name: name.unwrap_or_else(|| Some(named_after(&run)))?, run, timeout_s })
 }
 
 /// Reads a check that is written as its command alone.
 fn short(node: &Node, what: &str, faults: &mut Faults) -> Option<Check> {
     let run = command(node, what, faults)?;
-    Some(Check { name: run.clone(), run, timeout_s: TIMEOUT_S })
+    Some(Check { name: named_after(&run), run, timeout_s: TIMEOUT_S })
+}
+
+/// Makes a name of one line out of a command.
+fn named_after(run: &str) -> String {
+    run.lines().map(str::trim).collect::<Vec<_>>().join("; ").replace(char::is_control, " ")
 }
 
 fn label(node: &Node, faults: &mut Faults) -> Option<String> {

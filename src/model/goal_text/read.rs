@@ -262,6 +262,14 @@ Replace `try!` by `?`.
     }
 
     #[test]
+    fn a_command_of_several_lines_has_a_name_of_one() {
+        let goal = read("---\nname: g\ndone:\n  - |\n    cargo build\n    cargo test\n---\nDo it.\n").unwrap();
+        assert_eq!(goal.done[0].name(), "cargo build; cargo test");
+        let Condition::Check(check) = &goal.done[0] else { panic!("a check") };
+        assert_eq!(check.run, "cargo build\ncargo test");
+    }
+
+    #[test]
     fn a_file_beyond_the_bound_and_an_alias_bomb_are_refused() {
         assert_eq!(faults(&format!("{SMALL}{}", "x".repeat(SIZE_MAX))).len(), 1);
         let bomb = front("owns: &a [x]\nnever: [*a, *a, *a, *a]");
