@@ -10,6 +10,7 @@
 
 pub mod model;
 pub mod machine;
+pub mod views;
 pub mod io;
-pub mod io;
+pub mod actors;
 pub mod ui;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{listers, protected};
+
 /// Holds the repository's configuration; every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -13,7 +15,8 @@ pub struct Config {
     pub setup: Vec<String>,
     /// Checks of a goal that names none.
     pub checks: Vec<String>,
-    /// Globs of files that no attempt may change.
+    /// Globs of files that no attempt may change. In `artel.toml` they are added to the defaults; `!GLOB` takes one of
+    /// the defaults out. A lock file that a task owns by name is the task's.
     pub protect: Vec<String>,
     /// Git-ignored folders that stay in a pooled worktree between attempts, such as `target`.
     pub warm: Vec<String>,
@@ -47,9 +50,11 @@ pub struct TestLister {
     pub test: String,
     /// Regular expression that matches once for each marker that skips a test.
     pub skip: String,
-    /// Regular expressions over a check's output; the first group is a number of executed tests. Matches are added.
+    /// Regular expressions over a check's output; the first group is a number of executed tests;
+    /// without a group each match is one test. Matches are added.
     pub executed: Vec<String>,
-    /// Regular expressions over a check's output; the first group is the name of a failed test.
+    /// Regular expressions over a check's output; the first group is the name of a failed test. Colours are taken out of
+    /// the output first.
     pub failed: Vec<String>,
 }
 
@@ -58,7 +63,7 @@ impl Default for Config {
         Self {
             setup: Vec::new(),
             checks: Vec::new(),
-            protect: Vec::new(),
+            protect: protected::defaults(),
             warm: Vec::new(),
             workers: 0,
             judges: 0,
@@ -67,7 +72,7 @@ impl Default for Config {
             set: BTreeMap::new(),
             lease_s: 300,
             flaky_reruns: 3,
-            tests: BTreeMap::new(),
+            tests: listers::defaults(),
         }
     }
 }

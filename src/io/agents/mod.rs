@@ -5,11 +5,9 @@ mod agent;
 mod handoff;
 mod command;
 pub mod script;
+pub mod codemod;
 
 pub use agent::{Agent, AgentError, Play, Report, Stance};
 pub use brief::{Brief, Desk, NamedRule};
 pub use command::Command;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect};
-//! The brains: what does a task's work in a worktree. None of them moves a ref.
-
-pub mod codemod;

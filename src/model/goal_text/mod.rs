@@ -1,0 +1,14 @@
+//! The written form of a goal: Markdown with YAML front matter, read into a [`Goal`](super::goal::Goal) or into the
+//! list of all its faults. Never opens a file.
+
+mod read;
+mod front;
+mod conditions;
+mod parts;
+mod written;
+
+pub use front::split;
+pub use read::{known_fields, read, rule_files};
+pub use written::WrittenGoal;
+
+pub use super::written::Fault;

@@ -1,0 +1,158 @@
+//! Owns the reading of how a goal is planned, bounded, landed and approved. Never plans.
+
+use std::collections::BTreeSet;
+
+use crate::model::goal::{Budget, Gate, LandingPolicy, Order, Planning, Policy, Split};
+use crate::model::written::{
+    Faults, Fields, Node, Value, count, duration_s, flag, globs, list, relative_path, text, word,
+};
+
+pub(super) const PLAN: &[&str] =
+    &["planner", "worker", "rules", "by", "files_per_task", "sample", "exclude", "order", "iterations", "stop_list"];
+pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu"];
+pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
+
+const SPLITS: &[(&str, Split)] =
+    &[("folder", Split::Folder), ("owner", Split::Owner), ("package", Split::Package), ("count", Split::Count)];
+const ORDERS: &[(&str, Order)] = &[("none", Order::None), ("dependency", Order::Dependency)];
+const POLICIES: &[(&str, Policy)] = &[("strict", Policy::Strict)];
+const GATES: &[(&str, Gate)] = &[("plan", Gate::Plan), ("sweep", Gate::Sweep)];
+
+/// Says whether some tasks run first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sampled {
+    Yes,
+    No,
+}
+
+fn default_plan() -> Planning {
+    Planning {
+        planner: "shard".to_owned(),
+        worker: "worker".to_owned(),
+        rules: Vec::new(),
+        by: Split::Folder,
+        files_per_task: 5,
+        sample: 0,
+        exclude: Vec::new(),
+        order: Order::None,
+        iterations: 3,
+        stop_list: true,
+    }
+}
+
+/// Reads how the goal is planned.
+pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampled) {
+    let mut plan = default_plan();
+    let Some(mut fields) = node.and_then(|node| Fields::open(node, "`plan`", PLAN, faults)) else {
+        return (plan, Sampled::No);
+    };
+    let mut sampled = Sampled::No;
+    if let Some(role) = fields.take("planner").and_then(|node| role(node, "`planner`", faults)) {
+        plan.planner = role;
+    }
+    if let Some(role) = fields.take("worker").and_then(|node| role(node, "`worker`", faults)) {
+        plan.worker = role;
+    }
+    if let Some(node) = fields.take("rules") {
+        plan.rules = rules(node, faults);
+    }
+    if let Some(by) = fields.take("by").and_then(|node| word(node, "`by`", SPLITS, faults)) {
+        plan.by = by;
+    }
+    let files = fields.take("files_per_task");
+    if let Some(files) = files.and_then(|node| count(node, "`files_per_task`", 1..=10_000, faults)) {
+        plan.files_per_task = files;
+    }
+    if let Some(node) = fields.take("sample") {
+        plan.sample = count(node, "`sample`", 0..=10_000, faults).unwrap_or_default();
+        sampled = if node.value == Value::Whole(0) { Sampled::No } else { Sampled::Yes };
+    }
+    if let Some(node) = fields.take("exclude") {
+        plan.exclude = globs(node, "`exclude`", faults);
+    }
+    if let Some(order) = fields.take("order").and_then(|node| word(node, "`order`", ORDERS, faults)) {
+        plan.order = order;
+    }
+    if let Some(iterations) = fields.take("iterations").and_then(|node| count(node, "`iterations`", 1..=1_000, faults))
+    {
+        plan.iterations = iterations;
+    }
+    if let Some(stop) = fields.take("stop_list").and_then(|node| flag(node, "`stop_list`", faults)) {
+        plan.stop_list = stop;
+    }
+    (plan, sampled)
+}
+
+/// Reads a role's name, which is also the name of its file.
+fn role(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
+    let name = text(node, what, faults)?;
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        return Some(name);
+    }
+    let help = "`artel roles` lists them; settings of a role are given by `--role ROLE.FIELD=VALUE`";
+    faults.add_with_help(&node.at, format!("{what} is the name of a role: letters, digits, `-` and `_`"), help);
+    None
+}
+
+fn rules(node: &Node, faults: &mut Faults) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for node in list(node, "`rules`", faults) {
+        let Some(rule) = relative_path(node, "each rule file", faults) else { continue };
+        if rules.contains(&rule) {
+            faults.add(&node.at, format!("`{rule}` stands twice in `rules`"));
+        } else {
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+/// Reads what the run may use; nothing bounds it where nothing is written.
+pub(super) fn budget(node: Option<&Node>, faults: &mut Faults) -> Budget {
+    let Some(mut fields) = node.and_then(|node| Fields::open(node, "`budget`", BUDGET, faults)) else {
+        return Budget::default();
+    };
+    Budget {
+        wall_s: fields.take("wall").and_then(|node| duration_s(node, "`wall`", faults)),
+        attempts: fields.take("attempts").and_then(|node| count(node, "`attempts`", 1..=i64::MAX, faults)),
+        cpu_s: fields.take("cpu").and_then(|node| duration_s(node, "`cpu`", faults)),
+    }
+}
+
+/// Reads how accepted work lands.
+pub(super) fn landing(node: Option<&Node>, faults: &mut Faults) -> LandingPolicy {
+    let mut landing = LandingPolicy { policy: Policy::Strict, batch: 64, conflicts: 2 };
+    let Some(mut fields) = node.and_then(|node| Fields::open(node, "`landing`", LANDING, faults)) else {
+        return landing;
+    };
+    if let Some(node) = fields.take("policy") {
+        if node.value == Value::Text("budgeted".to_owned()) {
+            faults.add_with_help(&node.at, "the policy `budgeted` comes with a later version", "use `strict`");
+        } else if let Some(policy) = word(node, "`policy`", POLICIES, faults) {
+            landing.policy = policy;
+        }
+    }
+    if let Some(batch) = fields.take("batch").and_then(|node| count(node, "`batch`", 1..=1_000, faults)) {
+        landing.batch = batch;
+    }
+    if let Some(tries) = fields.take("conflicts").and_then(|node| count(node, "`conflicts`", 0..=100, faults)) {
+        landing.conflicts = tries;
+    }
+    landing
+}
+
+/// Reads what waits for a person's word.
+pub(super) fn gates(node: &Node, sampled: Sampled, faults: &mut Faults) -> BTreeSet<Gate> {
+    let mut gates = BTreeSet::new();
+    for node in list(node, "`approve`", faults) {
+        let Some(gate) = word(node, "a gate of `approve`", GATES, faults) else { continue };
+        if gate == Gate::Sweep && sampled == Sampled::No {
+            let help = "add `sample: 2` to `plan`, or take `sweep` out of `approve`";
+            faults.add_with_help(&node.at, "the gate `sweep` opens after a sample, and there is none", help);
+        }
+        if !gates.insert(gate) {
+            faults.add(&node.at, "this gate stands twice in `approve`");
+        }
+    }
+    gates
+}

@@ -1,0 +1,317 @@
+//! The written form of a role: a TOML file, and the `ROLE.FIELD=VALUE` of the command line, each read over what the
+//! role was before. Never opens a file.
+
+use super::role::{AgentRef, Grants, Limits, Part, Role};
+use super::written::{
+    Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nearest, read_toml, read_toml_value, text, word,
+};
+
+pub use super::written::Fault;
+
+const ROLE: &[&str] = &["name", "about", "part", "agents", "prompt", "mechanical", "limits", "grants"];
+const LIMITS: &[&str] = &[
+    "wall_s",
+    "idle_s",
+    "output_bytes",
+    "attempts",
+    "memory_bytes",
+    "processes",
+    "file_bytes",
+    "changed_files",
+    "changed_bytes",
+    "depth",
+    "fan_out",
+    "tasks",
+];
+const GRANTS: &[&str] = &["env", "ports"];
+const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
+
+/// Fields whose values are lists; on the command line a comma parts them.
+const LISTS: &[&str] = &["agents", "grants.env"];
+
+/// Reads a role file over the role that it changes, field by field.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file; never empty.
+pub fn read_over(before: &Role, file: &str) -> Result<Role, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let node = read_bounded(file, &mut faults);
+    let role = node.and_then(|node| over(before.clone(), &node, &mut faults));
+    faults.unless_any(role)
+}
+
+/// Reads the file of a role that is not built in.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the file; never empty.
+pub fn read_new(name: &str, file: &str) -> Result<Role, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let Some(node) = read_bounded(file, &mut faults) else { return faults.unless_any(None) };
+    for (field, help) in [("part", "add `part = \"worker\"`"), ("agents", "add `agents = [\"command:./fix.sh\"]`")] {
+        if matches!(&node.value, Value::Map(entries) if entries.iter().all(|entry| entry.name != field)) {
+            faults.add_with_help(&(0..0), format!("the new role `{name}` has no `{field}`"), help);
+        }
+    }
+    let blank = Role {
+        name: name.to_owned(),
+        about: String::new(),
+        part: Part::Worker,
+        agents: Vec::new(),
+        prompt: String::new(),
+        mechanical: false,
+        limits: Limits::default(),
+        grants: Grants::default(),
+    };
+    let role = over(blank, &node, &mut faults);
+    faults.unless_any(role).map(|mut role| {
+        if role.prompt.is_empty() {
+            usual_prompt(role.part).clone_into(&mut role.prompt);
+        }
+        role
+    })
+}
+
+/// Names the prompt of a role whose file names none; the ladder is shown none.
+fn usual_prompt(part: Part) -> &'static str {
+    match part {
+        Part::Planner => "planner",
+        Part::Worker => "worker",
+        Part::Judge => "",
+    }
+}
+
+/// Takes the role's name out of `ROLE.FIELD=VALUE`.
+///
+/// # Errors
+/// What is wrong where the text has not this form.
+pub fn role_of_setting(setting: &str) -> Result<&str, Vec<Fault>> {
+    let path = setting.split_once('=').map(|(path, _)| path);
+    if let Some((role, _)) = path.and_then(|path| path.split_once('.')) {
+        return Ok(role.trim());
+    }
+    let mut faults = Faults::default();
+    let help = "write ROLE.FIELD=VALUE, such as worker.agents=codemod,command:./fix.sh or worker.limits.wall_s=60";
+    faults.add_with_help(&(0..setting.len()), "this sets no field of a role", help);
+    faults.unless_any(None)
+}
+
+/// Changes a role as a `ROLE.FIELD=VALUE` says.
+///
+/// # Errors
+/// All that is wrong with it, with places in the setting's own text; never empty.
+pub fn set(before: &Role, setting: &str) -> Result<Role, Vec<Fault>> {
+    role_of_setting(setting)?;
+    let mut faults = Faults::default();
+    let (path, _) = setting.split_once('=').unwrap_or((setting, ""));
+    let from = path.split_once('.').map_or(0, |(role, _)| role.len() + 1);
+    let fields = &path[from..];
+    let mut node = setting_value(setting, path.len() + 1, LISTS.contains(&fields.trim()));
+    let mut end = path.len();
+    for field in fields.rsplit('.') {
+        let start = end - field.len();
+        let entry = Entry { at: start..end, name: field.trim().to_owned(), node };
+        node = Node { at: start..setting.len(), value: Value::Map(vec![entry]) };
+        end = start.saturating_sub(1);
+    }
+    let role = over(before.clone(), &node, &mut faults);
+    faults.unless_any(role)
+}
+
+/// Reads the value of a setting: as TOML where it is TOML, else as the text that it is.
+fn setting_value(setting: &str, from: usize, is_list: bool) -> Node {
+    let written = setting[from..].trim();
+    if is_list && !written.starts_with('[') {
+        let mut start = from;
+        let parts = setting[from..].split(',').map(|part| {
+            let at = start..start + part.len();
+            start = at.end + 1;
+            Node { at, value: Value::Text(part.trim().to_owned()) }
+        });
+        return Node { at: from..setting.len(), value: Value::List(parts.collect()) };
+    }
+    let from = setting.len() - setting[from..].trim_start().len();
+    let read = read_toml_value(setting, from..from + written.len())
+        .filter(|node| !matches!(node.value, Value::Date(_) | Value::Null));
+    read.unwrap_or_else(|| Node { at: from..setting.len(), value: Value::Text(written.to_owned()) })
+}
+
+/// Lists the fields that are read, by the part of the file that holds them.
+pub fn known_fields() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![("Role", ROLE), ("Limits", LIMITS), ("Grants", GRANTS)]
+}
+
+fn read_bounded(file: &str, faults: &mut Faults) -> Option<Node> {
+    if file.len() > SIZE_MAX {
+        faults.add(&(0..0), format!("the file is larger than {} KiB", SIZE_MAX >> 10));
+        return None;
+    }
+    Some(read_toml(file, faults))
+}
+
+fn over(mut role: Role, node: &Node, faults: &mut Faults) -> Option<Role> {
+    let mut fields = Fields::open(node, "a role", ROLE, faults)?;
+    if let Some(node) = fields.take("name").filter(|node| node.value != Value::Text(role.name.clone())) {
+        let help = format!("take the field out: the role is `{}`, after its file", role.name);
+        faults.add_with_help(&node.at, "a role is named by its file", help);
+    }
+    if let Some(about) = fields.take("about").and_then(|node| text(node, "`about`", faults)) {
+        role.about = about;
+    }
+    if let Some(part) = fields.take("part").and_then(|node| word(node, "`part`", PARTS, faults)) {
+        role.part = part;
+    }
+    if let Some(node) = fields.take("agents") {
+        role.agents = agents(node, role.part, faults);
+    }
+    if let Some(prompt) = fields.take("prompt").and_then(|node| text(node, "`prompt`", faults)) {
+        role.prompt = prompt;
+    }
+    if let Some(mechanical) = fields.take("mechanical").and_then(|node| flag(node, "`mechanical`", faults)) {
+        role.mechanical = mechanical;
+    }
+    if let Some(node) = fields.take("limits") {
+        limits(&mut role.limits, node, faults);
+    }
+    if let Some(node) = fields.take("grants") {
+        grants(&mut role.grants, node, faults);
+    }
+    Some(role)
+}
+
+fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
+    let nodes = list(node, "`agents`", faults);
+    if matches!(&node.value, Value::List(nodes) if nodes.is_empty()) {
+        faults.add(&node.at, "a role without agents can do nothing");
+    }
+    let mut agents = Vec::new();
+    for node in nodes {
+        let Some(written) = text(node, "each agent", faults) else { continue };
+        match written.trim().parse::<AgentRef>() {
+            Err(error) => match nearest(&written, ["codemod", "shard", "ladder"]) {
+                Some(meant) => faults.add_with_help(&node.at, error.to_string(), format!("did you mean `{meant}`?")),
+                None => faults.add(&node.at, error.to_string()),
+            },
+            Ok(agent) if !plays(&agent, part) => {
+                let part = PARTS.iter().find(|(_, known)| *known == part).map_or("", |(word, _)| word);
+                faults.add(&node.at, format!("the agent `{}` cannot be a {part}", written.escape_debug()));
+            }
+            Ok(agent) if agents.contains(&agent) => faults.add_with_help(
+                &node.at,
+                "this agent stands twice",
+                "`limits.attempts` says how often each agent is tried",
+            ),
+            Ok(agent) => agents.push(agent),
+        }
+    }
+    agents
+}
+
+/// Tells whether an agent can play a part.
+fn plays(agent: &AgentRef, part: Part) -> bool {
+    match (agent, part) {
+        (AgentRef::Codemod, Part::Worker)
+        | (AgentRef::Command(_) | AgentRef::Script(_), Part::Worker | Part::Planner)
+        | (AgentRef::Shard, Part::Planner)
+        | (AgentRef::Ladder, Part::Judge) => true,
+        (AgentRef::Codemod, Part::Planner | Part::Judge)
+        | (AgentRef::Command(_) | AgentRef::Script(_), Part::Judge)
+        | (AgentRef::Shard, Part::Worker | Part::Judge)
+        | (AgentRef::Ladder, Part::Planner | Part::Worker) => false,
+    }
+}
+
+fn limits(limits: &mut Limits, node: &Node, faults: &mut Faults) {
+    let Some(mut fields) = Fields::open(node, "`limits`", LIMITS, faults) else { return };
+    let fields = &mut fields;
+    number(fields, "wall_s", 1, &mut limits.wall_s, faults);
+    number(fields, "idle_s", 1, &mut limits.idle_s, faults);
+    number(fields, "output_bytes", 1, &mut limits.output_bytes, faults);
+    number(fields, "attempts", 1, &mut limits.attempts, faults);
+    number(fields, "memory_bytes", 0, &mut limits.memory_bytes, faults);
+    number(fields, "processes", 0, &mut limits.processes, faults);
+    number(fields, "file_bytes", 0, &mut limits.file_bytes, faults);
+    number(fields, "changed_files", 1, &mut limits.changed_files, faults);
+    number(fields, "changed_bytes", 1, &mut limits.changed_bytes, faults);
+    number(fields, "depth", 0, &mut limits.depth, faults);
+    number(fields, "fan_out", 0, &mut limits.fan_out, faults);
+    number(fields, "tasks", 1, &mut limits.tasks, faults);
+}
+
+fn number<T: TryFrom<i64>>(fields: &mut Fields<'_>, name: &str, least: i64, into: &mut T, faults: &mut Faults) {
+    if let Some(number) = fields.take(name).and_then(|node| count(node, &format!("`{name}`"), least..=i64::MAX, faults))
+    {
+        *into = number;
+    }
+}
+
+fn grants(grants: &mut Grants, node: &Node, faults: &mut Faults) {
+    let Some(mut fields) = Fields::open(node, "`grants`", GRANTS, faults) else { return };
+    if let Some(node) = fields.take("env") {
+        let names = list(node, "`env`", faults).iter();
+        grants.env = names.filter_map(|node| super::config_text::variable(node, faults)).collect();
+    }
+    if let Some(ports) = fields.take("ports").and_then(|node| count(node, "`ports`", 0..=100, faults)) {
+        grants.ports = ports;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker() -> Role {
+        read_new("worker", "part = 'worker'\nagents = ['codemod']\nabout = 'x'").unwrap()
+    }
+
+    fn faults(setting: &str) -> Vec<String> {
+        let found = set(&worker(), setting).unwrap_err();
+        found.iter().map(|fault| format!("{}: {}", &setting[fault.at.clone()], fault.what)).collect()
+    }
+
+    #[test]
+    fn a_file_changes_a_role_field_by_field() {
+        let role = read_over(&worker(), "[limits]\nwall_s = 60\n").unwrap();
+        assert_eq!((role.limits.wall_s, role.limits.idle_s), (60, Limits::default().idle_s));
+        assert_eq!((role.agents, role.about), (worker().agents, "x".to_owned()));
+    }
+
+    #[test]
+    fn a_setting_changes_one_field() {
+        let role = set(&worker(), "worker.agents=codemod, command:./fix.sh").unwrap();
+        assert_eq!(role.agents, [AgentRef::Codemod, AgentRef::Command("./fix.sh".into())]);
+        let role = set(&worker(), "worker.agents=['command:./fix.sh a,b']").unwrap();
+        assert_eq!(role.agents, [AgentRef::Command("./fix.sh a,b".into())]);
+        assert_eq!(set(&worker(), "worker.limits.wall_s=60").unwrap().limits.wall_s, 60);
+        assert!(set(&worker(), "worker.mechanical = true").unwrap().mechanical);
+        assert_eq!(set(&worker(), "worker.prompt=other").unwrap().prompt, "other");
+        assert_eq!(set(&worker(), "worker.grants.env=A,B").unwrap().grants.env.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_setting_is_named_at_its_place() {
+        for (setting, expected) in [
+            ("worker.agnets=codemod", "agnets: a role has no field `agnets`"),
+            ("worker.limits.wal_s=1", "wal_s: `limits` has no field `wal_s`"),
+            ("worker.limits.wall_s=soon", "soon: `wall_s` must be a whole number, not the text `soon`"),
+            ("worker.limits.wall_s=0", "0: `wall_s` is at least 1, not 0"),
+            ("worker.limits=1", "1: `limits` is a table of fields, not the number 1"),
+            ("worker.agents=shard", "shard: the agent `shard` cannot be a worker"),
+            ("worker.agents=", ": each agent is empty"),
+            ("worker.agents=[]", "[]: a role without agents can do nothing"),
+            ("worker.about.x.y=1", "x.y=1: `about` must be a text, not a table of fields"),
+            ("worker", "worker: this sets no field of a role"),
+            ("=", "=: this sets no field of a role"),
+        ] {
+            assert_eq!(faults(setting), [expected], "{setting}");
+        }
+        let misspelt = set(&worker(), "worker.agents=codmod").unwrap_err();
+        assert_eq!(misspelt[0].help.as_deref(), Some("did you mean `codemod`?"));
+    }
+
+    #[test]
+    fn a_new_role_says_its_part_and_its_agents() {
+        assert_eq!(read_new("fixer", "").unwrap_err().len(), 2);
+        assert!(read_over(&worker(), "name = 'other'").is_err());
+        assert!(read_over(&worker(), "name = 'worker'").is_ok());
+    }
+}

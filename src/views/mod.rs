@@ -1,0 +1,3 @@
+//! Readings of what is there, for people and agents. Never waits, never reads a clock.
+
+pub mod brief;
