@@ -9,3 +9,4 @@ pub mod role;
 pub mod config;
 pub mod attempt;
 pub mod verdict;
+pub mod inert;
