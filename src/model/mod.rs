@@ -16,3 +16,4 @@ pub mod written;
 pub mod goal_text;
 pub mod config_text;
 pub mod role_text;
+pub mod inert;

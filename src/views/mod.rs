@@ -1,3 +1,16 @@
 //! Readings of what is there, for people and agents. Never waits, never reads a clock.
 
 pub mod brief;
+//! The readings: what a run's state says to people and programs, as plain structures. Pure: a clock's time is an
+//! argument, and text of agents and repositories stays as it was written but in `line`, which is text already.
+
+pub mod words;
+pub mod ended;
+pub mod pace;
+pub mod board;
+pub mod task;
+pub mod timeline;
+pub mod cost;
+pub mod plan_tree;
+pub mod inbox;
+pub mod line;

@@ -1,0 +1,422 @@
+//! Owns the board: where a run stands, at one look. Never shows it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ended::{Ended, ended};
+use super::pace::{Eta, Pace, hopeless};
+use super::words;
+use crate::machine::bisect::Want;
+use crate::machine::command::Opening;
+use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Tally, Task};
+use crate::model::check::{Answer, CheckResult};
+use crate::model::goal::Gate;
+use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
+
+/// Holds what the board needs beside the state.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// The time, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Last lines of running attempts; written by agents.
+    pub last_lines: BTreeMap<AttemptId, String>,
+    /// How fast the run lands.
+    pub pace: Pace,
+    /// Whether a coordinator lives.
+    pub coordinated: bool,
+}
+
+/// Shows where a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Board {
+    /// The run.
+    pub run: RunId,
+    /// The user's own name for it.
+    pub name: Option<String>,
+    /// The goal's name.
+    pub goal: String,
+    /// How it stands.
+    pub stands: Ended,
+    /// Whether a coordinator lives.
+    pub coordinated: bool,
+    /// Which planning this is, from 1.
+    pub iteration: u32,
+    /// The commit that it began from.
+    pub base: Oid,
+    /// Where its branch stands.
+    pub head: Option<Oid>,
+    /// Its branch.
+    pub branch: String,
+    /// The user's branch that it was opened from.
+    pub opened_from: Option<String>,
+    /// Tasks by state.
+    pub counts: Counts,
+    /// Scopes in the order of the tree.
+    pub scopes: Vec<ScopeRow>,
+    /// Running attempts.
+    pub running: Vec<RunningRow>,
+    /// Attempts whose candidates are being judged, or wait for it.
+    pub judging: Vec<AttemptId>,
+    /// Accepted attempts that wait to land.
+    pub queue: Vec<AttemptId>,
+    /// The batch that is landing.
+    pub batch: Option<BatchRow>,
+    /// What has landed.
+    pub landed: Vec<LandedRow>,
+    /// What is left over, and why.
+    pub left: Vec<LeftRow>,
+    /// Places that should have been changed and were not, as the agents of what landed report them.
+    pub places: Vec<PlaceRow>,
+    /// Done-conditions and whether they held at the last look.
+    pub conditions: Vec<ConditionRow>,
+    /// Checks that are red on the base.
+    pub baseline_red: Vec<String>,
+    /// Checks that gave two answers on one tree.
+    pub flakes: BTreeMap<String, u32>,
+    /// Planners that failed, and why.
+    pub failed_planners: BTreeMap<ScopeId, String>,
+    /// The gate that waits.
+    pub gate: Option<Gate>,
+    /// The last delivery: the branch, and the commit or why not.
+    pub delivered: Option<(String, Result<Oid, String>)>,
+    /// What was noticed about the repository.
+    pub notes: Vec<String>,
+    /// Attempts made.
+    pub attempts: u64,
+    /// Wall time since the run opened, in milliseconds; up to its end where it has ended or rests.
+    pub elapsed_ms: u64,
+    /// Processor time of all attempts and checks, in milliseconds.
+    pub cpu_ms: u64,
+    /// When it may be through.
+    pub eta: Option<Eta>,
+}
+
+/// Counts tasks by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// All tasks.
+    pub total: u32,
+    /// Waiting for other tasks.
+    pub waiting: u32,
+    /// May be leased.
+    pub ready: u32,
+    /// Under way.
+    pub running: u32,
+    /// Waiting for a verdict.
+    pub judging: u32,
+    /// Waiting to land.
+    pub queued: u32,
+    /// Landed.
+    pub landed: u32,
+    /// Nothing to do.
+    pub nothing: u32,
+    /// Kept for a person.
+    pub kept: u32,
+    /// Waiting for something that is missing.
+    pub blocked: u32,
+    /// Given up.
+    pub dropped: u32,
+    /// Taken back out.
+    pub reverted: u32,
+}
+
+/// Shows a scope and how far its tasks and those of its sub-scopes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScopeRow {
+    /// The scope.
+    pub scope: ScopeId,
+    /// Its parent.
+    pub parent: Option<ScopeId>,
+    /// How deep it lies; the root is 0.
+    pub depth: u32,
+    /// One line for people.
+    pub title: String,
+    /// How its planner stands: `planning`, `planned`, `failed`.
+    pub planner: &'static str,
+    /// Its tasks.
+    pub tasks: u32,
+    /// Those that landed or had nothing to do.
+    pub through: u32,
+    /// Those that are kept, blocked, given up or taken back out.
+    pub left: u32,
+}
+
+/// Shows a running attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunningRow {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The task's title.
+    pub title: String,
+    /// The agent that plays it.
+    pub agent: String,
+    /// For how long, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Its last line of output.
+    pub last_line: Option<String>,
+}
+
+/// Shows the batch that is landing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BatchRow {
+    /// The batch.
+    pub batch: BatchId,
+    /// Its members.
+    pub members: Vec<AttemptId>,
+    /// How far it is, in words.
+    pub step: String,
+}
+
+/// Shows a task that landed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LandedRow {
+    /// The task.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// The merge commit.
+    pub commit: Oid,
+    /// The agent whose candidate it is.
+    pub agent: String,
+    /// Files that it changed.
+    pub files: u32,
+    /// How many attempts it took.
+    pub attempts: u32,
+}
+
+/// Shows a task that is left over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftRow {
+    /// The task.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Its state in one word.
+    pub status: &'static str,
+    /// Why.
+    pub why: String,
+    /// Whether a candidate of it is kept that can be looked at.
+    pub has_candidate: bool,
+}
+
+/// Shows a place that was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceRow {
+    /// The task whose agent reports it.
+    pub task: TaskId,
+    /// The file.
+    pub path: String,
+    /// The line, from 1; 0 where it is the whole file.
+    pub line: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// Shows a done-condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConditionRow {
+    /// Its name.
+    pub name: String,
+    /// Whether it held at the last look; none before it.
+    pub holds: Option<bool>,
+}
+
+/// Reads the board of an open run; none before the run is open.
+pub fn board(state: &State, outside: &Outside) -> Option<Board> {
+    let opening = state.opening.as_deref()?;
+    let until_ms = if state.is_live() && outside.coordinated { outside.now_ms } else { state.last_ms };
+    Some(Board {
+        run: opening.run.clone(),
+        name: opening.name.clone(),
+        goal: opening.goal.name.clone(),
+        stands: ended(state),
+        coordinated: outside.coordinated,
+        iteration: state.iteration,
+        base: opening.base,
+        head: state.head,
+        branch: branch(opening),
+        opened_from: opening.branch.clone(),
+        counts: counts(state.tally),
+        scopes: scopes(state),
+        running: state.running.iter().filter_map(|id| running(state, *id, outside)).collect(),
+        judging: state.judging.iter().copied().collect(),
+        queue: state.queue.iter().copied().collect(),
+        batch: state.batch.as_ref().map(batch),
+        landed: state.tasks.iter().filter_map(|(id, task)| landed(*id, task)).collect(),
+        left: left(state),
+        places: state.tasks.iter().flat_map(|(id, task)| places(*id, task)).collect(),
+        conditions: conditions(state, opening),
+        baseline_red: reds(state.baseline.iter().flat_map(BTreeMap::values)),
+        flakes: state.flakes.clone(),
+        failed_planners: state.scopes.iter().filter_map(|(id, scope)| Some((*id, failure(scope)?))).collect(),
+        gate: state.waiting,
+        delivered: state.delivered.clone(),
+        notes: opening.notes.clone(),
+        attempts: state.attempts_made(),
+        elapsed_ms: words::between_ms(state.opened_ms, until_ms),
+        cpu_ms: state.total_spent().usage.cpu_ms,
+        eta: outside.pace.eta(state, outside.now_ms).filter(|_| outside.coordinated),
+    })
+}
+
+/// Names the run's branch.
+pub fn branch(opening: &Opening) -> String {
+    format!("{}/{}/main", opening.config.branch_prefix, opening.run)
+}
+
+fn counts(tally: Tally) -> Counts {
+    let total = tally.total();
+    let Tally { waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted } = tally;
+    Counts { total, waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted }
+}
+
+/// Lists scopes parents first, each followed by its own, with the tasks below it counted in.
+fn scopes(state: &State) -> Vec<ScopeRow> {
+    let mut sums: BTreeMap<ScopeId, (u32, u32, u32)> = BTreeMap::new();
+    for task in state.tasks.values() {
+        let through = u32::from(task.status.lets_followers_start());
+        let left = u32::from(task.status.is_settled() && !task.status.lets_followers_start());
+        let mut at = Some(task.scope);
+        while let Some(id) = at {
+            let sum = sums.entry(id).or_default();
+            *sum = (sum.0 + 1, sum.1 + through, sum.2 + left);
+            at = state.scopes.get(&id).and_then(|scope| scope.parent);
+        }
+    }
+    let mut open: Vec<ScopeId> =
+        state.scopes.iter().rev().filter(|(_, scope)| scope.parent.is_none()).map(|(id, _)| *id).collect();
+    let mut rows = Vec::with_capacity(state.scopes.len());
+    while let Some(id) = open.pop() {
+        let Some(scope) = state.scopes.get(&id) else { continue };
+        open.extend(scope.children.iter().rev());
+        let (tasks, through, left) = sums.get(&id).copied().unwrap_or_default();
+        let planner = match scope.status {
+            Planning::Active => "planning",
+            Planning::Finished => "planned",
+            Planning::Failed(_) => "failed",
+        };
+        let (parent, depth, title) = (scope.parent, scope.depth, scope.draft.title.clone());
+        rows.push(ScopeRow { scope: id, parent, depth, title, planner, tasks, through, left });
+    }
+    rows
+}
+
+fn failure(scope: &Scope) -> Option<String> {
+    match &scope.status {
+        Planning::Failed(why) => Some(why.clone()),
+        Planning::Active | Planning::Finished => None,
+    }
+}
+
+fn running(state: &State, id: AttemptId, outside: &Outside) -> Option<RunningRow> {
+    let attempt = state.attempt(id)?;
+    Some(RunningRow {
+        attempt: id,
+        title: state.tasks.get(&id.task)?.draft.title.clone(),
+        agent: attempt.agent.to_string(),
+        elapsed_ms: words::between_ms(attempt.started_ms, outside.now_ms),
+        last_line: outside.last_lines.get(&id).cloned(),
+    })
+}
+
+fn batch(batch: &Batch) -> BatchRow {
+    let size = batch.members.len();
+    let step = match &batch.step {
+        BatchStep::Merging => format!("merging {size}"),
+        BatchStep::Checking { chain, search, .. } => match search.want() {
+            Want::Check(upto) if search.red.is_none() => format!("checking {upto} of {}", chain.len()),
+            Want::Check(upto) => format!("red: looking for the culprit, checking the first {upto} of {}", chain.len()),
+            Want::Confirm(upto) => format!("red at {upto} of {}: checking once more", chain.len()),
+            Want::Eject { .. } | Want::LandAll => "deciding".to_owned(),
+        },
+        BatchStep::Landing { upto, .. } => format!("landing {upto}"),
+    };
+    BatchRow { batch: batch.id, members: batch.members.clone(), step }
+}
+
+fn landed(id: TaskId, task: &Task) -> Option<LandedRow> {
+    let Status::Landed { commit } = task.status else { return None };
+    let attempt = task.attempts.iter().rev().find(|attempt| attempt.landed.is_some())?;
+    Some(LandedRow {
+        task: id,
+        title: task.draft.title.clone(),
+        commit,
+        agent: attempt.agent.to_string(),
+        files: attempt.candidate().map_or(0, |candidate| candidate.files),
+        attempts: task.attempts.len() as u32,
+    })
+}
+
+/// Lists what needs a person, and once the run has ended all that is not through.
+fn left(state: &State) -> Vec<LeftRow> {
+    let stuck = hopeless(state);
+    let row = |(id, task): (&TaskId, &Task)| {
+        let why = why_left(state, task).or_else(|| {
+            let is_over = stuck.contains(id) || (state.end.is_some() && !task.status.is_settled());
+            is_over.then(|| why_open(state, task))
+        })?;
+        Some(LeftRow {
+            task: *id,
+            title: task.draft.title.clone(),
+            status: task.status.word(),
+            why,
+            has_candidate: task.attempts.iter().any(|attempt| attempt.candidate().is_some()),
+        })
+    };
+    state.tasks.iter().filter_map(row).collect()
+}
+
+fn why_left(state: &State, task: &Task) -> Option<String> {
+    match &task.status {
+        Status::Kept { why } => Some(why.clone()),
+        Status::Blocked { missing } => Some(format!("missing: {missing}")),
+        Status::Dropped { reason } => Some(format!("given up: {reason}")),
+        Status::Reverted { by } => {
+            let by_commit = state.tasks.get(by).and_then(|task| landed(*by, task)).map(|row| row.commit.short());
+            Some(format!("taken back out by {by}{}", by_commit.map(|it| format!(" ({it})")).unwrap_or_default()))
+        }
+        Status::Landed { .. }
+        | Status::Nothing
+        | Status::Waiting
+        | Status::Ready
+        | Status::Running
+        | Status::Judging
+        | Status::Queued => None,
+    }
+}
+
+fn why_open(state: &State, task: &Task) -> String {
+    let blockers = task.waits_for.iter().map(|id| {
+        let word = state.tasks.get(id).map_or("unknown", |task| task.status.word());
+        format!("{id} ({word})")
+    });
+    let blockers: Vec<String> = blockers.collect();
+    if blockers.is_empty() { "was not begun".to_owned() } else { format!("waits for {}", blockers.join(", ")) }
+}
+
+fn places(id: TaskId, task: &Task) -> Vec<PlaceRow> {
+    let last = task.attempts.iter().rev().find_map(|attempt| attempt.handoff.as_ref());
+    let leftovers = last.filter(|_| task.status.lets_followers_start()).map(|handoff| handoff.leftovers.as_slice());
+    let row = |it: &crate::model::attempt::Leftover| PlaceRow {
+        task: id,
+        path: it.path.clone(),
+        line: it.line,
+        why: it.why.clone(),
+    };
+    leftovers.unwrap_or_default().iter().map(row).collect()
+}
+
+fn conditions(state: &State, opening: &Opening) -> Vec<ConditionRow> {
+    let looked_at = state.conditions.as_ref().map(|(_, results)| results);
+    let holds = |name: &str| {
+        let result = looked_at?.iter().find(|result| result.name == name);
+        Some(result.is_some_and(|result| result.answer == Answer::Green))
+    };
+    let names = opening.goal.done.iter().map(|condition| condition.name());
+    names.map(|name| ConditionRow { name: name.to_owned(), holds: holds(name) }).collect()
+}
+
+fn reds<'a>(results: impl Iterator<Item = &'a CheckResult>) -> Vec<String> {
+    results.filter(|result| result.answer == Answer::Red).map(|result| result.name.clone()).collect()
+}

@@ -1,0 +1,98 @@
+//! Owns how a run stands or ended, in words, and the class that an exit code is chosen by. Chooses no exit code.
+
+use serde::Serialize;
+
+use super::words;
+use crate::machine::event::{End, Rest};
+use crate::machine::state::{Flow, State};
+
+/// Classes the ways in which a run may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Nothing was opened.
+    Unopened,
+    /// It moves by itself, as long as a coordinator lives.
+    Live,
+    /// Every done-condition holds and nothing is left.
+    Done,
+    /// It ended and something is left.
+    Incomplete,
+    /// A person refused it at a gate.
+    Denied,
+    /// It waits for a person's word.
+    Waits,
+    /// A person stopped it.
+    Stopped,
+    /// It has used what it may use.
+    Budget,
+    /// Something outside the run must be mended first.
+    Trouble,
+}
+
+/// Says how a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// The class.
+    pub class: Class,
+    /// One sentence; holds text of people and of the world, hence not inert.
+    pub words: String,
+}
+
+/// Reads how a run stands.
+pub fn ended(state: &State) -> Ended {
+    if state.opening.is_none() {
+        return Ended { class: Class::Unopened, words: "not open".to_owned() };
+    }
+    if let Some(end) = &state.end {
+        return at_end(end);
+    }
+    if let Some(rest) = &state.rest {
+        return at_rest(rest);
+    }
+    let words = match state.flow {
+        Flow::Draining => "stopping: what runs is finished, nothing new is begun",
+        Flow::Stopping => "stopping at once",
+        Flow::Open if state.waiting.is_some() => "finishing what runs before it waits for a person's word",
+        Flow::Open if state.head.is_none() || state.baseline.is_none() => "taking the baseline",
+        Flow::Open if state.tasks.is_empty() => "planning",
+        Flow::Open if !state.has_work_under_way() && state.tally.ready == 0 && state.planning.is_empty() => {
+            "looking at the done-conditions"
+        }
+        Flow::Open => "at work",
+    };
+    Ended { class: Class::Live, words: words.to_owned() }
+}
+
+fn at_end(end: &End) -> Ended {
+    match end {
+        End::Done => {
+            let words = "done: every done-condition holds and nothing is left over".to_owned();
+            Ended { class: Class::Done, words }
+        }
+        End::Incomplete { kept, red, failed_planners } => {
+            let mut parts = Vec::new();
+            if !kept.is_empty() {
+                parts.push(format!("{} left over", words::count(kept.len(), "task")));
+            }
+            if !red.is_empty() {
+                parts.push(format!("{} not met: {}", words::count(red.len(), "done-condition"), red.join(", ")));
+            }
+            if !failed_planners.is_empty() {
+                parts.push(format!("{} failed", words::count(failed_planners.len(), "planner")));
+            }
+            Ended { class: Class::Incomplete, words: format!("ended, not done: {}", parts.join("; ")) }
+        }
+        End::Denied { reason } => Ended { class: Class::Denied, words: format!("refused by a person: {reason}") },
+    }
+}
+
+fn at_rest(rest: &Rest) -> Ended {
+    let (class, words) = match rest {
+        Rest::Stopped => (Class::Stopped, "stopped by a person".to_owned()),
+        Rest::Gate(gate) => (Class::Waits, format!("waits for your word on the {}", words::gate(*gate))),
+        Rest::Budget { what } => (Class::Budget, format!("has used its budget of {what}")),
+        Rest::Trouble { what } => (Class::Trouble, format!("halted by trouble outside the run: {what}")),
+    };
+    Ended { class, words }
+}

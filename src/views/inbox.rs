@@ -1,0 +1,101 @@
+//! Owns the inbox: runs and tasks that need a person, failed or are finished, each in exactly one bucket or, while
+//! it moves by itself, in none. Never shows it.
+
+use serde::Serialize;
+
+use super::ended::{Class, ended};
+use super::words;
+use crate::machine::event::Rest;
+use crate::machine::state::{State, Status};
+use crate::model::ids::{RunId, TaskId};
+
+/// Names a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucket {
+    /// It goes on once a person has said or mended something.
+    NeedsInput,
+    /// It ended without what was wanted.
+    Failed,
+    /// It ended well, or a person ended it.
+    Finished,
+}
+
+impl Bucket {
+    /// Names the bucket in words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NeedsInput => "needs input",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// Holds one thing in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The run.
+    pub run: RunId,
+    /// The task; none where it is the run itself.
+    pub task: Option<TaskId>,
+    /// What it is called.
+    pub title: String,
+    /// Why it is there.
+    pub why: String,
+    /// The command that a person would give next.
+    pub next: String,
+}
+
+/// Sorts a run and its tasks into buckets; nothing for a run that is not open.
+pub fn inbox(state: &State) -> Vec<Item> {
+    let Some(opening) = &state.opening else { return Vec::new() };
+    let run = &opening.run;
+    let mut items = Vec::new();
+    if let Some((bucket, next)) = run_bucket(state, run) {
+        let (title, why) = (opening.goal.name.clone(), ended(state).words);
+        items.push(Item { bucket, run: run.clone(), task: None, title, why, next });
+    }
+    for (id, task) in &state.tasks {
+        let Some((bucket, why, next)) = task_bucket(&task.status, run, *id) else { continue };
+        items.push(Item { bucket, run: run.clone(), task: Some(*id), title: task.draft.title.clone(), why, next });
+    }
+    items.sort_by_key(|item| item.bucket);
+    items
+}
+
+fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
+    let bucket = match ended(state).class {
+        Class::Unopened | Class::Live => return None,
+        Class::Done | Class::Denied => Bucket::Finished,
+        Class::Incomplete => Bucket::Failed,
+        Class::Waits | Class::Stopped | Class::Budget | Class::Trouble => Bucket::NeedsInput,
+    };
+    let next = match (&state.rest, bucket) {
+        (Some(Rest::Gate(gate)), _) => format!("artel approve {} --run {run}", words::gate(*gate)),
+        (Some(Rest::Budget { .. }), _) => format!("artel resume {run} --attempts N"),
+        (Some(Rest::Stopped | Rest::Trouble { .. }), _) => format!("artel resume {run}"),
+        (None, Bucket::Finished) if state.end == Some(crate::machine::event::End::Done) => {
+            format!("artel deliver {run}")
+        }
+        (None, Bucket::NeedsInput | Bucket::Failed | Bucket::Finished) => format!("artel status {run}"),
+    };
+    Some((bucket, next))
+}
+
+fn task_bucket(status: &Status, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
+    let show = || format!("artel show {run}/{id}");
+    match status {
+        Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Queued => None,
+        Status::Blocked { missing } => {
+            Some((Bucket::NeedsInput, format!("missing: {missing}"), format!("artel retry {run}/{id}")))
+        }
+        Status::Kept { why } => Some((Bucket::Failed, why.clone(), show())),
+        Status::Landed { commit } => Some((Bucket::Finished, format!("landed as {}", commit.short()), show())),
+        Status::Nothing => Some((Bucket::Finished, "there was nothing to do".to_owned(), show())),
+        Status::Dropped { reason } => Some((Bucket::Finished, format!("given up: {reason}"), show())),
+        Status::Reverted { by } => Some((Bucket::Finished, format!("taken back out by {by}"), show())),
+    }
+}

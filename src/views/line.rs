@@ -1,0 +1,280 @@
+//! Owns one plain line for each event, for the log and for progress without a terminal. All text of agents, people
+//! and repositories in it is inert. Never shows a time.
+
+use serde::Serialize;
+
+use super::ended;
+use super::task::next;
+use super::words;
+use crate::machine::command::Link;
+use crate::machine::event::{Event, Lease, NewTask, Next, Recorded};
+use crate::machine::state::State;
+use crate::model::attempt::Outcome;
+use crate::model::check::{Answer, CheckResult};
+use crate::model::goal::Budget;
+use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
+use crate::model::inert::{fit, inert};
+use crate::model::verdict::{Ruling, Verdict};
+
+/// Longest text of an agent's that a line holds, in columns.
+const TEXT_AT_MOST: usize = 240;
+
+/// Says who wants to read a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interest {
+    /// Whoever reads the whole log.
+    Detail,
+    /// Whoever follows the run.
+    Progress,
+}
+
+/// Says whether a line is good news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Neither.
+    Plain,
+    /// It is.
+    Good,
+    /// It is not, and a person may have to act.
+    Bad,
+    /// It is not, but the run goes on by itself.
+    Warning,
+}
+
+/// Tells of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Who wants to read it.
+    pub interest: Interest,
+    /// Whether it is good news.
+    pub tone: Tone,
+    /// The line, inert.
+    pub text: String,
+}
+
+/// Tells of an event; `state` is the fold up to and with it.
+#[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
+pub fn line(state: &State, recorded: &Recorded) -> Line {
+    match &recorded.event {
+        Event::RunOpened(opening) => {
+            let goal = text(&opening.goal.name);
+            progress(format!("run {} opened on {}: {goal}", opening.run, opening.base.short()))
+        }
+        Event::CoordinatorWoke { epoch } => detail(format!("coordinator {epoch} took the run over")),
+        Event::BranchOpened { at } => detail(format!("the run's branch was made at {}", at.short())),
+        Event::BaselineTaken { results } => {
+            let tone = if all_green(results) { Tone::Plain } else { Tone::Warning };
+            progress(format!("on the base: {}", answers(results))).in_tone(tone)
+        }
+        Event::ScopeOpened { scope, draft, .. } => detail(format!("scope {scope} opened: {}", text(&draft.title))),
+        Event::TasksEmitted { scope, tasks } => emitted(*scope, tasks),
+        Event::PlannerFinished { scope, .. } => detail(format!("the planner of {scope} has finished")),
+        Event::PlannerFailed { scope, why, .. } => {
+            progress(format!("the planner of {scope} failed: {}", text(why))).in_tone(Tone::Bad)
+        }
+        Event::PlannerWoken { scope, wake, handoffs } => {
+            let count = words::count(handoffs.len(), "handoff");
+            detail(format!("the planner of {scope} was woken with {count} (waking {wake})"))
+        }
+        Event::AttemptLeased(lease) => leased(state, lease),
+        Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
+        Event::AttemptLost { attempt, why, next: then } => {
+            progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
+        }
+        Event::AttemptEnded { attempt, outcome, next: then, .. } => ended_attempt(*attempt, outcome, then),
+        Event::VerdictGiven { attempt, verdict, next: then, .. } => judged(*attempt, verdict, then),
+        Event::BatchFormed { batch, members, onto } => {
+            let count = words::count(members.len(), "candidate");
+            detail(format!("batch {batch} of {count} onto {}: {}", onto.short(), joined(members)))
+        }
+        Event::BatchMerged { batch, chain, conflicts } => {
+            let conflicts = words::count(conflicts.len(), "conflict");
+            detail(format!("batch {batch} merged: {} clean, {conflicts}", chain.len()))
+        }
+        Event::PrefixChecked { batch, upto, results, green, flaky, .. } => {
+            let word = if *green { "green" } else { "red" };
+            let tone = if *green { Tone::Plain } else { Tone::Warning };
+            let flaky = if *flaky { ", flaky" } else { "" };
+            detail(format!("batch {batch} up to {upto} is {word}{flaky}: {}", answers(results))).in_tone(tone)
+        }
+        Event::MemberEjected { batch, attempt, findings, next: then } => {
+            let why = findings.first().map(|finding| text(&finding.what)).unwrap_or_default();
+            let line = format!("{attempt} was taken out of batch {batch}: {why}; {}", text(&next(then)));
+            progress(line).in_tone(tone_of(then))
+        }
+        Event::BatchLanded { landed, head, .. } => landing(state, landed, *head),
+        Event::BatchClosed { batch } => detail(format!("batch {batch} is over")),
+        Event::GateReached { gate } => {
+            let gate = words::gate(*gate);
+            progress(format!("the {gate} waits for your word: artel approve {gate}")).in_tone(Tone::Bad)
+        }
+        Event::GatePassed { gate } => progress(format!("the {} was approved", words::gate(*gate))).in_tone(Tone::Good),
+        Event::GateRefused { gate, reason } => {
+            progress(format!("the {} was refused: {}", words::gate(*gate), text(reason))).in_tone(Tone::Bad)
+        }
+        Event::SampleAccepted => progress("the sample has landed; the sweep begins".to_owned()).in_tone(Tone::Good),
+        Event::IterationBegan { iteration } => progress(format!("iteration {iteration} begins")),
+        Event::ConditionsChecked { results, .. } => {
+            let tone = if all_green(results) { Tone::Good } else { Tone::Warning };
+            progress(format!("done-conditions: {}", answers(results))).in_tone(tone)
+        }
+        Event::TaskOverruled { task } => progress(format!("a person lets {} land", titled(state, *task))),
+        Event::TaskDropped { task, reason } => {
+            progress(format!("a person gave up {}: {}", titled(state, *task), text(reason)))
+        }
+        Event::TaskRetried { task } => progress(format!("a person had {} tried again", titled(state, *task))),
+        Event::Steered { task, message } => {
+            let whom = task.map_or_else(|| "everybody".to_owned(), |task| task.to_string());
+            progress(format!("a person told {whom}: {}", text(message)))
+        }
+        Event::DeliveryAsked { branch } => progress(format!("to be delivered into {}", text(branch))),
+        Event::Delivered { branch, result: Ok(at) } => {
+            progress(format!("delivered into {} at {}", text(branch), at.short())).in_tone(Tone::Good)
+        }
+        Event::Delivered { branch, result: Err(why) } => {
+            progress(format!("not delivered into {}: {}", text(branch), text(why))).in_tone(Tone::Bad)
+        }
+        Event::Draining => progress("stopping: what runs is finished, nothing new is begun".to_owned()),
+        Event::Stopping => progress("stopping at once".to_owned()),
+        Event::Resumed => progress("the run goes on".to_owned()),
+        Event::BudgetRaised { budget } => progress(format!("the budget was raised: {}", raised(budget))),
+        Event::RequestAnswered { id } => detail(format!("request {id} was carried out")),
+        Event::RequestRefused { id, why } => {
+            progress(format!("request {id} was refused: {}", text(why))).in_tone(Tone::Warning)
+        }
+        Event::RunReopened => progress("the run was taken up again".to_owned()),
+        Event::RunParked { .. } | Event::RunEnded { .. } => standing(state),
+    }
+}
+
+fn progress(text: String) -> Line {
+    Line { interest: Interest::Progress, tone: Tone::Plain, text }
+}
+
+fn detail(text: String) -> Line {
+    Line { interest: Interest::Detail, tone: Tone::Plain, text }
+}
+
+impl Line {
+    fn in_tone(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+}
+
+fn text(raw: &str) -> String {
+    fit(raw, TEXT_AT_MOST)
+}
+
+fn titled(state: &State, id: TaskId) -> String {
+    let title = state.tasks.get(&id).map(|task| text(&task.draft.title)).unwrap_or_default();
+    format!("{id} {title}")
+}
+
+fn joined<T: ToString>(ids: &[T]) -> String {
+    ids.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn answers(results: &[CheckResult]) -> String {
+    let word = |answer: Answer| match answer {
+        Answer::Green => "green",
+        Answer::Red => "red",
+        Answer::Flaky => "flaky",
+    };
+    let told: Vec<String> = results.iter().map(|it| format!("{} {}", text(&it.name), word(it.answer))).collect();
+    if told.is_empty() { "no checks".to_owned() } else { told.join(", ") }
+}
+
+fn all_green(results: &[CheckResult]) -> bool {
+    results.iter().all(|result| result.answer == Answer::Green)
+}
+
+/// What a person must look at is bad; what the run mends by itself is a warning.
+fn tone_of(next: &Next) -> Tone {
+    match next {
+        Next::Keep { .. } | Next::Block { .. } => Tone::Bad,
+        Next::Again(_) => Tone::Warning,
+        Next::Judge | Next::Queue | Next::Nothing => Tone::Plain,
+    }
+}
+
+fn emitted(scope: ScopeId, tasks: &[NewTask]) -> Line {
+    let span = match tasks {
+        [only] => format!("{} {}", only.id, text(&only.draft.title)),
+        [first, .., last] => format!("{} to {}", first.id, last.id),
+        [] => String::new(),
+    };
+    progress(format!("{scope} handed out {}: {span}", words::count(tasks.len(), "task")))
+}
+
+fn leased(state: &State, lease: &Lease) -> Line {
+    let agent = text(&lease.agent.to_string());
+    progress(format!("{} begins with {agent}: {}", lease.attempt, titled(state, lease.attempt.task)))
+}
+
+fn ended_attempt(attempt: AttemptId, outcome: &Outcome, then: &Next) -> Line {
+    let told = match outcome {
+        Outcome::Candidate(candidate) => {
+            let files = words::count(candidate.files as usize, "file");
+            format!("left candidate {} with {files}", candidate.commit.short())
+        }
+        Outcome::Nothing => "changed nothing".to_owned(),
+        Outcome::Failed { why } => format!("failed: {}", text(why)),
+        Outcome::Blocked { missing } => format!("is blocked, missing: {}", text(missing)),
+    };
+    progress(format!("{attempt} {told}{}", consequence(outcome, then))).in_tone(tone_of(then))
+}
+
+/// Says what follows, where that is not plain from the outcome.
+fn consequence(outcome: &Outcome, then: &Next) -> String {
+    match (outcome, then) {
+        (Outcome::Blocked { .. }, Next::Block { .. }) => String::new(),
+        (Outcome::Failed { why }, Next::Keep { why: kept }) if why == kept => "; kept for a person".to_owned(),
+        (Outcome::Candidate(_) | Outcome::Nothing | Outcome::Failed { .. } | Outcome::Blocked { .. }, then) => {
+            format!("; {}", text(&next(then)))
+        }
+    }
+}
+
+fn judged(attempt: AttemptId, verdict: &Verdict, then: &Next) -> Line {
+    let why = verdict.findings.first().map(|finding| text(&finding.what)).unwrap_or_default();
+    let told = match verdict.ruling {
+        Ruling::Accept => return progress(format!("{attempt} was accepted: {}", answers(&verdict.checks))),
+        Ruling::Reject => "was rejected",
+        Ruling::Restart => "is to start afresh",
+    };
+    let more = verdict.findings.len().saturating_sub(1);
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let then = match then {
+        Next::Keep { .. } => "kept for a person".to_owned(),
+        Next::Judge | Next::Queue | Next::Again(_) | Next::Nothing | Next::Block { .. } => text(&next(then)),
+    };
+    let tone = if then == "kept for a person" { Tone::Bad } else { Tone::Warning };
+    progress(format!("{attempt} {told}: {why}{more}; {then}")).in_tone(tone)
+}
+
+fn landing(state: &State, landed: &[Link], head: Oid) -> Line {
+    let told = match landed {
+        [] => return detail(format!("the run's branch stays at {}", head.short())),
+        [only] => titled(state, only.attempt.task),
+        [_, ..] => joined(&landed.iter().map(|link| link.attempt.task).collect::<Vec<_>>()),
+    };
+    let (through, total) = (state.tally.landed + state.tally.nothing, state.tally.total());
+    progress(format!("landed {told} at {} ({through} of {total})", head.short())).in_tone(Tone::Good)
+}
+
+fn raised(budget: &Budget) -> String {
+    let parts = [
+        budget.wall_s.map(|s| format!("{} of wall time", words::duration(s.saturating_mul(1000)))),
+        budget.attempts.map(|n| format!("{n} attempts")),
+        budget.cpu_s.map(|s| format!("{} of processor time", words::duration(s.saturating_mul(1000)))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn standing(state: &State) -> Line {
+    let stands = ended::ended(state);
+    let tone = if stands.class == ended::Class::Done { Tone::Good } else { Tone::Bad };
+    progress(inert(&stands.words)).in_tone(tone)
+}
