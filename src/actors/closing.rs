@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use regex::Regex;
 use tokio::sync::watch;
 
@@ -13,6 +12,7 @@ use super::world::{World, told};
 use crate::io::syntax::scan;
 use crate::machine::command::Command;
 use crate::model::check::{Answer, CheckResult};
+use crate::model::globs::globs;
 use crate::model::goal::{Condition, Find, Query};
 use crate::model::ids::Oid;
 
@@ -116,13 +116,4 @@ fn look(world: &World, head: Oid, query: &Query) -> Result<Vec<String>, String> 
         }
     }
     Ok(found)
-}
-
-/// Compiles globs into one matcher.
-pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, globset::Error> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        set.add(Glob::new(pattern)?);
-    }
-    set.build()
 }

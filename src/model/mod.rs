@@ -17,3 +17,4 @@ pub mod goal_text;
 pub mod config_text;
 pub mod role_text;
 pub mod inert;
+pub mod globs;

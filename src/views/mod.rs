@@ -1,6 +1,3 @@
-//! Readings of what is there, for people and agents. Never waits, never reads a clock.
-
-pub mod brief;
 //! The readings: what a run's state says to people and programs, as plain structures. Pure: a clock's time is an
 //! argument, and text of agents and repositories stays as it was written but in `line`, which is text already.
 
@@ -14,3 +11,4 @@ pub mod cost;
 pub mod plan_tree;
 pub mod inbox;
 pub mod line;
+pub mod brief;

@@ -1,8 +1,6 @@
-//! The command line: one file a verb.
-
-pub mod demo;
 //! The command line: one file a verb, and what verbs share.
 
 pub mod diagnostics;
 pub mod init;
 pub mod schema;
+pub mod demo;
