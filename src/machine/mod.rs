@@ -10,3 +10,4 @@ pub mod decide;
 pub mod rules;
 pub mod evolve;
 pub mod due;
+pub mod ladder;
