@@ -8,7 +8,7 @@ mod toml;
 mod fields;
 mod values;
 
-pub use fault::{Fault, Faults, nearest};
+pub use fault::{Fault, Faults, nearest, shown};
 pub use fields::Fields;
 pub use toml::{read as read_toml, read_value as read_toml_value};
 pub use tree::{Entry, Node, Value};
