@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::fault::shown;
 
+/// Largest file that is read, in bytes.
+pub const SIZE_MAX: usize = 1 << 20;
+
 /// Holds one value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
