@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::{Config, TestLister};
 use super::written::{
     Faults, Fields, Node, SIZE_MAX, Value, command, count, glob, globs, list, nearest, read_toml, regex, relative_path,
-    text,
+    shown, text,
 };
 
 pub use super::written::Fault;
@@ -126,7 +126,7 @@ fn protect(protected: &mut Vec<String>, node: &Node, faults: &mut Faults) {
             Some(meant) => format!("did you mean `!{meant}`?"),
             None => "`artel schema config` lists the defaults; write one of them after the `!`".to_owned(),
         };
-        faults.add_with_help(&node.at, format!("`{}` is not protected by default", out.escape_debug()), help);
+        faults.add_with_help(&node.at, format!("`{}` is not protected by default", shown(out)), help);
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn variable(node: &Node, faults: &mut Faults) -> Option<String> {
         return Some(name);
     }
     let help = "write the name alone, such as `RUSTUP_HOME`; values are set in `[set]`";
-    faults.add_with_help(&node.at, format!("`{}` names no environment variable", name.escape_debug()), help);
+    faults.add_with_help(&node.at, format!("`{}` names no environment variable", shown(&name)), help);
     None
 }
 
@@ -169,7 +169,7 @@ fn settings(node: &Node, faults: &mut Faults) -> BTreeMap<String, String> {
     };
     for entry in entries {
         if !is_variable(&entry.name) {
-            faults.add(&entry.at, format!("`{}` names no environment variable", entry.name.escape_debug()));
+            faults.add(&entry.at, format!("`{}` names no environment variable", shown(&entry.name)));
         }
         let value = match &entry.node.value {
             Value::Text(text) if text.is_empty() => Some(String::new()),
@@ -209,7 +209,7 @@ fn listers(tests: &mut BTreeMap<String, TestLister>, node: &Node, faults: &mut F
         return;
     };
     for entry in entries {
-        let what = format!("`tests.{}`", entry.name.escape_debug());
+        let what = format!("`tests.{}`", shown(&entry.name));
         lister(tests.entry(entry.name.clone()).or_default(), &entry.node, &what, faults);
     }
 }

@@ -3,7 +3,8 @@
 
 use super::role::{AgentRef, Grants, Limits, Part, Role};
 use super::written::{
-    Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nearest, read_toml, read_toml_value, text, word,
+    Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nearest, read_toml, read_toml_value, shown, text,
+    word,
 };
 
 pub use super::written::Fault;
@@ -193,7 +194,7 @@ fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
             },
             Ok(agent) if !plays(&agent, part) => {
                 let part = PARTS.iter().find(|(_, known)| *known == part).map_or("", |(word, _)| word);
-                faults.add(&node.at, format!("the agent `{}` cannot be a {part}", written.escape_debug()));
+                faults.add(&node.at, format!("the agent `{}` cannot be a {part}", shown(&written)));
             }
             Ok(agent) if agents.contains(&agent) => faults.add_with_help(
                 &node.at,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::check::Check;
 use crate::model::goal::{Condition, Find, Query};
 use crate::model::written::{
-    Faults, Fields, Node, Value, command, duration_s, globs, list, regex, relative_path, text,
+    Faults, Fields, Node, Value, command, duration_s, globs, list, regex, relative_path, shown, text,
 };
 
 pub(super) const CONDITION: &[&str] = &["name", "check", "timeout", "query"];
@@ -42,7 +42,7 @@ pub(super) fn checks(node: &Node, faults: &mut Faults) -> Vec<Check> {
 fn refuse_second(names: &mut BTreeSet<String>, name: &str, node: &Node, what: &str, faults: &mut Faults) {
     if !names.insert(name.to_owned()) {
         let help = "give each a `name` of its own";
-        faults.add_with_help(&node.at, format!("two {what} are named `{}`", name.escape_debug()), help);
+        faults.add_with_help(&node.at, format!("two {what} are named `{}`", shown(name)), help);
     }
 }
 

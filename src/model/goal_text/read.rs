@@ -262,6 +262,19 @@ Replace `try!` by `?`.
     }
 
     #[test]
+    fn the_documented_example_can_be_read() {
+        let page = include_str!("../../../docs/goal.md");
+        let example = page.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n")).unwrap();
+        assert_eq!(read(example).unwrap().done.len(), 3);
+    }
+
+    #[test]
+    fn a_name_of_any_length_makes_a_message_of_few_characters() {
+        let file = front(&format!("? {}\n: 1\nlanding: {{ policy: {} }}", "x".repeat(100_000), "y".repeat(900)));
+        assert!(read(&file).unwrap_err().iter().all(|fault| fault.what.len() < 200));
+    }
+
+    #[test]
     fn a_command_of_several_lines_has_a_name_of_one() {
         let goal = read("---\nname: g\ndone:\n  - |\n    cargo build\n    cargo test\n---\nDo it.\n").unwrap();
         assert_eq!(goal.done[0].name(), "cargo build; cargo test");

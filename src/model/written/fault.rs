@@ -50,8 +50,18 @@ impl Faults {
     }
 }
 
+/// Shows a written text in a message: control characters made visible, cut after 60 characters.
+pub fn shown(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let cut = if text.chars().nth(60).is_some() { "…" } else { "" };
+    text.chars().take(60).map(visible).chain([cut.to_owned()]).collect()
+}
+
 /// Finds the known word that was probably meant.
 pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    if written.len() > 100 {
+        return None;
+    }
     let written = written.to_lowercase().replace('-', "_");
     known
         .into_iter()

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fault::{Faults, nearest};
+use super::fault::{Faults, nearest, shown};
 use super::tree::{Entry, Node, Value};
 
 /// Gives out the fields of one map, once each.
@@ -29,7 +29,7 @@ impl<'n> Fields<'n> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("known here are {}", listed(known)),
                 };
-                let name = entry.name.escape_debug();
+                let name = shown(&entry.name);
                 faults.add_with_help(&entry.at, format!("{what} has no field `{name}`"), help);
             } else if entries.iter().any(|earlier| earlier.name == entry.name) {
                 faults.add(&entry.at, format!("`{}` is written twice", entry.name));

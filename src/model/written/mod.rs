@@ -8,14 +8,11 @@ mod toml;
 mod fields;
 mod values;
 
-pub use fault::{Fault, Faults, nearest};
+pub use fault::{Fault, Faults, nearest, shown};
 pub use fields::Fields;
 pub use toml::{read as read_toml, read_value as read_toml_value};
-pub use tree::{Entry, Node, Value};
+pub use tree::{Entry, Node, SIZE_MAX, Value};
 pub use values::{
     command, count, duration_s, flag, glob, globs, list, regex, relative_path, seconds_of, text, texts, word,
 };
 pub use yaml::read as read_yaml;
-
-/// Largest file that is read, in bytes.
-pub const SIZE_MAX: usize = 1 << 20;

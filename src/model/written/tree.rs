@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use super::fault::shown;
+
+/// Largest file that is read, in bytes.
+pub const SIZE_MAX: usize = 1 << 20;
+
 /// Holds one value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -52,8 +57,7 @@ impl Node {
             Value::Whole(number) => format!("the number {number}"),
             Value::Real(number) => format!("the number {number}"),
             Value::Date(date) => format!("the date {date}"),
-            Value::Text(text) if text.chars().count() <= 40 => format!("the text `{}`", text.escape_debug()),
-            Value::Text(_) => "a text".to_owned(),
+            Value::Text(text) => format!("the text `{}`", shown(text)),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a table of fields".to_owned(),
         }

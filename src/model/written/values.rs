@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::fault::{Faults, nearest};
+use super::fault::{Faults, nearest, shown};
 use super::fields::listed;
 use super::tree::{Node, Value};
 
@@ -124,7 +124,7 @@ pub fn word<T: Copy>(node: &Node, what: &str, known: &[(&str, T)], faults: &mut 
             Some(meant) => format!("did you mean `{meant}`? known are {}", listed(&words)),
             None => format!("known are {}", listed(&words)),
         };
-        faults.add_with_help(&node.at, format!("{what} cannot be `{}`", written.escape_debug()), help);
+        faults.add_with_help(&node.at, format!("{what} cannot be `{}`", shown(written)), help);
     }
     found
 }
@@ -158,7 +158,7 @@ pub fn globs(node: &Node, what: &str, faults: &mut Faults) -> Vec<String> {
 pub fn glob(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
     let glob = text(node, what, faults)?;
     if let Err(error) = globset::Glob::new(&glob) {
-        faults.add(&node.at, format!("`{}` is not a glob: {}", glob.escape_debug(), error.kind()));
+        faults.add(&node.at, format!("`{}` is not a glob: {}", shown(&glob), error.kind()));
         return None;
     }
     if let Some(folder) = glob.strip_suffix('/') {
@@ -168,7 +168,7 @@ pub fn glob(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
     }
     if leaves_the_repository(&glob) {
         let help = "globs are matched against paths from the root of the repository, such as `src/main.rs`";
-        faults.add_with_help(&node.at, format!("`{}` matches no path of the repository", glob.escape_debug()), help);
+        faults.add_with_help(&node.at, format!("`{}` matches no path of the repository", shown(&glob)), help);
         return None;
     }
     Some(glob)

@@ -7,6 +7,7 @@ use miette::{
     SpanContents,
 };
 
+use crate::io::roles::Refused;
 use crate::model::written::Fault;
 
 /// Faults that are drawn; the others are counted.
@@ -51,6 +52,12 @@ pub fn render(name: &str, text: &str, faults: &[Fault], look: Look) -> String {
     };
     let lines = drawn.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     format!("{lines}\n\n{count} in {name}{more}\n")
+}
+
+/// Draws all that was refused of a run's roles, one file or setting after another.
+pub fn render_refused(refused: &[Refused], look: Look) -> String {
+    let drawn = refused.iter().map(|one| render(&one.name, &one.text, &one.faults, look));
+    drawn.collect::<Vec<_>>().join("\n")
 }
 
 /// Finds the line and the column, each from 1, of a place; columns count characters.
@@ -107,6 +114,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::roles::{Roles, RolesError};
     use crate::model::{config_text, goal_text};
 
     fn goal(text: &str) -> String {
@@ -155,6 +163,23 @@ mod tests {
         let shown =
             goal("---\nna\u{1b}]0;x\u{7}me: x\ndone: [\u{9b}2J\u{202e}\u{202e}]\nbad\u{1b}[2J: 1\n---\nDo it.\n");
         assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{shown}");
+    }
+
+    #[test]
+    fn a_setting_of_a_role_is_drawn_like_a_file() {
+        let settings = ["worker.limits.wal_s=60".to_owned(), "wroker.prompt=x".to_owned()];
+        let Err(RolesError::Refused(refused)) = Roles::load(None, &settings) else { panic!("refused") };
+        insta::assert_snapshot!(render_refused(&refused, Look::Plain));
+    }
+
+    #[test]
+    fn a_terminal_is_given_colours_and_the_same_words() {
+        let text = "wrokers = 1\n";
+        let faults = config_text::read(text).unwrap_err();
+        let (fancy, plain) =
+            (render("artel.toml", text, &faults, Look::Fancy), render("artel.toml", text, &faults, Look::Plain));
+        assert!(fancy.contains('\u{1b}') && !plain.contains('\u{1b}') && plain.is_ascii(), "{fancy}{plain}");
+        assert!(fancy.contains("`artel.toml` has no field `wrokers`"), "{fancy}");
     }
 
     #[test]
