@@ -117,6 +117,43 @@ fn claims_at_one_moment_get_epochs_of_their_own() {
 }
 
 #[test]
+fn all_who_open_a_journal_at_its_birth_get_it() {
+    for _ in 0..30 {
+        let (temp, start) = (tempfile::tempdir().unwrap(), Barrier::new(8));
+        let open = || {
+            start.wait();
+            SqliteJournal::open(&temp.path().join("artel.db")).map(|_| ())
+        };
+        std::thread::scope(|scope| {
+            let openers = [(); 8].map(|()| scope.spawn(open));
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn requests_from_all_sides_arrive_each_once() {
+    let temp = tempfile::tempdir().unwrap();
+    let (journal, run, _) = started(temp.path());
+    std::thread::scope(|scope| {
+        for sender in 0..4 {
+            let (run, path) = (&run, temp.path().join("artel.db"));
+            scope.spawn(move || {
+                let journal = SqliteJournal::open(&path).unwrap();
+                for number in 0..15 {
+                    let id = format!("q-{sender}-{number}").parse().unwrap();
+                    journal.send_request(run, &id, 1, "{}").unwrap();
+                    journal.send_request(run, &"same".parse().unwrap(), 1, "{}").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(journal.requests(&run, 0).unwrap().len(), 4 * 15 + 1);
+}
+
+#[test]
 fn what_was_acknowledged_outlives_a_kill() {
     if let Some(path) = child_path() {
         let journal = SqliteJournal::open(&path).unwrap();

@@ -61,10 +61,11 @@ pub(super) enum Form {
     Foreign,
 }
 
-/// Looks which form a file has.
+/// Looks which form a file has, in one state of it: another process may be making it.
 pub(super) fn form(conn: &Connection) -> rusqlite::Result<Form> {
-    let application: i64 = pragma(conn, "application_id")?;
-    let version: u32 = pragma(conn, "user_version")?;
+    let conn = conn.unchecked_transaction()?;
+    let application: i64 = pragma(&conn, "application_id")?;
+    let version: u32 = pragma(&conn, "user_version")?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(match (application, version) {
         (0, 0) if tables == 0 => Form::Empty,
