@@ -6,6 +6,7 @@ mod handoff;
 mod command;
 pub mod script;
 pub mod codemod;
+pub mod shard;
 
 pub use agent::{Agent, AgentError, Play, Report, Stance};
 pub use brief::{Brief, Desk, NamedRule};
