@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use globset::GlobSet;
 use tokio::sync::watch;
 
 use super::checks::{self, NoAnswer, Repeat};
@@ -14,6 +15,7 @@ use crate::machine::ladder::{Author, Bounds, Protection, form, ratchet, scope};
 use crate::model::attempt::Usage;
 use crate::model::check::CheckResult;
 use crate::model::globs::globs;
+use crate::model::protected::LOCK_FILES;
 use crate::model::task::Work;
 use crate::model::verdict::{Finding, Ruling, Rung, Verdict};
 
@@ -57,19 +59,30 @@ fn climb(world: &World, judging: &Judging) -> Result<Vec<Finding>, String> {
     let evidence = evidence::gather(world, judging)?;
     let owns = globs(&opening.goal.owns).map_err(bad)?;
     let never = globs(&opening.goal.never).map_err(bad)?;
-    let bounds = Bounds { paths: &judging.task.paths, owns: &owns, never: &never, limits: &judging.role.limits };
+    let owns = (!opening.goal.owns.is_empty()).then_some(&owns);
+    let bounds = Bounds { owned: &judging.task.paths, owns, never: &never, limits: &judging.role.limits };
     let found = scope(&evidence, &bounds);
     if !found.is_empty() || matches!(judging.work, Work::Revert(_)) {
         return Ok(found);
     }
-    let guarded = globs(opening.config.protect.iter().chain(&opening.protect)).map_err(bad)?;
-    let tests = globs(opening.config.tests.values().flat_map(|lister| &lister.test_files)).map_err(bad)?;
-    let found = ratchet(&evidence, &judging.task.paths, &Protection { guarded: &guarded, tests: &tests });
+    let protection = protection(world).map_err(bad)?;
+    let (always, unless_named) = (&protection.0, &protection.1);
+    let found = ratchet(&evidence, &judging.task.paths, &Protection { always, unless_named });
     if !found.is_empty() {
         return Ok(found);
     }
     let author = if judging.role.mechanical { Author::Mechanical } else { Author::Free };
     Ok(form(&evidence, author))
+}
+
+/// Compiles what no attempt may change, and what only a task that owns it by name may: tests and lock files.
+fn protection(world: &World) -> Result<(GlobSet, GlobSet), globset::Error> {
+    let opening = &world.opening;
+    let is_lock_file = |glob: &&String| LOCK_FILES.contains(&glob.as_str());
+    let always = opening.config.protect.iter().filter(|glob| !is_lock_file(glob)).chain(&opening.protect);
+    let test_files = opening.config.tests.values().flat_map(|lister| &lister.test_files);
+    let unless_named = test_files.chain(opening.config.protect.iter().filter(is_lock_file));
+    Ok((globs(always)?, globs(unless_named)?))
 }
 
 /// Says what stands against a check's answer, judged as a difference to the base.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::checks::{self, NoAnswer, Repeat};
 use super::order::{Checking, Landing, Merging};
 use super::world::{World, told};
-use crate::io::git::{Delivery, GitError, Member, Merge, Swap};
+use crate::io::git::{Delivered, GitError, Member, Merge, Swap};
 use crate::machine::command::{Command, Conflict, Link};
 use crate::model::ids::Oid;
 
@@ -120,9 +120,10 @@ pub async fn deliver(world: &Arc<World>, branch: String, head: Oid) -> Command {
     let into = branch.clone();
     let delivered = world
         .blocking(move |world| {
-            Ok(match world.repo.deliver(&into, head, world.now_ms())? {
-                Delivery::Delivered { to, .. } => Ok(to),
-                Delivery::Refused { why, next } => Err(format!("{why}; {next}")),
+            let message = format!("{}\n\nArtel-Run: {}\n", world.opening.goal.name, world.run);
+            Ok(match world.repo.deliver(&into, head, &message, world.now_ms())? {
+                Delivered::Done { to, .. } => Ok(to),
+                Delivered::Refused { why, next } => Err(format!("{why}; {next}")),
             })
         })
         .await;

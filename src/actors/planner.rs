@@ -217,7 +217,13 @@ fn groups(world: &World, order: &PlanOrder) -> Result<Parts, String> {
     let paths = files.files.iter().filter(|file| file.mode != 0o120_000).map(|file| file.path.as_str());
     let readable = paths.filter(|path| rules.iter().any(|rule| rule.reads(path)));
     let plan = &goal.plan;
-    let candidates = shard::candidates(readable, &goal.owns, &goal.never, &plan.exclude, &order.stop_list);
+    let wanted = shard::Wanted {
+        owns: &goal.owns,
+        never: &goal.never,
+        exclude: &plan.exclude,
+        stop_list: &order.stop_list,
+    };
+    let candidates = shard::candidates(readable, &wanted);
     let candidates = candidates.map_err(|error| failed(&error))?;
     let read = |path: &str| text_of(world, order.tree, path);
     let groups = shard::split(plan.by, &candidates, &read).map_err(|error| failed(&error))?;

@@ -217,7 +217,8 @@ fn plays(agent: &AgentRef, part: Part) -> bool {
         (AgentRef::Codemod, Part::Planner | Part::Judge)
         | (AgentRef::Command(_) | AgentRef::Script(_), Part::Judge)
         | (AgentRef::Shard, Part::Worker | Part::Judge)
-        | (AgentRef::Ladder, Part::Planner | Part::Worker) => false,
+        | (AgentRef::Ladder, Part::Planner | Part::Worker)
+        | (AgentRef::Revert, Part::Planner | Part::Worker | Part::Judge) => false,
     }
 }
 

@@ -62,6 +62,17 @@ impl Repo {
         })
     }
 
+    /// Tells whether the file at a path of a tree may be executed.
+    ///
+    /// # Errors
+    /// Fails where a tree is missing.
+    pub fn is_executable(&self, tree: Oid, path: &str) -> Result<bool, GitError> {
+        self.with(|handle| {
+            let found = entry(handle, to_git(tree), path.as_bytes())?;
+            Ok(found.is_some_and(|(_, mode)| mode & 0o170_000 == 0o100_000 && mode & 0o111 != 0))
+        })
+    }
+
     /// Reads the file at a path of a tree; `None` where there is no file.
     ///
     /// # Errors

@@ -9,4 +9,4 @@ mod form;
 pub use evidence::{Changed, Evidence, Explained, Facts, Kind, Mode, Refused};
 pub use form::{Author, form};
 pub use ratchet::{Protection, ratchet};
-pub use scope::{Bounds, globs, scope};
+pub use scope::{Bounds, scope};

@@ -1,7 +1,7 @@
 //! Owns the first step of the ladder: only owned paths, no surprising links or modes, size within bounds.
 //! Never looks into a file.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use super::evidence::{Changed, Evidence, Mode, finding};
 use crate::model::paths::PathSet;
@@ -19,18 +19,6 @@ pub struct Bounds<'a> {
     pub never: &'a GlobSet,
     /// The role's limits.
     pub limits: &'a Limits,
-}
-
-/// Compiles globs in which `*` does not cross a `/`.
-///
-/// # Errors
-/// Says which glob cannot be read.
-pub fn globs<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<GlobSet, globset::Error> {
-    let mut set = GlobSetBuilder::new();
-    for text in texts {
-        set.add(GlobBuilder::new(text).literal_separator(true).build()?);
-    }
-    set.build()
 }
 
 /// Lists what stands against a candidate by where it reaches.
