@@ -254,6 +254,17 @@ fn limits_bind_the_job() {
 }
 
 #[test]
+fn too_little_memory_to_start_is_an_error_or_an_ending_but_no_hang() {
+    let dir = dir();
+    let mut job = shell(dir.path(), "echo unreachable");
+    job.limits.memory_bytes = 1 << 20;
+    match run(job) {
+        Ok(ended) => assert_ne!((ended.how, ended.tail.as_str()), (How::Exited(0), "unreachable\n")),
+        Err(error) => assert!(matches!(error, HandsError::NotStarted { .. }), "{error}"),
+    }
+}
+
+#[test]
 fn a_job_that_kills_its_init_is_ended_all_the_same() {
     let dir = dir();
     let line = "setsid sleep 1000 & echo $! >> pids; echo $$ >> pids; kill -9 $PPID; sleep 1000";

@@ -24,8 +24,8 @@ use crate::model::attempt::Usage;
 /// Bytes that are read from a job at one time; also what a silent job costs in memory.
 const CHUNK: usize = 16 << 10;
 
-/// Time beyond the grace after which an init that does not answer is taken for lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time beyond the grace after which an init that does not answer is taken for lost; longer than it tries to kill.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Largest virtual time that a job may claim, in milliseconds: thirty days.
 const VIRTUAL_MS_MAX: u64 = 30 * 24 * 3_600_000;

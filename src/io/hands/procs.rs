@@ -1,46 +1,31 @@
 //! Owns the view of which processes are alive and the ending of those that must not be. Never starts one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait};
 
-/// Ends rounds of killing after about ten seconds: what is left by then cannot be killed by this user.
-const ROUNDS: u32 = 200;
+/// Ends the killing: what is left by then cannot be killed by this user.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Describes a process as the kernel's table shows it.
 struct Seen {
     pid: i32,
     zombie: bool,
     parent: i32,
+    group: i32,
     session: i32,
 }
 
-/// Stops and then kills every descendant of this process, reaps them, and tells how many it met alive.
+/// Kills every descendant of this process, reaps them, and tells how many it met alive.
 ///
-/// Needs this process to be their subreaper. They are stopped first, and looked for again until no new one is found,
-/// because one that forks faster than it is killed would otherwise win.
+/// Needs this process to be their subreaper. What forks faster than it can be listed is caught by its process group,
+/// which the kernel signals as a whole; what also leaves its group with each fork can only be outrun.
 pub(super) fn end_descendants() -> u32 {
     let mut met = BTreeSet::new();
-    for round in 0..ROUNDS {
-        if reap_all() {
-            break;
-        }
-        let mut stopped = BTreeSet::new();
-        loop {
-            let new: Vec<i32> = descendants(own_pid()).into_iter().filter(|pid| stopped.insert(*pid)).collect();
-            new.iter().for_each(|pid| signal(*pid, Signal::STOP));
-            if new.is_empty() {
-                break;
-            }
-        }
-        stopped.iter().for_each(|pid| signal(*pid, Signal::KILL));
-        met.extend(stopped);
-        if reap_all() {
-            break;
-        }
-        // The kernel needs a moment to take a killed process down; there is nothing to wait on but its death.
-        std::thread::sleep(Duration::from_millis(u64::from(round.clamp(1, 50))));
+    let end = Instant::now() + PATIENCE;
+    while !reap_all() && Instant::now() < end {
+        pause_unless(kill_all(descendants(own_pid()), &mut met));
     }
     u32::try_from(met.len()).unwrap_or(u32::MAX)
 }
@@ -48,22 +33,42 @@ pub(super) fn end_descendants() -> u32 {
 /// Kills what an init that vanished has left: all of its session and all whose environment carries its mark.
 pub(super) fn end_stragglers(session: i32, mark: &str) -> u32 {
     let mut met = BTreeSet::new();
-    for round in 0..ROUNDS {
-        let left: Vec<i32> = all()
-            .into_iter()
-            .filter(|seen| !seen.zombie && seen.pid != own_pid() && seen.pid != session)
-            .filter(|seen| seen.session == session || carries(seen.pid, mark))
-            .map(|seen| seen.pid)
-            .collect();
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let mut left = all();
+        left.retain(|seen| !seen.zombie && seen.pid != own_pid() && seen.pid != session);
+        left.retain(|seen| seen.session == session || carries(seen.pid, mark));
         if left.is_empty() {
             break;
         }
-        left.iter().for_each(|pid| signal(*pid, Signal::STOP));
-        left.iter().for_each(|pid| signal(*pid, Signal::KILL));
-        met.extend(left);
-        std::thread::sleep(Duration::from_millis(u64::from(round.clamp(1, 50))));
+        pause_unless(kill_all(left, &mut met));
     }
     u32::try_from(met.len()).unwrap_or(u32::MAX)
+}
+
+/// Kills processes and their groups; tells whether one of them had not been met before.
+///
+/// A group lies within one session and a session within one job, so that no stranger is in it.
+fn kill_all(seen: Vec<Seen>, met: &mut BTreeSet<i32>) -> bool {
+    let own = look(own_pid()).map(|own| own.group);
+    let groups: BTreeSet<i32> = seen.iter().map(|seen| seen.group).filter(|group| Some(*group) != own).collect();
+    // What is gone already, or belongs to somebody else, is not an error here: the next round looks again.
+    for group in groups.into_iter().filter_map(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    for pid in seen.iter().filter_map(|seen| Pid::from_raw(seen.pid)) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    let before = met.len();
+    met.extend(seen.into_iter().map(|seen| seen.pid));
+    met.len() > before
+}
+
+/// Gives the kernel a moment to take killed processes down; there is nothing to wait on but their death.
+fn pause_unless(new_ones_were_met: bool) {
+    if !new_ones_were_met {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Reaps every child that has ended; tells whether none is left.
@@ -78,18 +83,29 @@ fn reap_all() -> bool {
 }
 
 /// Lists the living descendants of a process.
-fn descendants(of: i32) -> Vec<i32> {
-    let mut children: BTreeMap<i32, Vec<Seen>> = BTreeMap::new();
-    for seen in all() {
-        children.entry(seen.parent).or_default().push(seen);
-    }
+fn descendants(of: i32) -> Vec<Seen> {
     let (mut found, mut open) = (Vec::new(), vec![of]);
     while let Some(parent) = open.pop() {
-        for seen in children.remove(&parent).unwrap_or_default() {
-            open.push(seen.pid);
-            if !seen.zombie {
-                found.push(seen.pid);
+        for child in children(parent) {
+            open.push(child);
+            found.extend(look(child).filter(|seen| !seen.zombie));
+        }
+    }
+    found
+}
+
+/// Lists the children of a process, by the kernel's own list where it keeps one: what that costs follows from how many
+/// there are, and not from how many processes the machine has.
+fn children(of: i32) -> Vec<i32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{of}/task")) else { return Vec::new() };
+    let mut found = Vec::new();
+    for thread in threads.filter_map(Result::ok) {
+        match std::fs::read_to_string(thread.path().join("children")) {
+            Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok())),
+            Err(_) if thread.path().exists() => {
+                return all().into_iter().filter(|seen| seen.parent == of).map(|seen| seen.pid).collect();
             }
+            Err(_) => {}
         }
     }
     found
@@ -107,8 +123,9 @@ fn look(pid: i32) -> Option<Seen> {
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     let zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    let session = fields.nth(1)?.parse().ok()?;
-    Some(Seen { pid, zombie, parent, session })
+    let group = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
+    Some(Seen { pid, zombie, parent, group, session })
 }
 
 fn carries(pid: i32, mark: &str) -> bool {
@@ -128,13 +145,6 @@ fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
-fn signal(pid: i32, signal: Signal) {
-    // A process that is gone, or that belongs to somebody else, is not an error here: the next round looks again.
-    if let Some(pid) = Pid::from_raw(pid) {
-        let _ = kill_process(pid, signal);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +155,15 @@ mod tests {
         assert_eq!(own.session, rustix::process::getsid(None).unwrap().as_raw_nonzero().get());
         assert_eq!(Some(own.parent), rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()));
         assert!(!own.zombie);
+    }
+
+    #[test]
+    fn a_child_is_found_by_its_parent() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(children(own_pid()).contains(&pid));
+        assert!(all().iter().any(|seen| seen.pid == pid && seen.parent == own_pid()));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
