@@ -13,4 +13,5 @@ pub mod machine;
 pub mod views;
 pub mod io;
 pub mod actors;
+pub mod app;
 pub mod ui;

@@ -97,8 +97,7 @@ pub async fn run_all(
         let named = (format!("{name}{}", number + 1), commit);
         let none = BTreeMap::new();
         let one = std::slice::from_ref(check);
-        let (answers, _) =
-            run(world, (&named.0, named.1), one, &none, Repeat::WhatIsRed, cancelled.clone()).await?;
+        let (answers, _) = run(world, (&named.0, named.1), one, &none, Repeat::WhatIsRed, cancelled.clone()).await?;
         results.extend(answers);
     }
     Ok(results)
@@ -125,7 +124,11 @@ async fn answer(
     while green + red <= most {
         let again = once(world, tree, log, check, cancelled, usage).await?;
         let is_red = again.is_worse_than(base);
-        if is_red { red += 1 } else { green += 1 }
+        if is_red {
+            red += 1
+        } else {
+            green += 1
+        }
         if !is_red || last.answer == Answer::Red {
             last = again;
         }
@@ -181,12 +184,7 @@ fn result(world: &World, check: &Check, ended: &Ended) -> CheckResult {
     let answer = if ended.how == How::Exited(0) { Answer::Green } else { Answer::Red };
     let code = match ended.how {
         How::Exited(code) => Some(code),
-        How::Signalled(_)
-        | How::WallLimit
-        | How::IdleLimit
-        | How::OutputLimit
-        | How::Cancelled
-        | How::InitLost => None,
+        How::Signalled(_) | How::WallLimit | How::IdleLimit | How::OutputLimit | How::Cancelled | How::InitLost => None,
     };
     let mut tail = last_bytes(&ended.tail, TAIL_BYTES);
     if code.is_none() {

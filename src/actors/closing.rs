@@ -87,9 +87,10 @@ fn look(world: &World, head: Oid, query: &Query) -> Result<Vec<String>, String> 
     let never = globs(&goal.never).map_err(|error| failed(&error))?;
     let (tree, _) = world.repo.commit_of(head).map_err(|error| failed(&error))?;
     let files = world.repo.files(tree).map_err(|error| failed(&error))?;
-    let wanted = files.files.into_iter().filter(|file| {
-        (within.is_empty() || within.is_match(&file.path)) && !never.is_match(&file.path)
-    });
+    let wanted = files
+        .files
+        .into_iter()
+        .filter(|file| (within.is_empty() || within.is_match(&file.path)) && !never.is_match(&file.path));
     let mut found = Vec::new();
     match &query.find {
         Find::Rule(name) => {

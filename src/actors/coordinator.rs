@@ -14,8 +14,8 @@ use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
 use super::session::{Errand, Session, SessionArgs};
 use super::world::{World, told};
-use crate::io::journal::{JournalError, NewEntry};
 use crate::io::journal::format::FORMAT;
+use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
 use crate::machine::due::{Effect, due};
@@ -31,6 +31,9 @@ pub const MAILBOX: usize = 4096;
 /// How often time is let pass while attempts hold leases.
 const TICK: Duration = Duration::from_secs(5);
 
+/// Says whether a command was followed.
+pub type Answer = Result<(), Rejection>;
+
 /// Tells what may be known of a coordinator from outside.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -38,6 +41,8 @@ pub struct Progress {
     pub seq: u64,
     /// Whether nothing is under way and nothing is owed.
     pub is_idle: bool,
+    /// Whether the run has ended or rests.
+    pub is_resting: bool,
     /// Why it can store no more, where it cannot.
     pub lost: Option<String>,
 }
@@ -47,7 +52,7 @@ pub struct Tell {
     /// The command.
     pub command: Command,
     /// Where the answer is wanted.
-    pub reply: Option<oneshot::Sender<Result<(), Rejection>>>,
+    pub reply: Option<oneshot::Sender<Answer>>,
 }
 
 impl Tell {
@@ -76,7 +81,7 @@ pub struct Coordinator {
     epoch: u64,
     progress: watch::Sender<Progress>,
     waiting: Vec<Tell>,
-    answers: Vec<(oneshot::Sender<Result<(), Rejection>>, Result<(), Rejection>)>,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     is_storing: bool,
     has_ticker: bool,
     under_way: BTreeMap<Effect, UnderWay>,
@@ -100,7 +105,8 @@ impl Actor for Coordinator {
     type Error = Infallible;
 
     async fn on_start(args: CoordinatorArgs, me: ActorRef<Self>) -> Result<Self, Infallible> {
-        let root = PlannerArgs { scope: ScopeId(0), world: Arc::clone(&args.world), coordinator: me.downgrade() };
+        let root =
+            PlannerArgs { scope: ScopeId(0), ground: Arc::clone(&args.world.ground), coordinator: me.downgrade() };
         let planner = Planner::spawn_link(&me, root).await;
         let wake = Command::Wake { epoch: args.epoch };
         // A failed send means that the mailbox is closed, and then nothing is owed any more.
@@ -228,7 +234,7 @@ impl Coordinator {
         });
     }
 
-    fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Result<(), Rejection> {
+    fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
         for event in decide(&self.state, command, now_ms)? {
             entries.push(entry(&event, now_ms));
             let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
@@ -253,7 +259,12 @@ impl Coordinator {
         self.keep_time();
         let is_idle = self.under_way.is_empty() && self.waiting.is_empty();
         let seq = self.state.seq;
-        self.progress.send_modify(|progress| (progress.seq, progress.is_idle) = (seq, is_idle));
+        let is_resting = !self.state.is_live() && self.state.opening.is_some();
+        self.progress.send_modify(|progress| {
+            progress.seq = seq;
+            progress.is_idle = is_idle;
+            progress.is_resting = is_resting;
+        });
     }
 
     async fn start(&mut self, effect: Effect) {
@@ -265,8 +276,7 @@ impl Coordinator {
         let Some(errand) = self.errand(&effect) else { return };
         let Some(me) = self.me.upgrade() else { return };
         let (sender, cancelled) = watch::channel(false);
-        let args =
-            SessionArgs { world: Arc::clone(&self.world), errand, cancelled, coordinator: self.me.clone() };
+        let args = SessionArgs { world: Arc::clone(&self.world), errand, cancelled, coordinator: self.me.clone() };
         let actor = Session::spawn_link(&me, args).await;
         self.under_way.insert(effect, UnderWay::Session { actor, _cancel: sender });
     }
@@ -316,7 +326,8 @@ impl Coordinator {
 
     /// Has time pass again soon while leases can lapse or a budget of time can run out.
     fn keep_time(&mut self) {
-        let has_deadline = self.state.is_live() && (!self.state.running.is_empty() || self.state.budget.wall_s.is_some());
+        let has_deadline =
+            self.state.is_live() && (!self.state.running.is_empty() || self.state.budget.wall_s.is_some());
         if has_deadline
             && !self.has_ticker
             && let Some(me) = self.me.upgrade()

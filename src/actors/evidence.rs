@@ -24,9 +24,7 @@ pub fn gather(world: &World, judging: &Judging) -> Result<Evidence, String> {
     let listers = world.opening.config.tests.values().map(TestCensus::new);
     let listers = listers.collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
     let by_rule = match (&judging.work, &judging.agent) {
-        (Work::Brief, AgentRef::Codemod) => {
-            Some(world.codemod(&judging.task.rules).map_err(|error| failed(&error))?)
-        }
+        (Work::Brief, AgentRef::Codemod) => Some(world.codemod(&judging.task.rules).map_err(|error| failed(&error))?),
         (Work::Brief | Work::Revert(_), _) => None,
     };
     let mut evidence = Evidence::default();

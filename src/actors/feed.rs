@@ -32,8 +32,12 @@ pub fn nudge(socket: &Path) -> bool {
 }
 
 /// Brings stored requests to the coordinator for as long as it lives.
-pub async fn follow(world: Arc<World>, socket: Option<UnixDatagram>, coordinator: WeakActorRef<Coordinator>) {
-    let mut last = 0;
+pub async fn follow(
+    world: Arc<World>,
+    mut last: i64,
+    socket: Option<UnixDatagram>,
+    coordinator: WeakActorRef<Coordinator>,
+) {
     let mut nudged = [0_u8; 16];
     loop {
         let (journal, run) = (Arc::clone(&world.journal), world.run.clone());

@@ -38,8 +38,7 @@ pub async fn judge(world: &Arc<World>, judging: Judging, cancelled: watch::Recei
     }
     let name = format!("judge-{attempt}");
     let subject = (name.as_str(), judging.candidate.commit);
-    let answers =
-        checks::run(world, subject, &judging.checks, &judging.baseline, Repeat::WhatIsRed, cancelled).await;
+    let answers = checks::run(world, subject, &judging.checks, &judging.baseline, Repeat::WhatIsRed, cancelled).await;
     match answers {
         Err(NoAnswer::Cancelled) => None,
         Err(NoAnswer::Trouble(what)) => Some(Command::ReportTrouble { what }),

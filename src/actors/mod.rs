@@ -4,6 +4,7 @@
 pub mod world;
 pub mod coordinator;
 pub mod planner;
+pub mod planning;
 pub mod session;
 pub mod order;
 pub mod worker;

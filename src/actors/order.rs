@@ -52,10 +52,10 @@ pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
     let attempt = state.attempt(id)?;
     let work = match task.work {
         Work::Brief => WorkOrder::Brief,
-        Work::Revert(reverted) => match state.tasks.get(&reverted)?.status {
-            Status::Landed { commit } => WorkOrder::Revert(commit),
-            _ => return None,
-        },
+        Work::Revert(reverted) => {
+            let Status::Landed { commit } = state.tasks.get(&reverted)?.status else { return None };
+            WorkOrder::Revert(commit)
+        }
     };
     let handoffs = task.after.iter().filter_map(|before| state.tasks.get(before)?.attempts.last()?.handoff.clone());
     Some(Order {
@@ -230,7 +230,10 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
         Some((task.draft.key.clone(), task.attempts.last()?.handoff.clone()?))
     };
     let is_stopped = |status: &Status| {
-        matches!(status, Status::Kept { .. } | Status::Blocked { .. } | Status::Dropped { .. } | Status::Reverted { .. })
+        matches!(
+            status,
+            Status::Kept { .. } | Status::Blocked { .. } | Status::Dropped { .. } | Status::Reverted { .. }
+        )
     };
     let failed = state.tasks.values().filter(|task| opening.goal.plan.stop_list && is_stopped(&task.status));
     Some(PlanOrder {

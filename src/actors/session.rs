@@ -68,10 +68,7 @@ impl Actor for Session {
         let SessionArgs { world, errand, cancelled, coordinator } = args;
         let to = coordinator.clone();
         tokio::spawn(async move {
-            let attempt = match &errand {
-                Errand::Work(order) => Some(order.attempt),
-                _ => None,
-            };
+            let attempt = if let Errand::Work(order) = &errand { Some(order.attempt) } else { None };
             let done = tokio::spawn(carry_out(world, errand, cancelled, to)).await;
             let command = done.unwrap_or_else(|panicked| {
                 let what = format!("go on: a part of artel itself failed ({panicked}); this is a bug");

@@ -39,12 +39,7 @@ impl Played {
 }
 
 /// Renews an attempt's lease for as long as it is let run.
-pub async fn keep_lease(
-    world: Arc<World>,
-    attempt: AttemptId,
-    fence: u64,
-    coordinator: WeakActorRef<Coordinator>,
-) {
+pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
     let third = Duration::from_millis((world.opening.config.lease_s.max(3) * 1000) / 3);
     loop {
         tokio::time::sleep(third).await;
@@ -90,9 +85,9 @@ async fn revert(world: &Arc<World>, order: &Order, landed: Oid) -> Result<Played
                     let files = world.repo.diff(before, tree)?.len() as u32;
                     candidate(world, &order, Made { commit, tree, files })?
                 }
-                Merge::Conflict { paths } => Outcome::Failed {
-                    why: format!("what landed later builds on it, in {}", paths.join(", ")),
-                },
+                Merge::Conflict { paths } => {
+                    Outcome::Failed { why: format!("what landed later builds on it, in {}", paths.join(", ")) }
+                }
             };
             Ok(Played { outcome, handoff: Handoff::default(), usage: Usage::default() })
         })
@@ -326,10 +321,8 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let template = opening.prompts.get(&order.role.prompt);
     let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
     let text = render(template, &view).map_err(|error| format!("failed to {}", told(&error)))?;
-    let rule = |name: &String| NamedRule {
-        name: name.clone(),
-        yaml: opening.assets.get(name).cloned().unwrap_or_default(),
-    };
+    let rule =
+        |name: &String| NamedRule { name: name.clone(), yaml: opening.assets.get(name).cloned().unwrap_or_default() };
     Ok(Brief {
         run: world.run.clone(),
         task: order.attempt.task,
@@ -378,12 +371,7 @@ fn as_edits(repo: &Repo, changes: Vec<Change>) -> Result<BTreeMap<String, Edit>,
     Ok(edits)
 }
 
-fn commit(
-    world: &World,
-    order: &Order,
-    base: Oid,
-    edits: &BTreeMap<String, Edit>,
-) -> Result<Outcome, GitError> {
+fn commit(world: &World, order: &Order, base: Oid, edits: &BTreeMap<String, Edit>) -> Result<Outcome, GitError> {
     if edits.is_empty() {
         return Ok(Outcome::Nothing);
     }

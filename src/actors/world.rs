@@ -1,6 +1,7 @@
 //! Owns the handles through which a run's actors reach the world. Holds nothing that is true of the run.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,14 +17,20 @@ use crate::machine::command::Opening;
 use crate::model::ids::RunId;
 use crate::model::role::Grants;
 
-/// Bundles what the actors of one run share.
-pub struct World {
+/// Holds what a run stands on and what may be read of it.
+pub struct Ground {
     /// The run.
     pub run: RunId,
     /// What it was opened with.
     pub opening: Arc<Opening>,
     /// The repository.
-    pub repo: Arc<Repo>,
+    pub repo: Repo,
+}
+
+/// Bundles what the actors of one run share.
+pub struct World {
+    /// What the run stands on.
+    pub ground: Arc<Ground>,
     /// The names of the run's refs.
     pub refs: RefNames,
     /// Worktrees that agents write in.
@@ -48,6 +55,33 @@ pub struct World {
 
 /// Names the folder of a kind of file that an attempt leaves, below the run's directory.
 const DESKS: &str = "desks";
+
+impl Deref for World {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+impl Ground {
+    /// Reads the rule files of these names, in order.
+    ///
+    /// # Errors
+    /// Fails on a rule file that is no sound rule, or that the run does not hold.
+    pub fn rules(&self, names: &[String]) -> Result<Vec<Rules>, RuleError> {
+        let text = |name: &String| self.opening.assets.get(name).map(String::as_str).unwrap_or_default();
+        names.iter().map(|name| Rules::parse(name, text(name))).collect()
+    }
+
+    /// Makes the rewriting engine of these rule files.
+    ///
+    /// # Errors
+    /// As [`Ground::rules`].
+    pub fn codemod(&self, names: &[String]) -> Result<Codemod, RuleError> {
+        Ok(Codemod::new(self.rules(names)?))
+    }
+}
 
 impl World {
     /// Gives the time in milliseconds since 1970.
@@ -87,23 +121,6 @@ impl World {
             env.insert(name.clone(), filled);
         }
         env
-    }
-
-    /// Reads the rule files of these names, in order.
-    ///
-    /// # Errors
-    /// Fails on a rule file that is no sound rule, or that the run does not hold.
-    pub fn rules(&self, names: &[String]) -> Result<Vec<Rules>, RuleError> {
-        let text = |name: &String| self.opening.assets.get(name).map(String::as_str).unwrap_or_default();
-        names.iter().map(|name| Rules::parse(name, text(name))).collect()
-    }
-
-    /// Makes the rewriting engine of these rule files.
-    ///
-    /// # Errors
-    /// As [`World::rules`].
-    pub fn codemod(&self, names: &[String]) -> Result<Codemod, RuleError> {
-        Ok(Codemod::new(self.rules(names)?))
     }
 
     /// Runs blocking git or disk work where blocking is allowed.

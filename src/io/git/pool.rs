@@ -166,6 +166,15 @@ impl Pool {
         Ok(leftovers.len())
     }
 
+    /// Removes every tree that is not lent.
+    ///
+    /// # Errors
+    /// As [`Pool::discard`], after all were tried.
+    pub fn clear(&self) -> Result<(), GitError> {
+        let idle = std::mem::take(&mut self.state().idle);
+        idle.into_iter().map(|tree| self.discard(tree)).fold(Ok(()), |first, next| first.and(next))
+    }
+
     /// Counts the trees, lent and idle.
     pub fn len(&self) -> usize {
         let state = self.state();

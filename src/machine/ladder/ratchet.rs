@@ -57,8 +57,8 @@ fn count(changed: &[Changed], of: impl Fn(&Facts) -> u32) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::super::evidence::samples::{added, deleted, evidence, modified, rules};
-    use super::super::scope::globs;
     use super::*;
+    use crate::model::globs::globs;
 
     fn judge(changed: impl IntoIterator<Item = Changed>, owned: &[&str]) -> Vec<Finding> {
         let always = globs(&[".github/**".to_owned(), "goal.md".to_owned()]).unwrap();

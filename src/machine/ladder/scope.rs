@@ -139,6 +139,7 @@ mod tests {
     use super::super::evidence::samples::{added, deleted, evidence, modified, rules};
     use super::super::evidence::{Facts, Kind, Refused};
     use super::*;
+    use crate::model::globs::globs;
 
     fn judge(changed: Changed) -> Vec<Finding> {
         judge_within(changed, &["."], &[], &[])

@@ -1,0 +1,108 @@
+//! Owns what can go wrong between a person's command and a run: each room's error, and those of wiring itself.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::io::files::FilesError;
+use crate::io::git::GitError;
+use crate::io::journal::JournalError;
+use crate::io::journal::format::FormatError;
+use crate::io::roles::RolesError;
+use crate::io::syntax::RuleError;
+use crate::model::written::Fault;
+
+/// Says what was tried, on what, and why it did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The state directory.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A stored event.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// Git.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// Roles and prompts.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
+    /// A rule file.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A file that people wrote could not be read.
+    #[error("read {what} `{}`", path.display())]
+    Read {
+        /// What it is to artel.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that people wrote has faults.
+    #[error("read {what} `{name}`: {} of it {}", faults.len(), if faults.len() == 1 { "part is wrong" } else { "parts are wrong" })]
+    Faults {
+        /// What it is to artel.
+        what: &'static str,
+        /// The file, as it was named.
+        name: String,
+        /// Its text.
+        text: String,
+        /// All that is wrong with it.
+        faults: Vec<Fault>,
+    },
+    /// Something that a goal or role names is not there or does not fit.
+    #[error("open a run: {what}")]
+    Unfit {
+        /// What does not fit.
+        what: String,
+        /// What to do about it.
+        next: String,
+    },
+    /// A branch is in the way of all branches that a run would make.
+    #[error("make branches below `{prefix}/`: the ref `{taken}` is in the way")]
+    PrefixTaken {
+        /// The first part of the run's branches.
+        prefix: String,
+        /// What is in the way.
+        taken: String,
+    },
+    /// A prompt of a role makes no brief.
+    #[error("use the prompt `{name}`")]
+    Prompt {
+        /// The prompt.
+        name: String,
+        /// Why.
+        #[source]
+        source: crate::views::brief::BriefError,
+    },
+    /// There is no run here yet.
+    #[error("find a run of this repository: there is none yet")]
+    NoRun,
+    /// Another coordinator holds the run.
+    #[error("take over run {run}: {}", holder.as_deref().unwrap_or("another process"))]
+    Held {
+        /// The run.
+        run: String,
+        /// Who holds it.
+        holder: Option<String>,
+    },
+    /// The coordinator could store no more.
+    #[error("go on with run {run}: {why}")]
+    Lost {
+        /// The run.
+        run: String,
+        /// What the journal said.
+        why: String,
+    },
+    /// A run's journal does not begin with its opening.
+    #[error("read run {run}: its journal holds no opening")]
+    Unopened {
+        /// The run.
+        run: String,
+    },
+}

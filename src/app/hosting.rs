@@ -1,0 +1,145 @@
+//! Owns the life of a run's coordinator in this process: the lock, the world, the actors, and the end.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kameo::prelude::*;
+use tokio::sync::{oneshot, watch};
+
+use super::{AppError, Place};
+use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Progress, Tell};
+use crate::actors::feed;
+use crate::actors::world::{Ground, World, told};
+use crate::io::files::{FilesError, RepoKey, RunLock};
+use crate::io::git::{GitError, Pool, RefNames, Repo};
+use crate::io::hands::{Hands, Local, Ports};
+use crate::machine::command::{Ask, Command};
+use crate::machine::state::State;
+use crate::model::ids::RunId;
+
+/// Says where a run stood when its coordinator had nothing more to do.
+#[derive(Debug, Clone)]
+pub struct Hosted {
+    /// The state.
+    pub state: State,
+}
+
+/// Tells whether a coordinator of the run lives on this machine.
+pub fn is_hosted(place: &Place, run: &RunId) -> bool {
+    matches!(RunLock::try_acquire(&place.dir.lock(run)), Err(FilesError::Held { .. }))
+}
+
+/// Coordinates a run until it ends or rests.
+///
+/// # Errors
+/// [`AppError::Held`] where another process does; the faults of the state directory, the journal and git.
+pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
+    let lock = match RunLock::try_acquire(&place.dir.lock(run)) {
+        Ok(lock) => lock,
+        Err(FilesError::Held { pid, .. }) => {
+            let holder = pid.map(|pid| format!("process {pid} coordinates it"));
+            return Err(AppError::Held { run: run.to_string(), holder });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (opening, run_of) = (place.clone(), run.clone());
+    let started = tokio::task::spawn_blocking(move || start(&opening, &run_of)).await;
+    let (world, state, epoch) = match started {
+        Ok(started) => started?,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    let (progress, mut seen) = watch::channel(Progress::default());
+    let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
+    let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
+    let last = bring_waiting_requests(&world, &coordinator).await?;
+    let socket = place.dir.socket(run)?;
+    let listening = feed::listen(&socket);
+    if let Err(error) = &listening {
+        tracing::warn!(%error, socket = %socket.display(), "no nudges: requests are found at intervals");
+    }
+    let following = tokio::spawn(feed::follow(Arc::clone(&world), last, listening.ok(), coordinator.downgrade()));
+    // The sender lives as long as the coordinator does.
+    let end = seen.wait_for(|now| now.lost.is_some() || (now.is_idle && now.is_resting)).await;
+    let lost = match end {
+        Ok(progress) => progress.lost.clone(),
+        Err(_) => Some("its coordinator broke; this is a bug".to_owned()),
+    };
+    following.abort();
+    coordinator.kill();
+    coordinator.wait_for_shutdown().await;
+    // Nobody listens there any more; a socket that stays behind is replaced by the next coordinator.
+    let _ = std::fs::remove_file(&socket);
+    if let Some(why) = lost {
+        return Err(AppError::Lost { run: run.to_string(), why });
+    }
+    let state = finish(place, run, &world)?;
+    drop(lock);
+    Ok(Hosted { state })
+}
+
+/// Replays the run and opens all that its actors reach the world through.
+fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppError> {
+    let state = place.load(run)?;
+    let opening = state.opening.clone().ok_or_else(|| AppError::Unopened { run: run.to_string() })?;
+    let repo = Repo::discover(Path::new(&opening.repo))?;
+    let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(run.as_str());
+    let pool = |name: &str| -> Result<Pool, GitError> {
+        let pool = Pool::open(&repo, trees.join(name), &opening.config.warm)?;
+        pool.sweep()?;
+        Ok(pool)
+    };
+    let (workshop, bench) = (pool("work")?, pool("check")?);
+    for dir in [place.dir.logs(run), place.dir.root().join("cache")] {
+        std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
+    }
+    let holder = format!("process {}", std::process::id());
+    let epoch = place.journal.claim(run, &holder)?;
+    // Between reading and claiming, whoever owned the run before may have appended once more.
+    let state = if place.journal.last_seq(run)? == state.seq { state } else { place.load(run)? };
+    let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
+    let world = World {
+        ground: Arc::new(Ground { run: run.clone(), opening, repo }),
+        refs,
+        workshop,
+        bench,
+        hands: Hands::Local(Local::with_init(place.artel.clone())),
+        ports: Ports::default(),
+        clock: Arc::clone(&place.clock),
+        journal: Arc::clone(&place.journal),
+        place: place.dir.clone(),
+        artel: place.artel.clone(),
+        outer_env: place.env.clone(),
+    };
+    Ok((Arc::new(world), state, epoch))
+}
+
+/// Brings what was asked while no coordinator lived, and waits until it is answered; gives the last row.
+async fn bring_waiting_requests(world: &Arc<World>, coordinator: &ActorRef<Coordinator>) -> Result<i64, AppError> {
+    let mut last = 0;
+    for row in world.journal.requests(&world.run, 0)? {
+        last = row.row;
+        if let Ok(ask) = serde_json::from_str::<Ask>(&row.body) {
+            let _ = coordinator.tell(Tell::report(Command::Request { id: row.id, ask })).send().await;
+        }
+    }
+    let (reply, answered) = oneshot::channel();
+    let _ = coordinator.tell(Tell { command: Command::Advance, reply: Some(reply) }).send().await;
+    // An answer that never comes means that the coordinator is gone, which its progress tells.
+    let _ = answered.await;
+    Ok(last)
+}
+
+/// Puts away what a run that ended needs no longer, and notes its end for listings.
+fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> {
+    let state = place.load(run)?;
+    let ended = state.end.as_ref().map(|end| crate::views::ended::word(end));
+    if state.end.is_some() {
+        for pool in [&world.workshop, &world.bench] {
+            if let Err(error) = pool.clear() {
+                tracing::warn!(%run, "failed to {}", told(&error));
+            }
+        }
+    }
+    place.journal.set_ended(run, ended)?;
+    Ok(state)
+}

@@ -1,0 +1,15 @@
+//! Builds and wires the rest: where state lies, how a run is opened, hosted, read and asked. Has no logic of a run.
+
+mod error;
+mod place;
+mod opening;
+mod hosting;
+mod requests;
+mod facts;
+
+pub use error::AppError;
+pub use facts::{DoctorFacts, Gone, doctor, gc};
+pub use hosting::{Hosted, host, is_hosted};
+pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
+pub use place::{Place, decode_events};
+pub use requests::{ask, await_answer};

@@ -1,0 +1,308 @@
+//! Owns how a goal file becomes an open run: all that it names is read, found fit and locked, once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{AppError, Place};
+use crate::actors::planning::draft;
+use crate::actors::world::Ground;
+use crate::io::git::{Base, RefNames, Repo, Survey};
+use crate::io::journal::NewEntry;
+use crate::io::journal::NewRun;
+use crate::io::journal::format::FORMAT;
+use crate::io::roles::Roles;
+use crate::io::syntax::Rules;
+use crate::machine::command::{Command, Opening};
+use crate::machine::decide::decide;
+use crate::machine::state::State;
+use crate::model::check::Check;
+use crate::model::config::Config;
+use crate::model::goal::Goal;
+use crate::model::ids::RunId;
+use crate::model::role::{AgentRef, Part, Role};
+use crate::model::{config_text, goal_text};
+
+/// Says what a person adds to the goal file when opening a run.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The goal file.
+    pub goal: PathBuf,
+    /// The user's own name for the run.
+    pub name: Option<String>,
+    /// The commit to start from; the head of the checkout where there is none.
+    pub base: Option<String>,
+    /// Settings of roles, such as `worker.agents=codemod,command:./fix.sh`.
+    pub roles: Vec<String>,
+    /// Attempts at one time.
+    pub workers: Option<u32>,
+    /// What all chance in the run is drawn from.
+    pub seed: Option<u64>,
+}
+
+/// Seconds that a check of `artel.toml` may take.
+const CHECK_TIMEOUT_S: u64 = 600;
+
+/// Reads a goal file.
+///
+/// # Errors
+/// Fails where it cannot be read, or with all that is wrong with it.
+pub fn read_goal(place: &Place, goal: &Path) -> Result<(Goal, String), AppError> {
+    let path = place.cwd.join(goal);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| AppError::Read { what: "the goal file", path: path.clone(), source })?;
+    match goal_text::read(&text) {
+        Ok(goal) => Ok((goal, text)),
+        Err(faults) => {
+            Err(AppError::Faults { what: "the goal file", name: goal.display().to_string(), text, faults })
+        }
+    }
+}
+
+/// Reads the repository's roles and prompts over the built-in ones.
+///
+/// # Errors
+/// Fails with all that is wrong with them.
+pub fn read_roles(repo: Option<&Repo>, settings: &[String]) -> Result<Roles, AppError> {
+    let own = repo.and_then(Repo::workdir).map(|dir| dir.join(".artel")).filter(|dir| dir.is_dir());
+    let roles = Roles::load(own.as_deref(), settings)?;
+    for role in roles.iter() {
+        if let Some(prompt) = roles.prompt(role) {
+            crate::views::brief::check(prompt)
+                .map_err(|source| AppError::Prompt { name: role.prompt.clone(), source })?;
+        }
+    }
+    Ok(roles)
+}
+
+/// Reads the repository's configuration; the defaults where there is none.
+fn read_config(repo: &Repo) -> Result<Config, AppError> {
+    let Some(path) = repo.workdir().map(|dir| dir.join("artel.toml")) else { return Ok(Config::default()) };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(source) => return Err(AppError::Read { what: "the configuration", path, source }),
+    };
+    config_text::read(&text).map_err(|faults| AppError::Faults {
+        what: "the configuration",
+        name: "artel.toml".to_owned(),
+        text,
+        faults,
+    })
+}
+
+/// Opens a run: stores its opening, and gives its name and what was noticed about the repository.
+///
+/// # Errors
+/// Fails where anything that the goal names is missing or faulty; nothing is stored then.
+pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<String>), AppError> {
+    let repo = place.repo()?;
+    let opening = prepare(place, &repo, options)?;
+    let (run, notes) = (opening.run.clone(), opening.notes.clone());
+    let at_ms = place.clock.now_ms();
+    let new = NewRun {
+        run: run.clone(),
+        name: opening.name.clone(),
+        repo: repo.identity().to_owned(),
+        opened_at_ms: at_ms,
+    };
+    let events = match decide(&State::default(), &Command::Open(Box::new(opening)), at_ms) {
+        Ok(events) => events,
+        Err(rejection) => panic!("bug: an empty journal refuses to be opened: {rejection}"),
+    };
+    let mut entries = Vec::new();
+    for event in &events {
+        let data = match serde_json::to_string(event) {
+            Ok(data) => data,
+            Err(error) => panic!("bug: an event could not be written as JSON: {error}"),
+        };
+        entries.push(NewEntry { at_ms, kind: event.kind().to_owned(), v: FORMAT, data });
+    }
+    place.journal.open_run(&new)?;
+    let epoch = place.journal.claim(&run, "the opening")?;
+    place.journal.append(&run, epoch, 0, &entries)?;
+    Ok((run, notes))
+}
+
+/// Plans a goal without opening a run; creates nothing.
+///
+/// # Errors
+/// As [`open_run`].
+pub async fn draft_plan(place: &Place, options: &OpenOptions) -> Result<State, AppError> {
+    let repo = place.repo()?;
+    let opening = prepare(place, &repo, options)?;
+    let ground = Ground { run: opening.run.clone(), opening: Arc::new(opening), repo };
+    Ok(draft(Arc::new(ground)).await)
+}
+
+fn prepare(place: &Place, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
+    let (mut goal, goal_text) = read_goal(place, &options.goal)?;
+    let config = read_config(repo)?;
+    let roles = read_roles(Some(repo), &options.roles)?;
+    let Base { commit: base, tree: base_tree, branch } = repo.base(options.base.as_deref())?;
+    if let Some(taken) = repo.prefix_taken_by(&config.branch_prefix)? {
+        return Err(AppError::PrefixTaken { prefix: config.branch_prefix.clone(), taken });
+    }
+    if goal.checks.is_empty() {
+        let check = |run: &String| Check { name: run.clone(), run: run.clone(), timeout_s: CHECK_TIMEOUT_S };
+        goal.checks = config.checks.iter().map(check).collect();
+    }
+    let by_name: BTreeMap<String, Role> = roles.iter().map(|role| (role.name.clone(), role.clone())).collect();
+    fits(&goal, &roles)?;
+    let prompts = roles.iter().filter_map(|role| Some((role.prompt.clone(), roles.prompt(role)?.to_owned())));
+    let prompts = prompts.collect();
+    let goal_path = place.cwd.join(&options.goal);
+    let assets = read_assets(repo, &goal_path, &goal, &by_name)?;
+    let run = new_run_id();
+    RefNames::new(&config.branch_prefix, run.clone())?;
+    let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+    let asked = options.workers.filter(|count| *count > 0).or(Some(config.workers).filter(|count| *count > 0));
+    Ok(Opening {
+        run,
+        name: options.name.clone(),
+        repo: repo.identity().to_string_lossy().into_owned(),
+        protect: own_files(repo, &goal_path, &goal, &assets),
+        goal,
+        goal_text,
+        roles: by_name,
+        prompts,
+        assets,
+        base,
+        base_tree,
+        branch,
+        workers: asked.unwrap_or(processors),
+        judges: if config.judges > 0 { config.judges } else { (processors / 2).max(1) },
+        config,
+        seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
+        notes: notes(&repo.survey(base, SystemTime::now())?),
+    })
+}
+
+/// Makes a short name that is easy to say and type.
+fn new_run_id() -> RunId {
+    const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
+    let text: String = (0..5).map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).collect();
+    match RunId::from_str(&format!("r-{text}")) {
+        Ok(run) => run,
+        Err(error) => panic!("bug: {error}"),
+    }
+}
+
+/// Looks that the goal's roles are there and play their part.
+fn fits(goal: &Goal, roles: &Roles) -> Result<(), AppError> {
+    for (name, part, field) in
+        [(&goal.plan.planner, Part::Planner, "plan.planner"), (&goal.plan.worker, Part::Worker, "plan.worker")]
+    {
+        let Some(role) = roles.get(name) else {
+            let meant = roles.nearest(name).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            return Err(AppError::Unfit {
+                what: format!("`{field}` names the role `{name}`, which is not there"),
+                next: format!("{meant}`artel roles` lists the roles"),
+            });
+        };
+        if role.part != part {
+            return Err(AppError::Unfit {
+                what: format!("`{field}` names the role `{name}`, which plays another part ({:?})", role.part),
+                next: "`artel roles` lists the roles and their parts".to_owned(),
+            });
+        }
+    }
+    let plans_by_rule = roles.get(&goal.plan.planner).is_some_and(|role| role.agents.contains(&AgentRef::Shard));
+    if plans_by_rule && goal.plan.rules.is_empty() {
+        return Err(AppError::Unfit {
+            what: "the planner `shard` finds files by rules, and the goal names none".to_owned(),
+            next: "name ast-grep rule files: `plan: { rules: [rules/my-rule.yml] }`".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Reads the rule files and parts that the goal and the roles name, and finds them sound.
+fn read_assets(
+    repo: &Repo,
+    goal_path: &Path,
+    goal: &Goal,
+    roles: &BTreeMap<String, Role>,
+) -> Result<BTreeMap<String, String>, AppError> {
+    let beside = goal_path.parent().map(Path::to_owned).unwrap_or_default();
+    let find = |name: &str| {
+        let near = beside.join(name);
+        let below = repo.workdir().map(|dir| dir.join(name));
+        if near.exists() { near } else { below.filter(|path| path.exists()).unwrap_or(near) }
+    };
+    let mut assets = BTreeMap::new();
+    for name in goal_text::rule_files(goal) {
+        let path = find(&name);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| AppError::Read { what: "the rule file", path, source })?;
+        Rules::parse(&name, &text)?;
+        assets.insert(name, text);
+    }
+    let used = roles.values().filter(|role| role.name == goal.plan.planner || role.part == Part::Worker);
+    for agent in used.flat_map(|role| &role.agents) {
+        if let AgentRef::Script(name) = agent {
+            let path = find(name);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| AppError::Read { what: "the part file", path, source })?;
+            if let Err(faults) = crate::io::agents::script::read_part(&text) {
+                let named: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                return Err(AppError::Unfit {
+                    what: format!("the part file `{name}` has faults: {}", named.join("; ")),
+                    next: "docs/script.md tells the form of parts".to_owned(),
+                });
+            }
+            assets.insert(name.clone(), text);
+        }
+    }
+    Ok(assets)
+}
+
+/// Lists what guards this run and lies in the repository: the goal, its rules and parts, and the files that its
+/// checks name.
+fn own_files(repo: &Repo, goal_path: &Path, goal: &Goal, assets: &BTreeMap<String, String>) -> Vec<String> {
+    let Some(root) = repo.workdir().and_then(|dir| dir.canonicalize().ok()) else { return Vec::new() };
+    let beside = goal_path.parent().map(Path::to_owned).unwrap_or_default();
+    let conditions = goal.done.iter().filter_map(|condition| match condition {
+        crate::model::goal::Condition::Check(check) => Some(check),
+        crate::model::goal::Condition::Query(_) => None,
+    });
+    let words = goal.checks.iter().chain(conditions).flat_map(|check| check.run.split_whitespace());
+    let named = words.map(|word| root.join(word.trim_matches(|c| "\"'`;()".contains(c))));
+    let assets = assets.keys().flat_map(|name| [beside.join(name), root.join(name)]);
+    let mut own: Vec<String> = named
+        .chain(assets)
+        .chain([goal_path.to_owned()])
+        .filter_map(|path| path.canonicalize().ok())
+        .filter(|path| path.is_file())
+        .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned()))
+        .map(|path| globset::escape(&path))
+        .collect();
+    own.sort();
+    own.dedup();
+    own
+}
+
+/// Puts into words what is unusual about a repository, so that nobody wonders later.
+fn notes(survey: &Survey) -> Vec<String> {
+    let named = |what: &str, named: &crate::io::git::Named, then: &str| {
+        let names: Vec<String> = named.names.iter().take(3).map(|name| crate::model::inert::inert(name)).collect();
+        let more = if named.count > names.len() { ", …" } else { "" };
+        (named.count > 0).then(|| format!("{} {what} ({}{more}): {then}", named.count, names.join(", ")))
+    };
+    [
+        named("submodules", &survey.submodules, "left as they are, not checked out in worktrees"),
+        named("files kept by LFS", &survey.lfs, "seen as pointers, never fetched or rewritten"),
+        named("names that are not UTF-8", &survey.not_utf8, "left as they are; no task can own them"),
+        named("names that differ in case only", &survey.case_only, "fine here, but not on every machine"),
+        named("links that leave the repository", &survey.escaping_links, "left as they are"),
+        named("large files", &survey.large, "left as they are"),
+        survey.shallow.then(|| "a shallow clone: what lies before its edge is not seen".to_owned()),
+        survey.partial.then(|| "a partial clone: files that were not fetched cannot be read".to_owned()),
+        survey.dirty.then(|| "the checkout has changes that are not committed: the run does not see them".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
