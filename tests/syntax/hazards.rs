@@ -80,3 +80,13 @@ fn overlapping_matches_are_counted_as_edits_that_were_made_not_as_matches() {
     let after = rewrite(rule, "a.js", "a(a(a(1)));\na(2);\n");
     assert_eq!((after.applied["r"], after.passes), (4, 3));
 }
+
+#[test]
+fn a_deep_nest_is_scanned_on_a_small_stack() {
+    let rule = "id: r\nlanguage: js\nrule: {pattern: 'a($X)', not: {inside: {kind: class_body, stopBy: end}}}\n";
+    let rules = Rules::parse("r.yml", rule).unwrap();
+    let deep = "a(".repeat(1_500) + "1" + &")".repeat(1_500);
+    let scan = move || scan(&rules, "a.js", deep.as_bytes()).unwrap().len();
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(scan).unwrap();
+    assert_eq!(thread.join().unwrap(), 1_500);
+}

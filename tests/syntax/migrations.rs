@@ -185,3 +185,25 @@ fn a_published_python_package_is_migrated_and_stays_green() {
         assert!(said.contains("Ran 482 tests") && said.contains("OK (skipped=3)"), "{said}");
     }
 }
+
+/// Rules that match nearly everywhere, nest, overlap and re-indent, over whole trees.
+#[test]
+fn rules_that_match_nearly_everywhere_come_out_as_ast_grep_writes_them() {
+    for (name, before, edits_min) in [("rust.yml", rust_crate(), 800), ("python.yml", python_package(), 300)] {
+        let rule = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trees").join(name);
+        let codemod = Codemod::new(vec![rules(&rule)]);
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &before);
+        fs::copy(&rule, folder.path().join("rule.yml")).unwrap();
+        update_to_fixed_point(folder.path(), "rule.yml");
+        fs::remove_file(folder.path().join("rule.yml")).unwrap();
+        let (mut ours, mut edits) = (Tree::new(), 0);
+        for (path, bytes) in &before {
+            let rewritten = codemod.rewrite(path, bytes);
+            edits += rewritten.applied.values().sum::<u32>();
+            ours.insert(path.clone(), rewritten.bytes);
+        }
+        assert_same(name, &ours, &read(folder.path()));
+        assert!(edits >= edits_min, "{name}: {edits} edits");
+    }
+}

@@ -9,6 +9,8 @@ use crate::model::attempt::Leftover;
 
 /// How many passes of one rule file may fail to bring the number of its matches down.
 const PASSES: u32 = 10;
+/// How many passes of one rule file are made in all: a nest deeper than this is hostile, and each pass is paid for.
+const PASSES_ALL: u32 = 100;
 /// How far a file may grow before a rule file is stopped, in bytes over twice its size.
 const GROWTH: usize = 64 * 1024;
 
@@ -56,6 +58,11 @@ impl Codemod {
         Self { passes, ..self }
     }
 
+    /// Lists the rule files, in order.
+    pub fn rules(&self) -> &[Rules] {
+        &self.rules
+    }
+
     /// Tells whether some rule reads this file, by its language and its path.
     pub fn reads(&self, path: impl AsRef<Path>) -> bool {
         self.rules.iter().any(|rules| rules.reads(path.as_ref()))
@@ -92,7 +99,7 @@ impl Codemod {
                 ));
             }
         }
-        if course.restless.is_empty() && course.passes > 0 {
+        if course.restless.is_empty() && course.passes > 0 && self.rules.len() > 1 {
             let again = self.run(path, &course.text)?;
             if again.text != course.text {
                 let line = first_difference(&course.text, &again.text);
@@ -132,7 +139,7 @@ impl Codemod {
     /// Applies one rule file until it changes nothing. Passes that bring the number of matches down are free, since
     /// they end by themselves; the others are bounded.
     fn settle(&self, rules: &Rules, path: &Path, limit: usize, course: &mut Course) -> Result<(), Skipped> {
-        let mut idle = 0;
+        let (mut idle, mut passes) = (0, 0);
         let mut places = usize::MAX;
         loop {
             let pass = rewrite_once(rules, path, &course.text)?;
@@ -142,13 +149,13 @@ impl Codemod {
             if pass.places >= places {
                 idle += 1;
             }
-            if idle >= self.passes || pass.text.len() > limit {
+            if idle >= self.passes || passes >= PASSES_ALL || pass.text.len() > limit {
                 let why = if pass.text.len() > limit { "the file only grows" } else { "it still changes the file" };
-                let name = rules.name();
-                course.restless.push(format!("`{name}` reached no fixed point in {} passes: {why}", course.passes));
+                course.restless.push(format!("`{}` reached no fixed point in {passes} passes: {why}", rules.name()));
                 return Ok(());
             }
             places = pass.places;
+            passes += 1;
             course.passes += 1;
             course.text = pass.text;
             for (rule, count) in pass.applied {
@@ -221,6 +228,15 @@ mod tests {
         let deep = format!("fn f() {{ {}1{} }}", "a(".repeat(40), ")".repeat(40));
         let rewritten = rewrite(&[A_TO_B], &deep);
         assert_eq!((rewritten.applied["a"], rewritten.leftovers.len()), (40, 0));
+    }
+
+    #[test]
+    fn a_hostile_nest_ends_in_bounded_time_and_on_a_small_stack() {
+        let deep = format!("fn f() {{ {}1{} }}", "a(".repeat(600), ")".repeat(600));
+        let work = move || rewrite(&[A_TO_B], &deep);
+        let rewritten = std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
+        assert_eq!(rewritten.passes, PASSES_ALL);
+        assert!(rewritten.leftovers[0].why.contains("no fixed point"));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn is_marker(line: &[u8], sign: u8) -> bool {
 
 fn parsed(path: &Path, bytes: &[u8]) -> Option<Source> {
     let (language, text) = readable(path, bytes).ok()?;
-    parse(language, text)
+    parse(language, text).ok()
 }
 
 /// Tells whether a kind of node, of any of the built-in grammars, is a string literal.

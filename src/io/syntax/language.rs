@@ -16,6 +16,8 @@ const BYTES_MAX: usize = 5 * 1024 * 1024;
 /// A file over both of these is left alone, as the ast-grep command line does; in bytes and in lines.
 const LONG_BYTES: usize = 3_000_000;
 const LONG_LINES: usize = 200_000;
+/// Deepest tree that is searched: relational rules cost the square of the depth; in nodes.
+const DEPTH_MAX: usize = 4_000;
 /// How far a NUL byte is looked for, as git does; in bytes.
 const BINARY_PROBE: usize = 8_000;
 
@@ -67,6 +69,8 @@ pub enum Skipped {
     Empty,
     /// It is over 5 MiB, or over 3 MB and 200,000 lines.
     TooLarge,
+    /// Its code is nested more than 4,000 nodes deep.
+    TooDeep,
     /// It holds a NUL byte near its start.
     Binary,
     /// It is not UTF-8.
@@ -79,6 +83,7 @@ impl fmt::Display for Skipped {
             Self::OtherLanguage => "no built-in grammar reads this file",
             Self::Empty => "the file is empty",
             Self::TooLarge => "the file is too large to be read as source",
+            Self::TooDeep => "the file's code is nested too deep to be searched",
             Self::Binary => "the file is binary",
             Self::NotUtf8 => "the file is not UTF-8",
         })
@@ -107,9 +112,35 @@ pub(super) fn readable<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Lang, &'a st
     Ok((language, text))
 }
 
-/// Parses source text; none only where the grammar itself cannot be loaded.
-pub(super) fn parse(language: Lang, text: &str) -> Option<Source> {
-    StrDoc::try_new(text, language.0).ok().map(AstGrep::doc)
+/// Parses source text.
+///
+/// # Errors
+/// Says that the tree is too deep, or that there is no grammar.
+pub(super) fn parse(language: Lang, text: &str) -> Result<Source, Skipped> {
+    let source = StrDoc::try_new(text, language.0).map(AstGrep::doc).map_err(|_| Skipped::OtherLanguage)?;
+    if is_deep(&source) { Err(Skipped::TooDeep) } else { Ok(source) }
+}
+
+/// Tells whether some node lies deeper than is searched.
+fn is_deep(source: &Source) -> bool {
+    let root = source.root().get_inner_node();
+    let mut cursor = root.walk();
+    let mut depth = 0;
+    loop {
+        if cursor.goto_first_child() {
+            depth += 1;
+            if depth > DEPTH_MAX {
+                return true;
+            }
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return false;
+            }
+            depth -= 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +150,7 @@ mod tests {
     #[test]
     fn every_spoken_language_has_its_grammar() {
         for language in SPOKEN {
-            assert!(parse(Lang(language), "x").is_some(), "{language}");
+            assert!(parse(Lang(language), "x").is_ok(), "{language}");
         }
     }
 
@@ -142,6 +173,14 @@ mod tests {
         ] {
             assert_eq!(language_of(path).map(|language| language.to_string()).as_deref(), name, "{path}");
         }
+    }
+
+    #[test]
+    fn a_nest_that_is_too_deep_is_not_searched() {
+        let nest = |depth| "a(".repeat(depth) + "1" + &")".repeat(depth);
+        let language = language_of("a.js").unwrap();
+        assert!(parse(language, &nest(1_500)).is_ok());
+        assert_eq!(parse(language, &nest(100_000)).err(), Some(Skipped::TooDeep));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! Resolves overlaps exactly as `ast-grep scan --update-all` does.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 
 use ast_grep_config::CombinedScan;
+use ast_grep_core::replacer::Replacer;
 
 use super::language::{Skipped, parse, readable};
 use super::rules::Rules;
@@ -19,12 +19,6 @@ pub struct Pass {
     pub applied: BTreeMap<String, u32>,
     /// How many places could have been edited, those that overlap others included.
     pub places: usize,
-}
-
-/// One edit that a rule asks for.
-struct Edit {
-    range: Range<usize>,
-    text: Vec<u8>,
 }
 
 /// Applies a rule file once. Of edits that overlap, the one whose match comes first in the tree is made, the outer
@@ -41,26 +35,22 @@ pub fn rewrite_once(rules: &Rules, path: impl AsRef<Path>, text: &str) -> Result
         return Ok(pass);
     }
     let (language, text) = readable(path, text.as_bytes())?;
-    let source = parse(language, text).ok_or(Skipped::OtherLanguage)?;
+    let source = parse(language, text)?;
     let scan = CombinedScan::new(asked);
     let mut end = 0;
     for (rule, place) in scan.scan(&source, true).diffs {
         pass.places += 1;
-        let edits = rule.fixer.iter().map(|fixer| {
-            let edit = place.make_edit(&rule.matcher, fixer);
-            Edit { range: edit.position..edit.position + edit.deleted_length, text: edit.inserted_text }
-        });
-        for edit in edits {
-            if edit.range.start < end {
+        for fixer in &rule.fixer {
+            // Asking for the range first spares the text of what overlaps: deep nests would cost its square.
+            let range = fixer.get_replaced_range(&place, &rule.matcher);
+            if range.start < end {
                 continue;
             }
-            let (Some(kept), Some(old)) = (text.get(end..edit.range.start), text.get(edit.range.clone())) else {
-                continue;
-            };
-            let Ok(new) = String::from_utf8(edit.text) else { continue };
+            let (Some(kept), Some(old)) = (text.get(end..range.start), text.get(range.clone())) else { continue };
+            let Ok(new) = String::from_utf8(fixer.generate_replacement(&place)) else { continue };
             pass.text.push_str(kept);
             pass.text.push_str(&new);
-            end = edit.range.end;
+            end = range.end;
             if old != new {
                 *pass.applied.entry(rule.id.clone()).or_default() += 1;
             }

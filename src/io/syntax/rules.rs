@@ -1,10 +1,11 @@
 //! Owns rule files: ast-grep's YAML, unchanged, read once. Never applies one.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::Path;
 
-use ast_grep_config::{GlobalRules, RuleCollection, RuleConfig, RuleConfigError, SerializableRuleConfig};
+use ast_grep_config::{
+    GlobalRules, RuleCollection, RuleConfig, RuleConfigError, RuleCoreError, SerializableRuleConfig,
+};
 use ast_grep_language::SupportLang;
 
 use super::language::{Lang, language_of};
@@ -109,6 +110,7 @@ fn yaml_fault(name: &str, error: &serde_saphyr::Error) -> RuleError {
     let location = error.location();
     let what = error.without_snippet().to_string();
     let what = what.lines().next().unwrap_or_default();
+    let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what).trim_end_matches('!');
     RuleError {
         file: name.to_owned(),
         line: location.and_then(|at| u32::try_from(at.line()).ok()).filter(|line| *line > 0),
@@ -129,6 +131,9 @@ fn rule_fault(name: &str, yaml: &str, start: Option<usize>, error: &RuleConfigEr
     let (key, advice) = match error {
         RuleConfigError::Yaml(error) => return yaml_fault(name, error),
         RuleConfigError::Fixer(_) => ("fix", "a fix may name only what `rule`, `constraints` or `transform` captures"),
+        RuleConfigError::Core(RuleCoreError::UndefinedMetaVar(_, key)) => {
+            (*key, "name only what `rule`, `constraints` or `transform` captures")
+        }
         RuleConfigError::Core(_) => ("rule", "try the pattern with `ast-grep run --pattern`"),
         RuleConfigError::Rewriter(_) | RuleConfigError::UndefinedRewriter(_) => {
             ("rewriters", "define each rewriter with `id`, `rule` and `fix`")
@@ -136,12 +141,14 @@ fn rule_fault(name: &str, yaml: &str, start: Option<usize>, error: &RuleConfigEr
         RuleConfigError::LabelVariable(_) => ("labels", "name only what `rule` or `constraints` captures"),
         RuleConfigError::MissingPotentialKinds => ("rule", "add a `kind:` or `pattern:` beside the `regex:`"),
     };
-    let mut what = error.to_string();
-    let mut cause = error.source();
+    // The first link of the chain only says that the file is a rule file.
+    let mut cause: Option<&dyn Error> = if let RuleConfigError::Core(core) = error { Some(core) } else { Some(error) };
+    let mut words = Vec::new();
     while let Some(deeper) = cause {
-        let _ = write!(what, ": {deeper}");
+        words.push(deeper.to_string().trim_end_matches('.').to_owned());
         cause = deeper.source();
     }
+    let what = words.join(": ");
     RuleError {
         file: name.to_owned(),
         line: line_of_key(yaml, start, key),
@@ -217,7 +224,8 @@ mod tests {
     #[test]
     fn a_fault_of_the_yaml_is_told_with_its_place() {
         let error = fault("id: a\nlanguage: rust\nrule:\n  pattern: [\n");
-        assert!(error.line.is_some(), "{error:?}");
+        assert_eq!((error.line, error.column), (Some(4), Some(12)), "{error:?}");
+        assert!(!error.what.contains("line"), "the place is told once: {error}");
         let error = fault("id: a\nlanguage: rust\nrule: {pattern: a()}\nfixx: b()\n");
         assert!(error.what.contains("fixx"), "{error:?}");
     }
@@ -230,16 +238,14 @@ mod tests {
                 Some(5),
                 "nonsense",
             ),
-            ("language: rust\nrule: {pattern: a($A)}\nfix: b($B)\n", None, "B"),
+            ("language: rust\nrule: {pattern: a($A)}\nfix: b($B)\n", Some(3), "B"),
             ("language: swift\nrule: {pattern: a()}\n", Some(1), "Swift"),
             ("language: rust\nrule: {regex: a}\n", Some(2), "kind"),
         ] {
             let error = fault(yaml);
             assert!(error.to_string().contains(word), "{error} {error:?}");
             assert!(!error.advice.is_empty() && !error.what.contains('\n'));
-            if line.is_some() {
-                assert_eq!(error.line, line, "{error:?}");
-            }
+            assert_eq!(error.line, line, "{error:?}");
         }
     }
 

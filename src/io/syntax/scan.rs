@@ -38,7 +38,7 @@ pub fn scan(rules: &Rules, path: impl AsRef<Path>, bytes: &[u8]) -> Result<Vec<M
         return Ok(Vec::new());
     }
     let (language, text) = readable(path, bytes)?;
-    let source = parse(language, text).ok_or(Skipped::OtherLanguage)?;
+    let source = parse(language, text)?;
     let scan = CombinedScan::new(asked);
     let mut found = Vec::new();
     for (rule, matches) in scan.scan(&source, false).matches {
@@ -105,8 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_scanned_without_a_fault() {
-        let deep = format!("fn f() {{ {}1{} }}", "b(".repeat(3_000), ")".repeat(3_000));
-        assert_eq!(scan(&rules(), "x.rs", deep.as_bytes()).unwrap().len(), 3_000);
+    fn deep_nesting_is_scanned_or_refused_but_never_a_fault() {
+        let deep = |depth| format!("fn f() {{ {}1{} }}", "b(".repeat(depth), ")".repeat(depth));
+        assert_eq!(scan(&rules(), "x.rs", deep(1_000).as_bytes()).unwrap().len(), 1_000);
+        assert_eq!(scan(&rules(), "x.rs", deep(100_000).as_bytes()), Err(Skipped::TooDeep));
     }
 }

@@ -15,6 +15,9 @@ pub const GOAL: &str = include_str!("goal.md");
 /// The goal for the built-in sample.
 pub const GOAL_SAMPLE: &str = include_str!("goal-sample.md");
 
+/// The repository's configuration, which keeps what was built warm between attempts.
+pub const CONFIG: &str = "warm = [\"target\"]\n";
+
 /// The rule files that both goals name, by their paths in the repository.
 pub const RULES: [(&str, &str); 2] =
     [("rules/try-macro.yml", include_str!("try-macro.yml")), ("rules/try-left.yml", include_str!("try-left.yml"))];
@@ -54,13 +57,15 @@ pub fn write_sample(into: &Path) -> io::Result<()> {
     SAMPLE.iter().try_for_each(|(path, text)| write(into, path, text))
 }
 
-/// Writes what makes a fetched crate or the sample ready to be a repository: the rules, the goal, what git ignores.
+/// Writes what makes a fetched crate or the sample ready to be a repository: the rules, the goal, the
+/// configuration and what git ignores.
 ///
 /// # Errors
 /// Passes on what the file system says.
 pub fn write_assets(into: &Path, goal: &str) -> io::Result<()> {
     RULES.iter().try_for_each(|(path, text)| write(into, path, text))?;
     write(into, "goal.md", goal)?;
+    write(into, "artel.toml", CONFIG)?;
     write(into, ".gitignore", "/target\n")
 }
 

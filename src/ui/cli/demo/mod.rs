@@ -3,5 +3,5 @@
 mod assets;
 mod source;
 
-pub use assets::{CRATE, GOAL, GOAL_SAMPLE, RULES, SAMPLE, VERSION, write_assets, write_sample};
+pub use assets::{CONFIG, CRATE, GOAL, GOAL_SAMPLE, RULES, SAMPLE, VERSION, write_assets, write_sample};
 pub use source::{FetchError, fetch_crate};

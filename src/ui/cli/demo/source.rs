@@ -49,7 +49,7 @@ pub enum FetchError {
         output: String,
     },
     /// Cargo answered with an error of another kind.
-    #[error("fetch `{name}` {version}: cargo {verb} refused: {output}")]
+    #[error("fetch `{name}` {version}: `cargo {verb}` refused")]
     Refused {
         /// The crate.
         name: String,
