@@ -93,8 +93,11 @@ pub fn gc(place: &Place, is_dry: bool) -> Result<Gone, AppError> {
             let dir = run_dir.join(left);
             gone.bytes += size_of(&dir);
             if !is_dry && dir.exists() {
-                std::fs::remove_dir_all(&dir)
-                    .map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
+                std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read {
+                    what: "the folder",
+                    path: dir,
+                    source,
+                })?;
             }
         }
     }

@@ -51,13 +51,14 @@ const CHECK_TIMEOUT_S: u64 = 600;
 /// Fails where it cannot be read, or with all that is wrong with it.
 pub fn read_goal(place: &Place, goal: &Path) -> Result<(Goal, String), AppError> {
     let path = place.cwd.join(goal);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| AppError::Read { what: "the goal file", path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| AppError::Read {
+        what: "the goal file",
+        path: path.clone(),
+        source,
+    })?;
     match goal_text::read(&text) {
         Ok(goal) => Ok((goal, text)),
-        Err(faults) => {
-            Err(AppError::Faults { what: "the goal file", name: goal.display().to_string(), text, faults })
-        }
+        Err(faults) => Err(AppError::Faults { what: "the goal file", name: goal.display().to_string(), text, faults }),
     }
 }
 
@@ -102,12 +103,8 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
     let opening = prepare(place, &repo, options)?;
     let (run, notes) = (opening.run.clone(), opening.notes.clone());
     let at_ms = place.clock.now_ms();
-    let new = NewRun {
-        run: run.clone(),
-        name: opening.name.clone(),
-        repo: repo.identity().to_owned(),
-        opened_at_ms: at_ms,
-    };
+    let new =
+        NewRun { run: run.clone(), name: opening.name.clone(), repo: repo.identity().to_owned(), opened_at_ms: at_ms };
     let events = match decide(&State::default(), &Command::Open(Box::new(opening)), at_ms) {
         Ok(events) => events,
         Err(rejection) => panic!("bug: an empty journal refuses to be opened: {rejection}"),
@@ -235,8 +232,8 @@ fn read_assets(
     let mut assets = BTreeMap::new();
     for name in goal_text::rule_files(goal) {
         let path = find(&name);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| AppError::Read { what: "the rule file", path, source })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| AppError::Read { what: "the rule file", path, source })?;
         Rules::parse(&name, &text)?;
         assets.insert(name, text);
     }
@@ -244,8 +241,11 @@ fn read_assets(
     for agent in used.flat_map(|role| &role.agents) {
         if let AgentRef::Script(name) = agent {
             let path = find(name);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| AppError::Read { what: "the part file", path, source })?;
+            let text = std::fs::read_to_string(&path).map_err(|source| AppError::Read {
+                what: "the part file",
+                path,
+                source,
+            })?;
             if let Err(faults) = crate::io::agents::script::read_part(&text) {
                 let named: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 return Err(AppError::Unfit {
