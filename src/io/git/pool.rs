@@ -106,7 +106,10 @@ impl Pool {
             match self.recycle(&mut tree, commit) {
                 Ok(true) => return Ok(tree),
                 // Whatever an agent did to it, a new tree is always as good.
-                Ok(false) | Err(_) => self.discard(tree)?,
+                Ok(false) | Err(_) => {
+                    // What cannot be removed is left for `sweep`; it keeps nobody from a tree.
+                    let _ = self.discard(tree);
+                }
             }
         }
         let mut tried = 0;
