@@ -314,6 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn a_new_file_where_the_other_side_made_a_folder_is_a_conflict() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1\n"))]);
+        let (file, folder) = (lab.on(base, &[("x", Some("file\n"))]), lab.on(base, &[("x/y/z", Some("in\n"))]));
+        for (head, candidate) in [(file, folder), (folder, file)] {
+            let merge = lab.repo.merge(head, &member(candidate, base)).unwrap();
+            assert!(matches!(merge, Merge::Conflict { .. }), "{merge:?}");
+        }
+    }
+
+    #[test]
     fn the_same_lines_are_a_conflict_with_its_paths() {
         let lab = Lab::new();
         let base = lab.on(lab.head(), &[("a", Some("1\n"))]);

@@ -455,6 +455,61 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_crash_left_half_made_blocks_nothing() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let places = {
+            let pool = lab.pool(&[]);
+            let trees: Vec<_> = (0..6).map(|_| pool.take(base).unwrap()).collect();
+            trees.into_iter().map(|tree| (tree.path().to_owned(), tree.git_dir())).collect::<Vec<_>>()
+        };
+        // Each is a state between two steps of making or removing a tree.
+        fs::remove_file(places[0].1.join("gitdir")).unwrap();
+        fs::remove_dir_all(&places[1].1).unwrap();
+        fs::rename(&places[2].0, places[2].0.with_extension("trash")).unwrap();
+        fs::remove_dir_all(&places[3].0).unwrap();
+        fs::write(places[4].1.join("index.lock"), "").unwrap();
+        fs::remove_file(places[5].0.join(".git")).unwrap();
+        fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        let pool = lab.pool(&[]);
+        let early = pool.take(base).unwrap();
+        assert_eq!(pool.sweep().unwrap(), 6);
+        let late = pool.take(base).unwrap();
+        for tree in [&early, &late] {
+            assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+        }
+        assert_eq!(lab.git(&["worktree", "list"]).lines().count(), 3);
+        assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
+        assert!(lab.repo.doctor(std::time::SystemTime::now()).orphans.is_empty());
+        let left = fs::read_dir(lab.dir.path().join("pool")).unwrap().count();
+        assert_eq!(left, 1 + 2 * 3, "the lock, and three things a tree");
+    }
+
+    #[test]
+    fn many_take_at_once_and_nobody_shares() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let pool = lab.pool(&[]);
+        let lent = Mutex::new(BTreeSet::new());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let tree = pool.take(base).unwrap();
+                        assert!(lent.lock().unwrap().insert(tree.id().to_owned()), "one tree, two holders");
+                        assert_eq!(fs::read(tree.path().join("a")).unwrap(), b"a");
+                        fs::write(tree.path().join("a"), "changed").unwrap();
+                        lent.lock().unwrap().remove(tree.id());
+                        pool.give_back(tree);
+                    }
+                });
+            }
+        });
+        assert!(pool.len() <= 8, "{}", pool.len());
+        assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
+    }
+
+    #[test]
     fn a_tree_whose_git_file_was_pointed_elsewhere_runs_nothing_and_is_mended() {
         let lab = Lab::new();
         let proof = lab.dir.path().join("proof");
