@@ -16,7 +16,7 @@ use super::diff::raw_diff;
 use super::error::{GitError, OnFile};
 use super::repo::{Repo, to_git};
 use super::rules;
-use super::walk::Root;
+use super::walk::{Root, remove_any};
 use crate::model::ids::Oid;
 
 /// How often a tree is made anew where another process is in the way.
@@ -266,16 +266,10 @@ impl Pool {
         let away = self.dir.join(format!("{id}.trash"));
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
-        if admin::remove_any(first).is_err()
-            && let Ok(root) = Root::open(&self.dir)
-        {
-            // An agent may have taken the rights on its folders; our own walker gives them back.
-            let name = first.file_name().unwrap_or_default().as_encoded_bytes();
-            root.remove(name).on("remove", first)?;
-        }
+        remove_any(first).on("remove", first)?;
         for end in ["trash", "rules", "index"] {
             let path = self.dir.join(format!("{id}.{end}"));
-            admin::remove_any(&path).on("remove", &path)?;
+            remove_any(&path).on("remove", &path)?;
         }
         Ok(())
     }
@@ -338,14 +332,14 @@ mod tests {
             let path = tree.join(chance.choice(&all).map_or("x", String::as_str));
             match chance.u8(..8) {
                 0 => drop(fs::write(&path, format!("scribbled {}", chance.u8(..)))),
-                1 => drop(admin::remove_any(&path)),
+                1 => drop(remove_any(&path)),
                 2 => {
-                    drop(admin::remove_any(&path));
+                    drop(remove_any(&path));
                     drop(fs::create_dir_all(path.join("deep/er")));
                     drop(fs::write(path.join("deep/er/x"), "x"));
                 }
                 3 => {
-                    drop(admin::remove_any(&path));
+                    drop(remove_any(&path));
                     drop(std::os::unix::fs::symlink("/etc", &path));
                 }
                 4 => drop(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))),
@@ -483,6 +477,25 @@ mod tests {
         assert!(lab.repo.doctor(std::time::SystemTime::now()).orphans.is_empty());
         let left = fs::read_dir(lab.dir.path().join("pool")).unwrap().count();
         assert_eq!(left, 1 + 2 * 3, "the lock, and three things a tree");
+    }
+
+    #[test]
+    fn a_tree_of_any_depth_is_removed() {
+        let lab = Lab::new();
+        let pool = lab.pool(&["warm"]);
+        let tree = pool.take(lab.head()).unwrap();
+        let mut at = rustix::fs::open(tree.path(), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        for _ in 0..6_000 {
+            rustix::fs::mkdirat(&at, "d", rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+            at = rustix::fs::openat(&at, "d", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        }
+        let id = tree.id().to_owned();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!((snapshot.edits.len(), snapshot.refused.len()), (0, 1));
+        pool.give_back(tree);
+        let tree = pool.take(lab.head()).unwrap();
+        assert_eq!(tree.id(), id);
+        assert!(shape(tree.path()).is_empty());
     }
 
     #[test]
