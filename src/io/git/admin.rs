@@ -2,10 +2,10 @@
 //! Never makes a branch, and never follows what stands in a tree's `.git`.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{GitError, OnFile};
+use super::walk::remove_any;
 use crate::model::ids::Oid;
 
 /// How the names of our worktrees begin.
@@ -38,7 +38,7 @@ pub(super) fn write(common: &Path, id: &str, tree: &Path, commit: Oid) -> Result
 pub(super) fn write_link(common: &Path, id: &str, tree: &Path) -> Result<(), GitError> {
     let link = tree.join(".git");
     if fs::symlink_metadata(&link).is_ok_and(|meta| meta.is_dir()) {
-        fs::remove_dir_all(&link).on("remove", &link)?;
+        remove_any(&link).on("remove", &link)?;
     }
     let mut content = b"gitdir: ".to_vec();
     content.extend_from_slice(place(common, id).as_os_str().as_encoded_bytes());
@@ -73,19 +73,6 @@ pub(super) fn ours(common: &Path) -> Vec<(String, Option<PathBuf>)> {
 pub(super) fn orphans(common: &Path) -> Vec<String> {
     let gone = |tree: &Option<PathBuf>| tree.as_ref().is_none_or(|tree| !tree.is_dir());
     ours(common).into_iter().filter(|(_, tree)| gone(tree)).map(|(id, _)| format!("{OURS}{id}")).collect()
-}
-
-/// Removes a file, a link or a folder with all in it; nothing there is fine.
-pub(super) fn remove_any(path: &Path) -> io::Result<()> {
-    let done = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
 }
 
 /// Puts a file in place of whatever has its name, without following a link.

@@ -10,6 +10,9 @@ use super::checkout::{Known, path_of};
 use super::error::{Doing, GitError, OnFile};
 use super::walk::{Root, join};
 
+/// How deep what stays warm is looked for.
+const DEEPEST_WARM: usize = 64;
+
 /// Holds what may be kept between attempts, if it is git-ignored.
 pub(super) struct Warm {
     set: GlobSet,
@@ -93,7 +96,8 @@ impl Cleaning<'_> {
             if self.stays_warm(&[path, b"/"].concat())? {
                 return Ok(true);
             }
-            if Known::holds_below(&self.left, path) || self.warm.any {
+            let deep = path.iter().filter(|byte| **byte == b'/').count() > DEEPEST_WARM;
+            if Known::holds_below(&self.left, path) || (self.warm.any && !deep) {
                 let stays = self.folder(path)?;
                 if !stays {
                     self.remove(path)?;

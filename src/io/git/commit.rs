@@ -84,7 +84,7 @@ impl Repo {
             for (path, edit) in edits {
                 entries.insert(path.clone().into_bytes(), entry(handle, path, edit)?);
             }
-            let tree = edit_tree(handle, Some(base_tree), &entries)?;
+            let tree = edit_tree(handle, Some(base_tree), &entries, &mut Vec::new())?;
             let files = super::diff::raw_diff(handle, base_tree, tree)?.len();
             let commit = write_commit(handle, tree, &[base], message, author, when_ms)?;
             Ok(Made { commit, tree: from_git(tree), files: u32::try_from(files).unwrap_or(u32::MAX) })

@@ -52,18 +52,46 @@ impl Repo {
     /// # Errors
     /// Fails where an object is missing, or where the git program is needed and is missing or too old.
     pub fn merge(&self, head: Oid, member: &Member) -> Result<Merge, GitError> {
-        self.with(|handle| {
-            let tree_of = |oid| objects::commit(handle, oid).map(|commit| commit.tree_id());
-            let trees = [tree_of(member.base)?, tree_of(head)?, tree_of(member.candidate)?];
-            match merge_trees(self, handle, trees, [member.base, head, member.candidate])? {
-                Ok(tree) => {
-                    let parents = [head, member.candidate];
-                    let commit = write_commit(handle, tree, &parents, &member.message, &member.author, member.when_ms)?;
-                    Ok(Merge::Clean { commit, tree: from_git(tree) })
-                }
-                Err(paths) => Ok(Merge::Conflict { paths }),
-            }
-        })
+        self.with(|handle| merge_one(self, handle, head, member, &mut OnDisk))
+    }
+}
+
+/// Receives the objects that a merge wrote.
+pub(super) trait Written {
+    /// Hears of objects.
+    fn add(&mut self, oids: &[git2::Oid]);
+    /// Sees to it that other programs see all objects that were heard of.
+    fn publish(&mut self) -> Result<(), GitError>;
+}
+
+/// Needs to do nothing, for objects that are written to disk one by one.
+pub(super) struct OnDisk;
+
+impl Written for OnDisk {
+    fn add(&mut self, _: &[git2::Oid]) {}
+    fn publish(&mut self) -> Result<(), GitError> {
+        Ok(())
+    }
+}
+
+/// Merges one member into a head through a handle.
+pub(super) fn merge_one(
+    repo: &Repo,
+    handle: &git2::Repository,
+    head: Oid,
+    member: &Member,
+    written: &mut dyn Written,
+) -> Result<Merge, GitError> {
+    let tree_of = |oid| objects::commit(handle, oid).map(|commit| commit.tree_id());
+    let trees = [tree_of(member.base)?, tree_of(head)?, tree_of(member.candidate)?];
+    match merge_trees(repo, handle, trees, [member.base, head, member.candidate], written)? {
+        Ok(tree) => {
+            let parents = [head, member.candidate];
+            let commit = write_commit(handle, tree, &parents, &member.message, &member.author, member.when_ms)?;
+            written.add(&[to_git(commit)]);
+            Ok(Merge::Clean { commit, tree: from_git(tree) })
+        }
+        Err(paths) => Ok(Merge::Conflict { paths }),
     }
 }
 
@@ -74,6 +102,7 @@ pub(super) fn merge_trees(
     handle: &git2::Repository,
     [base, ours, theirs]: [git2::Oid; 3],
     named: [Oid; 3],
+    written: &mut dyn Written,
 ) -> Result<Result<git2::Oid, Vec<String>>, GitError> {
     if base == ours || theirs == ours {
         return Ok(Ok(theirs));
@@ -83,8 +112,12 @@ pub(super) fn merge_trees(
     }
     let changes = raw_diff(handle, base, theirs)?;
     if let Some(edits) = one_sided(handle, [base, ours, theirs], &changes)? {
-        return edit_tree(handle, Some(ours), &edits).map(Ok);
+        let mut trees = Vec::new();
+        let merged = edit_tree(handle, Some(ours), &edits, &mut trees)?;
+        written.add(&trees);
+        return Ok(Ok(merged));
     }
+    written.publish()?;
     oracle::merge_tree(repo, named).map(|result| result.map(to_git))
 }
 
@@ -115,8 +148,7 @@ fn one_sided(
         let gone_here = is_tree(before) && !is_tree(here);
         let gone_there = is_tree(before) && !is_tree(there) && before != here;
         let blocked_here = here.is_some() && !is_tree(here) && here != before;
-        let both_new = before.is_none() && here.is_some() && !is_tree(here);
-        if gone_here || gone_there || blocked_here || both_new {
+        if gone_here || gone_there || blocked_here {
             return Ok(None);
         }
     }
@@ -163,7 +195,8 @@ mod tests {
                 files.insert(path, lines.join("\n") + "\n");
             }
             3 => {
-                let name = ["new", "other/new", "d0/new", "d1/new", "d1/deep/new"][chance.usize(..5)];
+                let names = ["new", "other", "other/new", "d0/new", "d0/new/x", "d1/new", "d1/deep/new"];
+                let name = names[chance.usize(..names.len())];
                 if !blocked(files, name) {
                     files.insert(name.to_owned(), format!("new {}\n", chance.u8(..2)));
                 }
@@ -278,6 +311,17 @@ mod tests {
         assert!(!proof.exists());
         git_in(&lab.path(), &["merge-tree", "--write-tree", &one.to_string(), &two.to_string()]);
         assert!(proof.exists(), "plain git does run it: the trap is real");
+    }
+
+    #[test]
+    fn a_new_file_where_the_other_side_made_a_folder_is_a_conflict() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1\n"))]);
+        let (file, folder) = (lab.on(base, &[("x", Some("file\n"))]), lab.on(base, &[("x/y/z", Some("in\n"))]));
+        for (head, candidate) in [(file, folder), (folder, file)] {
+            let merge = lab.repo.merge(head, &member(candidate, base)).unwrap();
+            assert!(matches!(merge, Merge::Conflict { .. }), "{merge:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::diff::raw_diff;
 use super::error::{GitError, OnFile};
 use super::repo::{Repo, to_git};
 use super::rules;
-use super::walk::Root;
+use super::walk::{Root, remove_any};
 use crate::model::ids::Oid;
 
 /// How often a tree is made anew where another process is in the way.
@@ -106,7 +106,10 @@ impl Pool {
             match self.recycle(&mut tree, commit) {
                 Ok(true) => return Ok(tree),
                 // Whatever an agent did to it, a new tree is always as good.
-                Ok(false) | Err(_) => self.discard(tree)?,
+                Ok(false) | Err(_) => {
+                    // What cannot be removed is left for `sweep`; it keeps nobody from a tree.
+                    let _ = self.discard(tree);
+                }
             }
         }
         let mut tried = 0;
@@ -272,16 +275,10 @@ impl Pool {
         let away = self.dir.join(format!("{id}.trash"));
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
-        if admin::remove_any(first).is_err()
-            && let Ok(root) = Root::open(&self.dir)
-        {
-            // An agent may have taken the rights on its folders; our own walker gives them back.
-            let name = first.file_name().unwrap_or_default().as_encoded_bytes();
-            root.remove(name).on("remove", first)?;
-        }
+        remove_any(first).on("remove", first)?;
         for end in ["trash", "rules", "index"] {
             let path = self.dir.join(format!("{id}.{end}"));
-            admin::remove_any(&path).on("remove", &path)?;
+            remove_any(&path).on("remove", &path)?;
         }
         Ok(())
     }
@@ -344,14 +341,14 @@ mod tests {
             let path = tree.join(chance.choice(&all).map_or("x", String::as_str));
             match chance.u8(..8) {
                 0 => drop(fs::write(&path, format!("scribbled {}", chance.u8(..)))),
-                1 => drop(admin::remove_any(&path)),
+                1 => drop(remove_any(&path)),
                 2 => {
-                    drop(admin::remove_any(&path));
+                    drop(remove_any(&path));
                     drop(fs::create_dir_all(path.join("deep/er")));
                     drop(fs::write(path.join("deep/er/x"), "x"));
                 }
                 3 => {
-                    drop(admin::remove_any(&path));
+                    drop(remove_any(&path));
                     drop(std::os::unix::fs::symlink("/etc", &path));
                 }
                 4 => drop(fs::set_permissions(&path, fs::Permissions::from_mode(0o755))),
@@ -458,6 +455,80 @@ mod tests {
         assert_eq!(pool.len(), 1);
         pool.discard(used).unwrap();
         assert!(pool.is_empty() && !lab.path().join(".git/worktrees").exists());
+    }
+
+    #[test]
+    fn whatever_a_crash_left_half_made_blocks_nothing() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let places = {
+            let pool = lab.pool(&[]);
+            let trees: Vec<_> = (0..6).map(|_| pool.take(base).unwrap()).collect();
+            trees.into_iter().map(|tree| (tree.path().to_owned(), tree.git_dir())).collect::<Vec<_>>()
+        };
+        // Each is a state between two steps of making or removing a tree.
+        fs::remove_file(places[0].1.join("gitdir")).unwrap();
+        fs::remove_dir_all(&places[1].1).unwrap();
+        fs::rename(&places[2].0, places[2].0.with_extension("trash")).unwrap();
+        fs::remove_dir_all(&places[3].0).unwrap();
+        fs::write(places[4].1.join("index.lock"), "").unwrap();
+        fs::remove_file(places[5].0.join(".git")).unwrap();
+        fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        let pool = lab.pool(&[]);
+        let early = pool.take(base).unwrap();
+        assert_eq!(pool.sweep().unwrap(), 6);
+        let late = pool.take(base).unwrap();
+        for tree in [&early, &late] {
+            assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
+        }
+        assert_eq!(lab.git(&["worktree", "list"]).lines().count(), 3);
+        assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
+        assert!(lab.repo.doctor(std::time::SystemTime::now()).orphans.is_empty());
+        let left = fs::read_dir(lab.dir.path().join("pool")).unwrap().count();
+        assert_eq!(left, 1 + 2 * 3, "the lock, and three things a tree");
+    }
+
+    #[test]
+    fn a_tree_of_any_depth_is_removed() {
+        let lab = Lab::new();
+        let pool = lab.pool(&["warm"]);
+        let tree = pool.take(lab.head()).unwrap();
+        let mut at = rustix::fs::open(tree.path(), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        for _ in 0..6_000 {
+            rustix::fs::mkdirat(&at, "d", rustix::fs::Mode::from_raw_mode(0o755)).unwrap();
+            at = rustix::fs::openat(&at, "d", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        }
+        let id = tree.id().to_owned();
+        let snapshot = tree.snapshot(Limits::default()).unwrap();
+        assert_eq!((snapshot.edits.len(), snapshot.refused.len()), (0, 1));
+        pool.give_back(tree);
+        let tree = pool.take(lab.head()).unwrap();
+        assert_eq!(tree.id(), id);
+        assert!(shape(tree.path()).is_empty());
+    }
+
+    #[test]
+    fn many_take_at_once_and_nobody_shares() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("a"))]);
+        let pool = lab.pool(&[]);
+        let lent = Mutex::new(BTreeSet::new());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let tree = pool.take(base).unwrap();
+                        assert!(lent.lock().unwrap().insert(tree.id().to_owned()), "one tree, two holders");
+                        assert_eq!(fs::read(tree.path().join("a")).unwrap(), b"a");
+                        fs::write(tree.path().join("a"), "changed").unwrap();
+                        lent.lock().unwrap().remove(tree.id());
+                        pool.give_back(tree);
+                    }
+                });
+            }
+        });
+        assert!(pool.len() <= 8, "{}", pool.len());
+        assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
     }
 
     #[test]

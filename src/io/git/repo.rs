@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn another_users_repository_is_refused_with_the_way_out() {
+        let lab = Lab::new();
+        if !rustix::process::geteuid().is_root() {
+            // Only root can give a folder away.
+            return;
+        }
+        let stranger = Some(rustix::fs::Uid::from_raw(12_345));
+        for path in [lab.path(), lab.path().join(".git")] {
+            rustix::fs::chown(&path, stranger, None).unwrap();
+        }
+        let error = Repo::discover(&lab.path()).unwrap_err();
+        assert!(matches!(error, GitError::NotOwned { .. }), "{error:?}");
+        assert!(error.to_string().contains("safe.directory"), "{error}");
+    }
+
+    #[test]
     fn a_sparse_index_is_refused_and_named() {
         let lab = Lab::new();
         std::fs::create_dir_all(lab.path().join("in")).unwrap();

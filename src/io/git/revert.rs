@@ -2,7 +2,7 @@
 
 use super::commit::{Author, write_commit};
 use super::error::GitError;
-use super::merge::{Merge, merge_trees};
+use super::merge::{Merge, OnDisk, merge_trees};
 use super::objects;
 use super::repo::{Repo, from_git};
 use crate::model::ids::Oid;
@@ -32,7 +32,8 @@ impl Repo {
             let base = write_commit(handle, merge.tree_id(), &[], "landed", author, when_ms)?;
             let side = |tree| write_commit(handle, tree, &[base], "side", author, when_ms);
             let named = [base, side(ours)?, side(before.tree_id())?];
-            match merge_trees(self, handle, [merge.tree_id(), ours, before.tree_id()], named)? {
+            let trees = [merge.tree_id(), ours, before.tree_id()];
+            match merge_trees(self, handle, trees, named, &mut OnDisk)? {
                 Ok(tree) => {
                     let commit = write_commit(handle, tree, &[head], message, author, when_ms)?;
                     Ok(Merge::Clean { commit, tree: from_git(tree) })

@@ -7,10 +7,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::admin::remove_any;
 use super::error::{Doing, GitError, OnFile};
 use super::objects;
 use super::repo::{Repo, open, to_git};
+use super::walk::remove_any;
 use crate::model::ids::Oid;
 
 /// Tells whether a path is that of an ignore or attribute file.

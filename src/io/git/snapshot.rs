@@ -150,7 +150,10 @@ impl Taking<'_> {
                 return Ok(());
             }
         };
-        if before.is_some_and(|entry| entry.id == oid && entry.mode == mode) {
+        if let Some(entry) = before
+            && entry.mode == mode
+            && (entry.id == oid || self.is_raw(path, stat, entry.id)?)
+        {
             return Ok(());
         }
         match std::str::from_utf8(path).map(|text| (text, why_refused(text))) {
@@ -208,6 +211,18 @@ impl Taking<'_> {
         let mode = if executable { 0o100_755 } else { 0o100_644 };
         let size = objects::blob(&self.rules, oid)?.size() as u64;
         Ok(Ok((oid, mode, Edit::Blob { oid: from_git(oid), size, executable })))
+    }
+
+    /// Tells whether a file holds a blob's very bytes: one that was stored without its filters comes back as it was.
+    fn is_raw(&self, path: &[u8], stat: &Stat, blob: git2::Oid) -> Result<bool, GitError> {
+        let Ok(blob) = self.rules.find_blob(blob) else { return Ok(false) };
+        if blob.size() as u64 != stat.st_size as u64 {
+            return Ok(false);
+        }
+        let Ok((file, _)) = self.root.file(path) else { return Ok(false) };
+        let mut content = Vec::with_capacity(blob.size());
+        let read = file.take(blob.size() as u64 + 1).read_to_end(&mut content);
+        Ok(read.is_ok() && content == blob.content())
     }
 
     fn deletions(&mut self) {
@@ -341,6 +356,20 @@ mod tests {
         assert_eq!(snapshot.edits.keys().collect::<Vec<_>>(), ["a.bat"]);
         let Edit::Blob { oid, .. } = &snapshot.edits["a.bat"] else { panic!() };
         assert_eq!(lab.repo.read(*oid).unwrap(), b"one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn what_was_stored_against_its_own_attributes_is_no_change_until_it_is_edited() {
+        let lab = Lab::new();
+        let base =
+            lab.on(lab.head(), &[(".gitattributes", Some("*.bat text eol=crlf\n")), ("a.bat", Some("1\r\n2\r\n"))]);
+        let tree = lab.pool(&[]).take(base).unwrap();
+        let path = tree.path().join("a.bat");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "1\r\n2\r\n").unwrap();
+        assert_eq!(tree.snapshot(Limits::default()).unwrap(), Snapshot::default());
+        fs::write(&path, "1\r\n3\r\n").unwrap();
+        assert_eq!(tree.snapshot(Limits::default()).unwrap().edits.len(), 1);
     }
 
     #[test]

@@ -13,18 +13,24 @@ pub(super) type Entry = Option<(git2::Oid, u32)>;
 ///
 /// A file that takes the place of a folder removes what lay below it, and a folder takes the place of a file.
 ///
+/// The trees that were written are added to `written`.
+///
 /// # Errors
 /// Fails where two edits cannot both hold, or an object is missing.
 pub(super) fn edit_tree(
     handle: &git2::Repository,
     base: Option<git2::Oid>,
     edits: &BTreeMap<Vec<u8>, Entry>,
+    written: &mut Vec<git2::Oid>,
 ) -> Result<git2::Oid, GitError> {
     let edits: Vec<(&[u8], Entry)> = edits.iter().map(|(path, entry)| (path.as_slice(), *entry)).collect();
-    match level(handle, base, &edits)? {
+    match level(handle, base, &edits, written)? {
         Some(tree) => Ok(tree),
         None => {
-            handle.treebuilder(None).and_then(|builder| builder.write()).doing(|| "write the empty tree".to_owned())
+            let empty = handle.treebuilder(None).and_then(|builder| builder.write());
+            let empty = empty.doing(|| "write the empty tree".to_owned())?;
+            written.push(empty);
+            Ok(empty)
         }
     }
 }
@@ -33,6 +39,7 @@ fn level(
     handle: &git2::Repository,
     base: Option<git2::Oid>,
     edits: &[(&[u8], Entry)],
+    written: &mut Vec<git2::Oid>,
 ) -> Result<Option<git2::Oid>, GitError> {
     let base = base.map(|oid| find_tree(handle, oid)).transpose()?;
     let mut builder = handle.treebuilder(base.as_ref()).doing(|| "build a tree".to_owned())?;
@@ -58,7 +65,7 @@ fn level(
             Some(Some((oid, mode))) => Some((oid, mode)),
             Some(None) if below.is_empty() => None,
             Some(None) | None if old_tree.is_none() && !writes_below && direct.is_none() => continue,
-            Some(None) | None => level(handle, old_tree, &below)?.map(|oid| (oid, 0o040_000)),
+            Some(None) | None => level(handle, old_tree, &below, written)?.map(|oid| (oid, 0o040_000)),
         };
         match new {
             Some((oid, mode)) => {
@@ -71,5 +78,7 @@ fn level(
     if builder.is_empty() {
         return Ok(None);
     }
-    builder.write().map(Some).doing(|| "write a tree".to_owned())
+    let tree = builder.write().doing(|| "write a tree".to_owned())?;
+    written.push(tree);
+    Ok(Some(tree))
 }

@@ -83,25 +83,59 @@ impl Root {
         Ok(rustix::fs::readlinkat(&fd, OsStr::from_bytes(name), Vec::new())?.into_bytes())
     }
 
-    /// Removes a file, a link or a folder with all in it.
+    /// Removes a file, a link or a folder with all in it, however deep; nothing there is fine.
+    ///
+    /// Folders are moved up to the root one by one and emptied there: neither the stack nor a path's length bounds it.
     pub(super) fn remove(&self, path: &[u8]) -> io::Result<()> {
         let (folder, name) = split(path);
-        let fd = self.beneath(folder, OFlags::DIRECTORY | OFlags::PATH)?;
+        let fd = match self.beneath(folder, OFlags::DIRECTORY | OFlags::PATH) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
         let name = OsStr::from_bytes(name);
         match rustix::fs::unlinkat(&fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(Errno::ISDIR | Errno::PERM) => {}
             Err(Errno::ACCESS) => {
                 self.make_writable(folder)?;
-                return Ok(rustix::fs::unlinkat(&fd, name, AtFlags::empty())?);
+                return self.remove_from(&fd, name);
             }
             Err(errno) => return Err(errno.into()),
         }
-        self.make_writable(path)?;
-        for (below, _) in self.list(path)? {
-            self.remove(&join(path, &below))?;
+        self.remove_from(&fd, name)
+    }
+
+    fn remove_from(&self, folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
+        let mut waiting = Vec::new();
+        self.unlink_or_move_up(folder, name, &mut waiting)?;
+        while let Some(moved) = waiting.pop() {
+            let fd = self.beneath(&moved, OFlags::DIRECTORY | OFlags::RDONLY)?;
+            for entry in Dir::read_from(&fd)? {
+                let entry = entry?;
+                let name = entry.file_name().to_bytes();
+                if name != b"." && name != b".." {
+                    self.unlink_or_move_up(&fd, OsStr::from_bytes(name), &mut waiting)?;
+                }
+            }
+            rustix::fs::unlinkat(&self.fd, OsStr::from_bytes(&moved), AtFlags::REMOVEDIR)?;
         }
-        Ok(rustix::fs::unlinkat(&fd, name, AtFlags::REMOVEDIR)?)
+        Ok(())
+    }
+
+    fn unlink_or_move_up(&self, folder: &OwnedFd, name: &OsStr, waiting: &mut Vec<Vec<u8>>) -> io::Result<()> {
+        match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let up = format!(".artel-gone-{:016x}", fastrand::u64(..)).into_bytes();
+        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if stat.st_mode & 0o170_000 == 0o040_000 && stat.st_mode & 0o700 != 0o700 {
+            rustix::fs::chmodat(folder, name, Mode::from_raw_mode(0o755), AtFlags::empty())?;
+        }
+        rustix::fs::renameat(folder, name, &self.fd, OsStr::from_bytes(&up))?;
+        waiting.push(up);
+        Ok(())
     }
 
     /// Gives the owner all rights on a folder, where an agent took them.
@@ -132,6 +166,20 @@ impl Root {
                 done => return Ok(done?),
             }
         }
+    }
+}
+
+/// Removes a file, a link or a folder with all in it, however deep; nothing there is fine. The folder that it is in
+/// must be one that no agent writes.
+pub(super) fn remove_any(path: &Path) -> io::Result<()> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    match Root::open(folder) {
+        Ok(root) => root.remove(name.as_bytes()),
+        Err(GitError::TreeGone { .. }) => Ok(()),
+        Err(GitError::Io { source, .. }) => Err(source),
+        Err(other) => Err(io::Error::other(other)),
     }
 }
 
