@@ -34,9 +34,8 @@ pub async fn open_branch(world: &Arc<World>) -> Command {
 pub async fn merge(world: &Arc<World>, merging: Merging) -> Command {
     let merged = world
         .blocking(move |world| {
-            let mut head = merging.onto;
-            let (mut chain, mut conflicts) = (Vec::new(), Vec::new());
-            for member in merging.members {
+            let mut inputs = Vec::new();
+            for member in &merging.members {
                 let branch = world.refs.task(member.attempt.task);
                 let stands = world.repo.ref_target(&branch)?;
                 if stands != Some(member.candidate.commit) {
@@ -47,19 +46,21 @@ pub async fn merge(world: &Arc<World>, merging: Merging) -> Command {
                     "merge {}: {title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\n",
                     member.attempt.task, world.run, member.attempt.task, member.attempt
                 );
-                let input = Member {
+                inputs.push(Member {
                     candidate: member.candidate.commit,
                     base: member.candidate.base,
                     message,
                     author: world.author(&member.agent),
                     when_ms: member.when_ms,
-                };
-                match world.repo.merge(head, &input)? {
-                    Merge::Clean { commit, tree } => {
-                        head = commit;
-                        chain.push(Link { attempt: member.attempt, commit, tree });
-                    }
-                    Merge::Conflict { paths } => conflicts.push(Conflict { attempt: member.attempt, paths }),
+                });
+            }
+            let (mut chain, mut conflicts) = (Vec::new(), Vec::new());
+            let merged = world.repo.merge_chain(merging.onto, &inputs)?;
+            for (member, merge) in merging.members.iter().zip(merged) {
+                let attempt = member.attempt;
+                match merge {
+                    Merge::Clean { commit, tree } => chain.push(Link { attempt, commit, tree }),
+                    Merge::Conflict { paths } => conflicts.push(Conflict { attempt, paths }),
                 }
             }
             Ok(Command::ReportMerge { batch: merging.batch, chain, conflicts })

@@ -27,7 +27,7 @@ pub struct DoctorFacts {
     /// Why it cannot be used, where it cannot.
     pub repo_fault: Option<String>,
     /// Lock files in it, with the seconds since they were made.
-    pub locks: Vec<(PathBuf, Option<u64>)>,
+    pub locks: Vec<(PathBuf, u64)>,
     /// Runs of this machine, and how many of them have ended.
     pub runs: (usize, usize),
     /// How commands are kept apart.
@@ -46,7 +46,7 @@ pub fn doctor(place: Result<&Place, &AppError>, dir: PathBuf, cwd: &std::path::P
         git: git_version(),
         repo: repo.as_ref().ok().map(|repo| repo.identity().to_owned()),
         repo_fault: repo.as_ref().err().map(|error| crate::actors::world::told(error)),
-        locks: locks.into_iter().map(|lock| (lock.path, lock.age.map(|age| age.as_secs()))).collect(),
+        locks: locks.into_iter().map(|lock| (lock.path, lock.age.as_secs())).collect(),
         runs: (rows.len(), rows.iter().filter(|row| row.ended.is_some()).count()),
         isolation: "process groups and limits; no sandbox",
     }

@@ -132,7 +132,7 @@ async fn bring_waiting_requests(world: &Arc<World>, coordinator: &ActorRef<Coord
 /// Puts away what a run that ended needs no longer, and notes its end for listings.
 fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> {
     let state = place.load(run)?;
-    let ended = state.end.as_ref().map(|end| crate::views::ended::word(end));
+    let ended = state.end.as_ref().map(|_| crate::views::ended::ended(&state).words);
     if state.end.is_some() {
         for pool in [&world.workshop, &world.bench] {
             if let Err(error) = pool.clear() {
@@ -140,6 +140,6 @@ fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> 
             }
         }
     }
-    place.journal.set_ended(run, ended)?;
+    place.journal.set_ended(run, ended.as_deref())?;
     Ok(state)
 }
