@@ -10,3 +10,4 @@
 
 pub mod model;
 pub mod machine;
+pub mod io;

@@ -1,0 +1,3 @@
+//! Agents: the brains that do tasks and plans. Runs no process itself.
+
+pub mod shard;
