@@ -15,3 +15,4 @@ pub mod io;
 pub mod actors;
 pub mod app;
 pub mod ui;
+pub mod io;
