@@ -15,4 +15,3 @@ pub mod io;
 pub mod actors;
 pub mod app;
 pub mod ui;
-pub mod io;

@@ -260,7 +260,7 @@ fn read_assets(
 }
 
 /// Lists what guards this run and lies in the repository: the goal, its rules and parts, and the files that its
-/// checks name.
+/// checks name, but for those that the goal owns by their very name.
 fn own_files(repo: &Repo, goal_path: &Path, goal: &Goal, assets: &BTreeMap<String, String>) -> Vec<String> {
     let Some(root) = repo.workdir().and_then(|dir| dir.canonicalize().ok()) else { return Vec::new() };
     let beside = goal_path.parent().map(Path::to_owned).unwrap_or_default();
@@ -277,6 +277,7 @@ fn own_files(repo: &Repo, goal_path: &Path, goal: &Goal, assets: &BTreeMap<Strin
         .filter_map(|path| path.canonicalize().ok())
         .filter(|path| path.is_file())
         .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned()))
+        .filter(|path| !goal.owns.contains(path))
         .map(|path| globset::escape(&path))
         .collect();
     own.sort();

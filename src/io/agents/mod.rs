@@ -12,6 +12,3 @@ pub use agent::{Agent, AgentError, Play, Report, Stance};
 pub use brief::{Brief, Desk, NamedRule};
 pub use command::Command;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect};
-//! Agents: the brains that do tasks and plans. Runs no process itself.
-
-pub mod shard;

@@ -175,7 +175,8 @@ impl Pool {
     /// As [`Pool::discard`], after all were tried.
     pub fn clear(&self) -> Result<(), GitError> {
         let idle = std::mem::take(&mut self.state().idle);
-        idle.into_iter().map(|tree| self.discard(tree)).fold(Ok(()), |first, next| first.and(next))
+        let removed: Vec<_> = idle.into_iter().map(|tree| self.discard(tree)).collect();
+        removed.into_iter().collect()
     }
 
     /// Counts the trees, lent and idle.
