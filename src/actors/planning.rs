@@ -161,8 +161,9 @@ async fn shard_out(world: Arc<Ground>, order: PlanOrder, mouth: Mouth) -> Result
             Ok(())
         }
         Parts::Below(groups) => {
-            let role = &order.draft.role;
-            mouth.say(PlanStep::Spawn(shard::scopes(&groups, &order.draft.key, order.iteration, role))).await
+            let parent = if order.depth == 0 { "" } else { order.draft.key.as_str() };
+            let scopes = shard::scopes(&groups, parent, order.iteration, &order.draft.role);
+            mouth.say(PlanStep::Spawn(scopes)).await
         }
     }
 }
@@ -173,11 +174,10 @@ enum Parts {
     Here,
 }
 
-/// Takes a scope's own files as one group.
+/// Gives a scope's own files as the group that it was spawned for.
 fn own_group(order: &PlanOrder) -> shard::Group {
-    let mut files: Vec<String> = order.draft.paths.files.iter().cloned().collect();
-    shard::in_work_order(&mut files);
-    shard::Group { key: order.draft.key.clone(), title: order.draft.title.clone(), files, after: Vec::new() }
+    let files: Vec<String> = order.draft.paths.files.iter().cloned().collect();
+    shard::group_of_scope(&order.draft, order.iteration, &files)
 }
 
 fn groups(world: &Ground, order: &PlanOrder) -> Result<Parts, String> {

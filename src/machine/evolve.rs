@@ -61,6 +61,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::SampleAccepted => state.sample_accepted = true,
         Event::IterationBegan { iteration } => {
             state.iteration = *iteration;
+            state.plan_tree = state.head_tree;
             state.landed_in_iteration = 0;
             state.conditions = None;
         }
@@ -107,6 +108,7 @@ pub fn replay<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> State {
 fn open(state: &mut State, opening: &super::command::Opening, at_ms: i64) {
     state.opened_ms = at_ms;
     state.iteration = 1;
+    state.plan_tree = Some(opening.base_tree);
     state.budget = opening.goal.budget.clone();
     state.sample_accepted = opening.goal.plan.sample == 0;
     if opening.goal.checks.is_empty() {

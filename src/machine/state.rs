@@ -35,6 +35,8 @@ pub struct State {
     pub baseline: Option<Baseline>,
     /// Which planning this is, from 1.
     pub iteration: u32,
+    /// The tree that this planning looks at; the same however often a planner is called again.
+    pub plan_tree: Option<Oid>,
     /// Landings since the iteration began.
     pub landed_in_iteration: u32,
     /// Whether planning anew is over for good, because a person reverted or gave up a task.
