@@ -11,3 +11,7 @@ pub mod cost;
 pub mod plan_tree;
 pub mod inbox;
 pub mod line;
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;
