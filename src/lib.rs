@@ -11,3 +11,4 @@
 pub mod model;
 pub mod machine;
 pub mod views;
+pub mod ui;

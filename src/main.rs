@@ -1,5 +1,7 @@
-//! Parses the command line, runs the verb, returns its exit code.
+//! Parses the command line, runs the verb, returns its exit code. Verbs that artel calls itself by come first.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    artel::ui::cli::enter::enter().into()
 }

@@ -82,7 +82,7 @@ fn nothing_is_guessed_before_three_landings_nor_after_the_end() {
     // Three of the six, and what the codemod left of one.
     assert_eq!(eta.left, 4);
     assert!((39_000..44_000).contains(&eta.ms), "{eta:?}");
-    assert!(eta.basis.starts_with("at 5.8 landed/min over the last 3"), "{}", eta.basis);
+    assert!(eta.basis.starts_with("at 5.7 landed/min over the last 3"), "{}", eta.basis);
     let done = Story::done("");
     assert_eq!(done.pace.eta(&done.state, done.now_ms), None);
 }

@@ -1,0 +1,3 @@
+//! The faces: what a person or a program touches. Holds no truth and decides nothing.
+
+pub mod cli;
