@@ -245,7 +245,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         batch: state.batch.as_ref().map(batch),
         landed: state.tasks.iter().filter_map(|(id, task)| landed(*id, task)).collect(),
         left: left(state),
-        places: state.tasks.iter().flat_map(|(id, task)| places(*id, task)).collect(),
+        places: state.tasks.iter().flat_map(|(id, task)| places(state, *id, task)).collect(),
         conditions: conditions(state, opening),
         baseline_red: reds(state.baseline.iter().flat_map(BTreeMap::values)),
         flakes: state.flakes.clone(),
@@ -395,16 +395,18 @@ fn why_open(state: &State, task: &Task) -> String {
     if blockers.is_empty() { "was not begun".to_owned() } else { format!("waits for {}", blockers.join(", ")) }
 }
 
-fn places(id: TaskId, task: &Task) -> Vec<PlaceRow> {
-    let last = task.attempts.iter().rev().find_map(|attempt| attempt.handoff.as_ref());
-    let leftovers = last.filter(|_| task.status.lets_followers_start()).map(|handoff| handoff.leftovers.as_slice());
-    let row = |it: &crate::model::attempt::Leftover| PlaceRow {
-        task: id,
-        path: it.path.clone(),
-        line: it.line,
-        why: it.why.clone(),
+/// Lists what the last attempt of a landed task left, but for what was handed on as a task of its own.
+fn places(state: &State, id: TaskId, task: &Task) -> Vec<PlaceRow> {
+    if !task.status.lets_followers_start() {
+        return Vec::new();
+    }
+    let Some(handoff) = task.attempts.iter().rev().find_map(|attempt| attempt.handoff.as_ref()) else {
+        return Vec::new();
     };
-    leftovers.unwrap_or_default().iter().map(row).collect()
+    let rest = state.task_keys.get(&format!("{}+rest", task.draft.key)).and_then(|rest| state.tasks.get(rest));
+    let is_handed_on = |path: &str| rest.is_some_and(|rest| rest.draft.paths.holds(path));
+    let left = handoff.leftovers.iter().filter(|left| !is_handed_on(&left.path));
+    left.map(|it| PlaceRow { task: id, path: it.path.clone(), line: it.line, why: it.why.clone() }).collect()
 }
 
 fn conditions(state: &State, opening: &Opening) -> Vec<ConditionRow> {
