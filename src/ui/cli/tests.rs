@@ -223,11 +223,11 @@ fn no_face_is_wider_than_its_terminal() {
 
 #[test]
 fn colour_adds_nothing_but_colour() {
+    let sgr = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
     let view = |story: &Story| board(&story.state, &story.outside()).unwrap();
     for story in hostile_stories() {
         let painted = board_lines(&view(&story), Depth::FULL, 120, Paint::choose(Color::Always, false));
         let plain = board_lines(&view(&story), Depth::FULL, 120, PLAIN());
-        let sgr = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         let stripped: Vec<String> = painted.iter().map(|line| sgr.replace_all(line, "").into_owned()).collect();
         assert_eq!(stripped, plain);
         assert!(painted.iter().any(|line| line.contains('\x1b')));
