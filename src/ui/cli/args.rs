@@ -26,7 +26,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Lay down artel.toml, an example goal and ignore lines; overwrites nothing
-    Init(super::init::InitArgs),
+    Init(super::init_verb::InitArgs),
     /// Open a run for a goal and work until it rests or ends
     Run(super::run::RunArgs),
     /// Show the plan of a goal; creates nothing
@@ -68,7 +68,7 @@ pub enum Verb {
     /// Show the roles and where each comes from
     Roles(super::roles::RolesArgs),
     /// Print the JSON schemas of the files that artel reads
-    Schema(super::schema::SchemaArgs),
+    Schema(super::schema_verb::SchemaArgs),
     /// Print completions for a shell
     Completions(super::completions::CompletionsArgs),
 }

@@ -47,7 +47,7 @@ fn refuse(error: &clap::Error) -> Exit {
 
 fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
     match verb {
-        Verb::Init(args) => super::init::init(out, &args),
+        Verb::Init(args) => super::init_verb::init(out, &args),
         Verb::Run(args) => super::run::run(out, &args),
         Verb::Plan(args) => super::plan::plan(out, &args),
         Verb::Status(args) => super::status::status(out, &args),
@@ -68,7 +68,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Gc(args) => super::gc::gc(out, &args),
         Verb::Doctor(args) => super::doctor::doctor(out, &args),
         Verb::Roles(args) => super::roles::roles(out, &args),
-        Verb::Schema(args) => super::schema::schema(out, &args),
+        Verb::Schema(args) => super::schema_verb::schema(out, &args),
         Verb::Completions(args) => super::completions::completions(out, &args),
     }
 }

@@ -12,7 +12,7 @@ pub mod pick;
 pub mod asking;
 pub mod live;
 pub mod board_text;
-pub mod init;
+pub mod init_verb;
 pub mod run;
 pub mod plan;
 pub mod status;
@@ -33,7 +33,7 @@ pub mod revert;
 pub mod gc;
 pub mod doctor;
 pub mod roles;
-pub mod schema;
+pub mod schema_verb;
 pub mod completions;
 #[cfg(test)]
 mod tests;
