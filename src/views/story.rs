@@ -72,8 +72,35 @@ impl Story {
             (name, role)
         };
         let fix = AgentRef::Command(format!("./fix.sh{taint}"));
+        let goal = self.goal(approve);
+        Opening {
+            run: "r-7k2m".parse().unwrap(),
+            name: Some("TICKET-123".to_owned()),
+            repo: "/home/ada/engine/.git".to_owned(),
+            goal,
+            goal_text: String::new(),
+            config: Config::default(),
+            roles: BTreeMap::from([
+                role("shard", Part::Planner, &[AgentRef::Shard]),
+                role("worker", Part::Worker, &[AgentRef::Codemod, fix]),
+            ]),
+            prompts: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            protect: Vec::new(),
+            base: self.oid(),
+            base_tree: self.oid(),
+            branch: Some(format!("main{taint}")),
+            workers,
+            judges: 2,
+            seed: 7,
+            notes: vec![format!("has a submodule at vendor/zlib; it is left alone{taint}")],
+        }
+    }
+
+    fn goal(&self, approve: &[Gate]) -> Goal {
+        let taint = self.taint;
         let check = |name: &str| Check { name: name.to_owned(), run: format!("cargo {name}"), timeout_s: 600 };
-        let goal = Goal {
+        Goal {
             name: format!("try-to-question-mark{taint}"),
             done: vec![
                 Condition::Check(check("tests")),
@@ -103,28 +130,6 @@ impl Story {
             approve: approve.iter().copied().collect(),
             prose: format!("Replace try! by ?.{taint}"),
             hash: "0".repeat(64),
-        };
-        Opening {
-            run: "r-7k2m".parse().unwrap(),
-            name: Some("TICKET-123".to_owned()),
-            repo: "/home/ada/engine/.git".to_owned(),
-            goal,
-            goal_text: String::new(),
-            config: Config::default(),
-            roles: BTreeMap::from([
-                role("shard", Part::Planner, &[AgentRef::Shard]),
-                role("worker", Part::Worker, &[AgentRef::Codemod, fix]),
-            ]),
-            prompts: BTreeMap::new(),
-            assets: BTreeMap::new(),
-            protect: Vec::new(),
-            base: self.oid(),
-            base_tree: self.oid(),
-            branch: Some(format!("main{taint}")),
-            workers,
-            judges: 2,
-            seed: 7,
-            notes: vec![format!("has a submodule at vendor/zlib; it is left alone{taint}")],
         }
     }
 

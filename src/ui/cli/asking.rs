@@ -40,14 +40,37 @@ pub fn put(place: &Place, run: &RunId, state: &State, ask: Ask) -> Result<Answer
     if !seam::coordinator_lives(place, run) {
         return Ok(Answer::Stored);
     }
-    for _ in 0..LOOKS {
-        match seam::load(place, run)?.0.answered.get(&id) {
-            Some(Ok(())) => return Ok(Answer::CarriedOut),
-            Some(Err(why)) => return Err(refused(&tried, run, why.clone())),
-            None => std::thread::sleep(LOOK_EVERY),
+    let answer = wait_for(place, run, state.seq, |event| {
+        if let Event::RequestRefused { id: answered, why } = event {
+            (*answered == id).then(|| Err(refused(&tried, run, why.clone())))
+        } else {
+            (*event == Event::RequestAnswered { id: id.clone() }).then_some(Ok(Answer::CarriedOut))
         }
+    })?;
+    answer.unwrap_or(Ok(Answer::Stored))
+}
+
+/// Looks at each event after a number until one is the wanted one; none where it does not come in time.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn wait_for<T>(
+    place: &Place,
+    run: &RunId,
+    after_seq: u64,
+    wanted: impl Fn(&Event) -> Option<T>,
+) -> Result<Option<T>, Fail> {
+    let mut seen = after_seq;
+    for _ in 0..LOOKS {
+        for recorded in seam::events(place, run, seen + 1)? {
+            seen = recorded.seq;
+            if let Some(found) = wanted(&recorded.event) {
+                return Ok(Some(found));
+            }
+        }
+        std::thread::sleep(LOOK_EVERY);
     }
-    Ok(Answer::Stored)
+    Ok(None)
 }
 
 /// Puts a request and says what became of it.

@@ -19,19 +19,21 @@ pub struct Depth {
     pub left: usize,
     /// Scopes.
     pub scopes: usize,
-    /// Whether the commands that come next are named.
-    pub next: bool,
+    /// Whether reasons are written out, notes are shown and the commands that come next are named.
+    pub is_whole: bool,
 }
 
 impl Depth {
     /// Shows all that a person wants when a run has ended, or on asking.
-    pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30, next: true };
+    pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30, is_whole: true };
     /// Shows what moves.
-    pub const LIVE: Self = Self { running: 16, landed: 5, left: 5, scopes: 0, next: false };
+    pub const LIVE: Self = Self { running: 16, landed: 5, left: 5, scopes: 0, is_whole: false };
 }
 
 /// Widest that a progress bar is drawn.
 const BAR_AT_MOST: usize = 40;
+/// How far reasons are set in where they stand below what they are about.
+const REASON_INDENT: usize = 7;
 
 /// Writes the board as lines of at most `width` columns.
 pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
@@ -41,11 +43,11 @@ pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<Str
     page.running(board, depth.running);
     page.landing(board);
     page.landed(board, depth.landed);
-    page.left(board, depth.left);
+    page.left(board, depth);
     page.places(board, depth.left);
     page.conditions(board);
-    page.noted(board);
-    if depth.next {
+    if depth.is_whole {
+        page.noted(board);
         page.next(board);
     }
     page.lines
@@ -230,24 +232,46 @@ impl Page {
         self.section("landed", &table, left_out, "artel log");
     }
 
-    fn left(&mut self, board: &Board, most: usize) {
+    fn left(&mut self, board: &Board, depth: Depth) {
         if board.left.is_empty() && board.failed_planners.is_empty() {
             return;
         }
-        let mut table = Columns::indented(2);
-        for row in board.left.iter().take(most) {
-            table.row([
-                Cell::new(row.task.to_string()).hue(Hue::Bad),
-                Cell::new(row.status).hue(of_status(row.status)),
-                Cell::new(&row.title),
-                Cell::new(&row.why),
-            ]);
+        let mut rows: Vec<([Cell; 3], &str)> = Vec::new();
+        for row in board.left.iter().take(depth.left) {
+            let id = Cell::new(row.task.to_string()).hue(Hue::Bad);
+            let status = Cell::new(row.status).hue(of_status(row.status));
+            rows.push(([id, status, Cell::new(&row.title)], &row.why));
         }
         for (scope, why) in &board.failed_planners {
-            let cells = [Cell::new(scope.to_string()).hue(Hue::Bad), Cell::new("failed").hue(Hue::Bad)];
-            table.row(cells.into_iter().chain([Cell::new("planner"), Cell::new(why)]));
+            let id = Cell::new(scope.to_string()).hue(Hue::Bad);
+            rows.push(([id, Cell::new("failed").hue(Hue::Bad), Cell::new("planner")], why));
         }
-        self.section("left over", &table, board.left.len().saturating_sub(most), "artel status --json");
+        let mut table = Columns::indented(2);
+        for (cells, why) in &rows {
+            table.row(cells.iter().cloned().chain([Cell::new(why)]));
+        }
+        let left_out = board.left.len().saturating_sub(depth.left);
+        if !depth.is_whole || table.natural_width() <= self.width {
+            self.section("left over", &table, left_out, "artel status --json");
+            return;
+        }
+        // Reasons that would be cut stand below what they are about.
+        let mut table = Columns::indented(2);
+        for (cells, _) in &rows {
+            table.row(cells.iter().cloned());
+        }
+        self.section("left over", &Columns::default(), 0, "");
+        for (line, (_, why)) in table.lines(self.width, self.paint).into_iter().zip(&rows) {
+            self.lines.push(line);
+            let why = headline(why, 2 * self.width.saturating_sub(REASON_INDENT) - REASON_INDENT);
+            for part in wrapped(&why, self.width.saturating_sub(REASON_INDENT)) {
+                self.lines.push(format!("{}{}", " ".repeat(REASON_INDENT), self.paint.on(Hue::Faint, &part)));
+            }
+        }
+        if left_out > 0 {
+            let line = format!("  … and {left_out} more (artel status --json)");
+            self.lines.push(self.paint.on(Hue::Faint, &line));
+        }
     }
 
     fn places(&mut self, board: &Board, most: usize) {
@@ -352,4 +376,57 @@ impl Page {
 
 fn joined(ids: &[AttemptId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Breaks an inert line at blanks into lines of at most `width` columns; a word that is too long is cut through.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut rest = word;
+        loop {
+            let Some(line) = lines.last_mut() else { return lines };
+            let used = if line.is_empty() { 0 } else { width_of(line) + 1 };
+            if used + width_of(rest) <= width {
+                line.push_str(if used > 0 { " " } else { "" });
+                line.push_str(rest);
+                break;
+            }
+            if used > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            let mut taken = 0;
+            let cut = rest.char_indices().find(|(_, c)| {
+                taken += width_of(c.encode_utf8(&mut [0; 4]));
+                taken > width
+            });
+            let at = cut.map_or(rest.len(), |(at, _)| at.max(rest.chars().next().map_or(1, char::len_utf8)));
+            line.push_str(&rest[..at]);
+            rest = &rest[at..];
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reasons_break_at_blanks() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+    }
+
+    proptest! {
+        #[test]
+        fn wrapped_text_fits_and_loses_nothing(text in "[a-z漢 ]{0,80}", width in 2_usize..30) {
+            let lines = wrapped(&text, width);
+            prop_assert!(lines.iter().all(|line| width_of(line) <= width), "{:?}", lines);
+            let solid = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(solid(&lines.concat()), solid(&text));
+        }
+    }
 }

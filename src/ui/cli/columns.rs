@@ -82,6 +82,12 @@ impl Columns {
         self.rows.iter().map(line).collect()
     }
 
+    /// Gives the width at which nothing is cut.
+    pub fn natural_width(&self) -> usize {
+        let widths = self.widths(usize::MAX);
+        self.indent + widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    }
+
     fn is_number_column(&self, at: usize) -> bool {
         self.rows.last().and_then(|row| row.get(at)).is_some_and(|cell| cell.is_right)
     }

@@ -10,6 +10,7 @@ use super::out::Out;
 use super::paint::{Hue, Paint};
 use super::pick::read;
 use super::seam::Place;
+use crate::model::goal::Budget;
 use crate::views::cost::{Cost, CostRow, cost as cost_view};
 use crate::views::words;
 
@@ -62,17 +63,15 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     }
     let mut lines = table.lines(width, paint);
     let budget = &view.budget;
-    let mut limits = vec![format!("{} of {} attempts", view.attempts, limit(budget.attempts))];
+    let of = budget.attempts.map(|limit| format!(" of {limit}")).unwrap_or_default();
+    let mut limits = vec![format!("{}{of} attempts", view.attempts)];
     if let Some(s) = budget.cpu_s {
         limits.push(format!("{} of processor time", words::duration(s.saturating_mul(1000))));
     }
     if let Some(s) = budget.wall_s {
         limits.push(format!("{} of wall time", words::duration(s.saturating_mul(1000))));
     }
-    lines.push(paint.on(Hue::Faint, &format!("budget: {}", limits.join(", "))));
+    let unlimited = if *budget == Budget::default() { "; no limit is set" } else { "" };
+    lines.push(paint.on(Hue::Faint, &format!("budget: {}{unlimited}", limits.join(", "))));
     lines
-}
-
-fn limit(limit: Option<u64>) -> String {
-    limit.map_or_else(|| "any number of".to_owned(), |limit| limit.to_string())
 }

@@ -1,11 +1,9 @@
 //! Owns `artel deliver`: brings what landed into the user's branch, and only then.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::args::RunArg;
-use super::asking::{Answer, put};
+use super::asking::{Answer, put, wait_for};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::live::{self, Shape};
@@ -13,13 +11,9 @@ use super::out::Out;
 use super::pick::read;
 use super::seam::{self, Place};
 use crate::machine::command::Ask;
-use crate::machine::state::State;
-use crate::model::ids::RunId;
+use crate::machine::event::Event;
+use crate::model::ids::{Oid, RunId};
 use crate::model::inert::inert;
-
-/// How often, and how many times, a living coordinator's journal is looked at for the delivery.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-const LOOKS: u32 = 300;
 
 /// Brings what landed into a branch of yours.
 #[derive(Debug, Args)]
@@ -38,26 +32,24 @@ pub struct DeliverArgs {
 pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     let read = read(&place, args.run.text())?;
-    let before = read.state.seq;
     let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
     if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
         live::host(out, &place, &read.run, Shape::Text)?;
         let state = seam::load(&place, &read.run)?.0;
-        return told(out, &read.run, &state);
+        return told(out, &read.run, state.delivered.as_ref());
     }
-    for _ in 0..LOOKS {
-        let (state, seq) = seam::load(&place, &read.run)?;
-        if seq > before && state.delivery.is_none() && state.delivered.is_some() {
-            return told(out, &read.run, &state);
-        }
-        std::thread::sleep(LOOK_EVERY);
+    let delivered = wait_for(&place, &read.run, read.state.seq, |event| {
+        if let Event::Delivered { branch, result } = event { Some((branch.clone(), result.clone())) } else { None }
+    })?;
+    if delivered.is_some() {
+        return told(out, &read.run, delivered.as_ref());
     }
     out.line(&format!("the delivery is under way: `artel log {} --follow` shows it", read.run))?;
     Ok(Exit::Done)
 }
 
-fn told(out: &Out, run: &RunId, state: &State) -> Result<Exit, Fail> {
-    match &state.delivered {
+fn told(out: &Out, run: &RunId, delivered: Option<&(String, Result<Oid, String>)>) -> Result<Exit, Fail> {
+    match delivered {
         Some((branch, Ok(at))) => {
             out.line(&format!("delivered into {} at {}", inert(branch), at.short()))?;
             Ok(Exit::Done)

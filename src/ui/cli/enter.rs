@@ -7,9 +7,21 @@ use super::args::{Cli, Verb};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
+use super::paint::Color;
 
-/// Runs the command line of this process.
+/// Runs the command line of this process. A panic is a bug: it is told as any other failure, without a backtrace.
 pub fn enter() -> Exit {
+    std::panic::set_hook(Box::new(|panic| {
+        let out = Out::look(Color::Auto);
+        let place = panic.location().map(|at| format!(" at {at}")).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("a panic without a message");
+        let fail = Fail::new(Exit::Bug, format!("go on{place}")).because(message);
+        out.remark(fail.render(out.error_paint).trim_end());
+    }));
+    std::panic::catch_unwind(parse_and_run).unwrap_or(Exit::Bug)
+}
+
+fn parse_and_run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

@@ -34,6 +34,11 @@ impl Fail {
         Self(Box::new(Kind::ClosedPipe))
     }
 
+    /// Tells whether whoever read the output went away.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(*self.0, Kind::ClosedPipe)
+    }
+
     /// Adds why; its own sources are shown too.
     #[must_use]
     pub fn because(mut self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

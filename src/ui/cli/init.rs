@@ -1,4 +1,4 @@
-//! Owns `artel init`: says what was laid down and what was left alone.
+//! Owns the verb `artel init`: says what was laid down and what was left alone. Never chooses what is.
 
 use clap::Args;
 

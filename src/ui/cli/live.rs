@@ -12,19 +12,21 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::log::{EventJson, stamped};
 use super::out::Out;
-use super::pick::{Read, outside};
+use super::pick::outside;
 use super::seam::{self, Place};
 use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
-use crate::views::board::board;
+use crate::views::board::{Board, board};
 use crate::views::ended::{Class, ended};
 use crate::views::line::{Interest, line};
 use crate::views::pace::Pace;
 
 /// How often the journal is looked at and the block redrawn: five times a second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After how many looks without anything new the block is redrawn all the same, for its clocks.
+const IDLE_LOOKS: u32 = 5;
 
 /// Says how a followed run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +88,12 @@ async fn hosting(mut screen: Screen<'_>) -> Result<Exit, Fail> {
     loop {
         tokio::select! {
             result = &mut host => {
-                let looked = screen.look();
+                let looked = screen.look_or_fall_silent();
                 screen.erase();
-                result?;
-                looked?;
+                result.and(looked)?;
                 return screen.close();
             }
-            _ = tick.tick() => screen.look()?,
+            _ = tick.tick() => screen.look_or_fall_silent()?,
             _ = interrupt.recv() => {
                 if std::mem::replace(&mut is_draining, true) {
                     screen.erase();
@@ -120,14 +121,18 @@ struct Screen<'a> {
     pace: Pace,
     /// Lines of the block that stand on the terminal.
     drawn: usize,
+    /// Looks since the block was drawn.
+    looks: u32,
     /// Said below the block.
     said: Option<String>,
+    /// Whether nobody reads standard output any more.
+    is_silent: bool,
 }
 
 impl<'a> Screen<'a> {
     fn new(out: &'a Out, place: &'a Place, run: &RunId, shape: Shape) -> Self {
         let (state, pace) = (State::default(), Pace::default());
-        Self { out, place, run: run.clone(), shape, state, pace, drawn: 0, said: None }
+        Self { out, place, run: run.clone(), shape, state, pace, drawn: 0, looks: 0, said: None, is_silent: false }
     }
 
     fn class(&self) -> Class {
@@ -140,6 +145,10 @@ impl<'a> Screen<'a> {
         for recorded in seam::events(self.place, &self.run, self.state.seq + 1)? {
             self.pace.learn(&recorded);
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
+            self.looks = IDLE_LOOKS;
+            if self.is_silent {
+                continue;
+            }
             match self.shape {
                 Shape::Json => self.out.json_line(&EventJson::of(&self.run, &self.state, &recorded))?,
                 // What happened before the run is followed is on the board at the end.
@@ -152,14 +161,27 @@ impl<'a> Screen<'a> {
                 }
             }
         }
-        if self.shape == Shape::Text && self.out.is_live {
+        self.looks += 1;
+        if self.shape == Shape::Text && self.out.is_live && self.looks > IDLE_LOOKS {
+            self.looks = 0;
             self.draw();
         }
         Ok(())
     }
 
-    fn read(&self) -> Read {
-        Read { run: self.run.clone(), state: self.state.clone(), pace: self.pace.clone() }
+    /// Takes in what happened and shows it; a reader who went away does not end the run.
+    fn look_or_fall_silent(&mut self) -> Result<(), Fail> {
+        match self.look() {
+            Err(fail) if fail.is_closed_pipe() => {
+                self.is_silent = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn view(&self) -> Option<Board> {
+        board(&self.state, &outside(self.place, &self.run, &self.pace))
     }
 
     /// Redraws the block in one write; a terminal that cannot be written to is nobody's loss.
@@ -167,8 +189,7 @@ impl<'a> Screen<'a> {
         let term = console::Term::buffered_stderr();
         let (height, width) = term.size();
         let width = usize::from(width).saturating_sub(1).max(20);
-        let read = self.read();
-        let Some(view) = board(&read.state, &outside(self.place, &read)) else { return };
+        let Some(view) = self.view() else { return };
         let mut lines = board_lines(&view, Depth::LIVE, width, self.out.error_paint);
         lines.truncate(usize::from(height).saturating_sub(2).max(3));
         lines.extend(self.said.iter().map(|said| crate::model::inert::fit(said, width)));
@@ -202,11 +223,11 @@ impl<'a> Screen<'a> {
     /// Shows the board for good and gives the exit code.
     fn close(&mut self) -> Result<Exit, Fail> {
         self.erase();
-        let read = self.read();
-        let Some(view) = board(&read.state, &outside(self.place, &read)) else {
+        let Some(view) = self.view() else {
             return Err(Fail::new(Exit::Missing, format!("read run {}", self.run)).because("it holds no events"));
         };
         match self.shape {
+            Shape::Text | Shape::Json if self.is_silent => {}
             Shape::Json => self.out.json_line(&view)?,
             Shape::Text => {
                 if !self.out.is_live {

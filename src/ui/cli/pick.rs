@@ -95,12 +95,12 @@ pub fn read(place: &Place, text: Option<&str>) -> Result<Read, Fail> {
 }
 
 /// Gathers what views need beside the state.
-pub fn outside(place: &Place, read: &Read) -> Outside {
+pub fn outside(place: &Place, run: &RunId, pace: &Pace) -> Outside {
     Outside {
         now_ms: seam::now_ms(),
-        last_lines: seam::last_lines(place, &read.run),
-        pace: read.pace.clone(),
-        coordinated: seam::coordinator_lives(place, &read.run),
+        last_lines: seam::last_lines(place, run),
+        pace: pace.clone(),
+        coordinated: seam::coordinator_lives(place, run),
     }
 }
 

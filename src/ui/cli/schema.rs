@@ -1,4 +1,4 @@
-//! Owns `artel schema`: the JSON schemas of the files that artel reads, for editors.
+//! Owns the verb `artel schema`: prints the JSON schemas of the files that artel reads. Never makes one.
 
 use clap::Args;
 

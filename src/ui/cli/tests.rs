@@ -43,6 +43,12 @@ fn the_board_of_a_run_with_leftovers_at_80_columns() {
 }
 
 #[test]
+fn the_picture_in_the_documents_is_what_a_person_sees() {
+    let board = text(&board_of(&Story::incomplete(""), Depth::FULL, 80));
+    assert_eq!(include_str!("../../../docs/board.txt").trim_end(), board);
+}
+
+#[test]
 fn the_board_of_a_run_with_leftovers_at_120_columns() {
     insta::assert_snapshot!(text(&board_of(&Story::incomplete(""), Depth::FULL, 120)));
 }
@@ -193,7 +199,9 @@ fn hostile_stories() -> Vec<Story> {
 #[test]
 fn no_face_passes_on_an_active_character() {
     for story in hostile_stories() {
-        for line in every_face(&story, HOSTILE, 120) {
+        let lines = every_face(&story, HOSTILE, 120);
+        assert!(lines.iter().any(|line| line.contains("\\x1b[31mred")), "the hostile text reached no face");
+        for line in lines {
             assert!(!line.chars().any(is_active), "{line:?}");
         }
         let mut state = State::default();
@@ -223,11 +231,11 @@ fn no_face_is_wider_than_its_terminal() {
 
 #[test]
 fn colour_adds_nothing_but_colour() {
+    let sgr = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
     let view = |story: &Story| board(&story.state, &story.outside()).unwrap();
     for story in hostile_stories() {
         let painted = board_lines(&view(&story), Depth::FULL, 120, Paint::choose(Color::Always, false));
         let plain = board_lines(&view(&story), Depth::FULL, 120, PLAIN());
-        let sgr = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
         let stripped: Vec<String> = painted.iter().map(|line| sgr.replace_all(line, "").into_owned()).collect();
         assert_eq!(stripped, plain);
         assert!(painted.iter().any(|line| line.contains('\x1b')));
