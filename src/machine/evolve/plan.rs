@@ -80,6 +80,9 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
         state.tally.waiting += 1;
         state.task_keys.insert(new.draft.key.clone(), new.id);
         state.tasks.insert(new.id, task);
+    }
+    // A task may wait for a later one of the same list.
+    for new in tasks {
         for before in &new.after {
             if let Some(before) = state.tasks.get_mut(before) {
                 before.followers.push(new.id);
