@@ -4,7 +4,7 @@
 use artel::machine::command::{Command, Conflict, Link};
 use artel::machine::due::Effect;
 use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
-use artel::model::check::CheckResult;
+use artel::model::check::{Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid};
 use artel::model::role::AgentRef;
 use artel::model::task::Work;
@@ -119,9 +119,12 @@ fn carry_out(world: &mut World, effect: &Effect) {
 
 fn run_checks(world: &mut World, tree: Oid, repeat: bool) -> Vec<CheckResult> {
     let flakiness = if world.mood == Mood::Kind { 0.0 } else { world.flakiness };
-    let tree = world.repo.tree(tree);
+    let content = world.repo.tree(tree);
     let goal = &world.state.opening().goal;
-    goal.checks.iter().map(|it| checks::seen(&it.name, tree, repeat, flakiness, &mut world.rng)).collect()
+    let seen = |it: &Check| checks::seen(&it.name, content, repeat, flakiness, &mut world.rng);
+    let results: Vec<CheckResult> = goal.checks.iter().map(seen).collect();
+    world.ledger.answers.entry(tree).or_default().push(results.clone());
+    results
 }
 
 fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
@@ -197,7 +200,7 @@ fn edited(world: &mut World, mut tree: Tree, owned: &[String]) -> Tree {
         blob.breaks_lint = world.chance(4);
         blob.breaks_own = world.chance(4);
         blob.hides_test = world.chance(3);
-        blob.clash = world.chance(15).then(|| (world.rng.u8(0..2), world.rng.bool()));
+        blob.clash = world.chance(world.clashes).then(|| (world.rng.u8(0..2), world.rng.bool()));
         if world.chance(4) {
             tree.remove(path);
         } else {
@@ -221,6 +224,7 @@ fn judge(world: &mut World, effect: &Effect, id: AttemptId) {
     let own: Vec<_> = world.state.tasks[&id.task].draft.checks.clone();
     let mut results = run_checks(world, tree, true);
     results.extend(own.iter().map(|check| checks::truth(&check.name, world.repo.tree(tree))));
+    world.ledger.answers.entry(tree).or_default().push(results.clone());
     let goal = &world.state.opening().goal;
     let baseline = world.state.baseline.clone().unwrap_or_default();
     let held = checks::held(goal.checks.iter().chain(&own), &results, &baseline);

@@ -7,6 +7,7 @@ use artel::machine::due::Effect;
 use artel::machine::event::Event;
 use artel::machine::state::{State, Status, Tally, Task};
 use artel::model::ids::{AttemptId, ScopeId, TaskId};
+use artel::model::task::Work;
 
 use crate::world::Law;
 
@@ -67,6 +68,7 @@ pub fn hold(state: &State) -> Law {
     waiting(state)?;
     ranks(state)?;
     side_by_side(state)?;
+    reverts(state)?;
     scopes(state)
 }
 
@@ -174,8 +176,22 @@ fn scopes(state: &State) -> Law {
     Ok(())
 }
 
+/// What took a landed task back out says so on that task.
+fn reverts(state: &State) -> Law {
+    for (id, task) in &state.tasks {
+        if let (Work::Revert(out), Status::Landed { .. }) = (&task.work, &task.status) {
+            let status = &state.tasks[out].status;
+            law(*status == Status::Reverted { by: *id }, || format!("{id} took {out} out, which is {status:?}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Tells whether a run that has ended by itself left nothing that could still have moved.
 pub fn all_ended(state: &State) -> Law {
+    let refuses = |task: &Task| task.status.is_settled() && !task.status.lets_followers_start();
+    let is_held_up = state.tasks.values().any(|task| task.sample && refuses(task));
+    law(state.sample_accepted || is_held_up, || "the sweep never began and no task of the sample says why".to_owned())?;
     law(!state.has_work_under_way(), || "the run ended while work was under way".to_owned())?;
     law(state.planning.is_empty(), || "the run ended while planners planned".to_owned())?;
     for (id, task) in &state.tasks {

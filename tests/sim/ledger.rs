@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use artel::machine::event::{End, Event, Lease};
+use artel::machine::command::Link;
+use artel::machine::event::{End, Event, Lease, Next};
 use artel::machine::state::{Planning, State, Status};
 use artel::model::attempt::Outcome;
 use artel::model::check::{Answer, CheckResult};
@@ -10,7 +11,7 @@ use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, Oid, RequestId, ScopeId, TaskId};
 use artel::model::role::AgentRef;
 use artel::model::task::Work;
-use artel::model::verdict::{Ruling, Verdict};
+use artel::model::verdict::{Finding, Ruling, Verdict};
 
 use crate::checks;
 use crate::laws::law;
@@ -26,6 +27,10 @@ pub struct Ledger {
     green: BTreeSet<Oid>,
     answered: BTreeSet<RequestId>,
     handoffs: BTreeMap<ScopeId, BTreeSet<TaskId>>,
+    /// What checks answered, by the tree that they were run on.
+    pub answers: BTreeMap<Oid, Vec<Vec<CheckResult>>>,
+    /// How often a prefix of the present batch was red.
+    reds: BTreeMap<u32, u32>,
     fence: u64,
     epoch: u64,
 }
@@ -49,17 +54,22 @@ impl Ledger {
                 Ok(())
             }
             Event::BatchFormed { members, onto, .. } => {
+                self.reds.clear();
                 law(state.head == Some(*onto), || "a batch is not formed on the head".to_owned())?;
                 members.iter().try_for_each(|member| self.may_land(state, *member))
             }
-            Event::PrefixChecked { tree, results, green, .. } => self.checked(state, *tree, results, *green),
+            Event::PrefixChecked { upto, tree, results, green, .. } => {
+                *self.reds.entry(*upto).or_default() += u32::from(!green);
+                self.checked(state, *tree, results, *green)
+            }
+            Event::MemberEjected { findings, .. } => self.ejected(findings),
+            Event::AttemptLost { attempt, next: Next::Again(again), .. } => {
+                let was = &state.tasks[&attempt.task].again;
+                law(again == was, || format!("{attempt} was lost, and its task goes on from {again:?}, not {was:?}"))
+            }
             Event::BatchLanded { landed, head, tree, .. } => {
                 law(is_tampered || repo.branch == Some(*head), || "landed means on the branch".to_owned())?;
-                law(repo.tree_id(*head) == *tree, || "the landed tree is another".to_owned())?;
-                for link in landed {
-                    self.lands(state, link.attempt, repo, *head)?;
-                }
-                self.stays_green(state, *tree, repo)
+                self.landed(state, landed, (*head, *tree), repo)
             }
             Event::SampleAccepted => sample_is_in(state),
             Event::RequestAnswered { id } | Event::RequestRefused { id, .. } => {
@@ -80,7 +90,6 @@ impl Ledger {
             | Event::LeaseRenewed { .. }
             | Event::AttemptLost { .. }
             | Event::BatchMerged { .. }
-            | Event::MemberEjected { .. }
             | Event::BatchClosed { .. }
             | Event::GateReached { .. }
             | Event::GatePassed { .. }
@@ -168,10 +177,27 @@ impl Ledger {
         let baseline = state.baseline.clone().unwrap_or_default();
         let held = checks::held(&state.opening().goal.checks, results, &baseline);
         law(held == green, || format!("tree {tree} was taken for {green}"))?;
+        let is_its_own = self.answers.get(&tree).is_some_and(|given| given.iter().any(|it| it == results));
+        law(is_its_own, || format!("tree {tree} was judged by the answers on another"))?;
         if held {
             self.green.insert(tree);
         }
         Ok(())
+    }
+
+    fn ejected(&self, findings: &[Finding]) -> Law {
+        let is_conflict = findings.iter().all(|finding| finding.rule == "conflict");
+        let is_sure = self.reds.values().any(|times| *times > 1);
+        law(!findings.is_empty(), || "a member was ejected without a finding".to_owned())?;
+        law(is_conflict || is_sure, || "a member was ejected for a red that was seen once".to_owned())
+    }
+
+    fn landed(&mut self, state: &State, landed: &[Link], (head, tree): (Oid, Oid), repo: &Repo) -> Law {
+        law(repo.tree_id(head) == tree, || "the landed tree is another".to_owned())?;
+        for link in landed {
+            self.lands(state, link.attempt, repo, head)?;
+        }
+        self.stays_green(state, tree, repo)
     }
 
     fn lands(&mut self, state: &State, id: AttemptId, repo: &Repo, head: Oid) -> Law {

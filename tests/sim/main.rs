@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use artel::machine::command::{Ask, Command};
+use artel::machine::due::Effect;
 use artel::machine::event::End;
 use artel::machine::state::Status;
 use artel::model::ids::RequestId;
@@ -94,7 +95,10 @@ fn progress(world: &mut World) -> Law {
     let going = world.flight.iter().filter(|(_, job)| !matches!(job, Job::Reported(_) | Job::Going { silent: true }));
     let going: Vec<_> = going.map(|(effect, _)| effect.clone()).collect();
     if let Some(effect) = world.rng.choice(&going) {
-        crew::progress(world, effect);
+        let is_landing = matches!(effect, Effect::Merge { .. } | Effect::Check { .. } | Effect::Land { .. });
+        if !is_landing || world.rng.u8(0..world.slowness) == 0 {
+            crew::progress(world, effect);
+        }
     }
     Ok(())
 }

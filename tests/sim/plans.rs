@@ -142,9 +142,13 @@ fn forbidden(world: &mut World, scope: &Scope) -> (PlanStep, Must) {
         6 => PlanStep::Emit((0..13).map(|number| task(format!("{new}-{number}"), &[inside])).collect()),
         7 if scope.depth > 0 => PlanStep::Emit(vec![task(new, &["z/elsewhere"])]),
         8 if scope.depth > 0 => PlanStep::Spawn(vec![part(new, &["z/"])]),
-        9 => PlanStep::Spawn(vec![part(new.clone(), &[inside]), part(format!("{new}+"), &[inside])]),
+        9 => {
+            let folder = inside.rsplit_once('/').map_or_else(|| inside.to_owned(), |(folder, _)| format!("{folder}/"));
+            PlanStep::Spawn(vec![part(new.clone(), &[&folder]), part(format!("{new}+"), &[inside])])
+        }
         10 => {
-            let decisions: BTreeSet<String> = [format!("one owner of {new}")].into();
+            let own = scope.draft.decisions.first().cloned();
+            let decisions: BTreeSet<String> = [own.unwrap_or_else(|| format!("one owner of {new}"))].into();
             PlanStep::Spawn(vec![
                 ScopeDraft { decisions: decisions.clone(), ..part(new.clone(), &[]) },
                 ScopeDraft { decisions, ..part(format!("{new}+"), &[]) },

@@ -64,6 +64,10 @@ pub struct World {
     pub state: State,
     pub mood: Mood,
     pub flakiness: f64,
+    /// How many of a hundred edits clash with others of their kind.
+    pub clashes: u8,
+    /// How seldom landings go on: once in so many steps.
+    pub slowness: u8,
     /// What makes the next edit, plan key or request another.
     pub count: u32,
     pub now_ms: i64,
@@ -82,12 +86,15 @@ impl World {
     pub fn new(seed: u64, keep: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let flakiness = [0.0, 0.0, 0.1, 0.3][rng.usize(0..4)];
+        let (clashes, slowness) = ([5, 15, 60][rng.usize(0..3)], [1, 4, 12][rng.usize(0..3)]);
         Self {
             rng,
             repo: Repo::default(),
             state: State::default(),
             mood: Mood::Wild,
             flakiness,
+            clashes,
+            slowness,
             count: 1000,
             now_ms: 1_000_000,
             story: Story::new(keep),
@@ -125,6 +132,7 @@ impl World {
     fn take_over(&mut self) -> Law {
         self.epoch += 1;
         self.command(&Command::Wake { epoch: self.epoch }, Must::Anything)?;
+        laws::law(self.state.running.is_empty(), || "what a dead coordinator had running goes on".to_owned())?;
         self.command(&Command::Wake { epoch: self.epoch }, Must::BeRefused)?;
         for (id, ask) in self.requests.clone() {
             if !self.state.answered.contains_key(&id) {
