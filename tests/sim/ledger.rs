@@ -62,7 +62,7 @@ impl Ledger {
                 *self.reds.entry(*upto).or_default() += u32::from(!green);
                 self.checked(state, *tree, results, *green)
             }
-            Event::MemberEjected { findings, .. } => self.ejected(findings),
+            Event::MemberEjected { attempt, findings, next, .. } => self.ejected(state, *attempt, findings, next),
             Event::AttemptLost { attempt, next: Next::Again(again), .. } => {
                 let was = &state.tasks[&attempt.task].again;
                 law(again == was, || format!("{attempt} was lost, and its task goes on from {again:?}, not {was:?}"))
@@ -185,10 +185,13 @@ impl Ledger {
         Ok(())
     }
 
-    fn ejected(&self, findings: &[Finding]) -> Law {
+    fn ejected(&self, state: &State, id: AttemptId, findings: &[Finding], next: &Next) -> Law {
         let is_conflict = findings.iter().all(|finding| finding.rule == "conflict");
         let is_sure = self.reds.values().any(|times| *times > 1);
         law(!findings.is_empty(), || "a member was ejected without a finding".to_owned())?;
+        let conflicts = state.tasks[&id.task].conflicts;
+        let is_over = is_conflict && conflicts >= state.opening().goal.landing.conflicts;
+        law(!is_over || matches!(next, Next::Keep { .. }), || format!("{id} conflicted {conflicts} times before"))?;
         law(is_conflict || is_sure, || "a member was ejected for a red that was seen once".to_owned())
     }
 
