@@ -2,7 +2,7 @@
 
 use super::plan::set_status;
 use crate::machine::event::{Again, Lease, Next};
-use crate::machine::state::{Attempt, Planning, State, Status};
+use crate::machine::state::{Attempt, Flow, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, TaskId};
 use crate::model::verdict::{Finding, Rung, Verdict};
@@ -44,7 +44,9 @@ pub(super) fn lose(state: &mut State, id: AttemptId, why: &str, next: &Next, at_
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
     }
-    if let Some(task) = state.tasks.get_mut(&id.task) {
+    // A person's stop says nothing against the task.
+    let counts = state.flow != Flow::Stopping;
+    if let Some(task) = state.tasks.get_mut(&id.task).filter(|_| counts) {
         task.lost += 1;
     }
     go_on(state, id, next);
