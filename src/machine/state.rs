@@ -344,6 +344,8 @@ pub struct Attempt {
     pub from: Option<Oid>,
     /// The number that its report must carry.
     pub fence: u64,
+    /// The coordinator under which it was leased.
+    pub epoch: u64,
     /// When its lease lapses, in milliseconds since 1970.
     pub until_ms: i64,
     /// When it was leased.

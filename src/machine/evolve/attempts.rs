@@ -10,12 +10,14 @@ use crate::model::verdict::{Finding, Rung, Verdict};
 pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
     state.fences = lease.fence;
     state.running.insert(lease.attempt);
+    let epoch = state.epoch;
     if let Some(task) = state.tasks.get_mut(&lease.attempt.task) {
         task.attempts.push(Attempt {
             agent: lease.agent.clone(),
             base: lease.base,
             from: lease.from,
             fence: lease.fence,
+            epoch,
             until_ms: lease.until_ms,
             started_ms: at_ms,
             ended_ms: None,
@@ -44,8 +46,8 @@ pub(super) fn lose(state: &mut State, id: AttemptId, why: &str, next: &Next, at_
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
     }
-    // A person's stop says nothing against the task.
-    let counts = state.flow != Flow::Stopping;
+    // A person's stop says nothing against the task, and no more does the death of a coordinator.
+    let counts = state.flow != Flow::Stopping && state.attempt(id).is_some_and(|it| it.epoch == state.epoch);
     if let Some(task) = state.tasks.get_mut(&id.task).filter(|_| counts) {
         task.lost += 1;
     }

@@ -57,6 +57,12 @@ pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str) -> Resul
     Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
 }
 
+/// Loses an attempt because of its coordinator, which says nothing against its task.
+pub(in crate::machine) fn outlived(state: &State, id: AttemptId, why: &str) -> Result<Vec<Event>, Rejection> {
+    let next = Next::Again(leased(state, id, None)?.again.clone());
+    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
+}
+
 /// Finds the task of an attempt that is leased, under that fence where one is given.
 fn leased(state: &State, id: AttemptId, fence: Option<u64>) -> Result<&Task, Rejection> {
     let task = state.tasks.get(&id.task).ok_or(Rejection::NoTask(id.task))?;
