@@ -128,13 +128,17 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let free = free.min(usize::try_from(attempts_left).unwrap_or(usize::MAX));
     let at_work = state.running.iter().chain(&state.judging).filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
+    let landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
+    let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
     let mut events = Vec::new();
     for id in leasable(state) {
         if events.len() == free {
             break;
         }
         let Some(task) = state.tasks.get(&id) else { continue };
-        if taken.iter().any(|paths| paths.overlaps(&task.draft.paths)) {
+        let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
+        // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
+        if overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing)) {
             continue;
         }
         let fence = state.fences + events.len() as u64 + 1;
@@ -267,9 +271,9 @@ fn is_left(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::command::{Command, PlanStep};
+    use crate::machine::command::{Command, Conflict, PlanStep};
     use crate::machine::due::Effect;
-    use crate::machine::testing::{Scene, after, attempt, draft, green, kinds, oid};
+    use crate::machine::testing::{Scene, after, attempt, batch, draft, green, kinds, oid};
     use crate::model::check::Answer;
     use crate::model::goal::Budget;
     use crate::model::task::TaskDraft;
@@ -285,6 +289,20 @@ mod tests {
         let scene = scene.ends(attempt(1, 1), crate::machine::testing::candidate(1)).settled();
         assert_eq!(running(&scene), [3], "a candidate that is judged still holds its paths");
         assert_eq!(running(&scene.accepted(attempt(1, 1)).settled()), [2, 3]);
+    }
+
+    #[test]
+    fn who_conflicted_waits_until_what_overlaps_has_landed() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "f"), draft("b", "f"), draft("c", "f")]);
+        let scene = scene.queued(1).settled().queued(2).merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [3], "it started while its elders were about to land");
+        let conflict = Conflict { attempt: attempt(2, 1), paths: vec!["f".into()] };
+        let merge = Command::ReportMerge { batch: batch(2), chain: Vec::new(), conflicts: vec![conflict] };
+        let scene = scene.does(merge).settled().queued(3).settled();
+        assert_eq!(running(&scene), [] as [u32; 0], "the third is about to land");
+        let scene = scene.merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [2]);
+        assert_eq!(Some(scene.task(2).attempts[1].base), scene.state.head);
     }
 
     #[test]
