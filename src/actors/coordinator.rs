@@ -243,12 +243,9 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Answers who waits, starts what is owed, cancels what is owed no longer, and shows how far the run is.
+    /// Starts what is owed, cancels what is owed no longer, shows how far the run is, and then answers who waits: who
+    /// has an answer must not see the run as it was before.
     async fn settle(&mut self) {
-        for (reply, answer) in self.answers.drain(..) {
-            // Who asked may have gone.
-            let _ = reply.send(answer);
-        }
         let owed = due(&self.state);
         self.under_way.retain(|effect, _| owed.contains(effect));
         for effect in owed {
@@ -265,6 +262,10 @@ impl Coordinator {
             progress.is_idle = is_idle;
             progress.is_resting = is_resting;
         });
+        for (reply, answer) in self.answers.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(answer);
+        }
     }
 
     async fn start(&mut self, effect: Effect) {
