@@ -6,3 +6,5 @@ mod common;
 mod hands;
 mod script;
 mod first;
+mod crew;
+mod landing;
