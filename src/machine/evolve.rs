@@ -41,7 +41,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
-        Event::AttemptLost { attempt, why, next } => attempts::lose(&mut state, *attempt, why, next, at),
+        Event::AttemptLost { attempt, why, counts, next } => {
+            attempts::lose(&mut state, *attempt, (why, *counts), next, at);
+        }
         Event::AttemptEnded { attempt, outcome, handoff, usage, next } => {
             attempts::end(&mut state, *attempt, (outcome, handoff, *usage), next, at);
         }

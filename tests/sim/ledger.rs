@@ -236,7 +236,8 @@ fn sample_is_in(state: &State) -> Law {
     let passed = state.passed.contains(&Gate::Sweep);
     law(!gated || passed, || "the sweep began without a word".to_owned())?;
     let mut sample = state.tasks.values().filter(|task| task.sample);
-    law(passed || sample.all(|task| task.status.lets_followers_start()), || "the sample is not in".to_owned())
+    let is_in = |status: &Status| status.lets_followers_start() || matches!(status, Status::Dropped { .. });
+    law(passed || sample.all(|task| is_in(&task.status)), || "the sample is not in".to_owned())
 }
 
 fn done_is_done(state: &State, end: &End, repo: &Repo) -> Law {
