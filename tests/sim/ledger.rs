@@ -21,7 +21,7 @@ use crate::world::Law;
 #[derive(Default)]
 pub struct Ledger {
     /// Kinds of events that happened.
-    pub kinds: BTreeSet<&'static str>,
+    pub kinds: BTreeMap<&'static str, Event>,
     landed: BTreeMap<AttemptId, Oid>,
     overruled: BTreeSet<TaskId>,
     green: BTreeSet<Oid>,
@@ -38,7 +38,7 @@ pub struct Ledger {
 impl Ledger {
     /// Holds an event against the state before it and all that happened before.
     pub fn before(&mut self, state: &State, event: &Event, repo: &Repo, is_tampered: bool) -> Law {
-        self.kinds.insert(event.kind());
+        self.kinds.entry(event.kind()).or_insert_with(|| event.clone());
         match event {
             Event::CoordinatorWoke { epoch } => {
                 law(*epoch > self.epoch, || format!("epoch {epoch} does not rise"))?;
