@@ -24,10 +24,10 @@ pub fn one_of_each_kind() -> BTreeMap<&'static str, Event> {
 fn write() {
     let events = one_of_each_kind();
     let lines = events.iter().zip(1..).map(|((kind, event), seq)| {
-        let data = serde_json::to_value(event).unwrap().to_string();
+        let data = serde_json::to_value(event).expect("a sound golden journal").to_string();
         write_line(EntryRef { seq, at_ms: 1_767_225_600_000, kind, v: FORMAT, data: &data }) + "\n"
     });
-    std::fs::write(FILE, lines.collect::<String>()).unwrap();
+    std::fs::write(FILE, lines.collect::<String>()).expect("a sound golden journal");
 }
 
 #[test]
@@ -35,12 +35,17 @@ fn stored_events_of_every_kind_are_read_and_written_as_they_were() {
     if std::env::var_os("ARTEL_GOLDEN").is_some_and(|word| word == "write") {
         write();
     }
-    let entries: Vec<Entry> = read_lines(&std::fs::read_to_string(FILE).unwrap()).unwrap();
+    let entries: Vec<Entry> = read_lines(&std::fs::read_to_string(FILE).expect("a sound golden journal")).unwrap();
     let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds.len(), super::KINDS, "{kinds:?}");
     for entry in &entries {
-        let event: Event = decode(entry.as_ref()).unwrap();
+        let event: Event = decode(entry.as_ref()).expect("a sound golden journal");
         assert_eq!(event.kind(), entry.kind);
-        assert_eq!(serde_json::to_value(&event).unwrap().to_string(), entry.data, "{}", entry.kind);
+        assert_eq!(
+            serde_json::to_value(&event).expect("a sound golden journal").to_string(),
+            entry.data,
+            "{}",
+            entry.kind
+        );
     }
 }

@@ -16,7 +16,6 @@ mod repo;
 mod story;
 mod world;
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use artel::machine::command::{Ask, Command};
