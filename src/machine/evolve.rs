@@ -14,6 +14,9 @@ use super::state::{Flow, State};
 pub fn evolve(mut state: State, recorded: &Recorded) -> State {
     state.seq = recorded.seq;
     state.last_ms = recorded.at_ms;
+    if matches!(recorded.event, Event::RunParked { .. } | Event::RunEnded { .. }) {
+        state.rested_ms = recorded.at_ms;
+    }
     let at = recorded.at_ms;
     match &recorded.event {
         Event::RunOpened(opening) => open(&mut state, opening, at),
@@ -74,6 +77,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::Delivered { branch, result } => {
             state.delivery = None;
             state.delivered = Some((branch.clone(), result.clone()));
+            if result.is_ok() {
+                state.delivered_head = state.head;
+            }
         }
         Event::Draining => state.flow = Flow::Draining,
         Event::Stopping => state.flow = Flow::Stopping,
