@@ -15,6 +15,9 @@ use crate::model::task::Work;
 pub fn evolve(mut state: State, recorded: &Recorded) -> State {
     state.seq = recorded.seq;
     state.last_ms = recorded.at_ms;
+    if matches!(recorded.event, Event::RunParked { .. } | Event::RunEnded { .. }) {
+        state.rested_ms = recorded.at_ms;
+    }
     let at = recorded.at_ms;
     match &recorded.event {
         Event::RunOpened(opening) => open(&mut state, opening, at),
@@ -86,6 +89,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::Delivered { branch, result } => {
             state.delivery = None;
             state.delivered = Some((branch.clone(), result.clone()));
+            if result.is_ok() {
+                state.delivered_head = state.head;
+            }
         }
         Event::Draining => state.flow = Flow::Draining,
         Event::Stopping => state.flow = Flow::Stopping,
