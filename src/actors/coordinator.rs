@@ -262,12 +262,8 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Answers who waits, starts what is owed, cancels what is owed no longer, and shows how far the run is.
+    /// Starts what is owed, cancels what is owed no longer, shows how far the run is, and answers who waits.
     async fn settle(&mut self) {
-        for (reply, answer) in self.answers.drain(..) {
-            // Who asked may have gone.
-            let _ = reply.send(answer);
-        }
         let owed: BTreeSet<Effect> = due(&self.state).into_iter().collect();
         self.under_way.retain(|effect, _| owed.contains(effect));
         self.starts.retain(|effect, _| owed.contains(effect));
@@ -285,6 +281,11 @@ impl Coordinator {
             progress.is_idle = is_idle;
             progress.is_resting = is_resting;
         });
+        // Last, so that who is answered finds the progress true.
+        for (reply, answer) in self.answers.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(answer);
+        }
     }
 
     async fn start(&mut self, effect: Effect) {
