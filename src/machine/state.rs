@@ -88,12 +88,16 @@ pub struct State {
     pub rest: Option<Rest>,
     /// How the run ended, where it has.
     pub end: Option<End>,
+    /// When it last came to rest or ended, in milliseconds since 1970.
+    pub rested_ms: i64,
     /// The last look at the done-conditions.
     pub conditions: Option<(Oid, Vec<CheckResult>)>,
     /// A delivery that is owed.
     pub delivery: Option<String>,
     /// The last delivery and how it went.
     pub delivered: Option<(String, Result<Oid, String>)>,
+    /// Where the run's branch stood when it was last delivered.
+    pub delivered_head: Option<Oid>,
     /// Requests that were answered, and how.
     pub answered: BTreeMap<RequestId, Result<(), String>>,
     /// What everybody is told.
@@ -344,8 +348,6 @@ pub struct Attempt {
     pub from: Option<Oid>,
     /// The number that its report must carry.
     pub fence: u64,
-    /// The coordinator under which it was leased.
-    pub epoch: u64,
     /// When its lease lapses, in milliseconds since 1970.
     pub until_ms: i64,
     /// When it was leased.

@@ -2,7 +2,7 @@
 
 use super::plan::set_status;
 use crate::machine::event::{Again, Lease, Next};
-use crate::machine::state::{Attempt, Flow, Planning, State, Status};
+use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, TaskId};
 use crate::model::verdict::{Finding, Rung, Verdict};
@@ -10,14 +10,12 @@ use crate::model::verdict::{Finding, Rung, Verdict};
 pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
     state.fences = lease.fence;
     state.running.insert(lease.attempt);
-    let epoch = state.epoch;
     if let Some(task) = state.tasks.get_mut(&lease.attempt.task) {
         task.attempts.push(Attempt {
             agent: lease.agent.clone(),
             base: lease.base,
             from: lease.from,
             fence: lease.fence,
-            epoch,
             until_ms: lease.until_ms,
             started_ms: at_ms,
             ended_ms: None,
@@ -40,14 +38,12 @@ pub(super) fn renew(state: &mut State, id: AttemptId, until_ms: i64) {
     }
 }
 
-pub(super) fn lose(state: &mut State, id: AttemptId, why: &str, next: &Next, at_ms: i64) {
+pub(super) fn lose(state: &mut State, id: AttemptId, (why, counts): (&str, bool), next: &Next, at_ms: i64) {
     state.running.remove(&id);
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
     }
-    // A person's stop says nothing against the task, and no more does the death of a coordinator.
-    let counts = state.flow != Flow::Stopping && state.attempt(id).is_some_and(|it| it.epoch == state.epoch);
     if let Some(task) = state.tasks.get_mut(&id.task).filter(|_| counts) {
         task.lost += 1;
     }

@@ -2,7 +2,7 @@
 
 use crate::machine::event::{End, Event, Lease, Rest};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::attempt;
+use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::state::{Flow, Planning, State, Status};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
@@ -39,13 +39,13 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
 
 fn lapsed_leases(state: &State, now_ms: i64) -> Vec<Event> {
     let lapsed = state.running.iter().filter(|id| state.attempt(**id).is_some_and(|it| it.until_ms < now_ms));
-    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed").ok()).flatten().collect()
+    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed", Loss::Worker).ok()).flatten().collect()
 }
 
 fn stop(state: &State) -> Vec<Event> {
     let running = state.running.iter();
     let mut events: Vec<Event> =
-        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped").ok()).flatten().collect();
+        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped", Loss::Other).ok()).flatten().collect();
     events.push(Event::RunParked { why: Rest::Stopped });
     events
 }
@@ -83,11 +83,18 @@ fn pass_sample(state: &State) -> Option<Event> {
         return Some(Event::SampleAccepted);
     }
     let is_known = state.tasks.len() >= sample as usize || state.planning.is_empty();
-    if !is_known || !state.tasks.values().filter(|task| task.sample).all(|task| task.status.lets_followers_start()) {
+    if !is_known
+        || !state.tasks.values().filter(|task| task.sample).all(|task| is_out_of_the_sample_s_way(&task.status))
+    {
         return None;
     }
     let is_gated = state.opening().goal.approve.contains(&Gate::Sweep);
     Some(if is_gated { Event::GateReached { gate: Gate::Sweep } } else { Event::SampleAccepted })
+}
+
+/// Tells whether the sweep need not wait for a task: it is in, or a person has given it up.
+fn is_out_of_the_sample_s_way(status: &Status) -> bool {
+    status.lets_followers_start() || matches!(status, Status::Dropped { .. })
 }
 
 /// Tells what the run has used up, if anything.

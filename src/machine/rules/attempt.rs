@@ -47,20 +47,24 @@ pub(in crate::machine) fn report(
     Ok(vec![Event::AttemptEnded { attempt: id, outcome, handoff, usage, next }])
 }
 
-pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str) -> Result<Vec<Event>, Rejection> {
+/// Says who an attempt was lost with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::machine) enum Loss {
+    /// With its worker: the task may be the cause.
+    Worker,
+    /// With the coordinator, or by a person's stop: that says nothing against the task.
+    Other,
+}
+
+pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str, loss: Loss) -> Result<Vec<Event>, Rejection> {
     let task = leased(state, id, None)?;
-    let next = if state.flow != Flow::Stopping && task.lost + 1 >= LOST_AT_MOST {
+    let counts = loss == Loss::Worker && state.flow != Flow::Stopping;
+    let next = if counts && task.lost + 1 >= LOST_AT_MOST {
         Next::Keep { why: format!("its worker was lost {LOST_AT_MOST} times, the last time because {why}") }
     } else {
         Next::Again(task.again.clone())
     };
-    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
-}
-
-/// Loses an attempt because of its coordinator, which says nothing against its task.
-pub(in crate::machine) fn outlived(state: &State, id: AttemptId, why: &str) -> Result<Vec<Event>, Rejection> {
-    let next = Next::Again(leased(state, id, None)?.again.clone());
-    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
+    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), counts, next }])
 }
 
 /// Finds the task of an attempt that is leased, under that fence where one is given.
@@ -219,6 +223,15 @@ mod tests {
             scene = scene.does(lost).settled();
         }
         assert!(matches!(scene.status(1), Status::Kept { .. }));
+    }
+
+    #[test]
+    fn the_death_of_a_coordinator_says_nothing_against_a_task() {
+        let mut scene = running();
+        for epoch in 2..20 {
+            scene = scene.does(Command::Wake { epoch }).settled();
+        }
+        assert_eq!((scene.status(1), scene.task(1).lost), (&Status::Running, 0));
     }
 
     #[test]
