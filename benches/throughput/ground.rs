@@ -2,19 +2,37 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 /// Folders of source files; tasks are spread evenly over them.
 const FOLDERS: usize = 20;
 
+/// Folders that were used, removed at the end: a file system is slow to make files just after many were removed, and
+/// that must not fall on whoever is measured next.
+static USED: Mutex<Vec<tempfile::TempDir>> = Mutex::new(Vec::new());
+
+/// Removes what was generated.
+pub fn tidy_up() {
+    USED.lock().expect("nobody panicked").clear();
+}
+
+/// Makes a folder that stays until the end.
+pub fn folder() -> PathBuf {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to work in");
+    let path = dir.path().to_owned();
+    USED.lock().expect("nobody panicked").push(dir);
+    path
+}
+
 /// Holds a generated repository in a folder of its own.
 pub struct Lab {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
 }
 
 impl Lab {
     /// Generates a repository of so many files, all committed.
     pub fn new(files: usize) -> Self {
-        let lab = Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to work in") };
+        let lab = Self { dir: folder() };
         for folder in 0..FOLDERS {
             let place = lab.repo().join(format!("src/m{folder}"));
             std::fs::create_dir_all(&place).expect("a folder");
@@ -41,12 +59,12 @@ impl Lab {
 
     /// Shows the checkout.
     pub fn repo(&self) -> PathBuf {
-        self.dir.path().join("repo")
+        self.dir.join("repo")
     }
 
     /// Makes a folder beside the repository.
     pub fn beside(&self, name: &str) -> PathBuf {
-        let place = self.dir.path().join(name);
+        let place = self.dir.join(name);
         std::fs::create_dir_all(&place).expect("a folder");
         place
     }

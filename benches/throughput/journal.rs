@@ -9,6 +9,7 @@ use artel::io::journal::{Journal, NewEntry, NewRun, SqliteJournal};
 use artel::machine::event::Recorded;
 
 use super::figure::cost;
+use super::ground::folder;
 use super::queue;
 
 /// Events that are stored at once when a journal is prepared.
@@ -17,10 +18,6 @@ const SLICE: usize = 5_000;
 fn new_run() -> NewRun {
     let opening = queue::opening();
     NewRun { run: opening.run, name: None, repo: "/".into(), opened_at_ms: 0 }
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to work in")
 }
 
 fn small() -> NewEntry {
@@ -32,7 +29,7 @@ fn small() -> NewEntry {
 /// busy goes with the next write. Gives appends a second.
 pub fn appends(appenders: usize, each: usize) -> f64 {
     let dir = folder();
-    let journal = SqliteJournal::open(&dir.path().join("journal.db")).expect("a journal");
+    let journal = SqliteJournal::open(&dir.join("journal.db")).expect("a journal");
     let run = new_run();
     journal.open_run(&run).expect("a run");
     let epoch = journal.claim(&run.run, "bench").expect("a claim");
@@ -66,8 +63,8 @@ fn append_all(tell: &Sender<(NewEntry, std::sync::mpsc::SyncSender<()>)>, each: 
 /// Stores a run and reads it back as a coordinator that wakes does; gives seconds.
 pub fn waking(events: &[Recorded]) -> f64 {
     let dir = folder();
-    let home = dir.path().to_string_lossy().into_owned();
-    let place = Place::open(BTreeMap::from([("ARTEL_HOME".to_owned(), home)]), dir.path().into()).expect("a place");
+    let home = dir.to_string_lossy().into_owned();
+    let place = Place::open(BTreeMap::from([("ARTEL_HOME".to_owned(), home)]), dir).expect("a place");
     let run = new_run();
     place.journal.open_run(&run).expect("a run");
     let epoch = place.journal.claim(&run.run, "bench").expect("a claim");

@@ -39,6 +39,7 @@ fn main() {
     if wants("growth") {
         growth(size);
     }
+    ground::tidy_up();
 }
 
 /// Tells what is measured on.
@@ -136,7 +137,7 @@ fn journals(size: Size) {
 
 /// Measures whether a task costs more in a long run than in a short one.
 fn growth(size: Size) {
-    let (short, long) = if size == Size::Quick { (20, 40) } else { (200, 2000) };
+    let (short, long) = if size == Size::Quick { (20, 100) } else { (200, 2000) };
     let of_short = ring::artel(300, short, 2, ring::STUB).cpu_s / short as f64;
     let of_long = ring::artel(300, long, 2, ring::STUB).cpu_s / long as f64;
     figure("cpu_per_task_growth", of_long / of_short, "x", Goal::Most(1.25));
