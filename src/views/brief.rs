@@ -29,6 +29,7 @@ pub struct BriefView {
     /// What may be changed.
     pub paths: Vec<String>,
     /// What was wrong with the last attempt.
+    #[serde(serialize_with = "whole")]
     pub findings: Vec<Finding>,
     /// What a person has said since, oldest first.
     pub steering: Vec<String>,
@@ -86,6 +87,23 @@ fn refused(error: minijinja::Error) -> BriefError {
     BriefError::Template { what, line: error.line() }
 }
 
+/// Writes findings with every field, because a hole that is not there fails the whole brief.
+fn whole<S: serde::Serializer>(findings: &[Finding], to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        rule: &'a str,
+        path: Option<&'a str>,
+        what: &'a str,
+        advice: &'a str,
+    }
+    to.collect_seq(findings.iter().map(|it| Whole {
+        rule: &it.rule,
+        path: it.path.as_deref(),
+        what: &it.what,
+        advice: &it.advice,
+    }))
+}
+
 /// Tells whether a template is sound, by filling it with a sample in which every field holds something.
 ///
 /// # Errors
@@ -141,6 +159,14 @@ mod tests {
     #[test]
     fn a_worker_is_shown_its_task_and_what_to_mend() {
         insta::assert_snapshot!(render(WORKER, &sample()).unwrap());
+    }
+
+    #[test]
+    fn a_finding_about_no_file_is_shown_all_the_same() {
+        let mut view = sample();
+        view.findings[0].path = None;
+        let brief = render(WORKER, &view).unwrap();
+        assert!(brief.contains("- `cargo test` is red where the base is green. Make it green again."), "{brief}");
     }
 
     #[test]
