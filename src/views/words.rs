@@ -18,8 +18,8 @@ pub fn duration(ms: u64) -> String {
 pub fn limit(s: u64) -> String {
     match s {
         0..120 => format!("{s} s"),
-        _ if s % 3600 == 0 && s < 86_400 => format!("{} h", s / 3600),
-        _ if s % 60 == 0 && s < 3600 => format!("{} min", s / 60),
+        _ if s.is_multiple_of(3600) && s < 86_400 => format!("{} h", s / 3600),
+        _ if s.is_multiple_of(60) && s < 3600 => format!("{} min", s / 60),
         _ => duration(s.saturating_mul(1000)),
     }
 }

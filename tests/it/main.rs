@@ -6,3 +6,13 @@ mod common;
 mod hands;
 mod script;
 mod first;
+mod terminal;
+mod verbs_reading;
+mod verbs_asking;
+mod verbs_first;
+mod verbs_looks;
+mod migrations;
+#[path = "../syntax/ast_grep.rs"]
+mod ast_grep;
+#[path = "../syntax/packages.rs"]
+mod packages;
