@@ -1,13 +1,15 @@
-//! Parses the command line, runs the verb, returns its exit code.
+//! Parses the command line, runs the verb, returns its exit code. Verbs that artel calls itself by come first.
 
 use std::process::ExitCode;
+
+use artel::io::{agents::script, hands};
 
 fn main() -> ExitCode {
     // A hidden verb must be seen before the process has threads.
     let code = match std::env::args_os().nth(1).and_then(|verb| verb.into_string().ok()).as_deref() {
-        Some(artel::io::hands::INIT_VERB) => artel::io::hands::init_main(),
-        Some(artel::io::agents::script::SCRIPT_VERB) => artel::io::agents::script::script_main(),
-        _ => 0,
+        Some(hands::INIT_VERB) => hands::init_main(),
+        Some(script::SCRIPT_VERB) => script::script_main(),
+        _ => return artel::ui::cli::enter::enter().into(),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

@@ -62,6 +62,10 @@ fn collect(dir: &Path, prefix: &str, into: &mut Vec<Source>) {
     entries.sort();
     for path in entries {
         let name = path.file_name().expect("a name").to_str().expect("a name of UTF-8");
+        if path.is_dir() && name == "fixtures" {
+            // Material for tests, written by others.
+            continue;
+        }
         if path.is_dir() {
             collect(&path, &format!("{prefix}{name}/"), into);
         } else if name.ends_with(".rs") {

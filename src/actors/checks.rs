@@ -23,6 +23,9 @@ const OUTPUT_BYTES: usize = 1 << 20;
 /// Bytes of a check's output that are journalled.
 const TAIL_BYTES: usize = 4 << 10;
 
+/// The log that names the check that was begun last, by its own log and its name, while that check runs.
+pub const CHECKING: &str = "checking";
+
 /// Says which red answers are looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
@@ -171,7 +174,15 @@ async fn once(
         log: world.log(log),
         tail_bytes: OUTPUT_BYTES,
     };
-    let ended = world.hands.run(job, cancelled.clone()).await.map_err(|error| trouble(&error))?;
+    let sign = world.log(CHECKING);
+    let told = format!("{log}\n{}", check.name);
+    // Only for whoever watches: nothing depends on it.
+    let _ = std::fs::write(&sign, &told);
+    let ended = world.hands.run(job, cancelled.clone()).await;
+    if std::fs::read_to_string(&sign).is_ok_and(|now| now == told) {
+        let _ = std::fs::remove_file(&sign);
+    }
+    let ended = ended.map_err(|error| trouble(&error))?;
     *usage += ended.usage;
     if ended.how == How::Cancelled {
         return Err(NoAnswer::Cancelled);

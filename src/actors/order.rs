@@ -242,7 +242,7 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
         wake: scope.wake,
         iteration: state.iteration,
         depth: scope.depth,
-        tree: state.head_tree.unwrap_or(opening.base_tree),
+        tree: state.plan_tree.unwrap_or(opening.base_tree),
         handoffs: scope.given.iter().filter_map(handoff).collect(),
         stop_list: failed.flat_map(|task| task.draft.paths.files.iter().cloned()).collect(),
     })

@@ -40,7 +40,7 @@ impl Played {
 
 /// Renews an attempt's lease for as long as it is let run.
 pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
-    let third = Duration::from_millis((world.opening.config.lease_s.max(3) * 1000) / 3);
+    let third = Duration::from_millis(world.opening.config.lease_s.max(1) * 1000 / 3);
     loop {
         tokio::time::sleep(third).await;
         let Some(coordinator) = coordinator.upgrade() else { return };
@@ -76,7 +76,7 @@ async fn revert(world: &Arc<World>, order: &Order, landed: Oid) -> Result<Played
     let order = order.clone();
     world
         .blocking(move |world| {
-            let message = message(world, &order);
+            let message = message(world, &order, Usage::default());
             let author = world.author("revert");
             let when_ms = world.now_ms();
             let outcome = match world.repo.revert(order.base, landed, &message, &author, when_ms)? {
@@ -126,13 +126,14 @@ async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
             keep_modes(world, tree, &mut edits)?;
             let sum: u32 = applied.values().sum();
             handoff.done = format!("{sum} places in {} files rewritten", edits.len());
-            let outcome = if !broken.is_empty() {
-                Outcome::Failed { why: format!("the rules leave {} that no longer parses", broken.join(", ")) }
-            } else {
-                commit(world, &order, order.base, &edits)?
-            };
             let wall_ms = u64::try_from(world.now_ms() - started).unwrap_or(0);
-            Ok(Played { outcome, handoff, usage: Usage { wall_ms, ..Usage::default() } })
+            let usage = Usage { wall_ms, ..Usage::default() };
+            let outcome = if broken.is_empty() {
+                commit(world, &order, order.base, &edits, usage)?
+            } else {
+                Outcome::Failed { why: format!("the rules leave {} that no longer parses", broken.join(", ")) }
+            };
+            Ok(Played { outcome, handoff, usage })
         })
         .await
 }
@@ -178,7 +179,7 @@ async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bo
     let (tree, outcome) = world
         .blocking(move |world| {
             let outcome = match stance {
-                Stance::Done => snapshot(world, &order, &tree, from)?,
+                Stance::Done => snapshot(world, &order, &tree, from, usage)?,
                 Stance::Failed { why } => Outcome::Failed { why },
                 Stance::Blocked { missing } => Outcome::Blocked { missing },
             };
@@ -339,7 +340,7 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
 }
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.
-fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid) -> Result<Outcome, GitError> {
+fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) -> Result<Outcome, GitError> {
     let limits = SnapshotLimits { file_bytes: order.role.limits.file_bytes, ..SnapshotLimits::default() };
     let Snapshot { edits, refused } = tree.snapshot(limits)?;
     if !refused.is_empty() {
@@ -347,13 +348,13 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid) -> Result<Outc
         return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });
     }
     if from == order.base {
-        return commit(world, order, from, &edits);
+        return commit(world, order, from, &edits, usage);
     }
     // The worktree went on from a refused candidate, but the new one stands on the base of both.
     let made = world.repo.commit_edits(from, &edits, "", &world.author("artel"), 0)?;
     let (base_tree, _) = world.repo.commit_of(order.base)?;
     let edits = as_edits(&world.repo, world.repo.diff(base_tree, made.tree)?)?;
-    commit(world, order, order.base, &edits)
+    commit(world, order, order.base, &edits, usage)
 }
 
 fn as_edits(repo: &Repo, changes: Vec<Change>) -> Result<BTreeMap<String, Edit>, GitError> {
@@ -371,12 +372,18 @@ fn as_edits(repo: &Repo, changes: Vec<Change>) -> Result<BTreeMap<String, Edit>,
     Ok(edits)
 }
 
-fn commit(world: &World, order: &Order, base: Oid, edits: &BTreeMap<String, Edit>) -> Result<Outcome, GitError> {
+fn commit(
+    world: &World,
+    order: &Order,
+    base: Oid,
+    edits: &BTreeMap<String, Edit>,
+    usage: Usage,
+) -> Result<Outcome, GitError> {
     if edits.is_empty() {
         return Ok(Outcome::Nothing);
     }
     let author = world.author(&order.agent.to_string());
-    match world.repo.commit_edits(base, edits, &message(world, order), &author, world.now_ms()) {
+    match world.repo.commit_edits(base, edits, &message(world, order, usage), &author, world.now_ms()) {
         Ok(made) => candidate(world, order, made),
         Err(GitError::Path { path, why }) => {
             Ok(Outcome::Failed { why: format!("left what no commit may hold: {path}: {why}") })
@@ -399,11 +406,11 @@ fn candidate(world: &World, order: &Order, made: Made) -> Result<Outcome, GitErr
     Ok(Outcome::Candidate(Candidate { commit, tree, base: order.base, files }))
 }
 
-fn message(world: &World, order: &Order) -> String {
+fn message(world: &World, order: &Order, usage: Usage) -> String {
     let title: String = order.task.title.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
     let agent: String = order.agent.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(
-        "{title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\n",
-        world.run, order.attempt.task, order.attempt
+        "{title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\nArtel-Cost: {} ms wall, {} ms cpu\n",
+        world.run, order.attempt.task, order.attempt, usage.wall_ms, usage.cpu_ms
     )
 }

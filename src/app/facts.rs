@@ -1,116 +1,214 @@
 //! Owns what is to be known of this machine and repository, and clearing away what no run needs any longer.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::Serialize;
-
 use super::{AppError, Place};
-use crate::io::files::{RepoKey, RunLock};
-use crate::io::git::{Pool, RefNames, Repo, Swap, git_version};
-use crate::machine::state::Status;
+use crate::actors::world::told;
+use crate::io::files::{RepoKey, RunLock, StateDir};
+use crate::io::git::{Pool, RefNames, Repo};
+use crate::io::journal::RunRow;
+use crate::machine::state::{State, Status};
 
-/// Lists what a person who wonders why something does not work wants to know.
-#[derive(Debug, Clone, Serialize)]
-pub struct DoctorFacts {
-    /// The state directory.
-    pub state_dir: PathBuf,
-    /// Why it cannot be used, where it cannot.
-    pub state_fault: Option<String>,
-    /// Bytes that are free where it lies.
-    pub free_bytes: Option<u64>,
-    /// Version of the git program, major and minor.
-    pub git: Option<(u32, u32)>,
-    /// The repository, where artel was started in one.
-    pub repo: Option<PathBuf>,
-    /// Why it cannot be used, where it cannot.
-    pub repo_fault: Option<String>,
-    /// Lock files in it, with the seconds since they were made.
-    pub locks: Vec<(PathBuf, u64)>,
-    /// Runs of this machine, and how many of them have ended.
-    pub runs: (usize, usize),
-    /// How commands are kept apart.
-    pub isolation: &'static str,
+/// States a fact about the machine or the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What was looked at.
+    pub name: &'static str,
+    /// Whether it is fit.
+    pub fit: Fitness,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub advice: Option<String>,
 }
 
-/// Finds out what is to be known.
-pub fn doctor(place: Result<&Place, &AppError>, dir: PathBuf, cwd: &std::path::Path) -> DoctorFacts {
-    let repo = Repo::discover(cwd);
-    let rows = place.ok().and_then(|place| place.journal.runs().ok()).unwrap_or_default();
-    let locks = repo.as_ref().map(|repo| repo.locks(SystemTime::now())).unwrap_or_default();
-    DoctorFacts {
-        free_bytes: rustix::fs::statvfs(&dir).ok().map(|fs| fs.f_bavail * fs.f_frsize),
-        state_dir: dir,
-        state_fault: place.err().map(|error| crate::actors::world::told(error)),
-        git: git_version(),
-        repo: repo.as_ref().ok().map(|repo| repo.identity().to_owned()),
-        repo_fault: repo.as_ref().err().map(|error| crate::actors::world::told(error)),
-        locks: locks.into_iter().map(|lock| (lock.path, lock.age.as_secs())).collect(),
-        runs: (rows.len(), rows.iter().filter(|row| row.ended.is_some()).count()),
-        isolation: "process groups and limits; no sandbox",
+/// Says whether something is fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fitness {
+    /// It is.
+    Good,
+    /// artel works, but not as well as it could.
+    Weak,
+    /// artel cannot work.
+    Unfit,
+}
+
+impl Fact {
+    fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, fit: Fitness::Good, found: found.into(), advice: None }
+    }
+
+    fn bad(name: &'static str, fit: Fitness, found: impl Into<String>, advice: &str) -> Self {
+        Self { name, fit, found: found.into(), advice: Some(advice.to_owned()) }
     }
 }
 
-/// Says what was cleared away.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Gone {
-    /// Worktrees of ended runs.
-    pub worktrees: usize,
-    /// Pins and task branches whose commits have landed.
-    pub refs: usize,
-    /// Folders of desks and logs of ended runs, in bytes.
-    pub bytes: u64,
+/// Bytes below which a disk is too full to begin a run.
+const ROOM_AT_LEAST: u64 = 1 << 30;
+
+/// Looks at the machine and the repository; never fails, because it is asked when something is wrong.
+pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
+    let dir = StateDir::locate(|name| env.get(name).map(Into::into));
+    let mut facts = vec![Fact::good("artel", env!("CARGO_PKG_VERSION"))];
+    facts.push(match dir {
+        Ok(ref dir) => Fact::good("state directory", dir.root().display().to_string()),
+        Err(ref error) => Fact::bad("state directory", Fitness::Unfit, told(error), "set ARTEL_HOME"),
+    });
+    facts.push(match Place::open(env, cwd.to_owned()) {
+        Ok(place) => {
+            let runs = place.runs().unwrap_or_default();
+            let open = runs.iter().filter(|row| row.ended.is_none()).count();
+            Fact::good("journal", format!("{} runs, {open} not ended", runs.len()))
+        }
+        Err(error) => Fact::bad("journal", Fitness::Unfit, told(&error), "mend what it says, or set ARTEL_HOME"),
+    });
+    if let Ok(dir) = &dir {
+        let free = rustix::fs::statvfs(dir.root()).map(|fs| fs.f_bavail * fs.f_frsize).unwrap_or(u64::MAX);
+        let told = format!("{} MiB free where state lies", free >> 20);
+        facts.push(if free < ROOM_AT_LEAST {
+            Fact::bad("disk", Fitness::Weak, told, "free some space: worktrees and the journal need it")
+        } else {
+            Fact::good("disk", told)
+        });
+    }
+    facts.extend(about_git(cwd));
+    let isolation = "process groups and limits; agents run with your rights";
+    let advice = "run only agents and checks that you trust: there is no sandbox in this version";
+    facts.push(Fact::bad("isolation", Fitness::Weak, isolation, advice));
+    facts
 }
 
-/// Clears away what ended runs of the present repository have left, never what did not land. With `is_dry`, only
-/// counts it.
+fn about_git(cwd: &Path) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let version = crate::io::git::git_version();
+    facts.push(match version {
+        Some((major, minor)) if (major, minor) >= (2, 38) => Fact::good("git", format!("{major}.{minor}")),
+        Some((major, minor)) => {
+            let found = format!("{major}.{minor}");
+            Fact::bad("git", Fitness::Weak, found, "2.38 or newer is needed where two tasks change one file")
+        }
+        None => Fact::bad("git", Fitness::Unfit, "not found", "install git and put it on PATH"),
+    });
+    let repo = match Repo::discover(cwd) {
+        Ok(repo) => repo,
+        Err(error) => {
+            facts.push(Fact::bad("repository", Fitness::Unfit, told(&error), "go to a repository"));
+            return facts;
+        }
+    };
+    facts.push(Fact::good("repository", repo.identity().display().to_string()));
+    let locks = repo.locks(SystemTime::now());
+    if !locks.is_empty() {
+        let named: Vec<String> =
+            locks.iter().map(|lock| format!("{} ({} s old)", lock.path.display(), lock.age.as_secs())).collect();
+        let advice = "if no git works there any more, remove them: whoever left them is dead";
+        facts.push(Fact::bad("lock files", Fitness::Weak, named.join(", "), advice));
+    }
+    let orphans = repo.doctor(SystemTime::now()).orphans;
+    if !orphans.is_empty() {
+        let found = format!("{} git sides of worktrees without their files", orphans.len());
+        facts.push(Fact::bad("worktrees", Fitness::Weak, found, "`artel gc` removes them"));
+    }
+    facts
+}
+
+/// Names something that no run needs any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// What it is.
+    pub what: &'static str,
+    /// Where it lies: a path, or a ref's name.
+    pub path: String,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+    /// Why it is not needed.
+    pub why: String,
+}
+
+/// Holds an ended run whose things may be cleared away, and its lock so that nobody takes it up meanwhile.
+struct Ended {
+    state: State,
+    row: RunRow,
+    _lock: RunLock,
+}
+
+/// Lists what ended runs of the present repository have left; never what did not land.
 ///
 /// # Errors
-/// Fails where git or the state directory cannot be read; what was cleared until then stays cleared.
-pub fn gc(place: &Place, is_dry: bool) -> Result<Gone, AppError> {
+/// Fails where git or the state directory cannot be read.
+pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
     let repo = place.repo()?;
-    let mut gone = Gone::default();
-    for row in place.journal.runs()?.into_iter().filter(|row| row.repo == repo.identity()) {
-        let Ok(_lock) = RunLock::try_acquire(&place.dir.lock(&row.run)) else { continue };
-        let Ok(state) = place.load(&row.run) else { continue };
-        if state.end.is_none() {
-            continue;
+    let mut left = Vec::new();
+    for run in ended_runs(place, &repo)? {
+        let why = format!("{} has ended", run.row.run);
+        let row =
+            |what, path: &Path| Left { what, path: path.display().to_string(), bytes: size_of(path), why: why.clone() };
+        for dir in pool_dirs(place, &repo, &run.row) {
+            let trees = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            left.extend(trees.filter(|path| path.is_dir()).map(|path| row("worktree", &path)));
         }
-        let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(row.run.as_str());
-        for name in ["work", "check"] {
-            let dir = trees.join(name);
-            if dir.is_dir() {
-                gone.worktrees += count_trees(&dir);
-                if !is_dry {
-                    Pool::open(&repo, dir, &[])?.sweep()?;
-                }
-            }
-        }
-        gone.refs += drop_landed_refs(&repo, &state, is_dry)?;
-        let run_dir = place.dir.run_dir(&row.run);
-        for left in ["desks", "logs"] {
-            let dir = run_dir.join(left);
-            gone.bytes += size_of(&dir);
-            if !is_dry && dir.exists() {
-                std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read {
-                    what: "the folder",
-                    path: dir,
-                    source,
-                })?;
-            }
+        let folders = folders(place, &run.row);
+        left.extend(
+            ["briefs", "logs"]
+                .into_iter()
+                .zip(&folders)
+                .filter(|(_, dir)| dir.exists())
+                .map(|(what, dir)| row(what, dir)),
+        );
+        for (name, _) in landed_refs(&repo, &run.state)? {
+            let why = format!("its commit is an ancestor of the branch of {}", run.row.run);
+            left.push(Left { what: "ref", path: name, bytes: 0, why });
         }
     }
-    Ok(gone)
+    Ok(left)
 }
 
-fn count_trees(dir: &std::path::Path) -> usize {
-    let entries = std::fs::read_dir(dir).map(|entries| entries.flatten().filter(|entry| entry.path().is_dir()).count());
-    entries.unwrap_or(0)
+/// Clears away what [`garbage`] lists.
+///
+/// # Errors
+/// Fails where something cannot be removed; what was cleared until then stays cleared.
+pub fn clear(place: &Place) -> Result<(), AppError> {
+    let repo = place.repo()?;
+    for run in ended_runs(place, &repo)? {
+        for dir in pool_dirs(place, &repo, &run.row).into_iter().filter(|dir| dir.is_dir()) {
+            Pool::open(&repo, dir, &[])?.sweep()?;
+        }
+        for dir in folders(place, &run.row).into_iter().filter(|dir| dir.exists()) {
+            std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
+        }
+        for (name, target) in landed_refs(&repo, &run.state)? {
+            repo.delete_ref(&name, target)?;
+        }
+    }
+    Ok(())
 }
 
-fn size_of(dir: &std::path::Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+fn ended_runs(place: &Place, repo: &Repo) -> Result<Vec<Ended>, AppError> {
+    let mut ended = Vec::new();
+    for row in place.runs()?.into_iter().filter(|row| row.repo == repo.identity()) {
+        let Ok(lock) = RunLock::try_acquire(&place.dir.lock(&row.run)) else { continue };
+        // What cannot be read is left alone.
+        let Ok(state) = place.load(&row.run) else { continue };
+        if state.end.is_some() {
+            ended.push(Ended { state, row, _lock: lock });
+        }
+    }
+    Ok(ended)
+}
+
+fn pool_dirs(place: &Place, repo: &Repo, row: &RunRow) -> [PathBuf; 2] {
+    let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(row.run.as_str());
+    ["work", "check"].map(|name| trees.join(name))
+}
+
+fn folders(place: &Place, row: &RunRow) -> [PathBuf; 2] {
+    ["desks", "logs"].map(|name| place.dir.run_dir(&row.run).join(name))
+}
+
+fn size_of(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => size_of(&entry.path()),
         Ok(meta) => meta.len(),
@@ -119,26 +217,23 @@ fn size_of(dir: &std::path::Path) -> u64 {
     sizes.sum()
 }
 
-/// Removes the pins and task branches of tasks that are ancestors of the run's branch.
-fn drop_landed_refs(repo: &Repo, state: &crate::machine::state::State, is_dry: bool) -> Result<usize, AppError> {
+/// Lists the pins and task branches whose commits are ancestors of the run's branch.
+fn landed_refs(repo: &Repo, state: &State) -> Result<Vec<(String, crate::model::ids::Oid)>, AppError> {
     let opening = state.opening();
     let refs = RefNames::new(&opening.config.branch_prefix, opening.run.clone())?;
-    let Some(head) = state.head else { return Ok(0) };
-    let landed: BTreeSet<_> = state
+    let Some(head) = state.head else { return Ok(Vec::new()) };
+    let landed: BTreeSet<String> = state
         .tasks
         .iter()
         .filter(|(_, task)| matches!(task.status, Status::Landed { .. } | Status::Reverted { .. }))
         .map(|(id, _)| refs.task(*id))
         .collect();
-    let mut gone = 0;
+    let mut gone = Vec::new();
     for (name, target) in repo.list_refs(&refs.branches())?.into_iter().chain(repo.list_refs(&refs.pins())?) {
         let is_pin = name.starts_with(&refs.pins());
         // Whatever is no ancestor has not landed, whoever says so.
         if (is_pin || landed.contains(&name)) && name != refs.branch() && repo.is_ancestor(target, head)? {
-            gone += 1;
-            if !is_dry && repo.delete_ref(&name, target)? != Swap::Done {
-                gone -= 1;
-            }
+            gone.push((name, target));
         }
     }
     Ok(gone)

@@ -7,9 +7,11 @@ mod hosting;
 mod requests;
 mod facts;
 
+/// Names the log that says which check runs.
+pub use crate::actors::checks::CHECKING;
 pub use error::AppError;
-pub use facts::{DoctorFacts, Gone, doctor, gc};
+pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use hosting::{Hosted, host, is_hosted};
 pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
 pub use place::{Place, decode_events};
-pub use requests::{ask, await_answer};
+pub use requests::ask;

@@ -49,8 +49,8 @@ const CHECK_TIMEOUT_S: u64 = 600;
 ///
 /// # Errors
 /// Fails where it cannot be read, or with all that is wrong with it.
-pub fn read_goal(place: &Place, goal: &Path) -> Result<(Goal, String), AppError> {
-    let path = place.cwd.join(goal);
+pub fn read_goal(cwd: &Path, goal: &Path) -> Result<(Goal, String), AppError> {
+    let path = cwd.join(goal);
     let text = std::fs::read_to_string(&path).map_err(|source| AppError::Read {
         what: "the goal file",
         path: path.clone(),
@@ -100,7 +100,7 @@ fn read_config(repo: &Repo) -> Result<Config, AppError> {
 /// Fails where anything that the goal names is missing or faulty; nothing is stored then.
 pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<String>), AppError> {
     let repo = place.repo()?;
-    let opening = prepare(place, &repo, options)?;
+    let opening = prepare(&place.cwd, &repo, options)?;
     let (run, notes) = (opening.run.clone(), opening.notes.clone());
     let at_ms = place.clock.now_ms();
     let new =
@@ -127,15 +127,15 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
 ///
 /// # Errors
 /// As [`open_run`].
-pub async fn draft_plan(place: &Place, options: &OpenOptions) -> Result<State, AppError> {
-    let repo = place.repo()?;
-    let opening = prepare(place, &repo, options)?;
+pub async fn draft_plan(cwd: &Path, options: &OpenOptions) -> Result<State, AppError> {
+    let repo = Repo::discover(cwd)?;
+    let opening = prepare(cwd, &repo, options)?;
     let ground = Ground::new(Arc::new(opening), repo);
     Ok(draft(Arc::new(ground)).await)
 }
 
-fn prepare(place: &Place, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
-    let (mut goal, goal_text) = read_goal(place, &options.goal)?;
+fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
+    let (mut goal, goal_text) = read_goal(cwd, &options.goal)?;
     let config = read_config(repo)?;
     let roles = read_roles(Some(repo), &options.roles)?;
     let Base { commit: base, tree: base_tree, branch } = repo.base(options.base.as_deref())?;
@@ -150,7 +150,7 @@ fn prepare(place: &Place, repo: &Repo, options: &OpenOptions) -> Result<Opening,
     fits(&goal, &roles)?;
     let prompts = roles.iter().filter_map(|role| Some((role.prompt.clone(), roles.prompt(role)?.to_owned())));
     let prompts = prompts.collect();
-    let goal_path = place.cwd.join(&options.goal);
+    let goal_path = cwd.join(&options.goal);
     let assets = read_assets(repo, &goal_path, &goal, &by_name)?;
     let run = new_run_id();
     RefNames::new(&config.branch_prefix, run.clone())?;

@@ -1,7 +1,6 @@
 //! Owns how a person's request reaches a run: stored first, so that it counts whether or not a coordinator lives.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use super::{AppError, Place};
 use crate::actors::feed;
@@ -26,27 +25,4 @@ pub fn ask(place: &Place, run: &RunId, ask: &Ask) -> Result<RequestId, AppError>
         feed::nudge(&socket);
     }
     Ok(id)
-}
-
-/// Waits until a live coordinator has answered a request; nothing where it does not within the time.
-///
-/// # Errors
-/// As reading the journal.
-pub async fn await_answer(
-    place: &Place,
-    run: &RunId,
-    id: &RequestId,
-    most: Duration,
-) -> Result<Option<Result<(), String>>, AppError> {
-    let deadline = tokio::time::Instant::now() + most;
-    loop {
-        let state = place.load(run)?;
-        if let Some(answer) = state.answered.get(id) {
-            return Ok(Some(answer.clone()));
-        }
-        if tokio::time::Instant::now() >= deadline {
-            return Ok(None);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -35,6 +35,8 @@ pub struct State {
     pub baseline: Option<Baseline>,
     /// Which planning this is, from 1.
     pub iteration: u32,
+    /// The tree that this planning looks at; the same however often a planner is called again.
+    pub plan_tree: Option<Oid>,
     /// Landings since the iteration began.
     pub landed_in_iteration: u32,
     /// Whether planning anew is over for good, because a person reverted or gave up a task.
@@ -86,12 +88,16 @@ pub struct State {
     pub rest: Option<Rest>,
     /// How the run ended, where it has.
     pub end: Option<End>,
+    /// When it last came to rest or ended, in milliseconds since 1970.
+    pub rested_ms: i64,
     /// The last look at the done-conditions.
     pub conditions: Option<(Oid, Vec<CheckResult>)>,
     /// A delivery that is owed.
     pub delivery: Option<String>,
     /// The last delivery and how it went.
     pub delivered: Option<(String, Result<Oid, String>)>,
+    /// Where the run's branch stood when it was last delivered.
+    pub delivered_head: Option<Oid>,
     /// Requests that were answered, and how.
     pub answered: BTreeMap<RequestId, Result<(), String>>,
     /// What everybody is told.

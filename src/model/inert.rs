@@ -40,6 +40,13 @@ pub fn fit(text: &str, width: usize) -> String {
     cut
 }
 
+/// Shows the first line that is not blank, in at most `width` columns; what is left out is marked by `…`.
+pub fn headline(text: &str, width: usize) -> String {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_none() { fit(first, width) } else { fit(&format!("{first} …"), width) }
+}
+
 /// Counts the columns that inert text takes.
 pub fn width_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>().max(UnicodeWidthStr::width(text))
@@ -116,6 +123,13 @@ mod tests {
         assert_eq!(fit("漢字漢字", 6), "漢字…");
         assert_eq!(fit("anything", 0), "");
         assert_eq!(fit("  edges \n", 20), "edges");
+    }
+
+    #[test]
+    fn a_headline_is_the_first_line_with_something_in_it() {
+        assert_eq!(headline("\n\n one\ntwo", 20), "one …");
+        assert_eq!(headline("one\n", 20), "one");
+        assert_eq!(headline("", 20), "");
     }
 
     proptest! {

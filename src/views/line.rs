@@ -13,7 +13,7 @@ use crate::model::attempt::Outcome;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
-use crate::model::inert::{fit, inert};
+use crate::model::inert::{headline, inert};
 use crate::model::verdict::{Ruling, Verdict};
 
 /// Longest text of an agent's that a line holds, in columns.
@@ -80,7 +80,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
-        Event::AttemptLost { attempt, why, next: then } => {
+        Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
         }
         Event::AttemptEnded { attempt, outcome, next: then, .. } => ended_attempt(*attempt, outcome, then),
@@ -101,7 +101,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::MemberEjected { batch, attempt, findings, next: then } => {
             let why = findings.first().map(|finding| text(&finding.what)).unwrap_or_default();
-            let line = format!("{attempt} was taken out of batch {batch}: {why}; {}", text(&next(then)));
+            let line = format!("{attempt} was taken out of batch {batch}: {why}; {}", brief_next(then));
             progress(line).in_tone(tone_of(then))
         }
         Event::BatchLanded { landed, head, .. } => landing(state, landed, *head),
@@ -164,7 +164,7 @@ impl Line {
 }
 
 fn text(raw: &str) -> String {
-    fit(raw, TEXT_AT_MOST)
+    headline(raw, TEXT_AT_MOST)
 }
 
 fn titled(state: &State, id: TaskId) -> String {
@@ -246,12 +246,18 @@ fn judged(attempt: AttemptId, verdict: &Verdict, then: &Next) -> Line {
     };
     let more = verdict.findings.len().saturating_sub(1);
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-    let then = match then {
+    progress(format!("{attempt} {told}: {why}{more}; {}", brief_next(then))).in_tone(match tone_of(then) {
+        Tone::Plain | Tone::Good | Tone::Warning => Tone::Warning,
+        Tone::Bad => Tone::Bad,
+    })
+}
+
+/// Says what follows where the reason stands before it already.
+fn brief_next(then: &Next) -> String {
+    match then {
         Next::Keep { .. } => "kept for a person".to_owned(),
         Next::Judge | Next::Queue | Next::Again(_) | Next::Nothing | Next::Block { .. } => text(&next(then)),
-    };
-    let tone = if then == "kept for a person" { Tone::Bad } else { Tone::Warning };
-    progress(format!("{attempt} {told}: {why}{more}; {then}")).in_tone(tone)
+    }
 }
 
 fn landing(state: &State, landed: &[Link], head: Oid) -> Line {

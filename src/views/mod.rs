@@ -12,3 +12,7 @@ pub mod plan_tree;
 pub mod inbox;
 pub mod line;
 pub mod brief;
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Owns the plan as it was made: scopes, nested, and tasks with what they wait for. Also writes it as a graph for
 //! Graphviz, where every text is quoted. Never shows it otherwise.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use petgraph::Direction;
+use petgraph::graphmap::DiGraphMap;
 use serde::Serialize;
 
 use crate::machine::state::{Planning, State};
@@ -18,7 +21,7 @@ pub struct PlanTree {
     pub roots: Vec<ScopeNode>,
     /// All tasks in order.
     pub tasks: Vec<TaskNode>,
-    /// How many links lie on the longest chain of tasks that wait for one another; 0 without tasks.
+    /// How many tasks the longest chain of tasks that wait for one another holds; 0 without tasks.
     pub depth: u32,
     /// What was noticed about the repository.
     pub notes: Vec<String>,
@@ -112,22 +115,20 @@ fn scope_node(state: &State, id: ScopeId, tasks: &[TaskNode]) -> Option<ScopeNod
     })
 }
 
-/// Counts the links of the longest chain; tasks wait only for tasks with smaller numbers or of the same planning,
-/// hence passes over the list until nothing changes, which the graph's being without rings bounds.
+/// Counts the tasks of the longest chain; the law lets no ring of waiting tasks in, and a ring would count as none.
 fn depth(tasks: &[TaskNode]) -> u32 {
-    let mut depths: std::collections::BTreeMap<TaskId, u32> = tasks.iter().map(|task| (task.task, 1)).collect();
-    for _ in 0..tasks.len() {
-        let mut changed = false;
-        for task in tasks {
-            let before = task.after.iter().filter_map(|id| depths.get(id)).max().map_or(1, |depth| depth + 1);
-            if let Some(depth) = depths.get_mut(&task.task).filter(|depth| **depth < before) {
-                *depth = before;
-                changed = true;
-            }
+    let mut waits = DiGraphMap::<TaskId, ()>::new();
+    for task in tasks {
+        waits.add_node(task.task);
+        for before in &task.after {
+            waits.add_edge(*before, task.task, ());
         }
-        if !changed {
-            break;
-        }
+    }
+    let mut depths: BTreeMap<TaskId, u32> = BTreeMap::new();
+    for id in petgraph::algo::toposort(&waits, None).unwrap_or_default() {
+        let before = waits.neighbors_directed(id, Direction::Incoming).filter_map(|before| depths.get(&before)).max();
+        let depth = before.map_or(1, |before| before + 1);
+        depths.insert(id, depth);
     }
     depths.values().max().copied().unwrap_or(0)
 }
@@ -151,7 +152,7 @@ fn cluster(plan: &PlanTree, scope: &ScopeNode, depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     let _ = writeln!(out, "{indent}subgraph cluster_{} {{", scope.scope);
     let _ = writeln!(out, "{indent}  label={};", quoted(&format!("{} {}", scope.scope, scope.title)));
-    for task in plan.tasks.iter().filter(|task| scope.tasks.contains(&task.task)) {
+    for task in plan.tasks.iter().filter(|task| task.scope == scope.scope) {
         let label = quoted(&format!("{} {}", task.task, task.title));
         let style = if task.sample { ", style=bold" } else { "" };
         let _ = writeln!(out, "{indent}  {} [label={label}{style}];", task.task);

@@ -1,6 +1,10 @@
-//! Tests artel from outside: the real binary, real processes, no network.
+//! Tests artel from outside: the real binary, real git, real processes, no network.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where")]
 
+mod common;
 mod hands;
 mod script;
+mod first;
+mod crew;
+mod landing;

@@ -45,15 +45,68 @@ fn group_of(owners: &BTreeSet<String>, files: &[&str]) -> Group {
     group(&key, &format!("{} owners: {names}", owners.len()), files)
 }
 
-/// Holds the lines of a CODEOWNERS file, found fast by the first folder of a path.
+/// Holds the lines of a CODEOWNERS file, so that few of them are tried on a path.
 #[derive(Debug, Default)]
 struct Owners {
     lines: Vec<(Vec<Part>, BTreeSet<String>)>,
-    /// Lines that can only match below one top-level name, by that name.
-    below: BTreeMap<String, Vec<usize>>,
-    /// Lines that may match anywhere.
-    anywhere: Vec<usize>,
+    /// Numbers of lines in rising order, by what a path must have for them to match.
+    by_mark: BTreeMap<Mark, Vec<usize>>,
     notes: Vec<String>,
+}
+
+/// Says what a path must have for a line to match it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    /// This file or folder, from the root.
+    Path(String),
+    /// This name in some place.
+    Name(String),
+    /// A name in some place with this after its last dot.
+    Ending(String),
+    /// Nothing that is quickly looked up.
+    Nothing,
+}
+
+impl Mark {
+    fn of(pattern: &[Part]) -> Self {
+        match pattern {
+            [Part::Name(_), ..] => {
+                let literal = |part: &Part| match part {
+                    Part::Any => None,
+                    Part::Name(glyphs) => text(glyphs),
+                };
+                let names: Vec<String> = pattern.iter().map_while(literal).collect();
+                if names.is_empty() { Self::Nothing } else { Self::Path(names.join("/")) }
+            }
+            [Part::Any, Part::Name(glyphs), ..] => {
+                let after_dot = || glyphs.rsplit(|glyph| *glyph == Glyph::Char('.')).next().and_then(text);
+                let has_dot = glyphs.contains(&Glyph::Char('.'));
+                text(glyphs)
+                    .map(Self::Name)
+                    .or_else(|| after_dot().filter(|_| has_dot).map(Self::Ending))
+                    .unwrap_or(Self::Nothing)
+            }
+            [Part::Any, ..] | [] => Self::Nothing,
+        }
+    }
+
+    /// Lists all marks that a path has.
+    fn all_of(path: &str) -> impl Iterator<Item = Self> {
+        let names = path.split('/').map(|name| Self::Name(name.to_owned()));
+        let endings = path.split('/').filter_map(|name| Some(Self::Ending(name.rsplit_once('.')?.1.to_owned())));
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let paths = ends.map(|end| Self::Path(path[..end].to_owned()));
+        paths.chain(names).chain(endings).chain([Self::Nothing])
+    }
+}
+
+/// Gives the text that glyphs stand for where they stand for one only.
+fn text(glyphs: &[Glyph]) -> Option<String> {
+    let char = |glyph: &Glyph| match glyph {
+        Glyph::Char(c) => Some(*c),
+        Glyph::One | Glyph::Star => None,
+    };
+    glyphs.iter().map(char).collect()
 }
 
 impl Owners {
@@ -82,23 +135,19 @@ impl Owners {
     }
 
     fn add(&mut self, pattern: Vec<Part>, owners: BTreeSet<String>) {
-        let number = self.lines.len();
-        match pattern.first() {
-            Some(Part::Name(glyphs)) if glyphs.iter().all(|glyph| matches!(glyph, Glyph::Char(_))) => {
-                let name = glyphs.iter().filter_map(Glyph::char).collect();
-                self.below.entry(name).or_default().push(number);
-            }
-            Some(Part::Name(_) | Part::Any) | None => self.anywhere.push(number),
-        }
+        self.by_mark.entry(Mark::of(&pattern)).or_default().push(self.lines.len());
         self.lines.push((pattern, owners));
     }
 
     /// Finds whom the last matching line names; none where no line matches.
     fn of(&self, path: &str) -> Option<&BTreeSet<String>> {
         let parts: Vec<Vec<char>> = path.split('/').map(|part| part.chars().collect()).collect();
-        let top = path.split_once('/').map_or(path, |(top, _)| top);
-        let last = |lines: &[usize]| lines.iter().rev().copied().find(|line| matches(&self.lines[*line].0, &parts));
-        let line = last(&self.anywhere).max(self.below.get(top).and_then(|lines| last(lines)))?;
+        let mut best = None;
+        for lines in Mark::all_of(path).filter_map(|mark| self.by_mark.get(&mark)) {
+            let better = lines.iter().rev().take_while(|line| Some(**line) > best);
+            best = better.copied().find(|line| matches(&self.lines[*line].0, &parts)).or(best);
+        }
+        let line = best?;
         Some(&self.lines[line].1)
     }
 }
@@ -177,15 +226,6 @@ enum Glyph {
     One,
     /// `*`: any number of characters.
     Star,
-}
-
-impl Glyph {
-    fn char(&self) -> Option<char> {
-        match self {
-            Self::Char(c) => Some(*c),
-            Self::One | Self::Star => None,
-        }
-    }
 }
 
 /// Reads a pattern into parts that match a whole path from the root; none where it can match nothing.
@@ -370,6 +410,10 @@ mod tests {
         assert_eq!(owner("/src/ @a\n* @b\n", "src/x"), "@b");
         assert_eq!(owner("* @b\n/src/ @a\n", "src/x"), "@a");
         assert_eq!(owner("/src/ @a\n/src/x\n", "src/x"), "");
+        for last in ["/a/", "b/", "*.js", "*.min.js", "x*", "x.*.js", "**/b/*", "/*/b"] {
+            let before = "/a/ @1\nb/ @2\n*.js @3\n*.min.js @4\nx* @5\nx.*.js @6\n**/b/* @7\n/*/b @8\n";
+            assert_eq!(owner(&format!("{before}{last} @last\n*.rs @9\n/b/ @10\n"), "a/b/x.min.js"), "@last", "{last}");
+        }
     }
 
     #[test]
@@ -429,5 +473,19 @@ mod tests {
         let groups = split(&["a", "b"], &read).unwrap().groups;
         assert_ne!(groups[0].key, groups[1].key);
         assert!(groups.iter().all(|group| group.key.len() < 120 && group.title.chars().count() <= 201));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn marks_hide_no_line_that_matches(
+            patterns in proptest::collection::vec("/?((a|b|a\\.b|\\*|\\*\\*|\\*\\.b|a\\*|\\?)/){0,3}(a|b|\\*|\\*\\.b|a\\.\\*)/?", 1..12),
+            path in "((a|b|a\\.b|c)/){0,4}(a|b|a\\.b|c\\.b)",
+        ) {
+            let lines: Vec<String> = patterns.iter().enumerate().map(|(n, pattern)| format!("{pattern} @{n}\n")).collect();
+            let owners = Owners::parse("CODEOWNERS", &lines.concat());
+            let names: Vec<Vec<char>> = path.split('/').map(|name| name.chars().collect()).collect();
+            let plain = owners.lines.iter().rev().find(|(pattern, _)| matches(pattern, &names)).map(|(_, names)| names);
+            proptest::prop_assert_eq!(owners.of(&path), plain);
+        }
     }
 }

@@ -1,0 +1,114 @@
+//! Owns the shape of the command line: its verbs and what all of them share. Does nothing.
+
+use clap::{Args, Parser, Subcommand};
+
+use super::exit;
+use super::paint::Color;
+
+/// Gets a goal done in a git repository by a crew of agents: plans, works in isolation, judges, lands.
+///
+/// `artel run goal.md` plans the goal into tasks, has each done in a worktree of its own, has every candidate judged
+/// by somebody other than its author, and lands what was accepted on a branch that stays green. Your own branches
+/// and checkout are not touched before `artel deliver`.
+#[derive(Debug, Parser)]
+#[command(name = "artel", version, propagate_version = true, arg_required_else_help = true, after_long_help = exit::help())]
+#[command(max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Whether output is coloured; `auto` respects NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// Lists the verbs, in the order in which a person meets them.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Migrate a real crate, live: nothing to configure, nothing of yours is touched
+    Demo(super::demo::DemoArgs),
+    /// Lay down artel.toml, an example goal and ignore lines; overwrites nothing
+    Init(super::init::InitArgs),
+    /// Open a run for a goal and work until it rests or ends
+    Run(super::run::RunArgs),
+    /// Show the plan of a goal; creates nothing
+    Plan(super::plan::PlanArgs),
+    /// Show where a run stands
+    Status(super::status::StatusArgs),
+    /// List runs, or what needs you
+    List(super::list::ListArgs),
+    /// Show one task: its brief, its attempts, what came of them
+    Show(super::show::ShowArgs),
+    /// Show what happened, event by event
+    Log(super::log::LogArgs),
+    /// Show what a task's last candidate changes
+    Diff(super::diff::DiffArgs),
+    /// Show what a run has cost, by agent and role
+    Cost(super::cost::CostArgs),
+    /// Follow a run that another process works on
+    Watch(super::watch::WatchArgs),
+    /// Let a waiting gate pass, or a kept task's candidate land
+    Approve(super::approve::ApproveArgs),
+    /// Refuse at a waiting gate, or give a kept task up
+    Deny(super::deny::DenyArgs),
+    /// Have kept or blocked tasks tried again
+    Retry(super::retry::RetryArgs),
+    /// Stop a run: what runs is finished, nothing new is begun
+    Stop(super::stop::StopArgs),
+    /// Go on with a run, after a stop, a crash or a spent budget
+    Resume(super::resume::ResumeArgs),
+    /// Tell the next attempts something
+    Steer(super::steer::SteerArgs),
+    /// Bring what landed into your branch
+    Deliver(super::deliver::DeliverArgs),
+    /// Take a landed task back out; the checks run again
+    Revert(super::revert::RevertArgs),
+    /// Clear away what is no longer needed
+    Gc(super::gc::GcArgs),
+    /// Look whether this machine and repository are fit
+    Doctor(super::doctor::DoctorArgs),
+    /// Show the roles and where each comes from
+    Roles(super::roles::RolesArgs),
+    /// Print the JSON schemas of the files that artel reads
+    Schema(super::schema::SchemaArgs),
+    /// Print completions for a shell
+    Completions(super::completions::CompletionsArgs),
+}
+
+/// Names a run.
+#[derive(Debug, Args)]
+pub struct RunArg {
+    /// Run, by id, a unique beginning of it, or its name [default: the newest run of this repository]
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+}
+
+impl RunArg {
+    /// Gives what was written, if anything.
+    pub fn text(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+}
+
+/// Names a run where something else stands first.
+#[derive(Debug, Args)]
+pub struct RunFlag {
+    /// Run, by id, a unique beginning of it, or its name [default: the newest run of this repository]
+    #[arg(long = "run", value_name = "RUN")]
+    run: Option<String>,
+}
+
+impl RunFlag {
+    /// Gives what was written, if anything.
+    pub fn text(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+}
+
+/// Chooses between text and JSON.
+#[derive(Debug, Args)]
+pub struct Format {
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,143 @@
+//! Owns how a request is put to a run and how its answer is waited for. Never answers one itself.
+
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::fail::Fail;
+use super::out::Out;
+use super::seam::{self, Place};
+use crate::machine::command::{Ask, Command};
+use crate::machine::decide::decide;
+use crate::machine::event::Event;
+use crate::machine::state::State;
+use crate::model::ids::{RequestId, RunId};
+use crate::model::inert::inert;
+
+/// How often, and how many times, the journal is looked at for an answer.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 100;
+
+/// Says what became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It was carried out.
+    CarriedOut,
+    /// It is stored; nobody works on the run, or its coordinator is slow.
+    Stored,
+}
+
+/// Stores a request and, where a coordinator lives, waits for the answer. What the law would refuse as the run
+/// stands is refused at once and not stored.
+///
+/// # Errors
+/// Where the run refuses, or the request cannot be stored.
+pub fn put(place: &Place, run: &RunId, state: &State, ask: Ask) -> Result<Answer, Fail> {
+    let tried = tried(&ask, run);
+    if let Some(why) = refusal(state, &ask) {
+        return Err(refused(&tried, run, why));
+    }
+    let id = seam::ask(place, run, ask)?;
+    if !seam::coordinator_lives(place, run) {
+        return Ok(Answer::Stored);
+    }
+    let answer = wait_for(place, run, state.seq, |event| {
+        if let Event::RequestRefused { id: answered, why } = event {
+            (*answered == id).then(|| Err(refused(&tried, run, why.clone())))
+        } else {
+            (*event == Event::RequestAnswered { id: id.clone() }).then_some(Ok(Answer::CarriedOut))
+        }
+    })?;
+    answer.unwrap_or(Ok(Answer::Stored))
+}
+
+/// Looks at each event after a number until one is the wanted one; none where it does not come in time.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn wait_for<T>(
+    place: &Place,
+    run: &RunId,
+    after_seq: u64,
+    wanted: impl Fn(&Event) -> Option<T>,
+) -> Result<Option<T>, Fail> {
+    let mut seen = after_seq;
+    for _ in 0..LOOKS {
+        for recorded in seam::events(place, run, seen + 1)? {
+            seen = recorded.seq;
+            if let Some(found) = wanted(&recorded.event) {
+                return Ok(Some(found));
+            }
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Ok(None)
+}
+
+/// Puts a request and says what became of it.
+///
+/// # Errors
+/// As [`put`].
+pub fn put_and_tell(out: &Out, place: &Place, run: &RunId, state: &State, ask: Ask, done: &str) -> Result<Exit, Fail> {
+    match put(place, run, state, ask)? {
+        Answer::CarriedOut => out.line(&inert(done))?,
+        Answer::Stored if seam::coordinator_lives(place, run) => {
+            out.line("the request is stored; the coordinator has not answered yet")?;
+        }
+        Answer::Stored => {
+            out.line(&format!("the request is stored; nobody works on {run}: `artel resume {run}` carries it out"))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells why the law would refuse a request as the run stands.
+pub fn refusal(state: &State, ask: &Ask) -> Option<String> {
+    let id: RequestId = "dry".parse().ok()?;
+    let events = decide(state, &Command::Request { id, ask: ask.clone() }, state.last_ms);
+    match events {
+        Err(rejection) => Some(rejection.to_string()),
+        Ok(events) => events
+            .into_iter()
+            .find_map(|event| if let Event::RequestRefused { why, .. } = event { Some(why) } else { None }),
+    }
+}
+
+fn refused(tried: &str, run: &RunId, why: String) -> Fail {
+    let exit = if why.starts_with("there is no task") { Exit::Missing } else { Exit::Refused };
+    Fail::new(exit, tried).because(why).hint(format!("`artel status {run}` shows how the run stands"))
+}
+
+fn tried(ask: &Ask, run: &RunId) -> String {
+    match ask {
+        Ask::Approve(gate) => format!("approve the {} of {run}", crate::views::words::gate(*gate)),
+        Ask::ApproveTask(task) => format!("let {task} of {run} land"),
+        Ask::Deny { gate, .. } => format!("refuse the {} of {run}", crate::views::words::gate(*gate)),
+        Ask::DenyTask { task, .. } => format!("give up {task} of {run}"),
+        Ask::Retry(task) => format!("have {task} of {run} tried again"),
+        Ask::Drain | Ask::Stop => format!("stop {run}"),
+        Ask::Resume => format!("resume {run}"),
+        Ask::Steer { .. } => format!("steer {run}"),
+        Ask::Revert(task) => format!("take {task} of {run} back out"),
+        Ask::Deliver { .. } => format!("deliver {run}"),
+        Ask::Raise(_) => format!("raise the budget of {run}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::TaskId;
+    use crate::views::story::Story;
+
+    #[test]
+    fn what_the_law_refuses_is_refused_before_it_is_stored() {
+        let story = Story::incomplete("");
+        assert_eq!(refusal(&story.state, &Ask::Retry(TaskId(8))), None);
+        let why = refusal(&story.state, &Ask::Retry(TaskId(2))).unwrap();
+        assert_eq!(why, "t2 is landed, and not kept or blocked");
+        let run = "r-7k2m".parse().unwrap();
+        assert_eq!(refused("x", &run, why).exit(), Exit::Refused);
+        let why = refusal(&story.state, &Ask::Retry(TaskId(99))).unwrap();
+        assert_eq!(refused("x", &run, why).exit(), Exit::Missing);
+    }
+}

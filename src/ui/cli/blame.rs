@@ -1,0 +1,104 @@
+//! Owns which exit code and which hint belong to an error from below: one table. Never prints.
+
+use super::diagnostics::{Look, render, render_refused};
+use super::exit::Exit;
+use super::fail::Fail;
+use crate::app::AppError;
+use crate::io::files::FilesError;
+use crate::io::git::GitError;
+use crate::io::journal::JournalError;
+use crate::io::roles::RolesError;
+
+/// Turns an error from below into what a person is told.
+pub fn blame(error: AppError) -> Fail {
+    if let AppError::Faults { name, text, faults, .. } = &error {
+        return Fail::rendered(Exit::Faulty, render(name, text, faults, look()));
+    }
+    if let AppError::Roles(RolesError::Refused(refused)) = &error {
+        return Fail::rendered(Exit::Faulty, render_refused(refused, look()));
+    }
+    let (exit, hint) = verdict(&error);
+    let fail = told(exit, &error);
+    if let AppError::Unfit { next, .. } = &error {
+        return fail.hint(next);
+    }
+    match hint {
+        Some(hint) => fail.hint(hint),
+        None => fail,
+    }
+}
+
+/// Splits an error into what was tried and what caused it.
+fn told(exit: Exit, error: &AppError) -> Fail {
+    let fail = Fail::new(exit, error.to_string());
+    match std::error::Error::source(error) {
+        Some(cause) => fail.because(crate::actors::world::told(cause)),
+        None => fail,
+    }
+}
+
+/// Says how much the terminal can show.
+fn look() -> Look {
+    if console::colors_enabled_stderr() { Look::Fancy } else { Look::Plain }
+}
+
+fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
+    match error {
+        AppError::Files(error) => (of_files(error), None),
+        AppError::Journal(error) => of_journal(error),
+        AppError::Format(_) | AppError::Unopened { .. } => {
+            (Exit::JournalLost, Some("the journal is newer than this artel, or damaged; nothing was changed"))
+        }
+        AppError::Git(error) => of_git(error),
+        AppError::Roles(_) | AppError::Prompt { .. } => {
+            (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
+        }
+        AppError::Rule(_) => (Exit::Faulty, Some("rule files are ast-grep's: see its documentation")),
+        AppError::Read { .. } => (Exit::Faulty, Some("look whether it is there and can be read")),
+        AppError::Faults { .. } | AppError::Unfit { .. } => (Exit::Faulty, None),
+        AppError::PrefixTaken { .. } => {
+            (Exit::Unfit, Some("rename that branch, or set `branch_prefix` in artel.toml to another word"))
+        }
+        AppError::NoRun => (Exit::Missing, Some("`artel run goal.md` opens one; `artel list` shows all runs")),
+        AppError::Held { .. } => {
+            (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))
+        }
+        AppError::Lost { .. } => {
+            (Exit::JournalLost, Some("nothing that was acknowledged is lost: mend the cause, then `artel resume`"))
+        }
+    }
+}
+
+fn of_files(error: &FilesError) -> Exit {
+    if matches!(error, FilesError::Held { .. }) { Exit::Held } else { Exit::Unfit }
+}
+
+fn of_journal(error: &JournalError) -> (Exit, Option<&'static str>) {
+    match error {
+        JournalError::NoSuchRun { .. } | JournalError::NoRunLike { .. } | JournalError::Ambiguous { .. } => {
+            (Exit::Missing, Some("`artel list` shows all runs"))
+        }
+        JournalError::Absent { .. } => {
+            (Exit::Missing, Some("there is no journal yet: `artel run goal.md` opens the first run"))
+        }
+        JournalError::Stale { .. } => (Exit::Held, Some("another coordinator has taken the run over")),
+        JournalError::NotWritable { .. } | JournalError::NotReadable { .. } | JournalError::Full { .. } => {
+            (Exit::Unfit, Some("free space or mend permissions, or set ARTEL_HOME to another directory"))
+        }
+        JournalError::Lost { .. }
+        | JournalError::RunExists { .. }
+        | JournalError::Newer { .. }
+        | JournalError::NotAJournal { .. }
+        | JournalError::Damaged { .. }
+        | JournalError::OpenedToRead { .. }
+        | JournalError::Busy { .. }
+        | JournalError::Sqlite { .. } => (Exit::JournalLost, None),
+    }
+}
+
+fn of_git(error: &GitError) -> (Exit, Option<&'static str>) {
+    if matches!(error, GitError::PoolBusy { .. }) {
+        return (Exit::Held, Some("another process works on this run"));
+    }
+    (Exit::Unfit, None)
+}

@@ -1,0 +1,440 @@
+//! Owns how the board looks as text: at the end of a run, for `status`, and as the live block. Never reads a state.
+
+use super::columns::{Cell, Columns};
+use super::paint::{Hue, Paint, of_status};
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::inert::{fit, headline, width_of};
+use crate::views::board::{Board, Counts};
+use crate::views::ended::Class;
+use crate::views::words;
+
+/// Says how much of each list is shown; what is left out is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Depth {
+    /// Running attempts.
+    pub running: usize,
+    /// Landed tasks, newest last.
+    pub landed: usize,
+    /// Tasks and places that are left over.
+    pub left: usize,
+    /// Scopes.
+    pub scopes: usize,
+    /// Whether reasons are written out, notes are shown and the commands that come next are named.
+    pub is_whole: bool,
+}
+
+impl Depth {
+    /// Shows all that a person wants when a run has ended, or on asking.
+    pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30, is_whole: true };
+    /// Shows what moves.
+    pub const LIVE: Self = Self { running: 16, landed: 5, left: 5, scopes: 0, is_whole: false };
+}
+
+/// Widest that a progress bar is drawn.
+const BAR_AT_MOST: usize = 40;
+/// How far reasons are set in where they stand below what they are about.
+const REASON_INDENT: usize = 7;
+
+/// Writes the board as lines of at most `width` columns.
+pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
+    let mut page = Page { lines: Vec::new(), width, paint };
+    page.head(board);
+    page.scopes(board, depth.scopes);
+    page.running(board, depth.running);
+    page.landing(board);
+    page.landed(board, depth.landed);
+    page.left(board, depth);
+    page.places(board, depth.left);
+    page.conditions(board);
+    if depth.is_whole {
+        page.noted(board);
+        page.next(board);
+    }
+    page.lines
+}
+
+struct Page {
+    lines: Vec<String>,
+    width: usize,
+    paint: Paint,
+}
+
+impl Page {
+    fn head(&mut self, board: &Board) {
+        let hue = match board.stands.class {
+            Class::Done => Hue::Good,
+            Class::Live => Hue::Busy,
+            Class::Incomplete | Class::Denied | Class::Trouble => Hue::Bad,
+            Class::Waits | Class::Stopped | Class::Budget | Class::Unopened => Hue::Warning,
+        };
+        let name = board.name.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+        let elapsed = words::duration(board.elapsed_ms);
+        let room = self.width.saturating_sub(width_of(&elapsed) + 2);
+        let title = headline(&format!("{}{name}  {}", board.run, board.goal), room);
+        let pad = " ".repeat(self.width.saturating_sub(width_of(&title) + width_of(&elapsed)));
+        self.lines.push(format!("{}{pad}{}", self.paint.on(Hue::Strong, &title), self.paint.on(Hue::Faint, &elapsed)));
+        let stands = if board.stands.class == Class::Live && !board.coordinated {
+            (Hue::Warning, "nobody works on it: `artel resume` goes on".to_owned())
+        } else {
+            (hue, board.stands.words.clone())
+        };
+        self.lines.push(self.paint.on(stands.0, &headline(&stands.1, self.width)));
+        self.progress(board);
+        self.counts(board.counts);
+        self.eta(board);
+    }
+
+    fn progress(&mut self, board: &Board) {
+        let counts = board.counts;
+        if counts.total == 0 {
+            return;
+        }
+        let through = counts.landed + counts.nothing;
+        let left = counts.kept + counts.blocked + counts.dropped + counts.reverted;
+        let mut told = format!("{through} of {}", counts.total);
+        if board.iteration > 1 {
+            told.push_str(&format!(" · iteration {}", board.iteration));
+        }
+        let bar = self.width.saturating_sub(width_of(&told) + 2).clamp(10, BAR_AT_MOST);
+        let cells = |n: u32| (n as usize * bar) / counts.total as usize;
+        let (good, bad) = (cells(through), cells(through + left) - cells(through));
+        let line = [
+            self.paint.on(Hue::Good, &"━".repeat(good)),
+            self.paint.on(Hue::Bad, &"╍".repeat(bad)),
+            self.paint.on(Hue::Faint, &"─".repeat(bar - good - bad)),
+            format!("  {}", fit(&told, self.width.saturating_sub(bar + 2))),
+        ];
+        self.lines.push(line.concat());
+    }
+
+    fn counts(&mut self, counts: Counts) {
+        let all = [
+            ("landed", counts.landed),
+            ("nothing", counts.nothing),
+            ("running", counts.running),
+            ("judging", counts.judging),
+            ("queued", counts.queued),
+            ("ready", counts.ready),
+            ("waiting", counts.waiting),
+            ("kept", counts.kept),
+            ("blocked", counts.blocked),
+            ("dropped", counts.dropped),
+            ("reverted", counts.reverted),
+        ];
+        let (mut line, mut used) = (String::new(), 0);
+        for (word, n) in all.into_iter().filter(|(_, n)| *n > 0) {
+            let told = format!("{n} {}", if word == "nothing" { "nothing to do" } else { word });
+            if used > 0 && used + 3 + told.len() > self.width {
+                self.lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            if used > 0 {
+                line.push_str(" · ");
+                used += 3;
+            }
+            used += told.len();
+            line.push_str(&self.paint.on(of_status(word), &told));
+        }
+        if used > 0 {
+            self.lines.push(line);
+        }
+    }
+
+    fn eta(&mut self, board: &Board) {
+        let Some(eta) = &board.eta else { return };
+        let told = format!("about {} more, {}", words::about(eta.ms), eta.basis);
+        self.lines.push(self.paint.on(Hue::Faint, &fit(&told, self.width)));
+    }
+
+    fn section(&mut self, title: &str, table: &Columns, left_out: usize, where_else: &str) {
+        self.lines.push(String::new());
+        self.lines.push(self.paint.on(Hue::Strong, title));
+        self.lines.extend(table.lines(self.width, self.paint));
+        if left_out > 0 {
+            let line = format!("  … and {left_out} more ({where_else})");
+            self.lines.push(self.paint.on(Hue::Faint, &line));
+        }
+    }
+
+    fn scopes(&mut self, board: &Board, most: usize) {
+        if most == 0 || board.scopes.len() < 2 {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        for row in board.scopes.iter().take(most) {
+            let hue = match row.planner {
+                "failed" => Hue::Bad,
+                "planning" => Hue::Busy,
+                _ => Hue::Faint,
+            };
+            let left = if row.left > 0 { format!("{} left", row.left) } else { String::new() };
+            table.row([
+                Cell::new(row.scope.to_string()).hue(Hue::Faint),
+                Cell::number(format!("{}/{}", row.through, row.tasks)),
+                Cell::new(row.planner).hue(hue),
+                Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
+                Cell::new(left).hue(Hue::Bad),
+            ]);
+        }
+        self.section("scopes", &table, board.scopes.len().saturating_sub(most), "artel status --json");
+    }
+
+    fn running(&mut self, board: &Board, most: usize) {
+        if board.running.is_empty() {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        for row in board.running.iter().take(most) {
+            table.row([
+                Cell::new(row.attempt.to_string()).hue(Hue::Busy),
+                Cell::number(words::duration(row.elapsed_ms)),
+                Cell::new(&row.agent),
+                Cell::new(&row.title),
+                Cell::new(row.last_line.as_deref().unwrap_or_default()).hue(Hue::Faint),
+            ]);
+        }
+        self.section("running", &table, board.running.len().saturating_sub(most), "artel status");
+    }
+
+    fn landing(&mut self, board: &Board) {
+        if board.judging.is_empty() && board.queue.is_empty() && board.batch.is_none() && board.checking.is_none() {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        if !board.judging.is_empty() {
+            table.row([Cell::new("judging"), Cell::new(joined(&board.judging))]);
+        }
+        if !board.queue.is_empty() {
+            table.row([Cell::new("queued"), Cell::new(joined(&board.queue))]);
+        }
+        if let Some(batch) = &board.batch {
+            let members = joined(&batch.members);
+            table.row([
+                Cell::new(format!("batch {}", batch.batch)).hue(Hue::Busy),
+                Cell::new(format!("{}: {members}", batch.step)),
+            ]);
+        }
+        if let Some(row) = &board.checking {
+            let since = words::duration(words::between_ms(row.since_ms, board.now_ms));
+            let line = row.last_line.as_deref().unwrap_or_default();
+            table.row([Cell::new("checking"), Cell::new(format!("{}, {since}  {}", row.check, line.trim()))]);
+        }
+        self.section("on the way", &table, 0, "");
+    }
+
+    fn landed(&mut self, board: &Board, most: usize) {
+        if board.landed.is_empty() {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        let left_out = board.landed.len().saturating_sub(most);
+        for row in board.landed.iter().skip(left_out) {
+            let files = words::count(row.files as usize, "file");
+            let tries = if row.attempts > 1 { format!(", {} attempts", row.attempts) } else { String::new() };
+            table.row([
+                Cell::new(row.task.to_string()).hue(Hue::Good),
+                Cell::new(row.commit.short()).hue(Hue::Warning),
+                Cell::new(&row.title),
+                Cell::new(format!("{}, {files}{tries}", row.agent)).hue(Hue::Faint),
+            ]);
+        }
+        self.section("landed", &table, left_out, "artel log");
+    }
+
+    fn left(&mut self, board: &Board, depth: Depth) {
+        if board.left.is_empty() && board.failed_planners.is_empty() {
+            return;
+        }
+        let mut rows: Vec<([Cell; 3], &str)> = Vec::new();
+        for row in board.left.iter().take(depth.left) {
+            let id = Cell::new(row.task.to_string()).hue(Hue::Bad);
+            let status = Cell::new(row.status).hue(of_status(row.status));
+            rows.push(([id, status, Cell::new(&row.title)], &row.why));
+        }
+        for (scope, why) in &board.failed_planners {
+            let id = Cell::new(scope.to_string()).hue(Hue::Bad);
+            rows.push(([id, Cell::new("failed").hue(Hue::Bad), Cell::new("planner")], why));
+        }
+        let mut table = Columns::indented(2);
+        for (cells, why) in &rows {
+            table.row(cells.iter().cloned().chain([Cell::new(why)]));
+        }
+        let left_out = board.left.len().saturating_sub(depth.left);
+        if !depth.is_whole || table.natural_width() <= self.width {
+            self.section("left over", &table, left_out, "artel status --json");
+            return;
+        }
+        // Reasons that would be cut stand below what they are about.
+        let mut table = Columns::indented(2);
+        for (cells, _) in &rows {
+            table.row(cells.iter().cloned());
+        }
+        self.section("left over", &Columns::default(), 0, "");
+        for (line, (_, why)) in table.lines(self.width, self.paint).into_iter().zip(&rows) {
+            self.lines.push(line);
+            let why = headline(why, 2 * self.width.saturating_sub(REASON_INDENT) - REASON_INDENT);
+            for part in wrapped(&why, self.width.saturating_sub(REASON_INDENT)) {
+                self.lines.push(format!("{}{}", " ".repeat(REASON_INDENT), self.paint.on(Hue::Faint, &part)));
+            }
+        }
+        if left_out > 0 {
+            let line = format!("  … and {left_out} more (artel status --json)");
+            self.lines.push(self.paint.on(Hue::Faint, &line));
+        }
+    }
+
+    fn places(&mut self, board: &Board, most: usize) {
+        if board.places.is_empty() {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        for row in board.places.iter().take(most) {
+            let line = if row.line > 0 { format!(":{}", row.line) } else { String::new() };
+            table.row([
+                Cell::new(row.task.to_string()).hue(Hue::Faint),
+                Cell::new(format!("{}{line}", row.path)),
+                Cell::new(&row.why),
+            ]);
+        }
+        self.section("places left as they are", &table, board.places.len().saturating_sub(most), "artel status --json");
+    }
+
+    fn conditions(&mut self, board: &Board) {
+        if board.conditions.iter().all(|row| row.holds.is_none()) {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        for row in &board.conditions {
+            let (hue, word) = match row.holds {
+                Some(true) => (Hue::Good, "holds"),
+                Some(false) => (Hue::Bad, "does not hold"),
+                None => (Hue::Faint, "not looked at"),
+            };
+            table.row([Cell::new(&row.name), Cell::new(word).hue(hue)]);
+        }
+        self.section("done-conditions", &table, 0, "");
+    }
+
+    fn noted(&mut self, board: &Board) {
+        let mut table = Columns::indented(2);
+        let mut note = |hue, text: String| table.row([Cell::new(text).hue(hue)]);
+        let mut count = 0;
+        if !board.baseline_red.is_empty() {
+            note(Hue::Warning, format!("red on the base already: {}", board.baseline_red.join(", ")));
+            count += 1;
+        }
+        for (check, times) in &board.flakes {
+            let times = words::count(*times as usize, "time");
+            note(Hue::Warning, format!("flaky: {check}, two answers on one tree, {times}"));
+            count += 1;
+        }
+        for text in &board.notes {
+            note(Hue::Faint, text.clone());
+            count += 1;
+        }
+        match &board.delivered {
+            Some((branch, Ok(at))) => note(Hue::Good, format!("delivered into {branch} at {}", at.short())),
+            Some((branch, Err(why))) => note(Hue::Bad, format!("not delivered into {branch}: {why}")),
+            None if count == 0 => return,
+            None => {}
+        }
+        self.section("noted", &table, 0, "");
+    }
+
+    fn next(&mut self, board: &Board) {
+        let mut table = Columns::indented(2);
+        let run = &board.run;
+        if let Some(head) = board.head {
+            let what = format!("{} at {}", board.branch, Oid::short(&head));
+            table.row([Cell::new("branch").hue(Hue::Faint), Cell::new(what)]);
+        }
+        let mut add = |command: String, why: String| {
+            table.row([
+                Cell::new("next").hue(Hue::Faint),
+                Cell::new(command).hue(Hue::Busy),
+                Cell::new(why).hue(Hue::Faint),
+            ]);
+        };
+        if let Some(gate) = board.gate {
+            let gate = words::gate(gate);
+            add(format!("artel approve {gate} --run {run}"), format!("let the {gate} pass"));
+        }
+        if let Some(row) = board.left.iter().find(|row| row.has_candidate).or(board.left.first()) {
+            let verb = if row.has_candidate { "diff" } else { "show" };
+            add(format!("artel {verb} {run}/{}", row.task), "look at what is left over".to_owned());
+        }
+        if let Some(row) = board.left.iter().find(|row| matches!(row.status, "kept" | "blocked")) {
+            add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
+        }
+        let rests = matches!(board.stands.class, Class::Stopped | Class::Budget | Class::Trouble);
+        if rests || (board.stands.class == Class::Live && !board.coordinated) {
+            add(format!("artel resume {run}"), "go on".to_owned());
+        }
+        if board.undelivered && board.stands.class != Class::Live {
+            let into = board.opened_from.as_deref().unwrap_or("your branch");
+            add(format!("artel deliver {run}"), format!("bring what landed into {into}"));
+        }
+        let lines = table.lines(self.width, self.paint);
+        if !lines.is_empty() {
+            self.lines.push(String::new());
+            self.lines.extend(lines);
+        }
+    }
+}
+
+fn joined(ids: &[AttemptId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Breaks an inert line at blanks into lines of at most `width` columns; a word that is too long is cut through.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut rest = word;
+        loop {
+            let Some(line) = lines.last_mut() else { return lines };
+            let used = if line.is_empty() { 0 } else { width_of(line) + 1 };
+            if used + width_of(rest) <= width {
+                line.push_str(if used > 0 { " " } else { "" });
+                line.push_str(rest);
+                break;
+            }
+            if used > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            let mut taken = 0;
+            let cut = rest.char_indices().find(|(_, c)| {
+                taken += width_of(c.encode_utf8(&mut [0; 4]));
+                taken > width
+            });
+            let at = cut.map_or(rest.len(), |(at, _)| at.max(rest.chars().next().map_or(1, char::len_utf8)));
+            line.push_str(&rest[..at]);
+            rest = &rest[at..];
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reasons_break_at_blanks() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+    }
+
+    proptest! {
+        #[test]
+        fn wrapped_text_fits_and_loses_nothing(text in "[a-z漢 ]{0,80}", width in 2_usize..30) {
+            let lines = wrapped(&text, width);
+            prop_assert!(lines.iter().all(|line| width_of(line) <= width), "{:?}", lines);
+            let solid = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(solid(&lines.concat()), solid(&text));
+        }
+    }
+}

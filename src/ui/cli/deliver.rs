@@ -1,0 +1,65 @@
+//! Owns `artel deliver`: brings what landed into the user's branch, and only then.
+
+use clap::Args;
+
+use super::args::RunArg;
+use super::asking::{Answer, put, wait_for};
+use super::exit::Exit;
+use super::fail::Fail;
+use super::live::{self, Shape};
+use super::out::Out;
+use super::pick::read;
+use super::seam::{self, Place};
+use crate::machine::command::Ask;
+use crate::machine::event::Event;
+use crate::model::ids::{Oid, RunId};
+use crate::model::inert::inert;
+
+/// Brings what landed into a branch of yours.
+#[derive(Debug, Args)]
+pub struct DeliverArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// Branch to deliver into [default: the branch that the run was opened from]
+    #[arg(long, value_name = "BRANCH")]
+    into: Option<String>,
+}
+
+/// Runs the verb; where nobody works on the run, this process carries the delivery out.
+///
+/// # Errors
+/// Where there is no such run, nothing has landed, or the branch cannot take it.
+pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
+    let place = Place::open()?;
+    let read = read(&place, args.run.text())?;
+    let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
+    if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
+        live::host(out, &place, &read.run, Shape::Text)?;
+        let state = seam::load(&place, &read.run)?.0;
+        return told(out, &read.run, state.delivered.as_ref());
+    }
+    let delivered = wait_for(&place, &read.run, read.state.seq, |event| {
+        if let Event::Delivered { branch, result } = event { Some((branch.clone(), result.clone())) } else { None }
+    })?;
+    if delivered.is_some() {
+        return told(out, &read.run, delivered.as_ref());
+    }
+    out.line(&format!("the delivery is under way: `artel log {} --follow` shows it", read.run))?;
+    Ok(Exit::Done)
+}
+
+fn told(out: &Out, run: &RunId, delivered: Option<&(String, Result<Oid, String>)>) -> Result<Exit, Fail> {
+    match delivered {
+        Some((branch, Ok(at))) => {
+            out.line(&format!("delivered into {} at {}", inert(branch), at.short()))?;
+            Ok(Exit::Done)
+        }
+        Some((branch, Err(why))) => {
+            let tried = format!("deliver {run} into {branch}");
+            Err(Fail::new(Exit::Refused, tried).because(why.clone()).hint("the run's own branch is untouched"))
+        }
+        None => Err(Fail::new(Exit::Trouble, format!("deliver {run}"))
+            .because("the run came to rest before it was delivered")
+            .hint(format!("`artel status {run}` shows how the run stands"))),
+    }
+}

@@ -1,0 +1,108 @@
+//! Owns `artel list`: runs of all repositories, or what needs a person, sorted into buckets.
+
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use super::args::Format;
+use super::columns::{Cell, Columns};
+use super::exit::Exit;
+use super::fail::Fail;
+use super::out::Out;
+use super::paint::{Hue, Paint};
+use super::pick;
+use super::seam::{self, Place, RunRow};
+use crate::views::inbox::{Bucket, Item, inbox};
+
+/// Lists runs, or what needs you.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Show runs and tasks by what they need: input, a look at a failure, or nothing more
+    #[arg(long)]
+    inbox: bool,
+    /// With --inbox: finished tasks too
+    #[arg(long, requires = "inbox")]
+    all: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn list(out: &Out, args: &ListArgs) -> Result<Exit, Fail> {
+    let place = Place::open_read_only()?;
+    let runs = seam::runs(&place)?;
+    if !args.inbox {
+        if args.format.json {
+            out.json(&runs)?;
+        } else {
+            out.lines(run_lines(&runs, out.width, out.paint, &TimeZone::system()))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let mut items = Vec::new();
+    for row in &runs {
+        items.extend(inbox(&pick::read(&place, Some(row.run.as_str()))?.state));
+    }
+    items.retain(|item| args.all || item.task.is_none() || item.bucket != Bucket::Finished);
+    if args.format.json {
+        out.json(&items)?;
+    } else {
+        out.lines(inbox_lines(&items, out.width, out.paint))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes runs as a table.
+pub fn run_lines(runs: &[RunRow], width: usize, paint: Paint, zone: &TimeZone) -> Vec<String> {
+    if runs.is_empty() {
+        return vec!["no runs yet: `artel run goal.md` opens one".to_owned()];
+    }
+    let mut table = Columns::indented(0);
+    table.headings(&["run", "opened", "events", "state", "name", "repository"]);
+    for row in runs {
+        let at = jiff::Timestamp::from_millisecond(row.opened_at_ms).unwrap_or_default().to_zoned(zone.clone());
+        let (hue, state) = if row.ended { (Hue::Faint, "ended") } else { (Hue::Busy, "open") };
+        table.row([
+            Cell::new(row.run.as_str()).hue(Hue::Strong),
+            Cell::new(at.strftime("%Y-%m-%d %H:%M").to_string()),
+            Cell::number(row.last_seq),
+            Cell::new(state).hue(hue),
+            Cell::new(row.name.as_deref().unwrap_or("-")),
+            Cell::new(row.repo.strip_suffix("/.git").unwrap_or(&row.repo)),
+        ]);
+    }
+    table.lines(width, paint)
+}
+
+/// Writes the inbox, bucket by bucket.
+pub fn inbox_lines(items: &[Item], width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for bucket in [Bucket::NeedsInput, Bucket::Failed, Bucket::Finished] {
+        let mut table = Columns::indented(2);
+        for item in items.iter().filter(|item| item.bucket == bucket) {
+            let id = item.task.map_or_else(|| item.run.to_string(), |task| format!("{}/{task}", item.run));
+            table.row([
+                Cell::new(id).hue(Hue::Strong),
+                Cell::new(&item.title),
+                Cell::new(&item.why),
+                Cell::new(&item.next).hue(Hue::Busy),
+            ]);
+        }
+        let rows = table.lines(width, paint);
+        if !rows.is_empty() {
+            let hue = match bucket {
+                Bucket::NeedsInput => Hue::Warning,
+                Bucket::Failed => Hue::Bad,
+                Bucket::Finished => Hue::Good,
+            };
+            lines.push(paint.on(hue, &format!("{} ({})", bucket.word(), rows.len())));
+            lines.extend(rows);
+        }
+    }
+    if lines.is_empty() {
+        lines.push("nothing needs you".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,138 @@
+//! Owns how runs, tasks and gates are named on the command line. Never reads the journal but to find them.
+
+use std::str::FromStr;
+
+use super::exit::Exit;
+use super::fail::Fail;
+use super::seam::{self, Place};
+use crate::machine::evolve::evolve;
+use crate::machine::state::State;
+use crate::model::goal::Gate;
+use crate::model::ids::{RunId, TaskId};
+use crate::views::board::Outside;
+use crate::views::pace::Pace;
+
+/// Names a task: `t12`, or `RUN:t12` or `RUN/t12` where it is not of the newest run of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRef {
+    /// The run, as it was written.
+    pub run: Option<String>,
+    /// The task.
+    pub task: TaskId,
+}
+
+/// Says that a text names no task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no task: write t12, or RUN/t12 for a task of another run")]
+pub struct NotATask(String);
+
+impl FromStr for TaskRef {
+    type Err = NotATask;
+    fn from_str(text: &str) -> Result<Self, NotATask> {
+        let wrong = || NotATask(text.to_owned());
+        let (run, task) = match text.rfind(['/', ':']) {
+            Some(at) => (Some(&text[..at]), &text[at + 1..]),
+            None => (None, text),
+        };
+        if run.is_some_and(str::is_empty) {
+            return Err(wrong());
+        }
+        // An attempt's name, as boards show it, means its task.
+        let task = task.split_once('.').map_or(task, |(task, _)| task);
+        Ok(Self { run: run.map(str::to_owned), task: task.parse().map_err(|_| wrong())? })
+    }
+}
+
+/// Names what a person gives their word on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A gate.
+    Gate(Gate),
+    /// A kept task.
+    Task(TaskRef),
+    /// Whatever gate waits in a run.
+    Run(String),
+}
+
+impl FromStr for Target {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match (text, text.parse()) {
+            ("plan", _) => Self::Gate(Gate::Plan),
+            ("sweep", _) => Self::Gate(Gate::Sweep),
+            (_, Ok(task)) => Self::Task(task),
+            (_, Err(NotATask(_))) => Self::Run(text.to_owned()),
+        })
+    }
+}
+
+/// Holds a run that was read.
+#[derive(Debug)]
+pub struct Read {
+    /// The run.
+    pub run: RunId,
+    /// Its state.
+    pub state: State,
+    /// How fast it lands.
+    pub pace: Pace,
+}
+
+/// Finds a run and folds it.
+///
+/// # Errors
+/// Where there is none, or the journal cannot be read.
+pub fn read(place: &Place, text: Option<&str>) -> Result<Read, Fail> {
+    let run = seam::find(place, text)?;
+    let mut read = Read { run, state: State::default(), pace: Pace::default() };
+    for recorded in seam::events(place, &read.run, 0)? {
+        read.pace.learn(&recorded);
+        read.state = evolve(read.state, &recorded);
+    }
+    if read.state.opening.is_none() {
+        return Err(Fail::new(Exit::Missing, format!("read run {}", read.run)).because("it holds no events"));
+    }
+    Ok(read)
+}
+
+/// Gathers what views need beside the state.
+pub fn outside(place: &Place, run: &RunId, state: &State, pace: &Pace) -> Outside {
+    Outside {
+        now_ms: seam::now_ms(),
+        last_lines: seam::last_lines(place, run, &state.running),
+        checking: seam::checking(place, run),
+        pace: pace.clone(),
+        coordinated: seam::coordinator_lives(place, run),
+    }
+}
+
+/// Says that a run has no such task.
+pub fn no_task(run: &RunId, task: TaskId) -> Fail {
+    Fail::new(Exit::Missing, format!("find task {task}"))
+        .because(format!("run {run} has no such task"))
+        .hint(format!("`artel status {run}` shows its tasks"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_named_alone_or_with_its_run() {
+        let of = |run: Option<&str>, task| Ok(TaskRef { run: run.map(str::to_owned), task: TaskId(task) });
+        assert_eq!("t12".parse(), of(None, 12));
+        assert_eq!("r-7k2m/t3".parse(), of(Some("r-7k2m"), 3));
+        assert_eq!("r-7k2m:t3".parse(), of(Some("r-7k2m"), 3));
+        assert_eq!("team:TICKET-1:t3".parse(), of(Some("team:TICKET-1"), 3));
+        assert_eq!("t12.2".parse(), of(None, 12));
+        for wrong in ["", "12", "t", "t-1", "/t1", ":t1", "r/", "t99999999999", "T1"] {
+            assert!(wrong.parse::<TaskRef>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_given_on_a_gate_a_task_or_whatever_waits() {
+        assert_eq!("sweep".parse(), Ok(Target::Gate(Gate::Sweep)));
+        assert_eq!("t1".parse(), Ok(Target::Task(TaskRef { run: None, task: TaskId(1) })));
+        assert_eq!("r-7k2m".parse(), Ok(Target::Run("r-7k2m".to_owned())));
+    }
+}

@@ -1,0 +1,103 @@
+//! Owns `artel plan`: shows a goal's plan as tree and table, as JSON, or as a graph. Creates nothing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use termtree::Tree;
+
+use super::columns::{Cell, Columns};
+use super::exit::Exit;
+use super::fail::Fail;
+use super::out::Out;
+use super::paint::{Hue, Paint};
+use super::run::OpeningArgs;
+use super::seam;
+use crate::model::inert::{fit, inert};
+use crate::views::plan_tree::{self, PlanTree, ScopeNode, plan_tree};
+use crate::views::words;
+
+/// Widest scope that is drawn.
+const SCOPE_AT_MOST: usize = 100;
+
+/// Shows the plan of a goal.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Goal file
+    #[arg(value_name = "GOAL")]
+    goal: PathBuf,
+    #[command(flatten)]
+    opening: OpeningArgs,
+    /// Write JSON
+    #[arg(long, conflicts_with = "dot")]
+    json: bool,
+    /// Write a graph for Graphviz
+    #[arg(long)]
+    dot: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where the goal is faulty or the repository not fit.
+pub fn plan(out: &Out, args: &PlanArgs) -> Result<Exit, Fail> {
+    let planned = seam::plan(&args.goal, &args.opening.options())?;
+    let Some(plan) = plan_tree(&planned) else {
+        return Err(Fail::new(Exit::Bug, "read the plan").because("the planned run was never opened"));
+    };
+    if args.json {
+        out.json(&plan)?;
+    } else if args.dot {
+        out.raw(plan_tree::dot(&plan).as_bytes())?;
+    } else {
+        out.lines(text(&plan, out.width, out.paint))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes the plan as tree and table.
+pub fn text(plan: &PlanTree, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = vec![paint.on(Hue::Strong, &fit(&plan.goal, width))];
+    let mut told = vec![words::count(plan.tasks.len(), "task")];
+    told.push(format!("longest chain {}", plan.depth));
+    let sample = plan.tasks.iter().filter(|task| task.sample).count();
+    if sample > 0 {
+        told.push(format!("{sample} first as a sample"));
+    }
+    lines.push(told.join(" · "));
+    for root in &plan.roots {
+        lines.push(String::new());
+        lines.extend(tree(root, width).to_string().lines().map(|line| line.trim_end().to_owned()));
+    }
+    if !plan.tasks.is_empty() {
+        let mut table = Columns::indented(0);
+        table.headings(&["task", "scope", "role", "weight", "rank", "after", "title"]);
+        for task in &plan.tasks {
+            let after: Vec<String> = task.after.iter().map(ToString::to_string).collect();
+            let id = if task.sample { format!("{}*", task.task) } else { task.task.to_string() };
+            table.row([
+                Cell::new(id).hue(if task.sample { Hue::Busy } else { Hue::Plain }),
+                Cell::new(task.scope.to_string()).hue(Hue::Faint),
+                Cell::new(&task.role),
+                Cell::number(task.weight),
+                Cell::number(task.rank),
+                Cell::new(after.join(" ")).hue(Hue::Faint),
+                Cell::new(&task.title),
+            ]);
+        }
+        lines.push(String::new());
+        lines.extend(table.lines(width, paint));
+    }
+    for note in &plan.notes {
+        lines.push(paint.on(Hue::Warning, &fit(&format!("noted: {}", inert(note)), width)));
+    }
+    lines
+}
+
+fn tree(scope: &ScopeNode, width: usize) -> Tree<String> {
+    let count =
+        if scope.tasks.is_empty() { String::new() } else { format!(" · {}", words::count(scope.tasks.len(), "task")) };
+    let failed = scope.failed.as_ref().map(|why| format!(" · failed: {why}")).unwrap_or_default();
+    let room = width.min(SCOPE_AT_MOST).saturating_sub(12);
+    let label = fit(&format!("{} {} ({}){count}{failed}", scope.scope, scope.title, scope.role), room);
+    Tree::new(label).with_leaves(scope.scopes.iter().map(|child| tree(child, width.saturating_sub(4))))
+}

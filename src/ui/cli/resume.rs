@@ -1,0 +1,113 @@
+//! Owns `artel resume`: goes on with a run in this process, after a stop, a crash, a spent budget or a request that
+//! nobody was there to carry out.
+
+use clap::Args;
+
+use super::args::{Format, RunArg};
+use super::asking::put;
+use super::exit::Exit;
+use super::fail::Fail;
+use super::live::{self, Shape};
+use super::out::Out;
+use super::pick::read;
+use super::seam::{self, Place};
+use crate::machine::command::Ask;
+use crate::machine::event::Rest;
+use crate::machine::state::{Flow, State};
+use crate::model::goal::Budget;
+
+/// Goes on with a run.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// Raise the budget of wall time since the run opened, such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    wall: Option<u64>,
+    /// Raise the budget of attempts
+    #[arg(long, value_name = "N")]
+    attempts: Option<u64>,
+    /// Raise the budget of processor time, such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    cpu: Option<u64>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where there is no such run, or it cannot be hosted.
+pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
+    let place = Place::open()?;
+    let read = read(&place, args.run.text())?;
+    let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu };
+    if raised != Budget::default() {
+        put(&place, &read.run, &read.state, Ask::Raise(raised.clone()))?;
+    }
+    let must_be_asked = must_be_asked(&read.state);
+    if must_be_asked {
+        put(&place, &read.run, &read.state, Ask::Resume)?;
+    }
+    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    // What was asked is done by who holds the run already; who asks for nothing is told who that is.
+    let has_asked = must_be_asked || raised != Budget::default();
+    if has_asked && seam::coordinator_lives(&place, &read.run) {
+        return live::watch(out, &place, &read.run, shape);
+    }
+    live::host(out, &place, &read.run, shape)
+}
+
+/// Tells whether the run rests for a reason that a word ends. At a gate or at its end only other requests help;
+/// they may be stored already, so the run is hosted and finds them.
+fn must_be_asked(state: &State) -> bool {
+    if state.end.is_some() {
+        return false;
+    }
+    match &state.rest {
+        Some(Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }) => true,
+        Some(Rest::Gate(_)) | None => state.flow != Flow::Open,
+    }
+}
+
+/// Reads a duration as goal files write it, in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no duration: write 90s, 10m, 2h or 1d");
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        Some(_) => (text, 1),
+        None => return Err(wrong()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::story::Story;
+
+    #[test]
+    fn durations_are_read_as_goal_files_write_them() {
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("2h"), Ok(7200));
+        assert_eq!(seconds("1d"), Ok(86_400));
+        for wrong in ["", "h", "-1s", "1.5h", "1w", "99999999999999999999s", "9999999999999999999d", "ü"] {
+            assert!(seconds(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_run_that_rests_is_asked_to_resume() {
+        assert!(!must_be_asked(&Story::at_work("").state));
+        assert!(!must_be_asked(&Story::incomplete("").state));
+        let mut stopped = Story::at_work("");
+        stopped.ask("q-1", Ask::Stop);
+        assert!(must_be_asked(&stopped.state));
+        stopped.advance();
+        assert!(must_be_asked(&stopped.state));
+    }
+}

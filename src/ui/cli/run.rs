@@ -1,0 +1,73 @@
+//! Owns `artel run`: opens a run for a goal and works on it in this process.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::args::Format;
+use super::exit::Exit;
+use super::fail::Fail;
+use super::live::{self, Shape};
+use super::out::Out;
+use super::seam::{self, OpenOptions, Place};
+
+/// Opens a run and works until it rests or ends.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Goal file
+    #[arg(value_name = "GOAL")]
+    goal: PathBuf,
+    /// Open the run and leave it to `artel resume`
+    #[arg(long)]
+    open_only: bool,
+    #[command(flatten)]
+    opening: OpeningArgs,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Says how a run is opened.
+#[derive(Debug, Args)]
+pub struct OpeningArgs {
+    /// Name of your own, by which the run is found
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Commit or branch to start from [default: what is checked out]
+    #[arg(long, value_name = "REVISION")]
+    base: Option<String>,
+    /// Change a role for this run, such as worker.agents=codemod,command:./fix.sh
+    #[arg(long = "role", value_name = "ROLE.FIELD=VALUE")]
+    roles: Vec<String>,
+    /// Attempts at one time [default: from artel.toml, else the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Option<u32>,
+    /// Number that all chance in the run is drawn from [default: drawn]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl OpeningArgs {
+    /// Gives the options.
+    pub fn options(&self) -> OpenOptions {
+        let (name, base) = (self.name.clone(), self.base.clone());
+        OpenOptions { name, base, roles: self.roles.clone(), workers: self.workers, seed: self.seed }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Where the goal is faulty, the repository not fit, or the run cannot be hosted.
+pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
+    let place = Place::open()?;
+    let (run, notes) = seam::open_run(&place, &args.goal, &args.opening.options())?;
+    for note in notes {
+        out.remark(&format!("note: {note}"));
+    }
+    if args.open_only {
+        out.line(run.as_str())?;
+        return Ok(Exit::Done);
+    }
+    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    live::host(out, &place, &run, shape)
+}

@@ -1,0 +1,30 @@
+//! Owns `artel watch`: follows a run that another process works on.
+
+use clap::Args;
+
+use super::args::{Format, RunArg};
+use super::exit::Exit;
+use super::fail::Fail;
+use super::live::{self, Shape};
+use super::out::Out;
+use super::seam::{self, Place};
+
+/// Follows a run.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Runs the verb; Ctrl-C ends the watching and not the run.
+///
+/// # Errors
+/// Where there is no such run, or the journal cannot be read.
+pub fn watch(out: &Out, args: &WatchArgs) -> Result<Exit, Fail> {
+    let place = Place::open_read_only()?;
+    let run = seam::find(&place, args.run.text())?;
+    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    live::watch(out, &place, &run, shape)
+}
