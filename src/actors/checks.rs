@@ -27,12 +27,14 @@ const TAIL_BYTES: usize = 4 << 10;
 pub const CHECKING: &str = "checking";
 
 /// Says which red answers are looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repeat {
     /// None: another look follows where it matters.
     Nothing,
     /// Those that are worse than the base's, because this answer decides.
     WhatIsRed,
+    /// This is the second look at a tree on which these checks were red; a contradiction is looked at to the bound.
+    After(Vec<String>),
 }
 
 /// Says why no answer was had.
@@ -69,7 +71,7 @@ pub async fn run(
         for (number, check) in checks.iter().enumerate() {
             let log = format!("{name}-{}", number + 1);
             let base = baseline.get(&check.name);
-            let result = answer(world, &tree, &log, check, base, repeat, &cancelled, &mut usage).await?;
+            let result = answer(world, &tree, &log, check, base, &repeat, &cancelled, &mut usage).await?;
             let is_worse = result.is_worse_than(base);
             results.push(result);
             if is_worse {
@@ -114,38 +116,42 @@ async fn answer(
     log: &str,
     check: &Check,
     base: Option<&CheckResult>,
-    repeat: Repeat,
+    repeat: &Repeat,
     cancelled: &watch::Receiver<bool>,
     usage: &mut Usage,
 ) -> Result<CheckResult, NoAnswer> {
-    let mut last = once(world, tree, log, check, cancelled, usage).await?;
-    if repeat == Repeat::Nothing || !last.is_worse_than(base) {
-        return Ok(last);
-    }
-    let (mut green, mut red) = (0, 1);
-    let most = world.opening.config.flaky_reruns.max(1);
-    while green + red <= most {
-        let again = once(world, tree, log, check, cancelled, usage).await?;
-        let is_red = again.is_worse_than(base);
+    let before = match repeat {
+        Repeat::After(reds) => u32::from(reds.contains(&check.name)),
+        Repeat::Nothing | Repeat::WhatIsRed => 0,
+    };
+    let most = world.opening.config.flaky_reruns.max(1) + 1;
+    let (mut green, mut red) = (0, before);
+    let mut shown: Option<CheckResult> = None;
+    loop {
+        let result = once(world, tree, log, check, cancelled, usage).await?;
+        let is_red = result.is_worse_than(base);
         if is_red {
             red += 1
         } else {
             green += 1
         }
-        if !is_red || last.answer == Answer::Red {
-            last = again;
+        // What is shown of two answers is the red one: that is what somebody must mend.
+        if is_red || shown.is_none() {
+            shown = Some(result);
         }
-        // Two reds in a row are believed; a contradiction is looked at to the bound.
-        if green == 0 && red >= 2 {
+        // One answer to all looks, or two reds in a row, are believed; a contradiction is looked at to the bound.
+        let is_believed = red == 0 || (green == 0 && red >= 2);
+        if *repeat == Repeat::Nothing || is_believed || green + red >= most {
             break;
         }
     }
-    last.runs = green + red;
-    if green > 0 {
-        last.answer = if green > red { Answer::Flaky } else { Answer::Red };
-        last.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", last.tail);
+    let Some(mut result) = shown else { return Err(NoAnswer::Cancelled) };
+    result.runs = green + red;
+    if green > 0 && red > 0 {
+        result.answer = if green > red { Answer::Flaky } else { Answer::Red };
+        result.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", result.tail);
     }
-    Ok(last)
+    Ok(result)
 }
 
 async fn once(

@@ -327,7 +327,7 @@ impl Coordinator {
                     upto: *upto,
                     commit: *commit,
                     tree: *tree,
-                    repeat: *repeat,
+                    reds: repeat.then(|| order::reds(&self.state)),
                     baseline,
                 })
             }

@@ -169,10 +169,18 @@ pub struct Checking {
     pub commit: Oid,
     /// Its tree.
     pub tree: Oid,
-    /// Whether what is red is run again, because this answer decides.
-    pub repeat: bool,
+    /// The checks that were red on this tree before, where this answer decides.
+    pub reds: Option<Vec<String>>,
     /// What the checks answered on the base.
     pub baseline: Baseline,
+}
+
+/// Lists the checks that made the shortest red prefix of the present batch red.
+pub fn reds(state: &State) -> Vec<String> {
+    match state.batch.as_ref().map(|batch| &batch.step) {
+        Some(BatchStep::Checking { reds, .. }) => reds.clone(),
+        Some(BatchStep::Merging | BatchStep::Landing { .. }) | None => Vec::new(),
+    }
 }
 
 /// Tells where the run's branch is moved.

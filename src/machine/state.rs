@@ -408,6 +408,8 @@ pub enum BatchStep {
         search: Search,
         /// Whether a prefix was green only as a flaky check.
         flaky: bool,
+        /// The checks that made the shortest red prefix red.
+        reds: Vec<String>,
     },
     /// A green prefix is landed.
     Landing {

@@ -29,9 +29,12 @@ pub(super) fn merged(state: &mut State, chain: &[Link]) {
             culprit: None,
             flaky: false,
         },
-        Some(_) | None => {
-            BatchStep::Checking { chain: chain.to_vec(), search: Search::begin(chain.len() as u32), flaky: false }
-        }
+        Some(_) | None => BatchStep::Checking {
+            chain: chain.to_vec(),
+            search: Search::begin(chain.len() as u32),
+            flaky: false,
+            reds: Vec::new(),
+        },
     };
 }
 
@@ -42,8 +45,13 @@ pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckR
         note_flake(state, result);
     }
     let head_tree = state.head_tree;
+    let base = |name: &String| state.baseline.as_ref().and_then(|baseline| baseline.get(name));
+    let worse = results.iter().filter(|it| it.is_worse_than(base(&it.name))).map(|it| it.name.clone()).collect();
     let Some(batch) = &mut state.batch else { return };
-    let BatchStep::Checking { chain, search, flaky } = &mut batch.step else { return };
+    let BatchStep::Checking { chain, search, flaky, reds } = &mut batch.step else { return };
+    if !is_green {
+        *reds = worse;
+    }
     search.learn(upto, is_green);
     *flaky |= is_green && is_flaky;
     let landing = match search.want() {
