@@ -102,6 +102,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
     // Between reading and claiming, whoever owned the run before may have appended once more.
     let state = if place.journal.last_seq(run)? == state.seq { state } else { place.load(run)? };
     let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
+    repo.break_locks(&[refs.branches(), refs.pins()])?;
     let world = World {
         ground: Arc::new(Ground::new(opening, repo)),
         refs,
