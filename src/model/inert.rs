@@ -44,7 +44,12 @@ pub fn fit(text: &str, width: usize) -> String {
 pub fn headline(text: &str, width: usize) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    if lines.next().is_none() { fit(first, width) } else { fit(&format!("{first} …"), width) }
+    match lines.next_back() {
+        None => fit(first, width),
+        // What failed tells why at its end.
+        Some(last) if first.ends_with(':') => fit(&format!("{first} {last}"), width),
+        Some(_) => fit(&format!("{first} …"), width),
+    }
 }
 
 /// Counts the columns that inert text takes.
@@ -129,6 +134,7 @@ mod tests {
     fn a_headline_is_the_first_line_with_something_in_it() {
         assert_eq!(headline("\n\n one\ntwo", 20), "one …");
         assert_eq!(headline("one\n", 20), "one");
+        assert_eq!(headline("exited with 1:\nbuilding\nno such file\n", 40), "exited with 1: no such file");
         assert_eq!(headline("", 20), "");
     }
 

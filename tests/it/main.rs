@@ -14,3 +14,13 @@ mod deliver;
 mod crash;
 mod stopping;
 mod beside;
+mod terminal;
+mod verbs_reading;
+mod verbs_asking;
+mod verbs_first;
+mod verbs_looks;
+mod migrations;
+#[path = "../syntax/ast_grep.rs"]
+mod ast_grep;
+#[path = "../syntax/packages.rs"]
+mod packages;
