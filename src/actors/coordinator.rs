@@ -198,10 +198,8 @@ impl Message<Stored> for Coordinator {
             }
             Err(error) => {
                 // What could not be stored has not happened: whoever wakes the run next replays what was.
-                let lost = match error {
-                    JournalError::Stale { .. } => Lost::PassedOver,
-                    error => Lost::Journal(told(&error)),
-                };
+                let is_passed_over = matches!(error, JournalError::Stale { .. });
+                let lost = if is_passed_over { Lost::PassedOver } else { Lost::Journal(told(&error)) };
                 self.progress.send_modify(|progress| progress.lost = Some(lost));
                 ctx.stop();
             }
