@@ -16,7 +16,7 @@ use crate::model::attempt::Usage;
 use crate::model::check::{Answer, Baseline, Check, CheckResult};
 use crate::model::ids::Oid;
 use crate::model::role::Grants;
-use crate::model::test_output;
+use crate::model::test_output::TestOutput;
 
 /// Bytes of a check's output in which its numbers are looked for.
 const OUTPUT_BYTES: usize = 1 << 20;
@@ -187,11 +187,11 @@ async fn once(
     if ended.how == How::Cancelled {
         return Err(NoAnswer::Cancelled);
     }
-    Ok(result(world, check, &ended))
+    let output = &world.instruments().map_err(NoAnswer::Trouble)?.output;
+    Ok(result(output, check, &ended))
 }
 
-fn result(world: &World, check: &Check, ended: &Ended) -> CheckResult {
-    let config = &world.opening.config;
+fn result(output: &TestOutput, check: &Check, ended: &Ended) -> CheckResult {
     let answer = if ended.how == How::Exited(0) { Answer::Green } else { Answer::Red };
     let code = match ended.how {
         How::Exited(code) => Some(code),
@@ -207,8 +207,8 @@ fn result(world: &World, check: &Check, ended: &Ended) -> CheckResult {
         code,
         wall_ms: ended.usage.wall_ms,
         runs: 1,
-        executed: test_output::executed(config, &ended.tail),
-        failed: test_output::failed(config, &ended.tail),
+        executed: output.executed(&ended.tail),
+        failed: output.failed(&ended.tail),
         tail,
     }
 }

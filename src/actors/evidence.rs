@@ -21,16 +21,15 @@ pub fn gather(world: &World, judging: &Judging) -> Result<Evidence, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let (base_tree, _) = world.repo.commit_of(judging.candidate.base).map_err(|error| failed(&error))?;
     let changes = world.repo.diff(base_tree, judging.candidate.tree).map_err(|error| failed(&error))?;
-    let listers = world.opening.config.tests.values().map(TestCensus::new);
-    let listers = listers.collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
+    let listers = &world.instruments()?.listers;
     let by_rule = match (&judging.work, &judging.agent) {
         (Work::Brief, AgentRef::Codemod) => Some(world.codemod(&judging.task.rules).map_err(|error| failed(&error))?),
         (Work::Brief | Work::Revert(_), _) => None,
     };
     let mut evidence = Evidence::default();
     for change in &changes {
-        let old = look(world, &listers, &change.path, change.old.as_ref())?;
-        let new = look(world, &listers, &change.path, change.new.as_ref())?;
+        let old = look(world, listers, &change.path, change.old.as_ref())?;
+        let new = look(world, listers, &change.path, change.new.as_ref())?;
         if let (Some(codemod), Some(old), Some(new)) = (&by_rule, &old, &new) {
             explain(&mut evidence, codemod, &change.path, (&old.bytes, &new.bytes));
         }

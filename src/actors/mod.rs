@@ -2,6 +2,7 @@
 //! landing of batches, the feed of requests. They carry out what is due and report; they decide nothing.
 
 pub mod world;
+pub mod instruments;
 pub mod coordinator;
 pub mod planner;
 pub mod planning;

@@ -146,12 +146,14 @@ async fn shard_out(world: Arc<Ground>, order: PlanOrder, mouth: Mouth) -> Result
     let (planning, looked) = (Arc::clone(&order), Arc::clone(&world));
     let groups = tokio::task::spawn_blocking(move || groups(&looked, &planning)).await;
     let groups = groups.map_err(|panicked| format!("its planner broke ({panicked}); this is a bug"))??;
+    let limits = world.opening.roles.get(&order.draft.role).map(|role| role.limits.clone()).unwrap_or_default();
     let is_ordered = world.opening.goal.plan.order == Order::Dependency;
     match groups {
         Parts::Here => emit_group(&world, &order, &mouth, &own_group(&order), BTreeSet::new()).await.map(|_| ()),
         Parts::Below(groups) if groups.is_empty() => Ok(()),
-        // Who waits for whom is known to one planner only, so that one hands out all that is ordered.
-        Parts::Below(groups) if is_ordered => {
+        // Who waits for whom is known to one planner only, so that one hands out all that is ordered; and what its
+        // role does not let it give away it plans itself.
+        Parts::Below(groups) if is_ordered || groups.len() > limits.fan_out as usize => {
             let mut emitted = BTreeMap::new();
             for group in &groups {
                 let after = shard::waits(group, &groups, &emitted);

@@ -40,7 +40,7 @@ impl Played {
 
 /// Renews an attempt's lease for as long as it is let run.
 pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
-    let third = Duration::from_millis((world.opening.config.lease_s.max(3) * 1000) / 3);
+    let third = Duration::from_millis(world.opening.config.lease_s.max(1) * 1000 / 3);
     loop {
         tokio::time::sleep(third).await;
         let Some(coordinator) = coordinator.upgrade() else { return };

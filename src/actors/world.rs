@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::instruments::{Engines, Instruments};
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::StateDir;
@@ -25,6 +26,8 @@ pub struct Ground {
     pub opening: Arc<Opening>,
     /// The repository.
     pub repo: Repo,
+    engines: Engines,
+    instruments: OnceLock<Result<Instruments, String>>,
 }
 
 /// Bundles what the actors of one run share.
@@ -65,6 +68,20 @@ impl Deref for World {
 }
 
 impl Ground {
+    /// Bundles what a run stands on.
+    pub fn new(opening: Arc<Opening>, repo: Repo) -> Self {
+        let run = opening.run.clone();
+        Self { run, opening, repo, engines: Engines::default(), instruments: OnceLock::new() }
+    }
+
+    /// Gives what judges and checks look through, compiled when it is first asked for.
+    ///
+    /// # Errors
+    /// As [`Instruments::new`].
+    pub fn instruments(&self) -> Result<&Instruments, String> {
+        self.instruments.get_or_init(|| Instruments::new(&self.opening)).as_ref().map_err(Clone::clone)
+    }
+
     /// Reads the rule files of these names, in order.
     ///
     /// # Errors
@@ -74,12 +91,12 @@ impl Ground {
         names.iter().map(|name| Rules::parse(name, text(name))).collect()
     }
 
-    /// Makes the rewriting engine of these rule files.
+    /// Gives the rewriting engine of these rule files.
     ///
     /// # Errors
     /// As [`Ground::rules`].
-    pub fn codemod(&self, names: &[String]) -> Result<Codemod, RuleError> {
-        Ok(Codemod::new(self.rules(names)?))
+    pub fn codemod(&self, names: &[String]) -> Result<Arc<Codemod>, RuleError> {
+        self.engines.get(names, || self.rules(names))
     }
 }
 

@@ -98,7 +98,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
     let state = if place.journal.last_seq(run)? == state.seq { state } else { place.load(run)? };
     let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
     let world = World {
-        ground: Arc::new(Ground { run: run.clone(), opening, repo }),
+        ground: Arc::new(Ground::new(opening, repo)),
         refs,
         workshop,
         bench,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::event::{Event, Recorded};
 use super::state::{Flow, State};
+use crate::model::task::Work;
 
 /// Folds one event into the state.
 #[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
@@ -31,7 +32,11 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::ScopeOpened { scope, parent, draft, iteration } => {
             plan::open_scope(&mut state, *scope, *parent, draft, *iteration);
         }
-        Event::TasksEmitted { scope, tasks } => plan::add_tasks(&mut state, *scope, tasks),
+        Event::TasksEmitted { scope, tasks } => {
+            // What a person took out must not be planned in again.
+            state.planning_closed |= tasks.iter().any(|task| matches!(task.work, Work::Revert(_)));
+            plan::add_tasks(&mut state, *scope, tasks);
+        }
         Event::PlannerFinished { scope, .. } => plan::finish(&mut state, *scope, super::state::Planning::Finished),
         Event::PlannerFailed { scope, why, .. } => {
             plan::finish(&mut state, *scope, super::state::Planning::Failed(why.clone()));
@@ -39,7 +44,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
-        Event::AttemptLost { attempt, why, next } => attempts::lose(&mut state, *attempt, why, next, at),
+        Event::AttemptLost { attempt, why, counts, next } => {
+            attempts::lose(&mut state, *attempt, (why, *counts), next, at);
+        }
         Event::AttemptEnded { attempt, outcome, handoff, usage, next } => {
             attempts::end(&mut state, *attempt, (outcome, handoff, *usage), next, at);
         }
@@ -58,7 +65,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::GatePassed { gate } => {
             state.passed.insert(*gate);
             state.waiting = None;
-            state.rest = None;
+            if matches!(state.rest, Some(super::event::Rest::Gate(_))) {
+                state.rest = None;
+            }
         }
         Event::GateRefused { .. } => state.waiting = None,
         Event::SampleAccepted => state.sample_accepted = true,
@@ -70,7 +79,10 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         }
         Event::ConditionsChecked { head, results } => state.conditions = Some((*head, results.clone())),
         Event::TaskOverruled { task } => attempts::overrule(&mut state, *task),
-        Event::TaskDropped { task, reason } => attempts::drop_task(&mut state, *task, reason),
+        Event::TaskDropped { task, reason } => {
+            state.planning_closed = true;
+            attempts::drop_task(&mut state, *task, reason);
+        }
         Event::TaskRetried { task } => attempts::retry(&mut state, *task),
         Event::Steered { task, message } => attempts::steer(&mut state, *task, message),
         Event::DeliveryAsked { branch } => state.delivery = Some(branch.clone()),

@@ -11,3 +11,6 @@ pub mod rules;
 pub mod evolve;
 pub mod due;
 pub mod ladder;
+
+#[cfg(test)]
+mod testing;

@@ -69,8 +69,8 @@ pub enum Rejection {
     /// Tasks do not wait for one another in a ring.
     #[error("task `{key}` waits for itself by way of others")]
     Cycle { key: String },
-    /// A task or scope names a role that the run has.
-    #[error("`{key}` names the role `{role}`, which this run does not have")]
+    /// A task names a worker's role and a scope a planner's, with an agent in it.
+    #[error("`{key}` names `{role}`, and this run has no such role with an agent for that part")]
     NoRole { key: String, role: String },
     /// A name is not empty.
     #[error("a planner emitted something without a key")]

@@ -3,9 +3,9 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::model::verdict::Finding;
+use crate::model::verdict::{Finding, Rung};
 
 /// Steps that a template may take; a prompt takes a few hundred.
 const FUEL: u64 = 1_000_000;
@@ -57,6 +57,25 @@ pub enum BriefError {
     /// The brief is too long.
     #[error("fill the prompt: the brief has {0} bytes, and {SIZE_MAX} are allowed")]
     TooLong(usize),
+}
+
+/// Shows findings with every field: a template asks whether there is a path, and a field left out is no answer.
+fn whole<S: Serializer>(findings: &[Finding], to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        rung: Rung,
+        rule: &'a str,
+        path: Option<&'a str>,
+        what: &'a str,
+        advice: &'a str,
+    }
+    to.collect_seq(findings.iter().map(|Finding { rung, rule, path, what, advice }| Whole {
+        rung: *rung,
+        rule,
+        path: path.as_deref(),
+        what,
+        advice,
+    }))
 }
 
 /// Fills a template.
@@ -125,7 +144,6 @@ fn quoted(text: &str) -> String {
 }
 
 fn sample() -> BriefView {
-    use crate::model::verdict::Rung;
     let texts = |text: &str| vec![text.to_owned()];
     BriefView {
         goal_name: "try-to-question-mark".to_owned(),
@@ -162,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_about_no_file_is_shown_all_the_same() {
+    fn a_finding_about_no_file_is_shown_as_any_other() {
         let mut view = sample();
         view.findings[0].path = None;
         let brief = render(WORKER, &view).unwrap();

@@ -16,3 +16,11 @@ mod migrations;
 mod ast_grep;
 #[path = "../syntax/packages.rs"]
 mod packages;
+mod crew;
+mod landing;
+mod untouched;
+mod pins;
+mod deliver;
+mod crash;
+mod stopping;
+mod beside;

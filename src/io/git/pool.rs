@@ -216,7 +216,7 @@ impl Pool {
         let (files, _) = self.repo.commit_of(tree.commit)?;
         fs::create_dir(&tree.path).on("make the folder", &tree.path)?;
         rules::write(&self.repo, files, &tree.rules)?;
-        let handle = rules::handle(&self.repo, &tree.rules, &tree.index)?;
+        let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
         checkout::write_all(&handle, tree.commit, &tree.path)?;
         self.connect(tree)
     }
@@ -233,7 +233,7 @@ impl Pool {
         if changes.iter().any(|change| rules::is_rule(&change.path)) {
             rules::write(&self.repo, new, &tree.rules)?;
         }
-        let handle = rules::handle(&self.repo, &tree.rules, &tree.index)?;
+        let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
         let root = Root::open(&tree.path)?;
         let mut paths: BTreeSet<Vec<u8>> =
             clean(&root, Known::read(&tree.index)?, &handle, &self.warm)?.into_iter().collect();
@@ -244,7 +244,7 @@ impl Pool {
             paths.insert(change.path);
         }
         let paths: Vec<_> = paths.into_iter().collect();
-        checkout::write_some(&handle, commit, &tree.path, &paths)?;
+        checkout::write_some(&handle, commit, &root, &paths)?;
         remove_empty_folders(&root, &paths)?;
         self.connect(tree)?;
         Ok(true)

@@ -38,13 +38,13 @@ pub(super) fn renew(state: &mut State, id: AttemptId, until_ms: i64) {
     }
 }
 
-pub(super) fn lose(state: &mut State, id: AttemptId, why: &str, next: &Next, at_ms: i64) {
+pub(super) fn lose(state: &mut State, id: AttemptId, (why, counts): (&str, bool), next: &Next, at_ms: i64) {
     state.running.remove(&id);
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
     }
-    if let Some(task) = state.tasks.get_mut(&id.task) {
+    if let Some(task) = state.tasks.get_mut(&id.task).filter(|_| counts) {
         task.lost += 1;
     }
     go_on(state, id, next);

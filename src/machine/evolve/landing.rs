@@ -8,7 +8,7 @@ use crate::machine::event::Next;
 use crate::machine::state::{Batch, BatchStep, State, Status};
 use crate::model::attempt::Usage;
 use crate::model::check::CheckResult;
-use crate::model::ids::{AttemptId, BatchId, Oid};
+use crate::model::ids::{AttemptId, BatchId, Oid, TaskId};
 use crate::model::task::Work;
 use crate::model::verdict::Finding;
 
@@ -98,7 +98,17 @@ pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
         set_status(state, id, Status::Landed { commit: link.commit });
         if let Some(Work::Revert(reverted)) = state.tasks.get(&id).map(|task| task.work.clone()) {
             set_status(state, reverted, Status::Reverted { by: id });
+            bring_back(state, reverted);
         }
+    }
+}
+
+/// Says of what a revert had taken out that it stands again, once the revert itself was taken out.
+fn bring_back(state: &mut State, revert: TaskId) {
+    let Some(Work::Revert(original)) = state.tasks.get(&revert).map(|task| task.work.clone()) else { return };
+    let landed = state.tasks.get(&original).and_then(|task| task.attempts.iter().rev().find_map(|it| it.landed));
+    if let Some(commit) = landed {
+        set_status(state, original, Status::Landed { commit });
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::machine::event::{Again, NewTask};
 use crate::machine::state::{Planning, Scope, State, Status, Task, Urgency};
 use crate::model::ids::{ScopeId, TaskId};
-use crate::model::task::ScopeDraft;
+use crate::model::task::{ScopeDraft, Work};
 
 pub(super) fn open_scope(state: &mut State, id: ScopeId, parent: Option<ScopeId>, draft: &ScopeDraft, iteration: u32) {
     let depth = parent.and_then(|parent| state.scopes.get(&parent)).map_or(0, |parent| parent.depth + 1);
@@ -64,7 +64,7 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
             draft: new.draft.clone(),
             work: new.work.clone(),
             scope,
-            sample: !state.sample_accepted && new.id.0 <= sample,
+            sample: !state.sample_accepted && new.work == Work::Brief && new.id.0 <= sample,
             waits_for,
             after: new.after.clone(),
             followers: Vec::new(),
@@ -80,6 +80,9 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
         state.tally.waiting += 1;
         state.task_keys.insert(new.draft.key.clone(), new.id);
         state.tasks.insert(new.id, task);
+    }
+    // A task may wait for a later one of the same list.
+    for new in tasks {
         for before in &new.after {
             if let Some(before) = state.tasks.get_mut(before) {
                 before.followers.push(new.id);
@@ -88,7 +91,28 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
     }
     for new in tasks {
         raise_rank(state, new.id);
+        draw_into_sample(state, new.id);
         make_ready(state, new.id);
+    }
+}
+
+/// Takes all that a task of the sample waits for into the sample, which could never be in otherwise.
+fn draw_into_sample(state: &mut State, from: TaskId) {
+    let mut open = vec![from];
+    while let Some(id) = open.pop() {
+        let Some(after) = state.tasks.get(&id).filter(|task| task.sample).map(|task| task.after.clone()) else {
+            continue;
+        };
+        for before in after {
+            let Some(task) = state.tasks.get_mut(&before).filter(|task| !task.sample) else { continue };
+            let was = urgency(before, task);
+            task.sample = true;
+            let is = urgency(before, task);
+            if state.ready.remove(&was) {
+                state.ready.insert(is);
+            }
+            open.push(before);
+        }
     }
 }
 
@@ -143,6 +167,7 @@ pub(super) fn set_status(state: &mut State, id: TaskId, status: Status) {
     }
 }
 
+/// Says how urgent a task is; what a person has taken back out does not wait for the sample.
 fn urgency(id: TaskId, task: &Task) -> Urgency {
-    Urgency { after_sample: !task.sample, slack: u64::MAX - task.rank, task: id }
+    Urgency { after_sample: !task.sample && task.work == Work::Brief, slack: u64::MAX - task.rank, task: id }
 }

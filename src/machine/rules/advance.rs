@@ -2,7 +2,7 @@
 
 use crate::machine::event::{End, Event, Lease, Rest};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::attempt;
+use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::state::{Flow, Planning, State, Status};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
@@ -39,13 +39,13 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
 
 fn lapsed_leases(state: &State, now_ms: i64) -> Vec<Event> {
     let lapsed = state.running.iter().filter(|id| state.attempt(**id).is_some_and(|it| it.until_ms < now_ms));
-    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed").ok()).flatten().collect()
+    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed", Loss::Worker).ok()).flatten().collect()
 }
 
 fn stop(state: &State) -> Vec<Event> {
     let running = state.running.iter();
     let mut events: Vec<Event> =
-        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped").ok()).flatten().collect();
+        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped", Loss::Other).ok()).flatten().collect();
     events.push(Event::RunParked { why: Rest::Stopped });
     events
 }
@@ -73,19 +73,28 @@ fn form_batch(state: &State) -> Option<Event> {
     Some(Event::BatchFormed { batch: BatchId(state.batches + 1), members, onto })
 }
 
-/// Lets the sweep begin once every task of the sample has landed or found nothing to do.
+/// Lets the sweep begin once every task of the sample has landed or found nothing to do, or a person has said so.
 fn pass_sample(state: &State) -> Option<Event> {
     let sample = state.opening().goal.plan.sample;
     if state.sample_accepted || state.waiting.is_some() {
         return None;
     }
-    let mut tasks = state.tasks.iter().take_while(|(id, _)| id.0 <= sample).map(|(_, task)| task);
+    if state.passed.contains(&Gate::Sweep) {
+        return Some(Event::SampleAccepted);
+    }
     let is_known = state.tasks.len() >= sample as usize || state.planning.is_empty();
-    if !is_known || !tasks.all(|task| task.status.lets_followers_start()) {
+    if !is_known
+        || !state.tasks.values().filter(|task| task.sample).all(|task| is_out_of_the_sample_s_way(&task.status))
+    {
         return None;
     }
-    let is_gated = state.opening().goal.approve.contains(&Gate::Sweep) && !state.passed.contains(&Gate::Sweep);
+    let is_gated = state.opening().goal.approve.contains(&Gate::Sweep);
     Some(if is_gated { Event::GateReached { gate: Gate::Sweep } } else { Event::SampleAccepted })
+}
+
+/// Tells whether the sweep need not wait for a task: it is in, or a person has given it up.
+fn is_out_of_the_sample_s_way(status: &Status) -> bool {
+    status.lets_followers_start() || matches!(status, Status::Dropped { .. })
 }
 
 /// Tells what the run has used up, if anything.
@@ -126,13 +135,17 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let free = free.min(usize::try_from(attempts_left).unwrap_or(usize::MAX));
     let at_work = state.running.iter().chain(&state.judging).filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
+    let landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
+    let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
     let mut events = Vec::new();
     for id in leasable(state) {
         if events.len() == free {
             break;
         }
         let Some(task) = state.tasks.get(&id) else { continue };
-        if taken.iter().any(|paths| paths.overlaps(&task.draft.paths)) {
+        let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
+        // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
+        if overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing)) {
             continue;
         }
         let fence = state.fences + events.len() as u64 + 1;
@@ -259,5 +272,190 @@ fn is_left(status: &Status) -> bool {
         | Status::Queued
         | Status::Kept { .. }
         | Status::Blocked { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::{Command, Conflict, PlanStep};
+    use crate::machine::due::Effect;
+    use crate::machine::testing::{Scene, after, attempt, batch, draft, green, kinds, oid};
+    use crate::model::check::Answer;
+    use crate::model::goal::Budget;
+    use crate::model::task::TaskDraft;
+
+    fn running(scene: &Scene) -> Vec<u32> {
+        scene.state.running.iter().map(|id| id.task.0).collect()
+    }
+
+    #[test]
+    fn tasks_whose_paths_overlap_do_not_run_side_by_side() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a/"), draft("b", "a/b"), draft("c", "c")]);
+        assert_eq!(running(&scene), [1, 3]);
+        let scene = scene.ends(attempt(1, 1), crate::machine::testing::candidate(1)).settled();
+        assert_eq!(running(&scene), [3], "a candidate that is judged still holds its paths");
+        assert_eq!(running(&scene.accepted(attempt(1, 1)).settled()), [2, 3]);
+    }
+
+    #[test]
+    fn who_conflicted_waits_until_what_overlaps_has_landed() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "f"), draft("b", "f"), draft("c", "f")]);
+        let scene = scene.queued(1).settled().queued(2).merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [3], "it started while its elders were about to land");
+        let conflict = Conflict { attempt: attempt(2, 1), paths: vec!["f".into()] };
+        let merge = Command::ReportMerge { batch: batch(2), chain: Vec::new(), conflicts: vec![conflict] };
+        let scene = scene.does(merge).settled().queued(3).settled();
+        assert_eq!(running(&scene), [] as [u32; 0], "the third is about to land");
+        let scene = scene.merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [2]);
+        assert_eq!(Some(scene.task(2).attempts[1].base), scene.state.head);
+    }
+
+    #[test]
+    fn no_more_run_than_there_are_workers_and_the_longest_chain_goes_first() {
+        let scene = Scene::opened(|opening| opening.workers = 1).begun();
+        let heavy = TaskDraft { weight: 5, ..after(draft("c", "c"), "b") };
+        assert_eq!(running(&scene.planned(vec![draft("a", "a"), draft("b", "b"), heavy])), [2]);
+    }
+
+    #[test]
+    fn a_task_waits_for_what_it_comes_after_and_for_nothing_else() {
+        let scene = Scene::open().begun();
+        let scene = scene.planned(vec![draft("a", "a"), after(draft("b", "b"), "a"), draft("c", "c")]);
+        assert_eq!(running(&scene), [1, 3]);
+        assert_eq!(running(&scene.lands(1)), [2, 3], "a straggler holds nobody else up");
+    }
+
+    #[test]
+    fn work_starts_while_planners_still_plan() {
+        let scene = Scene::open().begun().plans(PlanStep::Emit(vec![draft("a", "a")])).settled();
+        assert_eq!(running(&scene), [1]);
+        assert!(scene.owes().contains(&Effect::Plan { scope: ScopeId(0), wake: 1 }));
+    }
+
+    #[test]
+    fn nothing_is_leased_before_the_branch_is_there() {
+        assert!(Scene::open().planned(vec![draft("a", "a")]).state.running.is_empty());
+    }
+
+    #[test]
+    fn a_lapsed_lease_is_lost_and_its_task_tried_again() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a")]).later(300_001);
+        assert_eq!(scene.task(1).attempts[0].lost.as_deref(), Some("its lease lapsed"));
+        assert!(scene.state.running.contains(&attempt(1, 2)));
+        assert_eq!(scene.task(1).attempts[1].fence, 2);
+    }
+
+    #[test]
+    fn the_sweep_begins_when_the_sample_is_in() {
+        let scene = Scene::opened(|opening| opening.goal.plan.sample = 1).begun();
+        let scene = scene.planned(vec![draft("a", "a"), draft("b", "b")]);
+        assert_eq!(running(&scene), [1]);
+        let scene = scene.lands(1);
+        assert!(scene.state.sample_accepted);
+        assert_eq!(running(&scene), [2]);
+    }
+
+    #[test]
+    fn what_the_sample_waits_for_belongs_to_the_sample() {
+        let scene = Scene::opened(|opening| opening.goal.plan.sample = 1).begun();
+        let scene = scene.planned(vec![after(draft("a", "a"), "b"), draft("b", "b"), draft("c", "c")]);
+        assert_eq!(running(&scene), [2]);
+        assert_eq!(running(&scene.lands(2)), [1]);
+    }
+
+    #[test]
+    fn a_run_whose_sample_is_kept_ends_without_a_sweep() {
+        let scene = Scene::opened(|opening| opening.goal.plan.sample = 1).begun();
+        let scene = scene.planned(vec![draft("a", "a"), draft("b", "b")]);
+        let blocked = crate::model::attempt::Outcome::Blocked { missing: "a key".into() };
+        let scene = scene.ends(attempt(1, 1), blocked).settled().unplanned();
+        let scene = scene.looked(Answer::Red);
+        assert!(matches!(&scene.state.end, Some(End::Incomplete { kept, .. }) if kept.len() == 2));
+    }
+
+    #[test]
+    fn attempts_stop_at_the_budget_and_the_run_rests_with_the_reason() {
+        let scene = Scene::opened(|opening| opening.goal.budget.attempts = Some(1)).begun();
+        let scene = scene.planned(vec![draft("a", "a"), draft("b", "b")]);
+        assert_eq!(scene.state.fences, 1);
+        let scene = scene.lands(1).unplanned();
+        assert_eq!(scene.state.rest, Some(Rest::Budget { what: "1 attempts".into() }));
+    }
+
+    #[test]
+    fn wall_time_and_processor_time_are_budgets_too() {
+        let spent = |budget: Budget, later| {
+            let scene = Scene::opened(|opening| opening.goal.budget = budget).begun();
+            let mut scene = scene.plans(PlanStep::Done);
+            scene.state.spent.entry("codemod".into()).or_default().usage.cpu_ms = 5000;
+            over_budget(&scene.state, scene.now_ms + later)
+        };
+        let wall = Budget { wall_s: Some(60), ..Budget::default() };
+        assert_eq!(spent(wall.clone(), 59_999), None);
+        assert_eq!(spent(wall, 60_000), Some("60 s of wall time".into()));
+        let cpu = |limit| Budget { cpu_s: Some(limit), ..Budget::default() };
+        assert_eq!(spent(cpu(6), 0), None);
+        assert_eq!(spent(cpu(5), 0), Some("5 s of processor time".into()));
+    }
+
+    #[test]
+    fn done_is_said_when_nothing_is_left_and_every_condition_is_green() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a")]).lands(1).unplanned();
+        assert_eq!(scene.looked(Answer::Green).state.end, Some(End::Done));
+    }
+
+    #[test]
+    fn a_flaky_or_unanswered_condition_is_not_green() {
+        let scene = Scene::open().begun().planned(vec![]);
+        let flaky = scene.clone().looked(Answer::Flaky);
+        assert!(matches!(flaky.state.end, Some(End::Incomplete { .. })));
+        let head = scene.state.head.unwrap();
+        let unanswered = scene.does(Command::ReportConditions { head, results: vec![green("other")] });
+        assert!(matches!(unanswered.state.end, Some(End::Incomplete { .. })));
+    }
+
+    #[test]
+    fn conditions_are_looked_at_on_the_head_of_a_run_that_closes() {
+        let stale = Err(Rejection::Stale("the look at the done-conditions"));
+        let look = |head| Command::ReportConditions { head: oid(head), results: vec![green("done")] };
+        let busy = Scene::open().begun().planned(vec![draft("a", "a")]);
+        assert_eq!(busy.when(&look(1)), stale);
+        assert_eq!(Scene::open().begun().planned(vec![]).when(&look(9)), stale);
+    }
+
+    #[test]
+    fn red_conditions_are_planned_for_anew_within_bounds_and_while_something_lands() {
+        let land = |scene: Scene, task: u32, key: &str| {
+            let scene = scene.planned(vec![draft(key, "a")]).lands(task);
+            scene.unplanned()
+        };
+        let scene = land(Scene::open().begun(), 1, "a").looked(Answer::Red);
+        assert_eq!((scene.state.iteration, scene.state.end.clone()), (2, None));
+        assert_eq!(scene.state.scopes[&ScopeId(0)].status, Planning::Active);
+        let scene = land(scene, 2, "b").looked(Answer::Red);
+        assert!(matches!(scene.state.end, Some(End::Incomplete { .. })), "two iterations are allowed");
+        let idle = Scene::open().begun().planned(vec![]).looked(Answer::Red);
+        assert!(matches!(idle.state.end, Some(End::Incomplete { .. })), "nothing landed, so nothing would change");
+    }
+
+    #[test]
+    fn time_alone_does_not_move_a_run_that_rests() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a")]);
+        let mut scene = scene.does(Command::ReportTrouble { what: "x".into() });
+        scene.now_ms += 1_000_000;
+        assert_eq!(kinds(&scene.when(&Command::Advance).unwrap()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn judges_are_bounded_and_wait_for_the_baseline() {
+        let drafts = ["a", "b", "c"].map(|name| draft(name, name)).to_vec();
+        let scene = Scene::open().does(Command::ReportBranch { at: oid(1) }).planned(drafts);
+        let scene =
+            (1..4).fold(scene, |scene, task| scene.ends(attempt(task, 1), crate::machine::testing::candidate(task)));
+        let judged = |scene: &Scene| scene.owes().iter().filter(|it| matches!(it, Effect::Judge { .. })).count();
+        assert_eq!(judged(&scene), 0);
+        assert_eq!(judged(&scene.does(Command::ReportBaseline { results: vec![green("tests")] })), 2);
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::machine::event::{Again, Event, Next};
 use crate::machine::rejection::Rejection;
-use crate::machine::state::{State, Task};
+use crate::machine::state::{Flow, State, Task};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::role::AgentRef;
+use crate::model::task::Work;
 
 /// How often a task's worker may vanish before the task is taken for the cause and kept.
 const LOST_AT_MOST: u32 = 5;
@@ -46,14 +47,24 @@ pub(in crate::machine) fn report(
     Ok(vec![Event::AttemptEnded { attempt: id, outcome, handoff, usage, next }])
 }
 
-pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str) -> Result<Vec<Event>, Rejection> {
+/// Says who an attempt was lost with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::machine) enum Loss {
+    /// With its worker: the task may be the cause.
+    Worker,
+    /// With the coordinator, or by a person's stop: that says nothing against the task.
+    Other,
+}
+
+pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str, loss: Loss) -> Result<Vec<Event>, Rejection> {
     let task = leased(state, id, None)?;
-    let next = if task.lost + 1 >= LOST_AT_MOST {
+    let counts = loss == Loss::Worker && state.flow != Flow::Stopping;
+    let next = if counts && task.lost + 1 >= LOST_AT_MOST {
         Next::Keep { why: format!("its worker was lost {LOST_AT_MOST} times, the last time because {why}") }
     } else {
         Next::Again(task.again.clone())
     };
-    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
+    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), counts, next }])
 }
 
 /// Finds the task of an attempt that is leased, under that fence where one is given.
@@ -67,9 +78,12 @@ fn leased(state: &State, id: AttemptId, fence: Option<u64>) -> Result<&Task, Rej
 }
 
 /// Counts a try of the task's agent: it tries again, going on `from` a candidate or afresh, or the next agent
-/// does, or the task is kept.
+/// does, or the task is kept. What takes a task back out does the same each time, and is tried once.
 pub(in crate::machine) fn again_or_keep(state: &State, task: &Task, from: Option<Oid>, why: &str) -> Next {
     let tries = task.again.tries + 1;
+    if matches!(task.work, Work::Revert(_)) {
+        return Next::Keep { why: why.to_owned() };
+    }
     if tries < allowed_tries(state, task) {
         return Next::Again(Again { agent: task.again.agent, tries, from });
     }
@@ -89,5 +103,143 @@ fn allowed_tries(state: &State, task: &Task) -> u32 {
     match role.agents.get(task.again.agent as usize) {
         Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) | None => 1,
         Some(AgentRef::Command(_) | AgentRef::Script(_)) => role.limits.attempts.max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::{Ask, Command};
+    use crate::machine::state::Status;
+    use crate::machine::testing::{Scene, attempt, candidate, draft, failed, verdict};
+    use crate::model::attempt::Leftover;
+    use crate::model::ids::TaskId;
+    use crate::model::verdict::Ruling;
+
+    fn running() -> Scene {
+        running_by(vec![AgentRef::Script("part.yml".into())])
+    }
+
+    fn running_by(agents: Vec<AgentRef>) -> Scene {
+        let scene = Scene::opened(|opening| opening.roles.get_mut("worker").unwrap().agents = agents);
+        scene.begun().planned(vec![draft("a", "a")])
+    }
+
+    fn left() -> Handoff {
+        let leftover = Leftover { path: "a".into(), line: 1, why: "no fix".into() };
+        Handoff { leftovers: vec![leftover], ..Handoff::default() }
+    }
+
+    #[test]
+    fn late_result_of_a_lost_lease_is_refused() {
+        let scene = running();
+        let late = scene.ending(attempt(1, 1), candidate(1), Handoff::default());
+        let scene = scene.later(301_000);
+        assert_eq!(scene.when(&late), Err(Rejection::StaleAttempt(attempt(1, 1))));
+        assert_eq!(scene.status(1), &Status::Running, "its second attempt runs");
+    }
+
+    #[test]
+    fn a_wrong_fence_and_an_unknown_task_are_refused() {
+        let scene = running();
+        let report = |attempt, fence| {
+            let (handoff, usage) = (Handoff::default(), Usage::default());
+            Command::ReportAttempt { attempt, fence, outcome: Outcome::Nothing, handoff, usage }
+        };
+        assert_eq!(scene.when(&report(attempt(1, 1), 2)), Err(Rejection::StaleAttempt(attempt(1, 1))));
+        assert_eq!(scene.when(&report(attempt(1, 2), 1)), Err(Rejection::StaleAttempt(attempt(1, 2))));
+        assert_eq!(scene.when(&report(attempt(9, 1), 1)), Err(Rejection::NoTask(TaskId(9))));
+    }
+
+    #[test]
+    fn a_result_is_heard_once() {
+        let scene = running();
+        let end = scene.ending(attempt(1, 1), candidate(1), Handoff::default());
+        assert_eq!(scene.does(end.clone()).when(&end), Err(Rejection::StaleAttempt(attempt(1, 1))));
+    }
+
+    #[test]
+    fn a_renewed_lease_does_not_lapse() {
+        let mut scene = running();
+        scene.now_ms += 200_000;
+        let scene = scene.does(Command::RenewLease { attempt: attempt(1, 1), fence: 1 }).later(200_000);
+        assert!(scene.state.running.contains(&attempt(1, 1)));
+        assert!(!scene.later(200_000).state.running.contains(&attempt(1, 1)));
+    }
+
+    #[test]
+    fn an_attempt_that_changed_nothing_never_lands() {
+        let scene = running().ends(attempt(1, 1), Outcome::Nothing);
+        assert_eq!(scene.status(1), &Status::Nothing);
+        assert!(scene.state.queue.is_empty());
+    }
+
+    #[test]
+    fn a_blocked_attempt_names_what_is_missing() {
+        let scene = running().ends(attempt(1, 1), Outcome::Blocked { missing: "a key".into() });
+        assert_eq!(scene.status(1), &Status::Blocked { missing: "a key".into() });
+    }
+
+    #[test]
+    fn an_agent_tries_as_often_as_its_role_allows_and_then_the_task_is_kept() {
+        let scene = running().ends(attempt(1, 1), failed()).settled().ends(attempt(1, 2), failed()).settled();
+        assert_eq!(scene.status(1), &Status::Kept { why: "it broke".into() });
+        assert_eq!(scene.task(1).findings[0].rule, "attempt-failed");
+    }
+
+    #[test]
+    fn an_agent_that_always_does_the_same_tries_once_and_the_next_goes_on() {
+        let scene = running_by(vec![AgentRef::Codemod, AgentRef::Command("./fix.sh".into())]);
+        let scene = scene.ends(attempt(1, 1), failed()).settled();
+        assert_eq!(scene.task(1).attempts[1].agent, AgentRef::Command("./fix.sh".into()));
+    }
+
+    #[test]
+    fn what_an_agent_left_over_goes_to_the_next_or_is_kept() {
+        let both = vec![AgentRef::Codemod, AgentRef::Command("./fix.sh".into())];
+        let scene = running_by(both).ends_with(attempt(1, 1), Outcome::Nothing, left());
+        assert_eq!((scene.status(1), scene.task(1).again.agent), (&Status::Ready, 1));
+        let scene = running_by(vec![AgentRef::Codemod]).ends_with(attempt(1, 1), Outcome::Nothing, left());
+        assert!(matches!(scene.status(1), Status::Kept { .. }));
+    }
+
+    #[test]
+    fn a_rejected_candidate_is_gone_on_with_and_a_restarted_one_is_not() {
+        let judged = |ruling| {
+            let scene = running().ends(attempt(1, 1), candidate(1)).does(verdict(attempt(1, 1), ruling)).settled();
+            scene.task(1).attempts[1].from
+        };
+        let Outcome::Candidate(it) = candidate(1) else { panic!("it is a candidate") };
+        assert_eq!(judged(Ruling::Reject), Some(it.commit));
+        assert_eq!(judged(Ruling::Restart), None);
+    }
+
+    #[test]
+    fn a_worker_that_vanishes_again_and_again_is_taken_for_its_task_s_fault() {
+        let mut scene = running();
+        for number in 1..=LOST_AT_MOST {
+            assert_eq!(scene.status(1), &Status::Running);
+            let lost = Command::ReportLost { attempt: attempt(1, number), why: "it vanished".into() };
+            scene = scene.does(lost).settled();
+        }
+        assert!(matches!(scene.status(1), Status::Kept { .. }));
+    }
+
+    #[test]
+    fn the_death_of_a_coordinator_says_nothing_against_a_task() {
+        let mut scene = running();
+        for epoch in 2..20 {
+            scene = scene.does(Command::Wake { epoch }).settled();
+        }
+        assert_eq!((scene.status(1), scene.task(1).lost), (&Status::Running, 0));
+    }
+
+    #[test]
+    fn a_stop_says_nothing_against_a_task() {
+        let mut scene = running();
+        for _ in 0..=LOST_AT_MOST {
+            scene = scene.asks(Ask::Stop).settled().asks(Ask::Resume).settled();
+        }
+        assert_eq!((scene.status(1), scene.task(1).lost), (&Status::Running, 0));
     }
 }

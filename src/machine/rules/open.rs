@@ -3,7 +3,7 @@
 use crate::machine::command::Opening;
 use crate::machine::event::{Event, Rest};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::attempt;
+use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::state::State;
 use crate::model::check::CheckResult;
 use crate::model::ids::{Oid, ScopeId};
@@ -32,7 +32,7 @@ pub(in crate::machine) fn wake(state: &State, epoch: u64) -> Result<Vec<Event>, 
     }
     let mut events = vec![Event::CoordinatorWoke { epoch }];
     for id in &state.running {
-        events.extend(attempt::lost(state, *id, "its coordinator died")?);
+        events.extend(attempt::lost(state, *id, "its coordinator died", Loss::Other)?);
     }
     Ok(events)
 }
@@ -62,4 +62,70 @@ pub(in crate::machine) fn trouble(state: &State, what: &str) -> Vec<Event> {
         return Vec::new();
     }
     vec![Event::RunParked { why: Rest::Trouble { what: what.to_owned() } }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::Command;
+    use crate::machine::due::Effect;
+    use crate::machine::testing::{Scene, attempt, draft, green, kinds, oid};
+
+    #[test]
+    fn nothing_but_opening_is_possible_before_a_run_is_open() {
+        let empty = State::default();
+        assert_eq!(crate::machine::decide::decide(&empty, &Command::Advance, 0), Err(Rejection::NotOpen));
+        assert!(crate::machine::due::due(&empty).is_empty());
+    }
+
+    #[test]
+    fn a_run_is_opened_once_with_its_root_scope() {
+        let scene = Scene::open();
+        assert_eq!(scene.state.scopes[&ScopeId(0)].draft.role, "planner");
+        let again = Command::Open(Box::new(scene.state.opening().clone()));
+        assert_eq!(scene.when(&again), Err(Rejection::AlreadyOpen));
+    }
+
+    #[test]
+    fn an_older_coordinator_may_not_wake() {
+        let stale = Rejection::StaleEpoch { epoch: 1, current: 1 };
+        assert_eq!(Scene::open().when(&Command::Wake { epoch: 1 }), Err(stale));
+    }
+
+    #[test]
+    fn what_ran_under_a_dead_coordinator_is_lost_and_tried_again() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a")]).does(Command::Wake { epoch: 2 });
+        assert!(scene.state.running.is_empty());
+        assert_eq!(scene.task(1).lost, 0);
+        let scene = scene.settled();
+        assert!(scene.state.running.contains(&attempt(1, 2)));
+    }
+
+    #[test]
+    fn the_branch_is_opened_once_and_at_the_base_only() {
+        let at = |number| Command::ReportBranch { at: oid(number) };
+        assert_eq!(kinds(&Scene::open().when(&at(9)).unwrap()), ["RunParked"]);
+        let scene = Scene::open().does(at(1));
+        assert_eq!(scene.when(&at(1)), Err(Rejection::Stale("the opening of the branch")));
+        assert!(!scene.owes().contains(&Effect::OpenBranch));
+    }
+
+    #[test]
+    fn the_baseline_is_taken_once() {
+        let results = || vec![green("tests")];
+        let scene = Scene::open().does(Command::ReportBaseline { results: results() });
+        assert!(scene.state.baseline.as_ref().is_some_and(|baseline| baseline.contains_key("tests")));
+        let again = Command::ReportBaseline { results: results() };
+        assert_eq!(scene.when(&again), Err(Rejection::Stale("the baseline")));
+    }
+
+    #[test]
+    fn trouble_rests_the_run_until_somebody_takes_it_over() {
+        let what = "the disk is full".to_owned();
+        let scene = Scene::open().does(Command::ReportTrouble { what: what.clone() });
+        assert_eq!(scene.state.rest, Some(Rest::Trouble { what: what.clone() }));
+        assert!(scene.owes().is_empty());
+        assert_eq!(scene.when(&Command::ReportTrouble { what }), Ok(Vec::new()), "told once is enough");
+        assert!(scene.does(Command::Wake { epoch: 2 }).state.is_live());
+    }
 }

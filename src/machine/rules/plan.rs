@@ -9,7 +9,7 @@ use crate::machine::event::{Event, NewTask};
 use crate::machine::rejection::Rejection;
 use crate::machine::state::{Planning, Scope, State};
 use crate::model::ids::{ScopeId, TaskId};
-use crate::model::role::Limits;
+use crate::model::role::{Limits, Part};
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 
 pub(in crate::machine) fn report(
@@ -32,6 +32,12 @@ pub(in crate::machine) fn report(
 
 fn limits(state: &State, role: &str) -> Limits {
     state.opening().roles.get(role).map(|role| role.limits.clone()).unwrap_or_default()
+}
+
+/// Makes sure that the run has a role for this part, and an agent in it.
+fn can_play(state: &State, key: &str, role: &str, part: Part) -> Result<(), Rejection> {
+    let found = state.opening().roles.get(role).filter(|role| role.part == part && !role.agents.is_empty());
+    found.map(|_| ()).ok_or_else(|| Rejection::NoRole { key: key.to_owned(), role: role.to_owned() })
 }
 
 fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Result<Vec<Event>, Rejection> {
@@ -58,9 +64,7 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
         if !scope.draft.paths.covers(&draft.paths) {
             return Err(Rejection::TaskOutside { key: draft.key.clone(), scope: id });
         }
-        if !state.opening().roles.contains_key(&draft.role) {
-            return Err(Rejection::NoRole { key: draft.key.clone(), role: draft.role.clone() });
-        }
+        can_play(state, &draft.key, &draft.role, Part::Worker)?;
         let task = names[draft.key.as_str()];
         let mut after = Vec::new();
         for key in &draft.after {
@@ -114,9 +118,7 @@ fn spawn(state: &State, id: ScopeId, parent: &Scope, drafts: &[ScopeDraft]) -> R
         if beside.len() >= limits.fan_out as usize {
             return Err(Rejection::TooMany { scope: id, what: "sub-planners", limit: limits.fan_out });
         }
-        if !state.opening().roles.contains_key(&draft.role) {
-            return Err(Rejection::NoRole { key: draft.key.clone(), role: draft.role.clone() });
-        }
+        can_play(state, &draft.key, &draft.role, Part::Planner)?;
         if !parent.draft.paths.covers(&draft.paths) {
             return Err(Rejection::ScopeOutside { key: draft.key.clone(), parent: id });
         }
@@ -125,7 +127,7 @@ fn spawn(state: &State, id: ScopeId, parent: &Scope, drafts: &[ScopeDraft]) -> R
         }
         number += 1;
         for decision in &draft.decisions {
-            let owner = state.decisions.get(decision).or_else(|| decisions.get(decision));
+            let owner = decisions.get(decision).or_else(|| state.decisions.get(decision));
             if let Some(owner) = owner.copied().filter(|owner| *owner != id) {
                 return Err(Rejection::DecisionTaken { decision: decision.clone(), owner });
             }
@@ -140,4 +142,150 @@ fn spawn(state: &State, id: ScopeId, parent: &Scope, drafts: &[ScopeDraft]) -> R
         });
     }
     Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::Command;
+    use crate::machine::state::Status;
+    use crate::machine::testing::{Scene, after, attempt, draft, failed, kinds, part};
+
+    fn refusal(scene: &Scene, step: PlanStep) -> Rejection {
+        scene.when(&scene.plan(0, step)).expect_err("the law refuses this")
+    }
+
+    fn emit(drafts: Vec<TaskDraft>) -> PlanStep {
+        PlanStep::Emit(drafts)
+    }
+
+    fn below(scope: u32, step: PlanStep) -> Command {
+        Command::ReportPlan { scope: ScopeId(scope), wake: 1, step }
+    }
+
+    #[test]
+    fn only_the_present_waking_of_a_known_scope_is_heard() {
+        let scene = Scene::open();
+        assert_eq!(scene.when(&below(7, PlanStep::Done)), Err(Rejection::NoScope(ScopeId(7))));
+        let late = Command::ReportPlan { scope: ScopeId(0), wake: 2, step: PlanStep::Done };
+        assert_eq!(scene.when(&late), Err(Rejection::StalePlanner { scope: ScopeId(0), wake: 2 }));
+        let done = scene.plans(PlanStep::Done);
+        assert_eq!(refusal(&done, emit(vec![])), Rejection::StalePlanner { scope: ScopeId(0), wake: 1 });
+    }
+
+    #[test]
+    fn a_task_that_is_emitted_twice_is_emitted_once() {
+        let scene = Scene::open().plans(emit(vec![draft("a", "a"), draft("a", "b")]));
+        assert_eq!(scene.state.tasks.len(), 1);
+        assert_eq!(scene.when(&scene.plan(0, emit(vec![draft("a", "c")]))), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_task_lies_in_the_scope_of_its_planner() {
+        let scene = Scene::open().plans(PlanStep::Spawn(vec![part("a", "a/")]));
+        let outside = scene.when(&below(1, emit(vec![draft("t", "b/x")])));
+        assert_eq!(outside, Err(Rejection::TaskOutside { key: "t".into(), scope: ScopeId(1) }));
+        assert!(scene.when(&below(1, emit(vec![draft("t", "a/x")]))).is_ok());
+    }
+
+    #[test]
+    fn what_a_task_waits_for_is_known_and_no_ring() {
+        let scene = Scene::open();
+        let unknown = emit(vec![after(draft("a", "a"), "b")]);
+        assert_eq!(refusal(&scene, unknown), Rejection::UnknownTask { key: "a".into(), after: "b".into() });
+        let itself = emit(vec![after(draft("a", "a"), "a")]);
+        assert_eq!(refusal(&scene, itself), Rejection::Cycle { key: "a".into() });
+        let ring = emit(vec![after(draft("a", "a"), "b"), after(draft("b", "b"), "a")]);
+        assert!(matches!(refusal(&scene, ring), Rejection::Cycle { .. }));
+    }
+
+    #[test]
+    fn a_task_may_wait_for_a_later_one_of_the_same_list() {
+        let drafts = vec![after(draft("late", "a"), "early"), draft("early", "b")];
+        let scene = Scene::open().begun().planned(drafts);
+        assert_eq!(scene.task(2).followers, [TaskId(1)]);
+        assert_eq!(scene.task(2).rank, 2, "the longer chain counts for the one that it hangs on");
+        assert_eq!(scene.lands(2).status(1), &Status::Running);
+    }
+
+    #[test]
+    fn a_role_has_an_agent_and_plays_the_part_that_it_is_named_for() {
+        let scene = Scene::open();
+        for role in ["nobody", "idle", "planner"] {
+            let task = TaskDraft { role: role.into(), ..draft("a", "a") };
+            assert_eq!(refusal(&scene, emit(vec![task])), Rejection::NoRole { key: "a".into(), role: role.into() });
+        }
+        let scope = ScopeDraft { role: "worker".into(), ..part("a", "a/") };
+        let refused = refusal(&scene, PlanStep::Spawn(vec![scope]));
+        assert_eq!(refused, Rejection::NoRole { key: "a".into(), role: "worker".into() });
+    }
+
+    #[test]
+    fn nothing_is_without_a_key() {
+        let scene = Scene::open();
+        assert_eq!(refusal(&scene, emit(vec![draft("", "a")])), Rejection::NoKey);
+        assert_eq!(refusal(&scene, PlanStep::Spawn(vec![part("", "a/")])), Rejection::NoKey);
+    }
+
+    #[test]
+    fn tasks_sub_planners_and_depth_are_bounded() {
+        let scene = Scene::open().plans(emit((0..5).map(|n| draft(&n.to_string(), "a")).collect()));
+        let more = emit(vec![draft("x", "a"), draft("y", "a")]);
+        let too_many = |scope, what, limit| Rejection::TooMany { scope: ScopeId(scope), what, limit };
+        assert_eq!(refusal(&scene, more), too_many(0, "tasks", 6));
+        let wide = PlanStep::Spawn(vec![part("a", "a/"), part("b", "b/"), part("c", "c/")]);
+        assert_eq!(refusal(&scene, wide), too_many(0, "sub-planners", 2));
+        let scene = scene.plans(PlanStep::Spawn(vec![part("a", "a/")]));
+        let deep = scene.when(&below(1, PlanStep::Spawn(vec![part("d", "a/d/")])));
+        assert_eq!(deep, Err(too_many(1, "levels of planners below the root", 1)));
+    }
+
+    #[test]
+    fn scopes_lie_in_their_parents_and_beside_their_siblings() {
+        let scene = Scene::opened(|opening| {
+            opening.roles.get_mut("planner").unwrap().limits.depth = 2;
+        });
+        let scene = scene.plans(PlanStep::Spawn(vec![part("a", "a/")]));
+        let overlap = refusal(&scene, PlanStep::Spawn(vec![part("b", "a/b/")]));
+        assert_eq!(overlap, Rejection::ScopesOverlap { key: "b".into(), other: "a".into() });
+        let outside = scene.when(&below(1, PlanStep::Spawn(vec![part("b", "b/")])));
+        assert_eq!(outside, Err(Rejection::ScopeOutside { key: "b".into(), parent: ScopeId(1) }));
+        assert_eq!(scene.when(&scene.plan(0, PlanStep::Spawn(vec![part("a", "z/")]))), Ok(Vec::new()), "known by key");
+    }
+
+    #[test]
+    fn a_decision_has_one_owner_who_may_hand_it_down_once() {
+        let deciding = |key: &str, folder: &str| ScopeDraft { decisions: ["style".into()].into(), ..part(key, folder) };
+        let scene = Scene::opened(|opening| {
+            opening.roles.get_mut("planner").unwrap().limits.depth = 2;
+        });
+        let twice = PlanStep::Spawn(vec![deciding("a", "a/"), deciding("b", "b/")]);
+        let taken = |owner| Rejection::DecisionTaken { decision: "style".into(), owner: ScopeId(owner) };
+        assert_eq!(refusal(&scene, twice), taken(1));
+        let scene = scene.plans(PlanStep::Spawn(vec![deciding("a", "a/")]));
+        let down = below(1, PlanStep::Spawn(vec![deciding("c", "a/c/"), deciding("d", "a/d/")]));
+        assert_eq!(scene.when(&down), Err(taken(2)), "two siblings may not both have it of their parent");
+        assert_eq!(refusal(&scene, PlanStep::Spawn(vec![deciding("b", "b/")])), taken(1));
+    }
+
+    #[test]
+    fn a_failed_planner_is_named_when_the_run_ends() {
+        let scene = Scene::open().begun().plans(PlanStep::Fail("it gave up".into()));
+        assert_eq!(scene.state.scopes[&ScopeId(0)].status, Planning::Failed("it gave up".into()));
+        let events = scene.when(&Command::ReportConditions {
+            head: scene.state.head.unwrap(),
+            results: vec![crate::machine::testing::green("done")],
+        });
+        assert_eq!(kinds(&events.unwrap()), ["ConditionsChecked", "RunEnded"]);
+    }
+
+    #[test]
+    fn a_planner_that_had_finished_is_woken_once_by_each_end_of_an_attempt() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "a")]);
+        let scene = scene.ends(attempt(1, 1), failed()).settled();
+        let root = &scene.state.scopes[&ScopeId(0)];
+        assert_eq!((root.wake, root.given.as_slice(), root.inbox.len()), (2, &[TaskId(1)][..], 0));
+        let scene = scene.plans(PlanStep::Done).settled();
+        assert_eq!(scene.state.scopes[&ScopeId(0)].wake, 2, "a handoff is given once");
+    }
 }

@@ -37,7 +37,7 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
         }
         Ask::ApproveTask(task) => approve_task(state, *task),
         Ask::DenyTask { task, reason } => {
-            kept(state, *task)?;
+            may_be_given_up(state, *task)?;
             let dropped = Event::TaskDropped { task: *task, reason: reason.clone() };
             Ok(reopening(state, vec![dropped]))
         }
@@ -72,6 +72,11 @@ fn kept(state: &State, id: TaskId) -> Result<&Task, Rejection> {
     let task = find(state, id)?;
     let is_kept = matches!(task.status, Status::Kept { .. } | Status::Blocked { .. });
     is_kept.then_some(task).ok_or(Rejection::NotKept { task: id, status: task.status.word() })
+}
+
+/// A task that waits may be given up too: what it waits for may never land.
+fn may_be_given_up(state: &State, id: TaskId) -> Result<(), Rejection> {
+    if find(state, id)?.status == Status::Waiting { Ok(()) } else { kept(state, id).map(|_| ()) }
 }
 
 /// Takes an ended run up again with what a person has decided.
@@ -163,4 +168,215 @@ pub(in crate::machine) fn delivered(
         return Err(Rejection::NoDelivery(branch.to_owned()));
     }
     Ok(vec![Event::Delivered { branch: branch.to_owned(), result: result.clone() }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::Command;
+    use crate::machine::due::Effect;
+    use crate::machine::testing::{Scene, attempt, draft, failed, kinds, oid, request, verdict};
+    use crate::model::check::Answer;
+    use crate::model::goal::Budget;
+    use crate::model::verdict::Ruling;
+
+    const TASK: TaskId = TaskId(1);
+
+    fn running() -> Scene {
+        Scene::open().begun().planned(vec![draft("a", "a")])
+    }
+
+    fn kept_without_candidate() -> Scene {
+        let scene = running().ends(attempt(1, 1), failed()).settled().ends(attempt(1, 2), failed());
+        scene.settled().unplanned()
+    }
+
+    /// Keeps a task whose candidate its judge refused for good.
+    fn kept() -> Scene {
+        let reject = |scene: Scene, number| {
+            let id = attempt(1, number);
+            let scene = scene.ends(id, crate::machine::testing::candidate(1));
+            scene.does(verdict(id, Ruling::Reject)).settled()
+        };
+        let scene = reject(reject(running(), 1), 2).unplanned();
+        assert!(matches!(scene.status(1), Status::Kept { .. }));
+        scene
+    }
+
+    fn gated(gate: Gate) -> Scene {
+        Scene::opened(|opening| {
+            opening.goal.approve.insert(gate);
+            opening.goal.plan.sample = 1;
+        })
+    }
+
+    #[test]
+    fn a_request_that_is_sent_twice_is_carried_out_once() {
+        let steer = request("r", Ask::Steer { task: None, message: "mind the gap".into() });
+        let scene = running().does(steer.clone());
+        assert_eq!(scene.when(&steer), Ok(Vec::new()));
+        assert_eq!(scene.state.steering, ["mind the gap"]);
+    }
+
+    #[test]
+    fn a_refused_request_is_answered_with_the_reason_and_not_again() {
+        let ask = request("r", Ask::Retry(TaskId(9)));
+        let scene = running().does(ask.clone());
+        let answer = scene.state.answered.values().next().unwrap();
+        assert_eq!(answer, &Err("there is no task t9 in this run".to_owned()));
+        assert_eq!(scene.when(&ask), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn no_worker_starts_before_the_plan_was_approved() {
+        let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]);
+        assert_eq!((scene.state.waiting, scene.state.rest.clone()), (Some(Gate::Plan), Some(Rest::Gate(Gate::Plan))));
+        assert!(scene.state.running.is_empty());
+        assert_eq!(scene.refusal(Ask::Approve(Gate::Sweep)), Rejection::NotWaiting(Gate::Sweep).to_string());
+        assert!(!scene.refusal(Ask::Resume).is_empty(), "a gate waits for a word, not for going on");
+        assert_eq!(scene.asks(Ask::Approve(Gate::Plan)).settled().state.running.len(), 1);
+    }
+
+    #[test]
+    fn a_gate_that_is_passed_clears_no_other_reason_to_rest() {
+        let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]);
+        let scene = scene.given(Event::RunParked { why: Rest::Trouble { what: "x".into() } });
+        assert!(matches!(scene.asks(Ask::Approve(Gate::Plan)).state.rest, Some(Rest::Trouble { .. })));
+    }
+
+    #[test]
+    fn a_refused_gate_ends_the_run_with_the_reason() {
+        let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]);
+        let scene = scene.asks(Ask::Deny { gate: Gate::Plan, reason: "too much".into() });
+        assert_eq!(scene.state.end, Some(End::Denied { reason: "too much".into() }));
+        assert!(scene.owes().is_empty());
+    }
+
+    #[test]
+    fn an_approved_sweep_begins_even_where_the_sample_was_taken_out() {
+        let scene = gated(Gate::Sweep).begun().planned(vec![draft("a", "a"), draft("b", "b")]).lands(1);
+        assert_eq!(scene.state.waiting, Some(Gate::Sweep));
+        let scene = scene.given(Event::GatePassed { gate: Gate::Sweep }).asks(Ask::Revert(TASK)).settled();
+        assert!(scene.state.sample_accepted);
+    }
+
+    #[test]
+    fn what_a_person_takes_out_does_not_wait_for_the_sample() {
+        let scene = Scene::opened(|opening| opening.goal.plan.sample = 2).begun();
+        let scene = scene.planned(vec![draft("a", "a"), draft("b", "b"), draft("c", "c")]).lands(1);
+        let scene = scene.asks(Ask::Revert(TASK)).settled();
+        assert_eq!(scene.status(4), &Status::Running);
+        assert_eq!(scene.status(3), &Status::Ready, "the sweep waits");
+    }
+
+    #[test]
+    fn a_reverted_task_is_taken_out_once_and_not_planned_in_again() {
+        let scene = running().lands(1).asks(Ask::Revert(TASK));
+        assert!(scene.state.planning_closed);
+        assert_eq!(scene.clone().asks(Ask::Revert(TASK)).state.tasks.len(), 2);
+        let scene = scene.settled().lands(2);
+        assert_eq!(scene.status(1), &Status::Reverted { by: TaskId(2) });
+        let refusal = Rejection::NotLanded { task: TASK, status: "reverted" };
+        assert_eq!(scene.refusal(Ask::Revert(TASK)), refusal.to_string());
+    }
+
+    #[test]
+    fn only_a_kept_task_is_tried_again_given_up_or_let_land() {
+        let scene = running();
+        let refusal = Rejection::NotKept { task: TASK, status: "running" }.to_string();
+        let give_up = || Ask::DenyTask { task: TASK, reason: "no".into() };
+        for ask in [Ask::Retry(TASK), give_up(), Ask::ApproveTask(TASK)] {
+            assert_eq!(scene.refusal(ask), refusal);
+        }
+        assert_eq!(kept().asks(Ask::Retry(TASK)).settled().status(1), &Status::Running);
+        let dropped = kept().asks(give_up());
+        assert_eq!(dropped.status(1), &Status::Dropped { reason: "no".into() });
+        assert!(dropped.state.planning_closed);
+    }
+
+    #[test]
+    fn a_person_s_word_stands_for_the_verdict_but_not_for_the_checks() {
+        let none = Rejection::NoCandidate(TASK).to_string();
+        assert_eq!(kept_without_candidate().refusal(Ask::ApproveTask(TASK)), none);
+        let scene = kept().asks(Ask::ApproveTask(TASK)).settled();
+        assert_eq!(scene.state.batch.as_ref().unwrap().members, [attempt(1, 2)]);
+        let scene = scene.merged().checked(Answer::Red).checked(Answer::Red).landed();
+        assert_eq!(scene.state.head, Some(oid(1)), "red does not land on anybody's word");
+    }
+
+    #[test]
+    fn an_ended_run_is_taken_up_again_without_planning_anew() {
+        let scene = kept().looked(Answer::Red);
+        let kept = vec![TASK];
+        assert_eq!(
+            scene.state.end,
+            Some(End::Incomplete { kept, red: vec!["done".into()], failed_planners: Vec::new() })
+        );
+        let events = scene.when(&request("r", Ask::Retry(TASK))).unwrap();
+        assert_eq!(kinds(&events), ["RunReopened", "TaskRetried", "RequestAnswered"]);
+        let scene = scene.asks(Ask::Retry(TASK));
+        assert!(scene.state.is_live() && scene.state.planning_closed);
+    }
+
+    #[test]
+    fn a_drained_run_finishes_what_runs_and_hands_out_nothing() {
+        let scene = Scene::opened(|opening| opening.workers = 1).begun();
+        let scene = scene.planned(vec![draft("a", "a"), draft("b", "b")]).asks(Ask::Drain).settled();
+        assert_eq!((scene.state.running.len(), scene.state.rest.clone()), (1, None));
+        let scene = scene.lands(1);
+        assert_eq!((scene.status(2), scene.state.rest.clone()), (&Status::Ready, Some(Rest::Stopped)));
+        assert_eq!(scene.asks(Ask::Resume).settled().status(2), &Status::Running);
+    }
+
+    #[test]
+    fn a_stopped_run_ends_what_runs_at_once() {
+        let scene = running().asks(Ask::Drain).asks(Ask::Stop).settled();
+        assert!(scene.state.running.is_empty() && scene.owes().is_empty());
+        assert_eq!(scene.state.rest, Some(Rest::Stopped));
+        assert_eq!(kinds(&scene.when(&request("r", Ask::Stop)).unwrap()), ["RequestAnswered"]);
+    }
+
+    #[test]
+    fn an_ended_run_is_not_stopped_or_resumed() {
+        let scene = kept().looked(Answer::Red);
+        assert_eq!(scene.refusal(Ask::Stop), Rejection::NotResting("at its end").to_string());
+        assert!(scene.refusal(Ask::Resume).starts_with("the run is at its end"));
+    }
+
+    #[test]
+    fn a_message_goes_to_one_task_or_to_all_but_to_no_unknown_one() {
+        let one = running().asks(Ask::Steer { task: Some(TASK), message: "x".into() });
+        assert_eq!((one.task(1).steering.len(), one.state.steering.len()), (1, 0));
+        let unknown = Ask::Steer { task: Some(TaskId(9)), message: "x".into() };
+        assert_eq!(running().refusal(unknown), Rejection::NoTask(TaskId(9)).to_string());
+    }
+
+    #[test]
+    fn a_raised_budget_goes_on_and_leaves_the_other_limits() {
+        let scene = Scene::opened(|opening| {
+            opening.goal.budget = Budget { attempts: Some(1), wall_s: Some(1 << 30), cpu_s: None };
+        });
+        let scene = scene.begun().planned(vec![draft("a", "a")]).ends(attempt(1, 1), failed()).settled();
+        let scene = scene.unplanned();
+        assert!(matches!(scene.state.rest, Some(Rest::Budget { .. })));
+        let scene = scene.asks(Ask::Raise(Budget { attempts: Some(2), ..Budget::default() })).settled();
+        assert_eq!((scene.status(1), scene.state.budget.wall_s), (&Status::Running, Some(1 << 30)));
+    }
+
+    #[test]
+    fn a_delivery_needs_a_branch_and_something_that_landed() {
+        let deliver = |branch: Option<&str>| Ask::Deliver { branch: branch.map(str::to_owned) };
+        assert_eq!(running().refusal(deliver(None)), Rejection::NothingLanded.to_string());
+        let nowhere = Scene::opened(|opening| opening.branch = None);
+        assert_eq!(nowhere.refusal(deliver(None)), Rejection::NoBranch.to_string());
+        let scene = running().lands(1).asks(deliver(None));
+        let head = scene.state.head.unwrap();
+        assert!(scene.owes().contains(&Effect::Deliver { branch: "main".into(), head }));
+        assert_eq!(scene.refusal(deliver(Some("x"))), Rejection::DeliveryUnderWay("main".into()).to_string());
+        let report = |branch: &str| Command::ReportDelivery { branch: branch.into(), result: Ok(head) };
+        assert_eq!(scene.when(&report("x")), Err(Rejection::NoDelivery("x".into())));
+        let scene = scene.does(report("main"));
+        assert_eq!(scene.state.delivered, Some(("main".into(), Ok(head))));
+        assert_eq!(scene.when(&report("main")), Err(Rejection::NoDelivery("main".into())));
+    }
 }

@@ -3,19 +3,21 @@
 use schemars::{Schema, schema_for};
 use serde_json::Value;
 
+use crate::io::agents::script::Part;
 use crate::model::attempt::Handoff;
 use crate::model::config::Config;
 use crate::model::goal_text::WrittenGoal;
 use crate::model::role::Role;
 
 /// Gives the schemas by name: `goal` (the front matter), `config` (`artel.toml`), `role` (`roles/*.toml`), `handoff`
-/// (what an agent may leave as `handoff.json`).
+/// (what an agent may leave as `handoff.json`), `part` (what a script plays).
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("goal", titled(schema_for!(WrittenGoal), "artel goal: front matter")),
         ("config", titled(schema_for!(Config), "artel.toml")),
         ("role", role()),
         ("handoff", titled(schema_for!(Handoff), "artel handoff")),
+        ("part", titled(schema_for!(Part), "artel part: what a script plays")),
     ]
 }
 

@@ -1,0 +1,304 @@
+//! Owns those who carry out what is owed: workers, judges, the merger, checks, the branch and delivery. In a wild
+//! world they fail, lie, repeat themselves and fall silent.
+
+use artel::machine::command::{Command, Conflict, Link};
+use artel::machine::due::Effect;
+use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
+use artel::model::check::{Check, CheckResult};
+use artel::model::ids::{AttemptId, BatchId, Oid};
+use artel::model::role::AgentRef;
+use artel::model::task::Work;
+use artel::model::verdict::{Finding, Ruling, Rung, Verdict};
+
+use crate::checks;
+use crate::plans;
+use crate::repo::{Blob, Repo, Swap, Tree};
+use crate::world::{Job, Mood, Must, World};
+
+/// Begins to carry out an effect.
+pub fn start(world: &mut World, effect: &Effect) -> Job {
+    match effect {
+        Effect::Plan { scope, wake } => Job::Planning(plans::moves(world, *scope, *wake)),
+        Effect::Work { .. } => Job::Going { silent: world.chance(8) },
+        Effect::OpenBranch
+        | Effect::TakeBaseline
+        | Effect::Judge { .. }
+        | Effect::Merge { .. }
+        | Effect::Check { .. }
+        | Effect::Land { .. }
+        | Effect::CheckConditions { .. }
+        | Effect::Deliver { .. } => Job::Going { silent: false },
+    }
+}
+
+/// Leaves what an effect may have done before it was cut off.
+pub fn half_done(world: &mut World, effect: &Effect) {
+    match effect {
+        Effect::OpenBranch => {
+            let base = world.state.opening().base;
+            world.repo.branch.get_or_insert(base);
+        }
+        Effect::Land { from, to, .. } => {
+            world.story.world(format!("{to} may have become the branch without a report"));
+            let _ = world.repo.swap(*from, *to);
+        }
+        Effect::TakeBaseline
+        | Effect::Plan { .. }
+        | Effect::Work { .. }
+        | Effect::Judge { .. }
+        | Effect::Merge { .. }
+        | Effect::Check { .. }
+        | Effect::CheckConditions { .. }
+        | Effect::Deliver { .. } => {}
+    }
+}
+
+/// Carries an effect on: it reports, or a planner makes its next move.
+pub fn progress(world: &mut World, effect: &Effect) {
+    let job = world.flight.remove(effect).expect("it is in flight");
+    let job = match (job, effect) {
+        (Job::Reported(moves), _) => Job::Reported(moves),
+        (Job::Planning(mut moves), Effect::Plan { scope, wake }) => {
+            if let Some((step, must)) = moves.pop_front() {
+                let command = Command::ReportPlan { scope: *scope, wake: *wake, step };
+                world.post(command, must, Some(effect.clone()));
+            }
+            Job::Reported(moves)
+        }
+        (Job::Going { silent: true }, Effect::Work { attempt, .. }) if world.mood == Mood::Kind => {
+            let command = Command::ReportLost { attempt: *attempt, why: "it fell silent".to_owned() };
+            world.post(command, Must::Anything, Some(effect.clone()));
+            Job::Reported(Default::default())
+        }
+        (Job::Going { silent: true }, _) => Job::Going { silent: true },
+        (Job::Going { silent: false } | Job::Planning(_), _) => {
+            carry_out(world, effect);
+            Job::Reported(Default::default())
+        }
+    };
+    world.flight.insert(effect.clone(), job);
+}
+
+fn carry_out(world: &mut World, effect: &Effect) {
+    let report = match effect {
+        Effect::OpenBranch => {
+            half_done(world, effect);
+            Command::ReportBranch { at: world.state.opening().base }
+        }
+        Effect::TakeBaseline => {
+            let base = world.state.opening().base_tree;
+            Command::ReportBaseline { results: run_checks(world, base, true) }
+        }
+        Effect::Work { attempt, fence } => return work(world, effect, *attempt, *fence),
+        Effect::Judge { attempt } => return judge(world, effect, *attempt),
+        Effect::Merge { batch } => return merge(world, effect, *batch),
+        Effect::Check { batch, upto, tree, repeat, .. } => {
+            if world.chance(3) {
+                let (wrong, results) = (Oid([7; 20]), Vec::new());
+                let lie = Command::ReportPrefix { batch: *batch, upto: *upto, tree: wrong, results };
+                world.post(lie, Must::BeRefused, None);
+            }
+            let results = run_checks(world, *tree, *repeat);
+            Command::ReportPrefix { batch: *batch, upto: *upto, tree: *tree, results }
+        }
+        Effect::Land { batch, from, to, .. } => land(world, *batch, *from, *to),
+        Effect::CheckConditions { head } => {
+            let tree = world.repo.tree_of(*head);
+            let done = &world.state.opening().goal.done;
+            let results = done.iter().map(|condition| checks::truth(condition.name(), tree)).collect();
+            Command::ReportConditions { head: *head, results }
+        }
+        Effect::Deliver { branch, head } => {
+            let result = if world.chance(30) { Err("it conflicts".to_owned()) } else { Ok(*head) };
+            Command::ReportDelivery { branch: branch.clone(), result }
+        }
+        Effect::Plan { .. } => return,
+    };
+    world.post(report, Must::Anything, Some(effect.clone()));
+}
+
+fn run_checks(world: &mut World, tree: Oid, repeat: bool) -> Vec<CheckResult> {
+    let flakiness = if world.mood == Mood::Kind { 0.0 } else { world.flakiness };
+    let content = world.repo.tree(tree);
+    let goal = &world.state.opening().goal;
+    let seen = |it: &Check| checks::seen(&it.name, content, repeat, flakiness, &mut world.rng);
+    let results: Vec<CheckResult> = goal.checks.iter().map(seen).collect();
+    world.ledger.answers.entry(tree).or_default().push(results.clone());
+    results
+}
+
+fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
+    if world.chance(6) {
+        let command = Command::ReportLost { attempt: id, why: "it vanished".to_owned() };
+        return world.post(command, Must::Anything, Some(effect.clone()));
+    }
+    let (outcome, handoff) = outcome(world, id);
+    let usage = Usage { wall_ms: 100, cpu_ms: world.rng.u64(0..3000), output_bytes: 10, leaked: 0 };
+    let report = |fence| Command::ReportAttempt {
+        attempt: id,
+        fence,
+        outcome: outcome.clone(),
+        handoff: handoff.clone(),
+        usage,
+    };
+    if world.chance(8) {
+        let wrong = if world.rng.bool() { fence + 1 } else { fence.wrapping_sub(1) };
+        world.post(report(wrong), Must::BeRefused, None);
+    }
+    if world.chance(5) {
+        world.post(report(fence), Must::Anything, None);
+    }
+    world.post(report(fence), Must::Anything, Some(effect.clone()));
+}
+
+fn outcome(world: &mut World, id: AttemptId) -> (Outcome, Handoff) {
+    let task = &world.state.tasks[&id.task];
+    let (paths, what) = (task.draft.paths.clone(), task.work.clone());
+    let attempt = world.state.attempt(id).expect("it is leased").clone();
+    let mut handoff = Handoff { done: "something".to_owned(), ..Handoff::default() };
+    if world.chance(15) {
+        let path = if world.rng.bool() { "outside".to_owned() } else { a_path(&paths.files, world) };
+        handoff.leftovers.push(Leftover { path, line: 1, why: "no fix".to_owned() });
+    }
+    let base = world.repo.tree_of(attempt.base).clone();
+    let tree = match what {
+        Work::Revert(_) => taken_out(world, id, &base),
+        Work::Brief if world.chance(8) => return (Outcome::Nothing, handoff),
+        Work::Brief if world.chance(8) => return (Outcome::Failed { why: "it broke".to_owned() }, handoff),
+        Work::Brief if world.chance(3) => return (Outcome::Blocked { missing: "a key".to_owned() }, handoff),
+        Work::Brief => {
+            let from = attempt.from.filter(|_| attempt.agent != AgentRef::Codemod);
+            let start = from.map_or(base.clone(), |from| world.repo.tree_of(from).clone());
+            let mut owned: Vec<String> = start.keys().filter(|path| paths.holds(path)).cloned().collect();
+            owned.extend(paths.files.iter().filter(|path| !start.contains_key(*path)).cloned());
+            Ok(edited(world, start, &owned))
+        }
+    };
+    let tree = match tree {
+        Ok(tree) if tree == base => return (Outcome::Nothing, handoff),
+        Ok(tree) => tree,
+        Err(why) => return (Outcome::Failed { why }, handoff),
+    };
+    let files = tree.iter().filter(|(path, blob)| base.get(*path) != Some(blob)).count() as u32;
+    let (commit, tree) = world.repo.commit(tree, &[attempt.base]);
+    (Outcome::Candidate(Candidate { commit, tree, base: attempt.base, files }), handoff)
+}
+
+fn a_path(files: &std::collections::BTreeSet<String>, world: &mut World) -> String {
+    let at = world.rng.usize(0..files.len().max(1));
+    files.iter().nth(at).cloned().unwrap_or_else(|| "a/0".to_owned())
+}
+
+fn edited(world: &mut World, mut tree: Tree, owned: &[String]) -> Tree {
+    for path in owned {
+        if world.chance(30) {
+            continue;
+        }
+        let mut blob = Blob { id: world.fresh(), ..Blob::default() };
+        blob.is_old = world.chance(15);
+        blob.breaks_tests = world.chance(6);
+        blob.breaks_lint = world.chance(4);
+        blob.breaks_own = world.chance(4);
+        blob.hides_test = world.chance(3);
+        blob.clash = world.chance(world.clashes).then(|| (world.rng.u8(0..2), world.rng.bool()));
+        if world.chance(4) {
+            tree.remove(path);
+        } else {
+            tree.insert(path.clone(), blob);
+        }
+    }
+    tree
+}
+
+fn taken_out(world: &World, id: AttemptId, onto: &Tree) -> Result<Tree, String> {
+    let Work::Revert(task) = world.state.tasks[&id.task].work else { panic!("it takes a task out") };
+    let merge = world.state.tasks[&task].attempts.iter().rev().find_map(|attempt| attempt.landed);
+    let merge = merge.ok_or("what is taken out never landed")?;
+    let before = world.repo.tree_of(world.repo.first_parent(merge));
+    Repo::merge(world.repo.tree_of(merge), onto, before).map_err(|paths| format!("{paths:?} changed since"))
+}
+
+fn judge(world: &mut World, effect: &Effect, id: AttemptId) {
+    let attempt = world.state.attempt(id).expect("it waits for its judge");
+    let tree = attempt.candidate().expect("a judge looks at a candidate").tree;
+    let own: Vec<_> = world.state.tasks[&id.task].draft.checks.clone();
+    let mut results = run_checks(world, tree, true);
+    results.extend(own.iter().map(|check| checks::truth(&check.name, world.repo.tree(tree))));
+    world.ledger.answers.entry(tree).or_default().push(results.clone());
+    let goal = &world.state.opening().goal;
+    let baseline = world.state.baseline.clone().unwrap_or_default();
+    let held = checks::held(goal.checks.iter().chain(&own), &results, &baseline);
+    let finding = Finding {
+        rung: Rung::Checks,
+        rule: "red".to_owned(),
+        path: None,
+        what: "a check is red".to_owned(),
+        advice: "mend it".to_owned(),
+    };
+    let verdict = |ruling, judge: &str, findings: Vec<Finding>| Command::ReportVerdict {
+        attempt: id,
+        verdict: Verdict { ruling, judge: judge.to_owned(), findings, checks: results.clone() },
+        usage: Usage { cpu_ms: 3, ..Usage::default() },
+    };
+    if !held && world.chance(20) {
+        world.post(verdict(Ruling::Accept, "ladder", Vec::new()), Must::BeRefused, None);
+    }
+    if world.chance(4) {
+        world.post(verdict(Ruling::Accept, &id.to_string(), Vec::new()), Must::BeRefused, None);
+        world.post(verdict(Ruling::Reject, "ladder", Vec::new()), Must::BeRefused, None);
+    }
+    let ruling = match held {
+        true if !world.chance(15) => Ruling::Accept,
+        true | false if world.rng.bool() => Ruling::Reject,
+        true | false => Ruling::Restart,
+    };
+    let findings = if ruling == Ruling::Accept { Vec::new() } else { vec![finding] };
+    if world.chance(5) {
+        world.post(verdict(ruling, "ladder", findings.clone()), Must::Anything, None);
+    }
+    world.post(verdict(ruling, "ladder", findings), Must::Anything, Some(effect.clone()));
+}
+
+fn merge(world: &mut World, effect: &Effect, id: BatchId) {
+    let batch = world.state.batch.clone().expect("it is merged");
+    let (mut head, mut chain, mut conflicts) = (batch.onto, Vec::new(), Vec::new());
+    for member in batch.members {
+        let candidate = world.state.attempt(member).and_then(|it| it.candidate()).expect("it was accepted").clone();
+        let tree = |commit| world.repo.tree_of(commit);
+        match Repo::merge(tree(candidate.base), tree(head), tree(candidate.commit)) {
+            Ok(merged) => {
+                let (commit, tree) = world.repo.commit(merged, &[head, candidate.commit]);
+                chain.push(Link { attempt: member, commit, tree });
+                head = commit;
+            }
+            Err(paths) => conflicts.push(Conflict { attempt: member, paths }),
+        }
+    }
+    if world.chance(4) {
+        let stranger = AttemptId { task: artel::model::ids::TaskId(1), number: 99 };
+        let mut more = conflicts.clone();
+        more.push(Conflict { attempt: stranger, paths: Vec::new() });
+        let lie = Command::ReportMerge { batch: id, chain: chain.clone(), conflicts: more };
+        world.post(lie, Must::BeRefused, None);
+        if chain.len() > 1 {
+            let turned = chain.iter().rev().cloned().collect();
+            let lie = Command::ReportMerge { batch: id, chain: turned, conflicts: conflicts.clone() };
+            world.post(lie, Must::BeRefused, None);
+        }
+    }
+    world.post(Command::ReportMerge { batch: id, chain, conflicts }, Must::Anything, Some(effect.clone()));
+}
+
+fn land(world: &mut World, batch: BatchId, from: Oid, to: Oid) -> Command {
+    match world.repo.swap(from, to) {
+        Swap::Done => {
+            let tree = world.repo.tree_id(to);
+            if world.chance(4) {
+                let lie = Command::ReportLanding { batch, head: to, tree: Oid([9; 20]) };
+                world.post(lie, Must::BeRefused, None);
+            }
+            Command::ReportLanding { batch, head: to, tree }
+        }
+        Swap::Found(found) => Command::ReportBranchMoved { found },
+    }
+}

@@ -1,0 +1,112 @@
+//! Owns the random goals: what a run is opened with, and the tree that it stands on.
+
+use std::collections::BTreeMap;
+
+use artel::machine::command::Opening;
+use artel::model::config::Config;
+use artel::model::goal::{Budget, Condition, Find, Gate, Goal, LandingPolicy, Order, Planning, Policy, Query, Split};
+use artel::model::ids::Oid;
+use artel::model::role::{AgentRef, Grants, Limits, Part, Role};
+use fastrand::Rng;
+
+use crate::checks::check;
+use crate::repo::{Blob, Tree};
+
+pub fn tree(rng: &mut Rng) -> Tree {
+    let mut tree = Tree::new();
+    for folder in ["a", "b", "c", "c/d"] {
+        for file in 0..rng.u32(1..4) {
+            let blob = Blob { id: tree.len() as u32 + 1, is_old: rng.u8(0..4) != 0, ..Blob::default() };
+            tree.insert(format!("{folder}/{file}"), blob);
+        }
+    }
+    if rng.u8(0..4) == 0 {
+        tree.insert("a/legacy".to_owned(), Blob { id: 900, breaks_tests: true, ..Blob::default() });
+    }
+    tree
+}
+
+pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
+    let limits =
+        |rng: &mut Rng| Limits { attempts: rng.u32(1..4), depth: 2, fan_out: 3, tasks: 12, ..Limits::default() };
+    let planner = if rng.u8(0..4) == 0 { AgentRef::Shard } else { AgentRef::Script("plan.yml".into()) };
+    let mut roles = BTreeMap::new();
+    let mut add = |name: &str, part: Part, agents: Vec<AgentRef>, limits: Limits| {
+        let role = Role {
+            name: name.to_owned(),
+            about: String::new(),
+            part,
+            agents,
+            prompt: String::new(),
+            mechanical: false,
+            limits,
+            grants: Grants::default(),
+        };
+        roles.insert(name.to_owned(), role);
+    };
+    let all = [AgentRef::Codemod, AgentRef::Command("./fix.sh".into()), AgentRef::Script("part.yml".into())];
+    let some = all[rng.usize(0..3)..].to_vec();
+    add("planner", Part::Planner, vec![planner], limits(rng));
+    add("worker", Part::Worker, some, limits(rng));
+    add("second", Part::Worker, vec![AgentRef::Script("second.yml".into())], limits(rng));
+    add("judge", Part::Judge, vec![AgentRef::Ladder], limits(rng));
+    add("idle", Part::Worker, Vec::new(), limits(rng));
+    Opening {
+        run: "r-sim".parse().expect("it is a run's name"),
+        name: None,
+        repo: "/repo/.git".to_owned(),
+        goal: goal(rng),
+        goal_text: String::new(),
+        config: Config { lease_s: 300, ..Config::default() },
+        roles,
+        prompts: BTreeMap::new(),
+        assets: BTreeMap::new(),
+        protect: Vec::new(),
+        base,
+        base_tree,
+        branch: rng.bool().then(|| "main".to_owned()),
+        workers: rng.u32(1..5),
+        judges: rng.u32(1..4),
+        seed: 1,
+        notes: Vec::new(),
+    }
+}
+
+fn goal(rng: &mut Rng) -> Goal {
+    let query = Query { name: "no-old".into(), find: Find::Regex("old".into()), within: Vec::new() };
+    let mut done = vec![Condition::Query(query)];
+    if rng.bool() {
+        done.push(Condition::Check(check("sound")));
+    }
+    let checks = [vec![], vec![check("tests")], vec![check("tests"), check("lint")]];
+    let mut one_in = |n: u8| rng.u8(0..n) == 0;
+    let approve = [(Gate::Plan, one_in(4)), (Gate::Sweep, one_in(2))];
+    Goal {
+        name: "sim".to_owned(),
+        done,
+        checks: checks[rng.usize(0..3)].clone(),
+        plan: Planning {
+            planner: "planner".to_owned(),
+            worker: "worker".to_owned(),
+            rules: Vec::new(),
+            by: Split::Count,
+            files_per_task: 1,
+            sample: if rng.bool() { 0 } else { rng.u32(1..4) },
+            exclude: Vec::new(),
+            order: Order::None,
+            iterations: rng.u32(1..4),
+            stop_list: false,
+        },
+        owns: Vec::new(),
+        never: Vec::new(),
+        budget: Budget {
+            wall_s: (rng.u8(0..6) == 0).then(|| rng.u64(60..4000)),
+            attempts: (rng.u8(0..3) == 0).then(|| rng.u64(1..25)),
+            cpu_s: (rng.u8(0..6) == 0).then(|| rng.u64(1..60)),
+        },
+        landing: LandingPolicy { policy: Policy::Strict, batch: rng.u32(1..9), conflicts: rng.u32(0..3) },
+        approve: approve.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(gate, _)| gate).collect(),
+        prose: String::new(),
+        hash: String::new(),
+    }
+}

@@ -1,0 +1,216 @@
+//! Owns the laws that hold in every state, and what a decision may answer to a command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use artel::machine::command::Command;
+use artel::machine::due::Effect;
+use artel::machine::event::Event;
+use artel::machine::state::{State, Status, Tally, Task};
+use artel::model::ids::{AttemptId, ScopeId, TaskId};
+use artel::model::task::Work;
+
+use crate::world::Law;
+
+pub use crate::ledger::Ledger;
+
+pub fn law(holds: bool, what: impl FnOnce() -> String) -> Law {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+/// Holds a decision against what the command may bring at all.
+pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
+    match command {
+        Command::Request { id, .. } => {
+            let is_old = state.answered.contains_key(id);
+            law(is_old == events.is_empty(), || format!("request {id} must be answered exactly once"))
+        }
+        Command::ReportAttempt { attempt, fence, .. } | Command::RenewLease { attempt, fence } => {
+            let holds = state.running.contains(attempt) && state.attempt(*attempt).is_some_and(|it| it.fence == *fence);
+            law(holds, || format!("a stale fence of {attempt} was heard"))
+        }
+        Command::ReportVerdict { attempt, .. } => {
+            law(state.judging.contains(attempt), || format!("a verdict on {attempt} was heard, which waits for none"))
+        }
+        Command::Advance => {
+            law(state.is_live() || events.is_empty(), || "time alone moved a run that rests or has ended".to_owned())
+        }
+        Command::Open(_)
+        | Command::Wake { .. }
+        | Command::ReportBranch { .. }
+        | Command::ReportBaseline { .. }
+        | Command::ReportPlan { .. }
+        | Command::ReportLost { .. }
+        | Command::ReportMerge { .. }
+        | Command::ReportPrefix { .. }
+        | Command::ReportLanding { .. }
+        | Command::ReportBranchMoved { .. }
+        | Command::ReportConditions { .. }
+        | Command::ReportDelivery { .. }
+        | Command::ReportTrouble { .. } => Ok(()),
+    }
+}
+
+/// Holds what is owed against the state.
+pub fn owed(state: &State, owed: &[Effect]) -> Law {
+    let different: BTreeSet<&Effect> = owed.iter().collect();
+    law(different.len() == owed.len(), || format!("something is owed twice: {owed:?}"))?;
+    let only_delivery = owed.iter().all(|effect| matches!(effect, Effect::Deliver { .. }));
+    law(state.end.is_none() || only_delivery, || format!("an ended run owes {owed:?}"))
+}
+
+/// Holds every law of a state.
+pub fn hold(state: &State) -> Law {
+    if state.opening.is_none() {
+        return Ok(());
+    }
+    tally(state)?;
+    indexes(state)?;
+    waiting(state)?;
+    ranks(state)?;
+    side_by_side(state)?;
+    reverts(state)?;
+    scopes(state)
+}
+
+fn tally(state: &State) -> Law {
+    let mut recount = Tally::default();
+    for task in state.tasks.values() {
+        *recount.of(&task.status) += 1;
+    }
+    law(recount == state.tally, || format!("the tally is {:?}, a recount gives {recount:?}", state.tally))
+}
+
+fn last_of(state: &State, is: impl Fn(&Task) -> bool) -> BTreeSet<AttemptId> {
+    let tasks = state.tasks.iter().filter(|(_, task)| is(task));
+    tasks.map(|(id, task)| AttemptId { task: *id, number: task.attempts.len() as u32 }).collect()
+}
+
+fn indexes(state: &State) -> Law {
+    let ready: BTreeSet<TaskId> = state.ready.iter().map(|urgency| urgency.task).collect();
+    let recount: BTreeSet<TaskId> =
+        state.tasks.iter().filter(|(_, task)| task.status == Status::Ready).map(|(id, _)| *id).collect();
+    law(ready == recount && ready.len() == state.ready.len(), || format!("ready: {ready:?}, recount {recount:?}"))?;
+    for urgency in &state.ready {
+        let rank = state.tasks[&urgency.task].rank;
+        law(urgency.slack == u64::MAX - rank, || format!("{urgency:?} is not of rank {rank}"))?;
+    }
+    let running = last_of(state, |task| task.status == Status::Running);
+    law(state.running == running, || format!("running: {:?}, recount {running:?}", state.running))?;
+    let judging: BTreeSet<AttemptId> = state.judging.iter().copied().collect();
+    let recount = last_of(state, |task| task.status == Status::Judging);
+    law(judging == recount && judging.len() == state.judging.len(), || format!("judging {judging:?} {recount:?}"))?;
+    let members = state.batch.iter().flat_map(|batch| &batch.members);
+    let queued: Vec<AttemptId> = state.queue.iter().chain(members).copied().collect();
+    let different: BTreeSet<AttemptId> = queued.iter().copied().collect();
+    let recount = last_of(state, |task| task.status == Status::Queued);
+    law(different == recount && different.len() == queued.len(), || format!("queued {queued:?} {recount:?}"))
+}
+
+fn waiting(state: &State) -> Law {
+    for (id, task) in &state.tasks {
+        let is_waiting = task.status == Status::Waiting;
+        // What was given up while it waited keeps what it waited for.
+        let is_given_up = matches!(task.status, Status::Dropped { .. });
+        law(is_given_up || is_waiting != task.waits_for.is_empty(), || {
+            format!("{id} is {:?}: {:?}", task.status, task.waits_for)
+        })?;
+        for before in &task.waits_for {
+            let status = &state.tasks[before].status;
+            let holds = task.after.contains(before) && !status.lets_followers_start();
+            law(holds, || format!("{id} waits for {before}, which is {status:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn ranks(state: &State) -> Law {
+    fn rank(state: &State, id: TaskId, known: &mut BTreeMap<TaskId, u64>) -> u64 {
+        if let Some(rank) = known.get(&id) {
+            return *rank;
+        }
+        let task = &state.tasks[&id];
+        let longest = task.followers.iter().map(|follower| rank(state, *follower, known)).max().unwrap_or(0);
+        known.insert(id, task.draft.weight.max(1) + longest);
+        task.draft.weight.max(1) + longest
+    }
+    let mut known = BTreeMap::new();
+    for (id, task) in &state.tasks {
+        let recount = rank(state, *id, &mut known);
+        law(task.rank == recount, || format!("{id} has rank {}, a recount gives {recount}", task.rank))?;
+    }
+    Ok(())
+}
+
+fn side_by_side(state: &State) -> Law {
+    let workers = state.opening().workers as usize;
+    law(state.running.len() <= workers, || format!("{} attempts run for {workers} workers", state.running.len()))?;
+    let at_work: Vec<AttemptId> = state.running.iter().chain(&state.judging).copied().collect();
+    for (at, one) in at_work.iter().enumerate() {
+        for other in &at_work[at + 1..] {
+            let paths = |id: &AttemptId| &state.tasks[&id.task].draft.paths;
+            law(!paths(one).overlaps(paths(other)), || format!("{one} and {other} own overlapping paths"))?;
+        }
+    }
+    Ok(())
+}
+
+fn scopes(state: &State) -> Law {
+    let above = |mut id: ScopeId| {
+        let mut line = vec![id];
+        while let Some(parent) = state.scopes[&id].parent {
+            line.push(parent);
+            id = parent;
+        }
+        line
+    };
+    for (id, scope) in &state.scopes {
+        if let Some(parent) = scope.parent {
+            let parent = &state.scopes[&parent];
+            law(parent.draft.paths.covers(&scope.draft.paths), || format!("{id} reaches outside its parent"))?;
+        }
+        for (other, beside) in state.scopes.range(..id) {
+            let siblings = scope.parent == beside.parent && scope.iteration == beside.iteration;
+            let overlap = siblings && scope.draft.paths.overlaps(&beside.draft.paths);
+            law(!overlap, || format!("{id} overlaps its sibling {other}"))?;
+            let shared = scope.draft.decisions.intersection(&beside.draft.decisions).next();
+            let related = shared.is_none() || above(*id).contains(other);
+            law(related, || format!("{id} and {other} both own {shared:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What took a landed task back out says so on that task.
+fn reverts(state: &State) -> Law {
+    for (id, task) in &state.tasks {
+        if let (Work::Revert(out), Status::Landed { .. }) = (&task.work, &task.status) {
+            let status = &state.tasks[out].status;
+            law(*status == Status::Reverted { by: *id }, || format!("{id} took {out} out, which is {status:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a run that has ended by itself left nothing that could still have moved.
+pub fn all_ended(state: &State) -> Law {
+    let refuses = |task: &Task| task.status.is_settled() && !task.status.lets_followers_start();
+    let is_held_up = state.tasks.values().any(|task| task.sample && refuses(task));
+    law(state.sample_accepted || is_held_up, || "the sweep never began and no task of the sample says why".to_owned())?;
+    law(!state.has_work_under_way(), || "the run ended while work was under way".to_owned())?;
+    law(state.planning.is_empty(), || "the run ended while planners planned".to_owned())?;
+    for (id, task) in &state.tasks {
+        let ended = match &task.status {
+            Status::Waiting => task.waits_for.iter().all(|before| !state.tasks[before].status.lets_followers_start()),
+            Status::Ready => !state.sample_accepted && !task.sample,
+            Status::Running | Status::Judging | Status::Queued => false,
+            Status::Landed { .. }
+            | Status::Nothing
+            | Status::Kept { .. }
+            | Status::Blocked { .. }
+            | Status::Dropped { .. }
+            | Status::Reverted { .. } => true,
+        };
+        law(ended, || format!("the run ended and {id} is {:?}", task.status))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Owns the people: in a wild world they ask anything at any time, twice, and move the run's branch by hand; in a kind
+//! one they mend what rests.
+
+use artel::machine::command::{Ask, Command};
+use artel::machine::event::Rest;
+use artel::machine::state::{Flow, Status};
+use artel::model::goal::{Budget, Gate};
+use artel::model::ids::{RequestId, TaskId};
+
+use crate::world::{Must, World};
+
+const PLENTY: Budget = Budget { wall_s: Some(1 << 40), attempts: Some(1 << 40), cpu_s: Some(1 << 40) };
+
+fn send(world: &mut World, ask: Ask) {
+    let id: RequestId = format!("q-{}", world.fresh()).parse().expect("it is a request's name");
+    world.requests.push((id.clone(), ask.clone()));
+    world.post(Command::Request { id, ask }, Must::Anything, None);
+}
+
+/// Asks something, sensible or not.
+pub fn ask(world: &mut World) {
+    if world.rng.u8(0..8) == 0 && !world.requests.is_empty() {
+        let at = world.rng.usize(0..world.requests.len());
+        let (id, ask) = world.requests[at].clone();
+        return world.post(Command::Request { id, ask }, Must::Anything, None);
+    }
+    if let Some(task) = a_kept_task(world)
+        && world.rng.u8(0..3) == 0
+    {
+        let ask = match world.rng.u8(0..4) {
+            0 => Ask::DenyTask { task, reason: "no".to_owned() },
+            1 | 2 => Ask::ApproveTask(task),
+            _ => Ask::Retry(task),
+        };
+        return send(world, ask);
+    }
+    let task = TaskId(world.rng.u32(0..world.state.tasks.len() as u32 + 2));
+    let gate = if world.rng.bool() { Gate::Plan } else { Gate::Sweep };
+    let ask = match world.rng.u8(0..20) {
+        0..=2 => Ask::Approve(gate),
+        3 if world.rng.u8(0..4) == 0 => Ask::Deny { gate, reason: "no".to_owned() },
+        4 | 19 => Ask::ApproveTask(task),
+        5 => Ask::DenyTask { task, reason: "no".to_owned() },
+        6..=7 => Ask::Retry(task),
+        8 => Ask::Drain,
+        9 => Ask::Stop,
+        10..=13 => Ask::Resume,
+        14 => Ask::Steer { task: world.rng.bool().then_some(task), message: "mind the gap".to_owned() },
+        15..=16 => Ask::Revert(task),
+        17 => Ask::Deliver { branch: world.rng.bool().then(|| "release".to_owned()) },
+        18 => Ask::Raise(Budget { attempts: Some(world.rng.u64(0..40)), ..Budget::default() }),
+        _ => Ask::Retry(task),
+    };
+    send(world, ask);
+}
+
+/// Picks a task that waits for a person's word.
+fn a_kept_task(world: &mut World) -> Option<TaskId> {
+    let waits = |status: &Status| matches!(status, Status::Kept { .. } | Status::Blocked { .. });
+    let kept: Vec<TaskId> =
+        world.state.tasks.iter().filter(|(_, task)| waits(&task.status)).map(|(id, _)| *id).collect();
+    world.rng.choice(&kept).copied()
+}
+
+/// Moves the run's branch by hand.
+pub fn tamper(world: &mut World) {
+    if world.tampered.is_none() && world.repo.branch.is_some() {
+        let to = if world.rng.bool() { None } else { Some(world.state.opening().base) };
+        world.tampered = Some((world.repo.branch, to));
+        world.repo.branch = to;
+        world.story.world(format!("somebody moves the branch to {:?}", world.repo.branch));
+    }
+}
+
+/// Puts the run's branch back, unless the run has moved it on from there.
+pub fn put_back(world: &mut World) {
+    if let Some((from, to)) = world.tampered.take()
+        && world.repo.branch == to
+    {
+        world.repo.branch = from;
+        world.story.world("somebody puts the branch back");
+    }
+}
+
+/// Does what a resting run waits for; tells whether there was something.
+pub fn mend(world: &mut World) -> bool {
+    put_back(world);
+    let ask = match &world.state.rest {
+        Some(Rest::Gate(gate)) => Ask::Approve(*gate),
+        Some(Rest::Budget { .. }) => Ask::Raise(PLENTY),
+        Some(Rest::Stopped | Rest::Trouble { .. }) => Ask::Resume,
+        None if world.state.flow != Flow::Open => Ask::Resume,
+        None => return false,
+    };
+    send(world, ask);
+    true
+}
