@@ -5,12 +5,15 @@ set -eu
 
 if [ "$1" = task ]; then
     repo=$2 work=$3 name=$4 file=$5
-    git -C "$repo" worktree add -q --no-track -b "task/$name" "$work/$name" run
+    add() { git -C "$repo" worktree add -q --no-track -b "task/$name" "$work/$name" run; }
+    remove() { git -C "$repo" worktree remove --force "$work/$name"; }
+    # Git may meet the half-made worktree of another git and give up; once more is enough.
+    add || { remove || :; git -C "$repo" branch -q -D "task/$name" || :; add; }
     echo "// done" >> "$work/$name/$file"
     git -C "$work/$name" add -- "$file"
     git -C "$work/$name" commit -q -m "task $name"
     flock "$work/lock" git -C "$work/merged" merge -q --no-ff -m "merge $name" "task/$name"
-    git -C "$repo" worktree remove --force "$work/$name"
+    remove || remove
     exit
 fi
 
