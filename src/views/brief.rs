@@ -106,23 +106,6 @@ fn refused(error: minijinja::Error) -> BriefError {
     BriefError::Template { what, line: error.line() }
 }
 
-/// Writes findings with every field, because a hole that is not there fails the whole brief.
-fn whole<S: serde::Serializer>(findings: &[Finding], to: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        rule: &'a str,
-        path: Option<&'a str>,
-        what: &'a str,
-        advice: &'a str,
-    }
-    to.collect_seq(findings.iter().map(|it| Whole {
-        rule: &it.rule,
-        path: it.path.as_deref(),
-        what: &it.what,
-        advice: &it.advice,
-    }))
-}
-
 /// Tells whether a template is sound, by filling it with a sample in which every field holds something.
 ///
 /// # Errors
