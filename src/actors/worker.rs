@@ -20,7 +20,8 @@ use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::role::{AgentRef, Limits};
-use crate::views::brief::{BriefView, render};
+use crate::model::verdict::Finding;
+use crate::views::brief::{BriefView, FindingView, render};
 
 /// Bytes of an attempt's output that are kept in memory.
 const TAIL_BYTES: usize = 16 << 10;
@@ -305,6 +306,7 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
     let checks = opening.goal.checks.iter().chain(&order.task.checks).map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
+    let (findings, material) = apart(&order.findings);
     let view = BriefView {
         goal_name: opening.goal.name.clone(),
         goal_prose: opening.goal.prose.clone(),
@@ -312,12 +314,12 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         title: order.task.title.clone(),
         text: order.task.brief.clone(),
         paths: order.task.paths.iter().map(str::to_owned).collect(),
-        findings: order.findings.clone(),
+        findings,
         steering: order.steering.clone(),
         attempt: order.attempt.number,
         checks: checks.collect(),
         deviations: deviations.collect(),
-        material: String::new(),
+        material,
     };
     let template = opening.prompts.get(&order.role.prompt);
     let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
@@ -337,6 +339,21 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         handoffs: order.handoffs.clone(),
         seed: opening.seed,
     })
+}
+
+/// Parts what was found from the output that it quotes, which is a stranger's word.
+fn apart(findings: &[Finding]) -> (Vec<FindingView>, String) {
+    let mut material = String::new();
+    let heads = findings.iter().map(|finding| {
+        let mut view = FindingView::from(finding);
+        if let Some((head, output)) = finding.what.split_once('\n') {
+            let head = head.trim_end_matches(':');
+            material.push_str(&format!("{head}:\n{output}\n"));
+            view.what = format!("{head}; its output stands below:");
+        }
+        view
+    });
+    (heads.collect(), material)
 }
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.
