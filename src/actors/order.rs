@@ -92,7 +92,7 @@ pub struct Judging {
     pub checks: Vec<Check>,
     /// What the checks answered on the base.
     pub baseline: Baseline,
-    /// The rules of the findings for which the attempt before was refused.
+    /// The rules of the findings for which the same agent's attempt before was refused.
     pub refused_before: BTreeSet<String>,
 }
 
