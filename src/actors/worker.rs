@@ -358,8 +358,18 @@ fn apart(findings: &[Finding]) -> (Vec<FindingView>, String) {
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.
 fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) -> Result<Outcome, GitError> {
-    let limits = SnapshotLimits { file_bytes: order.role.limits.file_bytes, ..SnapshotLimits::default() };
-    let Snapshot { edits, refused } = tree.snapshot(limits)?;
+    let mut limits = SnapshotLimits::default();
+    if order.role.limits.file_bytes > 0 {
+        limits.file_bytes = order.role.limits.file_bytes;
+    }
+    let Snapshot { edits, refused } = match tree.snapshot(limits) {
+        Ok(snapshot) => snapshot,
+        // Both are the agent's own doing: tried again for nothing, they would be so for ever.
+        Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. })) => {
+            return Ok(Outcome::Failed { why: format!("failed to {}", told(&error)) });
+        }
+        Err(error) => return Err(error),
+    };
     if !refused.is_empty() {
         let named: Vec<String> = refused.iter().take(20).map(|it| format!("{}: {}", it.path, it.why)).collect();
         return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });
