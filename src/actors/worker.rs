@@ -10,12 +10,12 @@ use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
+use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::script::Script;
 use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Stance, collect};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Repo, Snapshot, Tree};
-use crate::io::hands::{Ended, Job, JobLimits};
-use crate::io::process::{How, Program};
+use crate::io::hands::{Job, JobLimits};
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -163,12 +163,14 @@ fn keep_modes(world: &World, tree: Oid, edits: &mut BTreeMap<String, Edit>) -> R
 /// Has a process play the attempt in a worktree.
 async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Result<Played, GitError> {
     let from = order.from.unwrap_or(order.base);
-    let tree = world.blocking(move |world| world.workshop.take(from)).await?;
-    let tree = match set_up(world, tree, &order, cancelled.clone()).await? {
-        Ok(tree) => tree,
-        Err(why) => return Ok(Played::failed(why)),
-    };
-    let desk = Desk::at(world.desk(&order.attempt.to_string()));
+    let mut tree = world.blocking(move |world| world.workshop.take(from)).await?;
+    let name = order.attempt.to_string();
+    let whom = For { name: &name, grants: &order.role.grants, limits: job_limits(&order.role.limits) };
+    if let Err(why) = set_up(world, &mut tree, &whom, cancelled.clone()).await {
+        discard(world, tree).await?;
+        return Ok(Played::failed(format!("failed to {why}")));
+    }
+    let desk = Desk::at(world.desk(&name));
     let played = run_agent(world, &order, &tree, &desk, cancelled).await;
     let (stance, mut handoff, usage) = match played {
         Ok(played) => played,
@@ -201,51 +203,6 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
     world.blocking(move |world| world.workshop.discard(tree)).await
 }
 
-/// Runs the repository's set-up commands in a worktree that has not seen them.
-pub(super) async fn set_up(
-    world: &Arc<World>,
-    tree: Tree,
-    order: &Order,
-    cancelled: watch::Receiver<bool>,
-) -> Result<Result<Tree, String>, GitError> {
-    let done = tree.git_dir().join("artel-set-up");
-    let lines = world.opening.config.setup.clone();
-    if lines.is_empty() || done.exists() {
-        return Ok(Ok(tree));
-    }
-    for line in lines {
-        let desk = Desk::at(world.desk(&format!("{}-setup", order.attempt)));
-        if let Err(error) = desk.lay(&BTreeMap::new()) {
-            return Ok(Err(format!("failed to {}", told(&error))));
-        }
-        let job = Job {
-            program: Program::Shell(line.clone()),
-            cwd: tree.path().to_owned(),
-            env: env(world, order, &tree, &desk),
-            limits: job_limits(&order.role.limits),
-            log: world.log(&format!("{}-setup", order.attempt)),
-            tail_bytes: TAIL_BYTES,
-        };
-        let why = match world.hands.run(job, cancelled.clone()).await {
-            Ok(Ended { how: How::Exited(0), .. }) => continue,
-            Ok(ended) => format!("the set-up command `{line}` {}:\n{}", ended.how, ended.tail),
-            Err(error) => format!("failed to {}", told(&error)),
-        };
-        discard(world, tree).await?;
-        return Ok(Err(why));
-    }
-    // Losing the mark only means that the set-up is run once more.
-    let _ = std::fs::write(done, b"");
-    Ok(Ok(tree))
-}
-
-fn env(world: &World, order: &Order, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
-    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
-    let mut env = world.env(&order.role.grants, &worktree, &tmp);
-    env.insert("TMPDIR".to_owned(), tmp);
-    env
-}
-
 /// Has the agent's process run in the tree; tells what it reports, or why it could not be run.
 async fn run_agent(
     world: &Arc<World>,
@@ -272,7 +229,7 @@ async fn run_agent(
     drop(agent);
     desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
-    let mut env = env(world, order, tree, desk);
+    let mut env = world.job_env(&order.role.grants, tree, desk);
     env.extend(own);
     env.extend(ports.env());
     let job = Job {
@@ -290,7 +247,7 @@ async fn run_agent(
     Ok((report.stance, report.handoff, usage))
 }
 
-pub(super) fn job_limits(limits: &Limits) -> JobLimits {
+fn job_limits(limits: &Limits) -> JobLimits {
     JobLimits {
         wall: Duration::from_secs(limits.wall_s),
         idle: Duration::from_secs(limits.idle_s),
