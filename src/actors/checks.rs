@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::setup::{For, NotSetUp, set_up};
 use super::world::{World, told};
 use crate::io::agents::Desk;
 use crate::io::git::{GitError, Tree};
@@ -52,6 +53,15 @@ impl From<GitError> for NoAnswer {
     }
 }
 
+impl From<NotSetUp> for NoAnswer {
+    fn from(not: NotSetUp) -> Self {
+        match not {
+            NotSetUp::Cancelled => Self::Cancelled,
+            NotSetUp::Failed(_) => Self::Trouble(format!("failed to {not}")),
+        }
+    }
+}
+
 /// Runs checks on a commit, in order; stops after the first that is worse than on the base.
 pub async fn run(
     world: &Arc<World>,
@@ -66,8 +76,11 @@ pub async fn run(
     if checks.is_empty() {
         return Ok((results, usage));
     }
-    let tree = world.blocking(move |world| world.bench.take(commit)).await?;
+    let mut tree = world.blocking(move |world| world.bench.take(commit)).await?;
+    let whom = For { name, grants: &Grants::default(), limits: JobLimits::default() };
+    let ready = set_up(world, &mut tree, &whom, cancelled.clone()).await;
     let answers = async {
+        ready?;
         for (number, check) in checks.iter().enumerate() {
             let log = format!("{name}-{}", number + 1);
             let base = baseline.get(&check.name);
@@ -165,13 +178,10 @@ async fn once(
     let desk = Desk::at(world.desk(&format!("check-{log}")));
     let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
     desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
-    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
-    let mut env = world.env(&Grants::default(), &worktree, &tmp);
-    env.insert("TMPDIR".to_owned(), tmp);
     let job = Job {
         program: Program::Shell(check.run.clone()),
         cwd: tree.path().to_owned(),
-        env,
+        env: world.job_env(&Grants::default(), tree, &desk),
         limits: JobLimits {
             wall: Duration::from_secs(check.timeout_s),
             idle: Duration::from_secs(check.timeout_s),

@@ -92,7 +92,7 @@ pub struct Judging {
     pub checks: Vec<Check>,
     /// What the checks answered on the base.
     pub baseline: Baseline,
-    /// The rules of the findings for which the attempt before was refused.
+    /// The rules of the findings for which the same agent's attempt before was refused.
     pub refused_before: BTreeSet<String>,
 }
 
@@ -100,7 +100,8 @@ pub struct Judging {
 pub fn judging(state: &State, id: AttemptId) -> Option<Judging> {
     let task = state.tasks.get(&id.task)?;
     let attempt = state.attempt(id)?;
-    let before = task.attempts.iter().rev().skip(1).find_map(|attempt| attempt.verdict.as_ref());
+    let own = task.attempts.iter().rev().skip(1).filter(|before| before.agent == attempt.agent);
+    let before = own.map(|before| before.verdict.as_ref()).find(Option::is_some).flatten();
     let refused_before = before.map(|verdict| verdict.findings.iter().map(|it| it.rule.clone()).collect());
     Some(Judging {
         attempt: id,
@@ -233,9 +234,10 @@ pub struct PlanOrder {
 pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
     let scope = state.scopes.get(&id)?;
     let opening = state.opening();
-    let handoff = |task: &crate::model::ids::TaskId| {
-        let task = state.tasks.get(task)?;
-        Some((task.draft.key.clone(), task.attempts.last()?.handoff.clone()?))
+    // Each attempt's own: the task may have been leased again since.
+    let handoff = |id: &AttemptId| {
+        let key = state.tasks.get(&id.task)?.draft.key.clone();
+        Some((key, state.attempt(*id)?.handoff.clone()?))
     };
     let is_stopped = |status: &Status| {
         matches!(

@@ -139,10 +139,10 @@ pub struct Scope {
     pub wake: u32,
     /// Whether its planner has finished.
     pub status: Planning,
-    /// Tasks whose handoffs were not yet delivered.
-    pub inbox: Vec<TaskId>,
-    /// Tasks whose handoffs this waking was given.
-    pub given: Vec<TaskId>,
+    /// Attempts whose handoffs were not yet delivered.
+    pub inbox: Vec<AttemptId>,
+    /// Attempts whose handoffs this waking was given.
+    pub given: Vec<AttemptId>,
 }
 
 /// Says how far a planner is.
