@@ -46,9 +46,18 @@ pub(super) fn write_link(common: &Path, id: &str, tree: &Path) -> Result<(), Git
     replace(&link, &content)
 }
 
-/// Removes the git side of a worktree.
+/// Removes the git side of a worktree, in its place: under another name nobody would know whose it was, were this
+/// process killed half-way. The file by which it is known goes last.
 pub(super) fn remove(common: &Path, id: &str) -> Result<(), GitError> {
     let dir = place(common, id);
+    if fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
+        // What cannot be removed so is removed as a whole below.
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten().filter(|entry| entry.file_name() != "gitdir") {
+            let _ = remove_any(&entry.path());
+        }
+        let _ = remove_any(&dir.join("gitdir"));
+        let _ = fs::remove_dir(&dir);
+    }
     remove_any(&dir).on("remove", &dir)?;
     // Git removes the folder of all worktrees with the last one; it is not empty where there are others.
     let _ = fs::remove_dir(common.join("worktrees"));

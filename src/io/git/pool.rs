@@ -159,11 +159,17 @@ impl Pool {
             let state = self.state();
             state.lent.iter().cloned().chain(state.idle.iter().map(|tree| tree.id.clone())).collect()
         };
-        let mut found = BTreeSet::new();
+        let (mut found, mut nameless) = (BTreeSet::new(), 0);
         for entry in fs::read_dir(&self.dir).on("list", &self.dir)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name != "lock" {
-                found.insert(name.split('.').next().unwrap_or_default().to_owned());
+            match name.split('.').next() {
+                // What a removal had in hand has no tree's name any more; the pool itself must not be taken for it.
+                None | Some("") => {
+                    remove_any(&entry.path()).on("remove", &entry.path())?;
+                    nameless += 1;
+                }
+                Some("lock") => {}
+                Some(id) => drop(found.insert(id.to_owned())),
             }
         }
         for (id, tree) in admin::ours(self.repo.identity()) {
@@ -177,7 +183,7 @@ impl Pool {
         for id in &leftovers {
             self.remove(id)?;
         }
-        Ok(leftovers.len())
+        Ok(leftovers.len() + nameless)
     }
 
     /// Removes every tree that is not lent.
@@ -488,9 +494,14 @@ mod tests {
         fs::write(places[4].1.join("index.lock"), "").unwrap();
         fs::remove_file(places[5].0.join(".git")).unwrap();
         fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        for name in ["HEAD", "commondir", "index"] {
+            fs::remove_file(places[2].1.join(name)).unwrap();
+        }
+        fs::create_dir_all(lab.dir.path().join("pool/.artel-gone-1/deep")).unwrap();
         let pool = lab.pool(&[]);
         let early = pool.take(base).unwrap();
-        assert_eq!(pool.sweep().unwrap(), 6);
+        assert_eq!(pool.sweep().unwrap(), 7);
+        assert!(!lab.path().join(".git/worktrees").join(places[2].1.file_name().unwrap()).exists());
         let late = pool.take(base).unwrap();
         for tree in [&early, &late] {
             assert_eq!(git_in(tree.path(), &["status", "--porcelain"]), "");
