@@ -5,4 +5,12 @@
 mod common;
 mod hands;
 mod script;
+mod crews;
 mod first;
+mod goals;
+mod misfit;
+mod oddities;
+mod planners;
+mod plans;
+mod shards;
+mod sweeps;
