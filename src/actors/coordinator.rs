@@ -1,7 +1,7 @@
 //! Owns the state of one run and is the only one that appends to its journal: commands in, events stored, effects out.
 //! Never waits for the world and never chooses: `decide` and `due` do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,9 @@ use crate::model::ids::ScopeId;
 /// Messages that wait before a sender is held back: some thousands of reports of a few kilobytes each.
 pub const MAILBOX: usize = 4096;
 
+/// How often an effect is carried out whose report is refused.
+const STARTS_AT_MOST: u32 = 3;
+
 /// How often time is let pass while attempts hold leases.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -44,7 +47,16 @@ pub struct Progress {
     /// Whether the run has ended or rests.
     pub is_resting: bool,
     /// Why it can store no more, where it cannot.
-    pub lost: Option<String>,
+    pub lost: Option<Lost>,
+}
+
+/// Says why a coordinator can store no more.
+#[derive(Debug, Clone)]
+pub enum Lost {
+    /// Another coordinator has taken the run over.
+    PassedOver,
+    /// The journal cannot be written; what it said.
+    Journal(String),
 }
 
 /// Brings a command; the answer comes when what it made happen is stored.
@@ -85,6 +97,10 @@ pub struct Coordinator {
     is_storing: bool,
     has_ticker: bool,
     under_way: BTreeMap<Effect, UnderWay>,
+    /// Sessions that are over, whose reports stand before this in the line.
+    over: BTreeSet<ActorId>,
+    /// How often each effect that is owed was started.
+    starts: BTreeMap<Effect, u32>,
     planner: ActorRef<Planner>,
     me: WeakActorRef<Coordinator>,
 }
@@ -121,6 +137,8 @@ impl Actor for Coordinator {
             is_storing: false,
             has_ticker: false,
             under_way: BTreeMap::new(),
+            over: BTreeSet::new(),
+            starts: BTreeMap::new(),
             planner,
             me: me.downgrade(),
         })
@@ -132,7 +150,11 @@ impl Actor for Coordinator {
         id: ActorId,
         reason: ActorStopReason,
     ) -> Result<ControlFlow<ActorStopReason>, Infallible> {
+        self.over.insert(id);
         if reason.is_normal() {
+            if let Some(me) = self.me.upgrade() {
+                let _ = me.tell(Tell::report(Command::Advance)).try_send();
+            }
             return Ok(ControlFlow::Continue(()));
         }
         let what = format!("go on: a part of artel itself failed ({reason:?}); this is a bug");
@@ -176,7 +198,9 @@ impl Message<Stored> for Coordinator {
             }
             Err(error) => {
                 // What could not be stored has not happened: whoever wakes the run next replays what was.
-                self.progress.send_modify(|progress| progress.lost = Some(told(&error)));
+                let is_passed_over = matches!(error, JournalError::Stale { .. });
+                let lost = if is_passed_over { Lost::PassedOver } else { Lost::Journal(told(&error)) };
+                self.progress.send_modify(|progress| progress.lost = Some(lost));
                 ctx.stop();
             }
         }
@@ -219,6 +243,12 @@ impl Coordinator {
                 break;
             }
         }
+        // Their reports were decided above: what is owed still was refused, and is carried out anew.
+        let over = std::mem::take(&mut self.over);
+        self.under_way.retain(|_, under_way| match under_way {
+            UnderWay::Session { actor, .. } => !over.contains(&actor.id()),
+            UnderWay::Planner => true,
+        });
         if entries.is_empty() {
             self.settle().await;
             return;
@@ -243,14 +273,11 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Answers who waits, starts what is owed, cancels what is owed no longer, and shows how far the run is.
+    /// Starts what is owed, cancels what is owed no longer, shows how far the run is, and answers who waits.
     async fn settle(&mut self) {
-        for (reply, answer) in self.answers.drain(..) {
-            // Who asked may have gone.
-            let _ = reply.send(answer);
-        }
-        let owed = due(&self.state);
+        let owed: BTreeSet<Effect> = due(&self.state).into_iter().collect();
         self.under_way.retain(|effect, _| owed.contains(effect));
+        self.starts.retain(|effect, _| owed.contains(effect));
         for effect in owed {
             if !self.under_way.contains_key(&effect) {
                 self.start(effect).await;
@@ -265,9 +292,23 @@ impl Coordinator {
             progress.is_idle = is_idle;
             progress.is_resting = is_resting;
         });
+        // Last, so that who is answered finds the progress true.
+        for (reply, answer) in self.answers.drain(..) {
+            // Who asked may have gone.
+            let _ = reply.send(answer);
+        }
     }
 
     async fn start(&mut self, effect: Effect) {
+        let starts = self.starts.entry(effect.clone()).or_default();
+        *starts += 1;
+        if *starts > STARTS_AT_MOST {
+            let what = format!("get {effect:?} done: its report is refused again and again; this is a bug");
+            if let Some(me) = self.me.upgrade() {
+                let _ = me.tell(Tell::report(Command::ReportTrouble { what })).try_send();
+            }
+            return;
+        }
         if let Effect::Plan { scope, .. } = effect {
             self.under_way.insert(effect, UnderWay::Planner);
             self.call_planner(scope).await;
@@ -297,7 +338,7 @@ impl Coordinator {
                     upto: *upto,
                     commit: *commit,
                     tree: *tree,
-                    repeat: *repeat,
+                    reds: repeat.then(|| order::reds(&self.state)),
                     baseline,
                 })
             }

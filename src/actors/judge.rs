@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use globset::GlobSet;
 use tokio::sync::watch;
 
 use super::checks::{self, NoAnswer, Repeat};
@@ -14,8 +13,6 @@ use crate::machine::command::Command;
 use crate::machine::ladder::{Author, Bounds, Protection, form, ratchet, scope};
 use crate::model::attempt::Usage;
 use crate::model::check::CheckResult;
-use crate::model::globs::globs;
-use crate::model::protected::LOCK_FILES;
 use crate::model::task::Work;
 use crate::model::verdict::{Finding, Ruling, Rung, Verdict};
 
@@ -53,35 +50,21 @@ pub async fn judge(world: &Arc<World>, judging: Judging, cancelled: watch::Recei
 
 /// Climbs the steps that need no process; each can only veto, and the first that does is the last.
 fn climb(world: &World, judging: &Judging) -> Result<Vec<Finding>, String> {
-    let opening = &world.opening;
-    let bad = |error: globset::Error| format!("failed to read a glob: {error}");
+    let through = world.instruments()?;
     let evidence = evidence::gather(world, judging)?;
-    let owns = globs(&opening.goal.owns).map_err(bad)?;
-    let never = globs(&opening.goal.never).map_err(bad)?;
-    let owns = (!opening.goal.owns.is_empty()).then_some(&owns);
-    let bounds = Bounds { owned: &judging.task.paths, owns, never: &never, limits: &judging.role.limits };
+    let limits = &judging.role.limits;
+    let bounds = Bounds { owned: &judging.task.paths, owns: through.owns.as_ref(), never: &through.never, limits };
     let found = scope(&evidence, &bounds);
     if !found.is_empty() || matches!(judging.work, Work::Revert(_)) {
         return Ok(found);
     }
-    let protection = protection(world).map_err(bad)?;
-    let (always, unless_named) = (&protection.0, &protection.1);
-    let found = ratchet(&evidence, &judging.task.paths, &Protection { always, unless_named });
+    let protection = Protection { always: &through.always, unless_named: &through.unless_named };
+    let found = ratchet(&evidence, &judging.task.paths, &protection);
     if !found.is_empty() {
         return Ok(found);
     }
     let author = if judging.role.mechanical { Author::Mechanical } else { Author::Free };
     Ok(form(&evidence, author))
-}
-
-/// Compiles what no attempt may change, and what only a task that owns it by name may: tests and lock files.
-fn protection(world: &World) -> Result<(GlobSet, GlobSet), globset::Error> {
-    let opening = &world.opening;
-    let is_lock_file = |glob: &&String| LOCK_FILES.contains(&glob.as_str());
-    let always = opening.config.protect.iter().filter(|glob| !is_lock_file(glob)).chain(&opening.protect);
-    let test_files = opening.config.tests.values().flat_map(|lister| &lister.test_files);
-    let unless_named = test_files.chain(opening.config.protect.iter().filter(is_lock_file));
-    Ok((globs(always)?, globs(unless_named)?))
 }
 
 /// Says what stands against a check's answer, judged as a difference to the base.
@@ -94,7 +77,7 @@ fn against(result: &CheckResult, base: Option<&CheckResult>) -> Option<Finding> 
         advice: advice.to_owned(),
     };
     if result.is_worse_than(base) {
-        let what = format!("the check `{}` is red:\n{}", result.name, result.tail);
+        let what = format!("the check `{}` is red\n{}", result.name, result.tail.trim_end());
         return Some(finding("check-red", what, "make the check green without weakening it"));
     }
     if result.executed_fewer_than(base) {

@@ -2,11 +2,13 @@
 //! landing of batches, the feed of requests. They carry out what is due and report; they decide nothing.
 
 pub mod world;
+pub mod instruments;
 pub mod coordinator;
 pub mod planner;
 pub mod planning;
 pub mod session;
 pub mod order;
+pub mod setup;
 pub mod worker;
 pub mod judge;
 pub mod checks;

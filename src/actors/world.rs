@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::instruments::{Engines, Instruments};
+use crate::io::agents::Desk;
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::StateDir;
-use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
+use crate::io::git::{Author, GitError, Pool, RefNames, Repo, Tree};
 use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
 use crate::io::process::base_env;
@@ -25,6 +27,8 @@ pub struct Ground {
     pub opening: Arc<Opening>,
     /// The repository.
     pub repo: Repo,
+    engines: Engines,
+    instruments: OnceLock<Result<Instruments, String>>,
 }
 
 /// Bundles what the actors of one run share.
@@ -65,6 +69,20 @@ impl Deref for World {
 }
 
 impl Ground {
+    /// Bundles what a run stands on.
+    pub fn new(opening: Arc<Opening>, repo: Repo) -> Self {
+        let run = opening.run.clone();
+        Self { run, opening, repo, engines: Engines::default(), instruments: OnceLock::new() }
+    }
+
+    /// Gives what judges and checks look through, compiled when it is first asked for.
+    ///
+    /// # Errors
+    /// As [`Instruments::new`].
+    pub fn instruments(&self) -> Result<&Instruments, String> {
+        self.instruments.get_or_init(|| Instruments::new(&self.opening)).as_ref().map_err(Clone::clone)
+    }
+
     /// Reads the rule files of these names, in order.
     ///
     /// # Errors
@@ -74,12 +92,12 @@ impl Ground {
         names.iter().map(|name| Rules::parse(name, text(name))).collect()
     }
 
-    /// Makes the rewriting engine of these rule files.
+    /// Gives the rewriting engine of these rule files.
     ///
     /// # Errors
     /// As [`Ground::rules`].
-    pub fn codemod(&self, names: &[String]) -> Result<Codemod, RuleError> {
-        Ok(Codemod::new(self.rules(names)?))
+    pub fn codemod(&self, names: &[String]) -> Result<Arc<Codemod>, RuleError> {
+        self.engines.get(names, || self.rules(names))
     }
 }
 
@@ -111,7 +129,7 @@ impl World {
 
     /// Gives the environment that commands start from: the allow-list, what the repository and the role grant, and
     /// what the repository sets.
-    pub fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
+    fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
         let config = &self.opening.config;
         let granted = config.env.union(&grants.env).cloned().collect();
         let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
@@ -120,6 +138,14 @@ impl World {
             let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
             env.insert(name.clone(), filled);
         }
+        env
+    }
+
+    /// Gives the environment of a job that runs in a worktree, with a desk of its own.
+    pub fn job_env(&self, grants: &Grants, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
+        let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
+        let mut env = self.env(grants, &worktree, &tmp);
+        env.insert("TMPDIR".to_owned(), tmp);
         env
     }
 

@@ -149,7 +149,14 @@ pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
             let trees = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
             left.extend(trees.filter(|path| path.is_dir()).map(|path| row("worktree", &path)));
         }
-        left.extend(folders(place, &run.row).iter().filter(|dir| dir.exists()).map(|dir| row("logs", dir)));
+        let folders = folders(place, &run.row);
+        left.extend(
+            ["briefs", "logs"]
+                .into_iter()
+                .zip(&folders)
+                .filter(|(_, dir)| dir.exists())
+                .map(|(what, dir)| row(what, dir)),
+        );
         for (name, _) in landed_refs(&repo, &run.state)? {
             let why = format!("its commit is an ancestor of the branch of {}", run.row.run);
             left.push(Left { what: "ref", path: name, bytes: 0, why });

@@ -7,6 +7,8 @@ mod hosting;
 mod requests;
 mod facts;
 
+/// Names the log that says which check runs.
+pub use crate::actors::checks::CHECKING;
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use hosting::{Hosted, host, is_hosted};

@@ -130,7 +130,7 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
 pub async fn draft_plan(cwd: &Path, options: &OpenOptions) -> Result<State, AppError> {
     let repo = Repo::discover(cwd)?;
     let opening = prepare(cwd, &repo, options)?;
-    let ground = Ground { run: opening.run.clone(), opening: Arc::new(opening), repo };
+    let ground = Ground::new(Arc::new(opening), repo);
     Ok(draft(Arc::new(ground)).await)
 }
 

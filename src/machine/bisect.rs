@@ -48,7 +48,8 @@ impl BadRate {
         if p > Self::ALONE {
             return 1;
         }
-        let ideal = (std::f64::consts::LN_2 / -(1.0 - p).ln()).round();
+        // `ln_1p` keeps the smallest chances apart from none, where `1 - p` would be 1 and the size a negative infinity.
+        let ideal = (std::f64::consts::LN_2 / -(-p).ln_1p()).round();
         // The cast saturates; the bounds make it exact.
         (ideal.clamp(1.0, f64::from(largest.max(1)))) as u32
     }
@@ -115,6 +116,15 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_row_of_good_candidates_never_makes_batches_small() {
+        let mut rate = BadRate::default();
+        for _ in 0..100 {
+            rate.learn(1000, 0);
+            assert_eq!(rate.batch(64), 64, "{rate:?}");
+        }
+    }
 
     /// Runs the search over members of which some are bad; tells what lands, who is ejected, and the checks made.
     fn search(bad: &[bool]) -> (u32, Option<u32>, u32) {

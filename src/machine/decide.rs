@@ -28,7 +28,7 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReportAttempt { attempt, fence, outcome, handoff, usage } => {
             attempt::report(state, (*attempt, *fence), outcome, handoff, *usage)
         }
-        Command::ReportLost { attempt, why } => attempt::lost(state, *attempt, why),
+        Command::ReportLost { attempt, why } => attempt::lost(state, *attempt, why, attempt::Loss::Worker),
         Command::ReportVerdict { attempt, verdict, usage } => verdict::report(state, *attempt, verdict, *usage),
         Command::ReportMerge { batch, chain, conflicts } => landing::merged(state, *batch, chain, conflicts),
         Command::ReportPrefix { batch, upto, tree, results } => landing::checked(state, *batch, *upto, *tree, results),

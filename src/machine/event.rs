@@ -36,8 +36,8 @@ pub enum Event {
     AttemptLeased(Lease),
     /// A running attempt's lease was renewed.
     LeaseRenewed { attempt: AttemptId, until_ms: i64 },
-    /// An attempt ended without a report; the try does not count.
-    AttemptLost { attempt: AttemptId, why: String, next: Next },
+    /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
+    AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
     /// An attempt ended.
     AttemptEnded { attempt: AttemptId, outcome: Outcome, handoff: Handoff, usage: Usage, next: Next },
     /// A judge gave its verdict.
@@ -88,7 +88,7 @@ pub enum Event {
     BudgetRaised { budget: Budget },
     /// The run came to rest; work may still be open.
     RunParked { why: Rest },
-    /// An ended run was taken up again, without planning anew.
+    /// An ended run was taken up again; it is not planned anew by itself.
     RunReopened,
     /// A request was carried out.
     RequestAnswered { id: RequestId },

@@ -15,6 +15,9 @@ use crate::model::task::Work;
 pub fn evolve(mut state: State, recorded: &Recorded) -> State {
     state.seq = recorded.seq;
     state.last_ms = recorded.at_ms;
+    if matches!(recorded.event, Event::RunParked { .. } | Event::RunEnded { .. }) {
+        state.rested_ms = recorded.at_ms;
+    }
     let at = recorded.at_ms;
     match &recorded.event {
         Event::RunOpened(opening) => open(&mut state, opening, at),
@@ -41,7 +44,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
-        Event::AttemptLost { attempt, why, next } => attempts::lose(&mut state, *attempt, why, next, at),
+        Event::AttemptLost { attempt, why, counts, next } => {
+            attempts::lose(&mut state, *attempt, (why, *counts), next, at);
+        }
         Event::AttemptEnded { attempt, outcome, handoff, usage, next } => {
             attempts::end(&mut state, *attempt, (outcome, handoff, *usage), next, at);
         }
@@ -84,6 +89,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::Delivered { branch, result } => {
             state.delivery = None;
             state.delivered = Some((branch.clone(), result.clone()));
+            if result.is_ok() {
+                state.delivered_head = state.head;
+            }
         }
         Event::Draining => state.flow = Flow::Draining,
         Event::Stopping => state.flow = Flow::Stopping,

@@ -88,12 +88,16 @@ pub struct State {
     pub rest: Option<Rest>,
     /// How the run ended, where it has.
     pub end: Option<End>,
+    /// When it last came to rest or ended, in milliseconds since 1970.
+    pub rested_ms: i64,
     /// The last look at the done-conditions.
     pub conditions: Option<(Oid, Vec<CheckResult>)>,
     /// A delivery that is owed.
     pub delivery: Option<String>,
     /// The last delivery and how it went.
     pub delivered: Option<(String, Result<Oid, String>)>,
+    /// Where the run's branch stood when it was last delivered.
+    pub delivered_head: Option<Oid>,
     /// Requests that were answered, and how.
     pub answered: BTreeMap<RequestId, Result<(), String>>,
     /// What everybody is told.
@@ -135,10 +139,10 @@ pub struct Scope {
     pub wake: u32,
     /// Whether its planner has finished.
     pub status: Planning,
-    /// Tasks whose handoffs were not yet delivered.
-    pub inbox: Vec<TaskId>,
-    /// Tasks whose handoffs this waking was given.
-    pub given: Vec<TaskId>,
+    /// Attempts whose handoffs were not yet delivered.
+    pub inbox: Vec<AttemptId>,
+    /// Attempts whose handoffs this waking was given.
+    pub given: Vec<AttemptId>,
 }
 
 /// Says how far a planner is.
@@ -404,6 +408,8 @@ pub enum BatchStep {
         search: Search,
         /// Whether a prefix was green only as a flaky check.
         flaky: bool,
+        /// The checks that made the shortest red prefix red.
+        reds: Vec<String>,
     },
     /// A green prefix is landed.
     Landing {

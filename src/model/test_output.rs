@@ -4,6 +4,7 @@
 //! commands were run, and can only veto.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -18,35 +19,47 @@ const NAME_MAX: usize = 300;
 /// Names of failed tests that are kept.
 const FAILED_MAX: usize = 10_000;
 
-/// Adds up the tests that an output reports as executed; nothing where it reports no number.
-pub fn executed(config: &Config, output: &str) -> Option<u64> {
-    let output = plain(output);
-    let mut sum = None;
-    for pattern in patterns(config, |lister| &lister.executed) {
-        for found in pattern.captures_iter(&output) {
+/// Reads outputs by the patterns of a configuration, compiled once.
+#[derive(Debug)]
+pub struct TestOutput {
+    executed: Vec<Regex>,
+    failed: Vec<Regex>,
+}
+
+impl TestOutput {
+    /// Compiles the patterns of all languages, each once: two languages may share a test runner.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            executed: patterns(config, |lister| &lister.executed),
+            failed: patterns(config, |lister| &lister.failed),
+        }
+    }
+
+    /// Adds up the tests that an output reports as executed; nothing where it reports no number.
+    pub fn executed(&self, output: &str) -> Option<u64> {
+        let output = plain(output);
+        let mut sum = None;
+        for found in self.executed.iter().flat_map(|pattern| pattern.captures_iter(&output)) {
             let number = found.get(1).map_or(Some(1), |group| group.as_str().replace(',', "").parse().ok());
             sum = Some(sum.unwrap_or(0_u64).saturating_add(number.unwrap_or(0)));
         }
+        sum
     }
-    sum
-}
 
-/// Lists the names of the tests that an output reports as failed.
-pub fn failed(config: &Config, output: &str) -> BTreeSet<String> {
-    let output = plain(output);
-    let mut names = BTreeSet::new();
-    for pattern in patterns(config, |lister| &lister.failed) {
-        for found in pattern.captures_iter(&output) {
+    /// Lists the names of the tests that an output reports as failed.
+    pub fn failed(&self, output: &str) -> BTreeSet<String> {
+        let output = plain(output);
+        let mut names = BTreeSet::new();
+        for found in self.failed.iter().flat_map(|pattern| pattern.captures_iter(&output)) {
             let Some(name) = found.get(1).or_else(|| found.get(0)) else { continue };
             if names.len() < FAILED_MAX {
                 names.insert(name.as_str().trim().chars().take(NAME_MAX).collect());
             }
         }
+        names
     }
-    names
 }
 
-/// Compiles the patterns of all languages, each once: two languages may share a test runner.
 fn patterns(config: &Config, of: impl Fn(&TestLister) -> &Vec<String>) -> Vec<Regex> {
     let all: BTreeSet<&String> = config.tests.values().flat_map(of).collect();
     all.into_iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
@@ -54,9 +67,10 @@ fn patterns(config: &Config, of: impl Fn(&TestLister) -> &Vec<String>) -> Vec<Re
 
 /// Takes colours and carriage returns out.
 fn plain(output: &str) -> String {
-    let uncoloured = match Regex::new(ESCAPES) {
-        Ok(escapes) => escapes.replace_all(output, ""),
-        Err(_) => output.into(),
+    static COMPILED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(ESCAPES).ok());
+    let uncoloured = match &*COMPILED {
+        Some(escapes) => escapes.replace_all(output, ""),
+        None => output.into(),
     };
     uncoloured.replace("\r\n", "\n").replace('\r', "\n")
 }
@@ -66,7 +80,7 @@ mod tests {
     use super::*;
 
     fn names(output: &str) -> Vec<String> {
-        failed(&Config::default(), output).into_iter().collect()
+        TestOutput::new(&Config::default()).failed(output).into_iter().collect()
     }
 
     #[test]
@@ -83,7 +97,7 @@ mod tests {
             ("jest", include_str!("captures/jest.txt"), 2, &["suite › bad one"]),
             ("vitest in colour", include_str!("captures/vitest.txt"), 2, &["vt/c.test.mjs > suite > bad one"]),
         ] {
-            assert_eq!(executed(&Config::default(), output), Some(ran), "{runner}");
+            assert_eq!(TestOutput::new(&Config::default()).executed(output), Some(ran), "{runner}");
             assert_eq!(self::names(output), names, "{runner}");
         }
     }
@@ -117,7 +131,7 @@ mod tests {
                 &["PersonTest#test_name"],
             ),
         ] {
-            assert_eq!(executed(&Config::default(), output), Some(ran), "{runner}");
+            assert_eq!(TestOutput::new(&Config::default()).executed(output), Some(ran), "{runner}");
             assert_eq!(self::names(output), names, "{runner}");
         }
     }
@@ -125,12 +139,15 @@ mod tests {
     #[test]
     fn several_results_are_added_whatever_the_line_ends() {
         let line = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!(executed(&Config::default(), &format!("{line}\n{line}\r\n\x1b[32m{line}\x1b[0m\n")), Some(9));
+        assert_eq!(
+            TestOutput::new(&Config::default()).executed(&format!("{line}\n{line}\r\n\x1b[32m{line}\x1b[0m\n")),
+            Some(9)
+        );
     }
 
     #[test]
     fn an_output_without_a_number_counts_nothing() {
-        assert_eq!(executed(&Config::default(), "all good\nok\n5 passed the door\n"), None);
+        assert_eq!(TestOutput::new(&Config::default()).executed("all good\nok\n5 passed the door\n"), None);
         assert!(names("it failed badly\nFAILED\n").is_empty());
     }
 
@@ -139,6 +156,6 @@ mod tests {
         let mut config = Config { tests: [].into(), ..Config::default() };
         let lister = TestLister { executed: vec!["^ok ".into(), "(?m)^ran (\\d+)".into()], ..TestLister::default() };
         config.tests.insert("own".into(), lister);
-        assert_eq!(executed(&config, "ok 1\nran 5\n"), Some(6));
+        assert_eq!(TestOutput::new(&config).executed("ok 1\nran 5\n"), Some(6));
     }
 }

@@ -21,6 +21,8 @@ pub struct Outside {
     pub now_ms: i64,
     /// Last lines of running attempts; written by agents.
     pub last_lines: BTreeMap<AttemptId, String>,
+    /// The check that was begun last and still runs.
+    pub checking: Option<CheckingRow>,
     /// How fast the run lands.
     pub pace: Pace,
     /// Whether a coordinator lives.
@@ -62,6 +64,8 @@ pub struct Board {
     pub queue: Vec<AttemptId>,
     /// The batch that is landing.
     pub batch: Option<BatchRow>,
+    /// The check that was begun last and still runs.
+    pub checking: Option<CheckingRow>,
     /// What has landed.
     pub landed: Vec<LandedRow>,
     /// What is left over, and why.
@@ -80,12 +84,16 @@ pub struct Board {
     pub gate: Option<Gate>,
     /// The last delivery: the branch, and the commit or why not.
     pub delivered: Option<(String, Result<Oid, String>)>,
+    /// Whether the run's branch holds something that no delivery has brought to a branch of the user's.
+    pub undelivered: bool,
     /// What was noticed about the repository.
     pub notes: Vec<String>,
     /// Attempts made.
     pub attempts: u64,
     /// Wall time since the run opened, in milliseconds; up to its end where it has ended or rests.
     pub elapsed_ms: u64,
+    /// The time at which the board was read, in milliseconds since 1970.
+    pub now_ms: i64,
     /// Processor time of all attempts and checks, in milliseconds.
     pub cpu_ms: u64,
     /// When it may be through.
@@ -157,6 +165,17 @@ pub struct RunningRow {
     pub last_line: Option<String>,
 }
 
+/// Shows a check that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckingRow {
+    /// The check.
+    pub check: String,
+    /// When it began, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// Its last line of output; written by what is checked.
+    pub last_line: Option<String>,
+}
+
 /// Shows the batch that is landing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BatchRow {
@@ -225,7 +244,12 @@ pub struct ConditionRow {
 /// Reads the board of an open run; none before the run is open.
 pub fn board(state: &State, outside: &Outside) -> Option<Board> {
     let opening = state.opening.as_deref()?;
-    let until_ms = if state.is_live() && outside.coordinated { outside.now_ms } else { state.last_ms };
+    let until_ms = match (state.is_live(), outside.coordinated) {
+        (true, true) => outside.now_ms,
+        (true, false) => state.last_ms,
+        // What is noted of a run at rest, such as a delivery, does not make it longer.
+        (false, _) => state.rested_ms,
+    };
     Some(Board {
         run: opening.run.clone(),
         name: opening.name.clone(),
@@ -243,6 +267,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         judging: state.judging.iter().copied().collect(),
         queue: state.queue.iter().copied().collect(),
         batch: state.batch.as_ref().map(batch),
+        checking: outside.checking.clone().filter(|_| state.is_live() && outside.coordinated),
         landed: state.tasks.iter().filter_map(|(id, task)| landed(*id, task)).collect(),
         left: left(state),
         places: state.tasks.iter().flat_map(|(id, task)| places(state, *id, task)).collect(),
@@ -252,9 +277,11 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         failed_planners: state.scopes.iter().filter_map(|(id, scope)| Some((*id, failure(scope)?))).collect(),
         gate: state.waiting,
         delivered: state.delivered.clone(),
+        undelivered: state.head.is_some_and(|head| head != opening.base) && state.delivered_head != state.head,
         notes: opening.notes.clone(),
         attempts: state.attempts_made(),
         elapsed_ms: words::between_ms(state.opened_ms, until_ms),
+        now_ms: outside.now_ms,
         cpu_ms: state.total_spent().usage.cpu_ms,
         eta: outside.pace.eta(state, outside.now_ms).filter(|_| outside.coordinated),
     })

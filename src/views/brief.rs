@@ -29,7 +29,7 @@ pub struct BriefView {
     /// What may be changed.
     pub paths: Vec<String>,
     /// What was wrong with the last attempt.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingView>,
     /// What a person has said since, oldest first.
     pub steering: Vec<String>,
     /// Which attempt this is, from 1.
@@ -40,6 +40,23 @@ pub struct BriefView {
     pub deviations: Vec<String>,
     /// Output of checks and other text of unknown origin.
     pub material: String,
+}
+
+/// Holds one thing that was wrong; every field is there for a template, also where it holds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FindingView {
+    /// The file, or none.
+    pub path: Option<String>,
+    /// What is wrong.
+    pub what: String,
+    /// What the worker should do about it.
+    pub advice: String,
+}
+
+impl From<&Finding> for FindingView {
+    fn from(finding: &Finding) -> Self {
+        Self { path: finding.path.clone(), what: finding.what.clone(), advice: finding.advice.clone() }
+    }
 }
 
 /// Says why a template made no brief.
@@ -107,7 +124,6 @@ fn quoted(text: &str) -> String {
 }
 
 fn sample() -> BriefView {
-    use crate::model::verdict::Rung;
     let texts = |text: &str| vec![text.to_owned()];
     BriefView {
         goal_name: "try-to-question-mark".to_owned(),
@@ -116,9 +132,7 @@ fn sample() -> BriefView {
         title: "rewrite 2 files in src/parse/".to_owned(),
         text: "Apply rules/try.yml to these files.".to_owned(),
         paths: vec!["src/parse/lexer.rs".to_owned(), "src/parse/mod.rs".to_owned()],
-        findings: vec![Finding {
-            rung: Rung::Checks,
-            rule: "check-red".to_owned(),
+        findings: vec![FindingView {
             path: Some("src/parse/lexer.rs".to_owned()),
             what: "`cargo test` is red where the base is green.".to_owned(),
             advice: "Make it green again.".to_owned(),
@@ -166,6 +180,13 @@ mod tests {
     #[test]
     fn a_planner_is_shown_its_scope() {
         insta::assert_snapshot!(render(PLANNER, &sample()).unwrap());
+    }
+
+    #[test]
+    fn a_finding_about_no_file_is_shown_like_any_other() {
+        let pathless = FindingView { what: "too many files".to_owned(), ..FindingView::default() };
+        let brief = render(WORKER, &BriefView { findings: vec![pathless], ..sample() }).unwrap();
+        assert!(brief.contains("- too many files"), "{brief}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
-        Event::AttemptLost { attempt, why, next: then } => {
+        Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
         }
         Event::AttemptEnded { attempt, outcome, next: then, .. } => ended_attempt(*attempt, outcome, then),

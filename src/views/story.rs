@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::board::Outside;
+use super::board::{CheckingRow, Outside};
 use super::pace::Pace;
 use crate::machine::command::{Ask, Command, Conflict, Link, Opening, PlanStep};
 use crate::machine::decide::decide;
@@ -350,6 +350,11 @@ impl Story {
         Outside {
             now_ms: self.now_ms,
             last_lines: self.state.running.iter().map(line).collect(),
+            checking: self.state.is_live().then(|| CheckingRow {
+                check: format!("tests{}", self.taint),
+                since_ms: self.now_ms - 12_300,
+                last_line: Some(format!("test parser::blanks ... ok{}", self.taint)),
+            }),
             pace: self.pace.clone(),
             coordinated: self.state.is_live(),
         }

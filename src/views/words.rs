@@ -14,6 +14,16 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// Says how long something may take, without the smaller unit where there is none of it: `90 s`, `30 min`, `2 h`.
+pub fn limit(s: u64) -> String {
+    match s {
+        0..120 => format!("{s} s"),
+        _ if s.is_multiple_of(3600) && s < 86_400 => format!("{} h", s / 3600),
+        _ if s.is_multiple_of(60) && s < 3600 => format!("{} min", s / 60),
+        _ => duration(s.saturating_mul(1000)),
+    }
+}
+
 /// Says how long something is expected to take, no finer than is honest: `8 s`, `3 min`, `2 h 10 min`.
 pub fn about(ms: u64) -> String {
     let s = ms.div_ceil(1000);
@@ -76,6 +86,9 @@ mod tests {
             (273_600_000, "3 d 4 h"),
         ] {
             assert_eq!(duration(ms), want);
+        }
+        for (s, want) in [(90, "90 s"), (1800, "30 min"), (7200, "2 h"), (5400, "1 h 30 min"), (150, "2 min 30 s")] {
+            assert_eq!(limit(s), want);
         }
         assert_eq!(about(179_000), "3 min");
         assert_eq!(about(1), "1 s");

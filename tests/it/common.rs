@@ -91,6 +91,15 @@ impl House {
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
             .collect();
+        // The toolchain lies below the home of whoever runs the tests, which the house replaces.
+        let below = |name: &str| Some(PathBuf::from(std::env::var_os("HOME")?).join(name).to_str()?.to_owned());
+        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            if !env.contains_key(name)
+                && let Some(path) = below(folder)
+            {
+                env.insert(name.to_owned(), path);
+            }
+        }
         for (name, value) in [
             ("HOME", self.root().to_string_lossy().into_owned()),
             ("ARTEL_HOME", self.home().to_string_lossy().into_owned()),

@@ -3,6 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where")]
 
 mod common;
+mod crew;
+mod stage;
+#[path = "../syntax/ast_grep.rs"]
+mod ast_grep;
+#[path = "../syntax/packages.rs"]
+mod packages;
+
+mod first;
 mod hands;
 mod script;
 mod crews;
@@ -14,3 +22,21 @@ mod planners;
 mod plans;
 mod shards;
 mod sweeps;
+mod agents;
+mod mischief;
+mod surroundings;
+mod ladder;
+mod verdicts;
+mod landing;
+mod untouched;
+mod pins;
+mod deliver;
+mod crash;
+mod stopping;
+mod beside;
+mod terminal;
+mod verbs_reading;
+mod verbs_asking;
+mod verbs_first;
+mod verbs_looks;
+mod migrations;

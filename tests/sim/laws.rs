@@ -109,7 +109,11 @@ fn indexes(state: &State) -> Law {
 fn waiting(state: &State) -> Law {
     for (id, task) in &state.tasks {
         let is_waiting = task.status == Status::Waiting;
-        law(is_waiting != task.waits_for.is_empty(), || format!("{id} is {:?}: {:?}", task.status, task.waits_for))?;
+        // What was given up while it waited keeps what it waited for.
+        let is_given_up = matches!(task.status, Status::Dropped { .. });
+        law(is_given_up || is_waiting != task.waits_for.is_empty(), || {
+            format!("{id} is {:?}: {:?}", task.status, task.waits_for)
+        })?;
         for before in &task.waits_for {
             let status = &state.tasks[before].status;
             let holds = task.after.contains(before) && !status.lets_followers_start();

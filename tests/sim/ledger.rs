@@ -21,7 +21,7 @@ use crate::world::Law;
 #[derive(Default)]
 pub struct Ledger {
     /// Kinds of events that happened.
-    pub kinds: BTreeSet<&'static str>,
+    pub kinds: BTreeMap<&'static str, Event>,
     landed: BTreeMap<AttemptId, Oid>,
     overruled: BTreeSet<TaskId>,
     green: BTreeSet<Oid>,
@@ -38,7 +38,7 @@ pub struct Ledger {
 impl Ledger {
     /// Holds an event against the state before it and all that happened before.
     pub fn before(&mut self, state: &State, event: &Event, repo: &Repo, is_tampered: bool) -> Law {
-        self.kinds.insert(event.kind());
+        self.kinds.entry(event.kind()).or_insert_with(|| event.clone());
         match event {
             Event::CoordinatorWoke { epoch } => {
                 law(*epoch > self.epoch, || format!("epoch {epoch} does not rise"))?;
@@ -236,7 +236,8 @@ fn sample_is_in(state: &State) -> Law {
     let passed = state.passed.contains(&Gate::Sweep);
     law(!gated || passed, || "the sweep began without a word".to_owned())?;
     let mut sample = state.tasks.values().filter(|task| task.sample);
-    law(passed || sample.all(|task| task.status.lets_followers_start()), || "the sample is not in".to_owned())
+    let is_in = |status: &Status| status.lets_followers_start() || matches!(status, Status::Dropped { .. });
+    law(passed || sample.all(|task| is_in(&task.status)), || "the sample is not in".to_owned())
 }
 
 fn done_is_done(state: &State, end: &End, repo: &Repo) -> Law {

@@ -5,9 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use artel::io::agents::codemod::Codemod;
-use artel::io::syntax::Rules;
-
 /// The version whose crates are built in.
 const VERSION: &str = "0.51.1";
 /// How often the command line is run before it is said to have no fixed point.
@@ -88,12 +85,6 @@ pub fn write(folder: &Path, tree: &Tree) {
     }
 }
 
-/// Reads a rule file.
-pub fn rules(path: &Path) -> Rules {
-    let yaml = fs::read_to_string(path).expect("the rule file is readable");
-    Rules::parse(&path.to_string_lossy(), &yaml).unwrap_or_else(|error| panic!("{error}; {}", error.advice))
-}
-
 /// Tells, path by path, where two trees differ.
 pub fn assert_same(what: &str, ours: &Tree, theirs: &Tree) {
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{what}");
@@ -105,9 +96,4 @@ pub fn assert_same(what: &str, ours: &Tree, theirs: &Tree) {
         );
         assert_eq!(bytes, &theirs[path], "{what}: {path}");
     }
-}
-
-/// Rewrites a tree by our engine.
-pub fn rewrite(codemod: &Codemod, tree: &Tree) -> Tree {
-    tree.iter().map(|(path, bytes)| (path.clone(), codemod.rewrite(path, bytes).bytes)).collect()
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use artel::io::agents::codemod::Codemod;
 use artel::io::syntax::rewrite_once;
 
-use super::ast_grep::{Tree, assert_same, read, rewrite, rules, update_all, update_to_fixed_point, write};
+use super::ast_grep::{Tree, assert_same, read, update_all, update_to_fixed_point, write};
+use super::engine::{rewrite, rules};
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/oracle");

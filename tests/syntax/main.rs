@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod ast_grep;
+mod engine;
+mod packages;
 mod fixtures;
 mod hazards;
 mod migrations;

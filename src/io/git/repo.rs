@@ -14,6 +14,12 @@ use crate::model::ids::Oid;
 const OVERLAY: &[u8] = b"[core]\n\tfsyncObjectFiles = true\n\tsafecrlf = false\n\tsymlinks = true\n\tfilemode = true\n\
     \tignorecase = false\n\ttrustctime = true\n\tcheckStat = default\n";
 
+/// The same for a handle that only writes what can be made again: a pooled tree's files and its record. A tree that
+/// was in use when the machine died is swept, never trusted.
+const SCRATCH: &[u8] =
+    b"[core]\n\tfsyncObjectFiles = false\n\tsafecrlf = false\n\tsymlinks = true\n\tfilemode = true\n\
+    \tignorecase = false\n\ttrustctime = true\n\tcheckStat = default\n";
+
 /// Holds the way to one repository; cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Repo {
@@ -93,10 +99,21 @@ impl Repo {
 
 /// Opens a git directory, and nothing above it, with the coordinator's own settings on top.
 pub(super) fn open(git_dir: &Path) -> Result<git2::Repository, GitError> {
+    static FILE: OnceLock<OwnedFd> = OnceLock::new();
+    open_under(git_dir, overlay(&FILE, OVERLAY))
+}
+
+/// Opens a git directory for writing pooled trees: what it writes is not synced, so it must store no object.
+pub(super) fn open_scratch(git_dir: &Path) -> Result<git2::Repository, GitError> {
+    static FILE: OnceLock<OwnedFd> = OnceLock::new();
+    open_under(git_dir, overlay(&FILE, SCRATCH))
+}
+
+fn open_under(git_dir: &Path, overlay: Result<&'static OwnedFd, std::io::Error>) -> Result<git2::Repository, GitError> {
     let none: [&str; 0] = [];
     let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT;
     let handle = git2::Repository::open_ext(git_dir, flags, none).map_err(|error| explain(error, git_dir))?;
-    let overlay = overlay().on("make a file in memory", Path::new("memfd"))?;
+    let overlay = overlay.on("make a file in memory", Path::new("memfd"))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", overlay.as_raw_fd()));
     handle
         .config()
@@ -105,14 +122,13 @@ pub(super) fn open(git_dir: &Path) -> Result<git2::Repository, GitError> {
     Ok(handle)
 }
 
-fn overlay() -> Result<&'static OwnedFd, std::io::Error> {
-    static FILE: OnceLock<OwnedFd> = OnceLock::new();
-    if let Some(file) = FILE.get() {
+fn overlay(file: &'static OnceLock<OwnedFd>, settings: &[u8]) -> Result<&'static OwnedFd, std::io::Error> {
+    if let Some(file) = file.get() {
         return Ok(file);
     }
     let made = rustix::fs::memfd_create("artel-git-config", rustix::fs::MemfdFlags::CLOEXEC)?;
-    rustix::io::write(&made, OVERLAY)?;
-    Ok(FILE.get_or_init(|| made))
+    rustix::io::write(&made, settings)?;
+    Ok(file.get_or_init(|| made))
 }
 
 fn explain(error: git2::Error, path: &Path) -> GitError {

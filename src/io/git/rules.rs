@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::error::{Doing, GitError, OnFile};
 use super::objects;
-use super::repo::{Repo, open, to_git};
+use super::repo::{Repo, open, open_scratch, to_git};
 use super::walk::remove_any;
 use crate::model::ids::Oid;
 
@@ -47,9 +47,17 @@ pub(super) fn write(repo: &Repo, tree: Oid, dir: &Path) -> Result<(), GitError> 
     })
 }
 
-/// Opens a handle that reads its rules from such a folder and its index from a file of ours.
+/// Opens a handle that reads its rules from such a folder and its index from a file of ours; it may store objects.
 pub(super) fn handle(repo: &Repo, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
-    let handle = open(repo.identity())?;
+    within(open(repo.identity())?, dir, index)
+}
+
+/// Opens such a handle for writing a tree's files; it must store no object.
+pub(super) fn scratch_handle(repo: &Repo, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
+    within(open_scratch(repo.identity())?, dir, index)
+}
+
+fn within(handle: git2::Repository, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
     let mut own = git2::Index::open(index).doing(|| format!("read the index `{}`", index.display()))?;
     handle
         .set_index(&mut own)

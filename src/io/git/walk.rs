@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,35 @@ impl Root {
             return Err(io::Error::other("it is no longer a regular file"));
         }
         Ok((File::from(fd), stat))
+    }
+
+    /// Makes a regular file where nothing is, with the folders above it, and tells what became of it.
+    pub(super) fn create(&self, path: &[u8], mode: u32, content: &[u8]) -> io::Result<Stat> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY;
+        let allowed = Mode::from_raw_mode(if mode & 0o100 != 0 { 0o777 } else { 0o666 });
+        let opened = match self.open_beneath(path, flags, allowed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_folders(split(path).0)?;
+                self.open_beneath(path, flags, allowed)
+            }
+            opened => opened,
+        };
+        let mut file = File::from(opened?);
+        file.write_all(content)?;
+        Ok(rustix::fs::fstat(&file)?)
+    }
+
+    fn make_folders(&self, folder: &[u8]) -> io::Result<()> {
+        let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([folder.len()]);
+        for end in ends {
+            let (above, name) = split(&folder[..end]);
+            let fd = self.beneath(above, OFlags::DIRECTORY | OFlags::PATH)?;
+            match rustix::fs::mkdirat(&fd, OsStr::from_bytes(name), Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Reads where a symbolic link points to.
@@ -153,13 +182,17 @@ impl Root {
     }
 
     fn beneath(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        self.open_beneath(path, flags, Mode::empty())
+    }
+
+    fn open_beneath(&self, path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         let path = if path.is_empty() { b"." } else { path };
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         let mut tries = 0;
         loop {
             let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            match rustix::fs::openat2(&self.fd, OsStr::from_bytes(path), flags, Mode::empty(), resolve) {
+            match rustix::fs::openat2(&self.fd, OsStr::from_bytes(path), flags, mode, resolve) {
                 // The kernel answers so when something was renamed while it looked.
                 Err(Errno::AGAIN) if tries < 16 => tries += 1,
                 Err(Errno::XDEV) => return Err(io::Error::other("another file system is mounted there")),

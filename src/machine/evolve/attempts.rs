@@ -2,7 +2,7 @@
 
 use super::plan::set_status;
 use crate::machine::event::{Again, Lease, Next};
-use crate::machine::state::{Attempt, Flow, Planning, State, Status};
+use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, TaskId};
 use crate::model::verdict::{Finding, Rung, Verdict};
@@ -38,14 +38,12 @@ pub(super) fn renew(state: &mut State, id: AttemptId, until_ms: i64) {
     }
 }
 
-pub(super) fn lose(state: &mut State, id: AttemptId, why: &str, next: &Next, at_ms: i64) {
+pub(super) fn lose(state: &mut State, id: AttemptId, (why, counts): (&str, bool), next: &Next, at_ms: i64) {
     state.running.remove(&id);
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
     }
-    // A person's stop says nothing against the task.
-    let counts = state.flow != Flow::Stopping;
     if let Some(task) = state.tasks.get_mut(&id.task).filter(|_| counts) {
         task.lost += 1;
     }
@@ -80,18 +78,17 @@ pub(super) fn end(
             advice: "mend what made it fail before anything else".to_owned(),
         }];
     }
-    hand_up(state, id.task);
+    hand_up(state, id);
     go_on(state, id, next);
 }
 
-/// Puts a task's handoff before its planner.
-fn hand_up(state: &mut State, task: TaskId) {
-    let Some(scope) = state.tasks.get(&task).map(|task| task.scope) else { return };
+/// Puts an attempt's handoff before its planner.
+fn hand_up(state: &mut State, id: AttemptId) {
+    let Some(scope) = state.tasks.get(&id.task).map(|task| task.scope) else { return };
     if let Some(scope) = state.scopes.get_mut(&scope)
         && !matches!(scope.status, Planning::Failed(_))
-        && !scope.inbox.contains(&task)
     {
-        scope.inbox.push(task);
+        scope.inbox.push(id);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::machine::event::{End, Event, Lease, Rest};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::attempt;
+use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::state::{Flow, Planning, State, Status};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
@@ -39,13 +39,13 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
 
 fn lapsed_leases(state: &State, now_ms: i64) -> Vec<Event> {
     let lapsed = state.running.iter().filter(|id| state.attempt(**id).is_some_and(|it| it.until_ms < now_ms));
-    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed").ok()).flatten().collect()
+    lapsed.filter_map(|id| attempt::lost(state, *id, "its lease lapsed", Loss::Worker).ok()).flatten().collect()
 }
 
 fn stop(state: &State) -> Vec<Event> {
     let running = state.running.iter();
     let mut events: Vec<Event> =
-        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped").ok()).flatten().collect();
+        running.filter_map(|id| attempt::lost(state, *id, "the run was stopped", Loss::Other).ok()).flatten().collect();
     events.push(Event::RunParked { why: Rest::Stopped });
     events
 }
@@ -56,7 +56,15 @@ fn wake_planners(state: &State) -> Vec<Event> {
         scope.status == Planning::Finished && !scope.inbox.is_empty() && !plans_by_rule(state, &scope.draft.role)
     });
     waking
-        .map(|(id, scope)| Event::PlannerWoken { scope: *id, wake: scope.wake + 1, handoffs: scope.inbox.clone() })
+        .map(|(id, scope)| {
+            let mut handoffs: Vec<TaskId> = Vec::new();
+            for attempt in &scope.inbox {
+                if !handoffs.contains(&attempt.task) {
+                    handoffs.push(attempt.task);
+                }
+            }
+            Event::PlannerWoken { scope: *id, wake: scope.wake + 1, handoffs }
+        })
         .collect()
 }
 
@@ -83,11 +91,18 @@ fn pass_sample(state: &State) -> Option<Event> {
         return Some(Event::SampleAccepted);
     }
     let is_known = state.tasks.len() >= sample as usize || state.planning.is_empty();
-    if !is_known || !state.tasks.values().filter(|task| task.sample).all(|task| task.status.lets_followers_start()) {
+    if !is_known
+        || !state.tasks.values().filter(|task| task.sample).all(|task| is_out_of_the_sample_s_way(&task.status))
+    {
         return None;
     }
     let is_gated = state.opening().goal.approve.contains(&Gate::Sweep);
     Some(if is_gated { Event::GateReached { gate: Gate::Sweep } } else { Event::SampleAccepted })
+}
+
+/// Tells whether the sweep need not wait for a task: it is in, or a person has given it up.
+fn is_out_of_the_sample_s_way(status: &Status) -> bool {
+    status.lets_followers_start() || matches!(status, Status::Dropped { .. })
 }
 
 /// Tells what the run has used up, if anything.
@@ -128,13 +143,17 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let free = free.min(usize::try_from(attempts_left).unwrap_or(usize::MAX));
     let at_work = state.running.iter().chain(&state.judging).filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
+    let landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
+    let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
     let mut events = Vec::new();
     for id in leasable(state) {
         if events.len() == free {
             break;
         }
         let Some(task) = state.tasks.get(&id) else { continue };
-        if taken.iter().any(|paths| paths.overlaps(&task.draft.paths)) {
+        let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
+        // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
+        if overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing)) {
             continue;
         }
         let fence = state.fences + events.len() as u64 + 1;
@@ -267,9 +286,9 @@ fn is_left(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::command::{Command, PlanStep};
+    use crate::machine::command::{Command, Conflict, PlanStep};
     use crate::machine::due::Effect;
-    use crate::machine::testing::{Scene, after, attempt, draft, green, kinds, oid};
+    use crate::machine::testing::{Scene, after, attempt, batch, draft, green, kinds, oid};
     use crate::model::check::Answer;
     use crate::model::goal::Budget;
     use crate::model::task::TaskDraft;
@@ -285,6 +304,20 @@ mod tests {
         let scene = scene.ends(attempt(1, 1), crate::machine::testing::candidate(1)).settled();
         assert_eq!(running(&scene), [3], "a candidate that is judged still holds its paths");
         assert_eq!(running(&scene.accepted(attempt(1, 1)).settled()), [2, 3]);
+    }
+
+    #[test]
+    fn who_conflicted_waits_until_what_overlaps_has_landed() {
+        let scene = Scene::open().begun().planned(vec![draft("a", "f"), draft("b", "f"), draft("c", "f")]);
+        let scene = scene.queued(1).settled().queued(2).merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [3], "it started while its elders were about to land");
+        let conflict = Conflict { attempt: attempt(2, 1), paths: vec!["f".into()] };
+        let merge = Command::ReportMerge { batch: batch(2), chain: Vec::new(), conflicts: vec![conflict] };
+        let scene = scene.does(merge).settled().queued(3).settled();
+        assert_eq!(running(&scene), [] as [u32; 0], "the third is about to land");
+        let scene = scene.merged().checked(Answer::Green).landed().settled();
+        assert_eq!(running(&scene), [2]);
+        assert_eq!(Some(scene.task(2).attempts[1].base), scene.state.head);
     }
 
     #[test]

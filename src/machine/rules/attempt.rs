@@ -35,11 +35,7 @@ pub(in crate::machine) fn report(
     let task = leased(state, id, Some(fence))?;
     let next = match outcome {
         Outcome::Candidate(_) => Next::Judge,
-        Outcome::Nothing if handoff.leftovers.is_empty() => Next::Nothing,
-        Outcome::Nothing => next_agent(state, task).map_or(
-            Next::Keep { why: format!("{} places are left that no agent could change", handoff.leftovers.len()) },
-            Next::Again,
-        ),
+        Outcome::Nothing => nothing(state, task, handoff),
         Outcome::Failed { why } => again_or_keep(state, task, None, why),
         Outcome::Blocked { missing } => Next::Block { missing: missing.clone() },
     };
@@ -47,14 +43,41 @@ pub(in crate::machine) fn report(
     Ok(vec![Event::AttemptEnded { attempt: id, outcome, handoff, usage, next }])
 }
 
-pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str) -> Result<Vec<Event>, Rejection> {
+/// Believes that there was nothing to do only where nobody has found that there is: what a judge refused, or an
+/// agent left for the next one, is not done by changing nothing.
+fn nothing(state: &State, task: &Task, handoff: &Handoff) -> Next {
+    if !handoff.leftovers.is_empty() {
+        let why = match handoff.leftovers.len() {
+            1 => "1 place is left that no agent could change".to_owned(),
+            many => format!("{many} places are left that no agent could change"),
+        };
+        return next_agent(state, task).map_or(Next::Keep { why }, Next::Again);
+    }
+    // What conflicted may be there by another's hand, and a failed attempt has found nothing.
+    let owed = task.findings.iter().find(|it| !["conflict", "attempt-failed"].contains(&it.rule.as_str()));
+    owed.map_or(Next::Nothing, |owed| {
+        again_or_keep(state, task, None, &format!("its agent changed nothing, though {}", owed.what))
+    })
+}
+
+/// Says who an attempt was lost with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::machine) enum Loss {
+    /// With its worker: the task may be the cause.
+    Worker,
+    /// With the coordinator, or by a person's stop: that says nothing against the task.
+    Other,
+}
+
+pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str, loss: Loss) -> Result<Vec<Event>, Rejection> {
     let task = leased(state, id, None)?;
-    let next = if state.flow != Flow::Stopping && task.lost + 1 >= LOST_AT_MOST {
+    let counts = loss == Loss::Worker && state.flow != Flow::Stopping;
+    let next = if counts && task.lost + 1 >= LOST_AT_MOST {
         Next::Keep { why: format!("its worker was lost {LOST_AT_MOST} times, the last time because {why}") }
     } else {
         Next::Again(task.again.clone())
     };
-    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), next }])
+    Ok(vec![Event::AttemptLost { attempt: id, why: why.to_owned(), counts, next }])
 }
 
 /// Finds the task of an attempt that is leased, under that fence where one is given.
@@ -165,6 +188,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_judge_refused_is_not_done_by_changing_nothing() {
+        let scene = running().ends(attempt(1, 1), candidate(1)).settled();
+        let scene = scene.does(verdict(attempt(1, 1), Ruling::Reject)).settled();
+        let scene = scene.ends(attempt(1, 2), Outcome::Nothing);
+        assert!(matches!(scene.status(1), Status::Kept { .. }), "{:?}", scene.status(1));
+    }
+
+    #[test]
     fn a_blocked_attempt_names_what_is_missing() {
         let scene = running().ends(attempt(1, 1), Outcome::Blocked { missing: "a key".into() });
         assert_eq!(scene.status(1), &Status::Blocked { missing: "a key".into() });
@@ -213,6 +244,15 @@ mod tests {
             scene = scene.does(lost).settled();
         }
         assert!(matches!(scene.status(1), Status::Kept { .. }));
+    }
+
+    #[test]
+    fn the_death_of_a_coordinator_says_nothing_against_a_task() {
+        let mut scene = running();
+        for epoch in 2..20 {
+            scene = scene.does(Command::Wake { epoch }).settled();
+        }
+        assert_eq!((scene.status(1), scene.task(1).lost), (&Status::Running, 0));
     }
 
     #[test]

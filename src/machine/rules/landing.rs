@@ -154,7 +154,7 @@ fn eject_culprit(state: &State, batch: BatchId, id: AttemptId, results: &[CheckR
         rung: Rung::Landing,
         rule: "red-on-merge".to_owned(),
         path: None,
-        what: format!("`{name}` is red when {id} is merged with what landed before it:\n{tail}"),
+        what: format!("`{name}` is red when {id} is merged with what landed before it\n{tail}"),
         advice: "make it green on the present head of the run's branch".to_owned(),
     };
     let checks = &state.opening().goal.checks;
@@ -211,8 +211,11 @@ pub(in crate::machine) fn branch_moved(state: &State, found: Option<Oid>) -> Vec
     }
     let stands = found.map_or_else(|| "is gone".to_owned(), |found| format!("stands at {found}"));
     let head = state.head.map_or_else(String::new, |head| head.to_string());
+    let opening = state.opening();
+    let branch = format!("refs/heads/{}/{}/main", opening.config.branch_prefix, opening.run);
     let what = format!(
-        "the run's branch {stands}, but the journal has it at {head}; put it back with `git update-ref`, then resume"
+        "the run's branch {stands}, but the journal has it at {head}; put it back with \
+         `git update-ref {branch} {head}`, then resume"
     );
     vec![Event::RunParked { why: Rest::Trouble { what } }]
 }

@@ -3,7 +3,7 @@
 use crate::machine::command::Opening;
 use crate::machine::event::{Event, Rest};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::attempt;
+use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::state::State;
 use crate::model::check::CheckResult;
 use crate::model::ids::{Oid, ScopeId};
@@ -32,7 +32,7 @@ pub(in crate::machine) fn wake(state: &State, epoch: u64) -> Result<Vec<Event>, 
     }
     let mut events = vec![Event::CoordinatorWoke { epoch }];
     for id in &state.running {
-        events.extend(attempt::lost(state, *id, "its coordinator died")?);
+        events.extend(attempt::lost(state, *id, "its coordinator died", Loss::Other)?);
     }
     Ok(events)
 }
@@ -96,7 +96,7 @@ mod tests {
     fn what_ran_under_a_dead_coordinator_is_lost_and_tried_again() {
         let scene = Scene::open().begun().planned(vec![draft("a", "a")]).does(Command::Wake { epoch: 2 });
         assert!(scene.state.running.is_empty());
-        assert_eq!(scene.task(1).lost, 1);
+        assert_eq!(scene.task(1).lost, 0);
         let scene = scene.settled();
         assert!(scene.state.running.contains(&attempt(1, 2)));
     }

@@ -37,7 +37,7 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
         }
         Ask::ApproveTask(task) => approve_task(state, *task),
         Ask::DenyTask { task, reason } => {
-            kept(state, *task)?;
+            may_be_given_up(state, *task)?;
             let dropped = Event::TaskDropped { task: *task, reason: reason.clone() };
             Ok(reopening(state, vec![dropped]))
         }
@@ -72,6 +72,11 @@ fn kept(state: &State, id: TaskId) -> Result<&Task, Rejection> {
     let task = find(state, id)?;
     let is_kept = matches!(task.status, Status::Kept { .. } | Status::Blocked { .. });
     is_kept.then_some(task).ok_or(Rejection::NotKept { task: id, status: task.status.word() })
+}
+
+/// A task that waits may be given up too: what it waits for may never land.
+fn may_be_given_up(state: &State, id: TaskId) -> Result<(), Rejection> {
+    if find(state, id)?.status == Status::Waiting { Ok(()) } else { kept(state, id).map(|_| ()) }
 }
 
 /// Takes an ended run up again with what a person has decided.

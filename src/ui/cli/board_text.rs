@@ -87,6 +87,7 @@ impl Page {
         }
         self.progress(board);
         self.counts(board.counts);
+        self.eta(board);
     }
 
     fn progress(&mut self, board: &Board) {
@@ -99,9 +100,6 @@ impl Page {
         let mut told = format!("{through} of {}", counts.total);
         if board.iteration > 1 {
             told.push_str(&format!(" · iteration {}", board.iteration));
-        }
-        if let Some(eta) = &board.eta {
-            told.push_str(&format!(" · about {} more, {}", words::about(eta.ms), eta.basis));
         }
         let bar = self.width.saturating_sub(width_of(&told) + 2).clamp(10, BAR_AT_MOST);
         let cells = |n: u32| (n as usize * bar) / counts.total as usize;
@@ -146,6 +144,12 @@ impl Page {
         if used > 0 {
             self.lines.push(line);
         }
+    }
+
+    fn eta(&mut self, board: &Board) {
+        let Some(eta) = &board.eta else { return };
+        let told = format!("about {} more, {}", words::about(eta.ms), eta.basis);
+        self.lines.push(self.paint.on(Hue::Faint, &fit(&told, self.width)));
     }
 
     fn section(&mut self, title: &str, table: &Columns, left_out: usize, where_else: &str) {
@@ -199,7 +203,7 @@ impl Page {
     }
 
     fn landing(&mut self, board: &Board) {
-        if board.judging.is_empty() && board.queue.is_empty() && board.batch.is_none() {
+        if board.judging.is_empty() && board.queue.is_empty() && board.batch.is_none() && board.checking.is_none() {
             return;
         }
         let mut table = Columns::indented(2);
@@ -215,6 +219,11 @@ impl Page {
                 Cell::new(format!("batch {}", batch.batch)).hue(Hue::Busy),
                 Cell::new(format!("{}: {members}", batch.step)),
             ]);
+        }
+        if let Some(row) = &board.checking {
+            let since = words::duration(words::between_ms(row.since_ms, board.now_ms));
+            let line = row.last_line.as_deref().unwrap_or_default();
+            table.row([Cell::new("checking"), Cell::new(format!("{}, {since}  {}", row.check, line.trim()))]);
         }
         self.section("on the way", &table, 0, "");
     }
@@ -367,8 +376,7 @@ impl Page {
         if rests || (board.stands.class == Class::Live && !board.coordinated) {
             add(format!("artel resume {run}"), "go on".to_owned());
         }
-        let is_delivered = matches!(board.delivered, Some((_, Ok(_))));
-        if !board.landed.is_empty() && !is_delivered && board.stands.class != Class::Live {
+        if board.undelivered && board.stands.class != Class::Live {
             let into = board.opened_from.as_deref().unwrap_or("your branch");
             add(format!("artel deliver {run}"), format!("bring what landed into {into}"));
         }

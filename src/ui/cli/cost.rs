@@ -66,10 +66,10 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     let of = budget.attempts.map(|limit| format!(" of {limit}")).unwrap_or_default();
     let mut limits = vec![format!("{}{of} attempts", view.attempts)];
     if let Some(s) = budget.cpu_s {
-        limits.push(format!("{} of processor time", words::duration(s.saturating_mul(1000))));
+        limits.push(format!("{} of processor time", words::limit(s)));
     }
     if let Some(s) = budget.wall_s {
-        limits.push(format!("{} of wall time", words::duration(s.saturating_mul(1000))));
+        limits.push(format!("{} of wall time", words::limit(s)));
     }
     let unlimited = if *budget == Budget::default() { "; no limit is set" } else { "" };
     lines.push(paint.on(Hue::Faint, &format!("budget: {}{unlimited}", limits.join(", "))));

@@ -83,6 +83,8 @@ async fn hosting(mut screen: Screen<'_>) -> Result<Exit, Fail> {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (place, run) = (screen.place, screen.run.clone());
+    // What stands in the journal already is told before anything new can be appended.
+    screen.look_or_fall_silent()?;
     let mut host = pin!(seam::host(place, &run));
     let mut is_draining = false;
     loop {
@@ -181,7 +183,7 @@ impl<'a> Screen<'a> {
     }
 
     fn view(&self) -> Option<Board> {
-        board(&self.state, &outside(self.place, &self.run, &self.pace))
+        board(&self.state, &outside(self.place, &self.run, &self.state, &self.pace))
     }
 
     /// Redraws the block in one write; a terminal that cannot be written to is nobody's loss.

@@ -95,10 +95,11 @@ pub fn read(place: &Place, text: Option<&str>) -> Result<Read, Fail> {
 }
 
 /// Gathers what views need beside the state.
-pub fn outside(place: &Place, run: &RunId, pace: &Pace) -> Outside {
+pub fn outside(place: &Place, run: &RunId, state: &State, pace: &Pace) -> Outside {
     Outside {
         now_ms: seam::now_ms(),
-        last_lines: seam::last_lines(place, run),
+        last_lines: seam::last_lines(place, run, &state.running),
+        checking: seam::checking(place, run),
         pace: pace.clone(),
         coordinated: seam::coordinator_lives(place, run),
     }

@@ -43,13 +43,16 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     let read = read(&place, args.run.text())?;
     let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu };
     if raised != Budget::default() {
-        put(&place, &read.run, &read.state, Ask::Raise(raised))?;
+        put(&place, &read.run, &read.state, Ask::Raise(raised.clone()))?;
     }
-    if must_be_asked(&read.state) {
+    let must_be_asked = must_be_asked(&read.state);
+    if must_be_asked {
         put(&place, &read.run, &read.state, Ask::Resume)?;
     }
     let shape = if args.format.json { Shape::Json } else { Shape::Text };
-    if seam::coordinator_lives(&place, &read.run) {
+    // What was asked is done by who holds the run already; who asks for nothing is told who that is.
+    let has_asked = must_be_asked || raised != Budget::default();
+    if has_asked && seam::coordinator_lives(&place, &read.run) {
         return live::watch(out, &place, &read.run, shape);
     }
     live::host(out, &place, &read.run, shape)

@@ -65,7 +65,7 @@ pub fn lines(roles: &[RoleRow], width: usize, paint: Paint) -> Vec<String> {
 }
 
 fn limits(part: Part, limits: &Limits) -> String {
-    let wall = words::duration(limits.wall_s.saturating_mul(1000));
+    let wall = words::limit(limits.wall_s);
     match part {
         Part::Planner => format!("depth {}, {} sub-planners, {} tasks", limits.depth, limits.fan_out, limits.tasks),
         Part::Worker => format!("{wall}, {} each", words::count(limits.attempts as usize, "attempt")),

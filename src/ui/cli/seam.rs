@@ -17,6 +17,7 @@ use crate::machine::event::Recorded;
 use crate::machine::state::State;
 use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
 use crate::model::role::Role;
+use crate::views::board::CheckingRow;
 
 /// Holds the state directory and the journal.
 pub struct Place(app::Place);
@@ -212,14 +213,28 @@ pub fn coordinator_lives(place: &Place, run: &RunId) -> bool {
 /// Bytes at the end of a log in which its last line is looked for.
 const LAST_LINE_BYTES: u64 = 4 << 10;
 
-/// Gives the last line of output of each attempt that has one.
-pub fn last_lines(place: &Place, run: &RunId) -> BTreeMap<AttemptId, String> {
-    let Ok(logs) = fs::read_dir(place.0.dir.logs(run)) else { return BTreeMap::new() };
-    let line = |entry: fs::DirEntry| {
-        let id = entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok()?;
-        Some((id, last_line(&entry.path())?))
-    };
-    logs.flatten().filter_map(line).collect()
+/// Gives the last line of output of each of these attempts that has one.
+pub fn last_lines<'a>(
+    place: &Place,
+    run: &RunId,
+    attempts: impl IntoIterator<Item = &'a AttemptId>,
+) -> BTreeMap<AttemptId, String> {
+    let logs = place.0.dir.logs(run);
+    let line = |id: &AttemptId| Some((*id, last_line(&logs.join(format!("{id}.log")))?));
+    attempts.into_iter().filter_map(line).collect()
+}
+
+/// Tells which check was begun last and still runs, by its name.
+pub fn checking(place: &Place, run: &RunId) -> Option<CheckingRow> {
+    let logs = place.0.dir.logs(run);
+    let sign = logs.join(format!("{}.log", app::CHECKING));
+    let since = fs::metadata(&sign).ok()?.modified().ok()?;
+    let told = fs::read_to_string(&sign).ok()?;
+    let (log, check) = told.split_once('\n')?;
+    let is_name = log.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+    let since_ms = jiff::Timestamp::try_from(since).ok()?.as_millisecond();
+    let last_line = is_name.then(|| last_line(&logs.join(format!("{log}.log")))).flatten();
+    Some(CheckingRow { check: check.to_owned(), since_ms, last_line })
 }
 
 fn last_line(log: &Path) -> Option<String> {

@@ -43,7 +43,7 @@ pub fn status(out: &Out, args: &StatusArgs) -> Result<Exit, Fail> {
         }
         return Ok(Exit::Done);
     }
-    let view = board(&read.state, &outside(&place, &read.run, &read.pace)).ok_or_else(nothing)?;
+    let view = board(&read.state, &outside(&place, &read.run, &read.state, &read.pace)).ok_or_else(nothing)?;
     if args.format.json {
         out.json(&view)?;
     } else {

@@ -17,7 +17,7 @@ pub(super) fn split(files: &[&str]) -> Groups {
             by_folder.insert(top, inside);
         }
     }
-    let groups = by_folder.iter().map(|(key, inside)| group(key, key, inside)).collect();
+    let groups = by_folder.iter().map(|(key, inside)| group(key, &titled(key), inside)).collect();
     Groups { groups, notes: Vec::new() }
 }
 
@@ -38,9 +38,14 @@ pub fn split_further(whole: &Group) -> Vec<Group> {
         .iter()
         .map(|(folder, inside)| Group {
             after: whole.after.clone(),
-            ..group(&key_inside(&whole.key, folder, &files), folder, inside)
+            ..group(&key_inside(&whole.key, folder, &files), &titled(folder), inside)
         })
         .collect()
+}
+
+/// Names a folder's part for people: the files that lie in the folder itself, beside its folders, are called so.
+fn titled(part: &str) -> String {
+    part.strip_suffix("/.").map_or_else(|| part.to_owned(), |folder| format!("{folder} itself"))
 }
 
 /// Names a part by its folder where the group is a folder itself; elsewhere several groups may have files in one folder,
@@ -103,6 +108,7 @@ mod tests {
     fn a_folder_with_more_than_half_of_all_is_split_two_deep() {
         let files = ["docs/a", "src/a/x", "src/b/c/y", "src/b/z", "src/main.rs"];
         assert_eq!(keys(&files), ["docs", "src/.", "src/a", "src/b"]);
+        assert_eq!((titled("src/."), titled("src"), titled(".")), ("src itself".into(), "src".into(), ".".into()));
         assert_eq!(keys(&["docs/a", "docs/b", "src/a/x", "src/b/y"]), ["docs", "src"]);
     }
 

@@ -49,7 +49,7 @@ pub enum FetchError {
         output: String,
     },
     /// Cargo answered with an error of another kind.
-    #[error("fetch `{name}` {version}: `cargo {verb}` refused")]
+    #[error("fetch `{name}` {version}: `cargo {verb}` refused: {output}")]
     Refused {
         /// The crate.
         name: String,
@@ -193,6 +193,9 @@ fn is_network_fault(text: &str) -> bool {
         "failed to connect",
         "network failure",
         "timed out",
+        // Cargo was told to stay offline, and its cache does not hold the crate.
+        "using offline mode",
+        "but --offline was specified",
     ]
     .iter()
     .any(|sign| text.contains(sign))

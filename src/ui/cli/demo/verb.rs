@@ -44,10 +44,19 @@ pub fn demo(out: &Out, args: &DemoArgs) -> Result<Exit, Fail> {
     let shape = if args.format.json { Shape::Json } else { Shape::Text };
     let exit = live::host(out, &place, &run, shape)?;
     if shape == Shape::Text {
-        let dir = dir.display();
-        out.remark(&format!("look around: `cd {dir}`, then `artel log {run}`, `artel diff t1`, `artel deliver {run}`"));
+        out.remark(&format!("look around: artel log {run} · artel show {run}/t1 · artel diff {run}/t1"));
+        if let Some(program) = unfound() {
+            out.remark(&format!("artel is {} here: `cargo install --path .` puts it on your path", program.display()));
+        }
     }
     Ok(exit)
+}
+
+/// Gives this program's own path, where typing `artel` would not find a program.
+fn unfound() -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&paths).any(|folder| folder.join("artel").is_file());
+    if is_found { None } else { std::env::current_exe().ok() }
 }
 
 /// Chooses a folder that does not exist yet.

@@ -1,0 +1,22 @@
+#!/bin/sh
+# plain.sh REPO WORK WORKERS: what people do without artel. Reads lines `NAME FILE` and does each as a task of its own:
+# a worktree, the stub's edit, a commit, a merge --no-ff (one at a time, under a lock), the worktree removed.
+set -eu
+
+if [ "$1" = task ]; then
+    repo=$2 work=$3 name=$4 file=$5
+    add() { git -C "$repo" worktree add -q --no-track -b "task/$name" "$work/$name" run; }
+    remove() { git -C "$repo" worktree remove --force "$work/$name"; }
+    # Git may meet the half-made worktree of another git and give up; once more is enough.
+    add || { remove || :; git -C "$repo" branch -q -D "task/$name" || :; add; }
+    echo "// done" >> "$work/$name/$file"
+    git -C "$work/$name" add -- "$file"
+    git -C "$work/$name" commit -q -m "task $name"
+    flock "$work/lock" git -C "$work/merged" merge -q --no-ff -m "merge $name" "task/$name"
+    remove || remove
+    exit
+fi
+
+repo=$1 work=$2 workers=$3
+git -C "$repo" worktree add -q --no-track -b run "$work/merged" HEAD
+xargs -P "$workers" -n 2 sh "$0" task "$repo" "$work"

@@ -1,0 +1,112 @@
+//! Owns the repository that is measured on, and the tasks that are done there: the same for artel and for the script.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// Folders of source files; tasks are spread evenly over them.
+const FOLDERS: usize = 20;
+
+/// Folders that were used, removed at the end: a file system is slow to make files just after many were removed, and
+/// that must not fall on whoever is measured next.
+static USED: Mutex<Vec<tempfile::TempDir>> = Mutex::new(Vec::new());
+
+/// Removes what was generated.
+pub fn tidy_up() {
+    USED.lock().expect("nobody panicked").clear();
+}
+
+/// Makes a folder that stays until the end.
+pub fn folder() -> PathBuf {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to work in");
+    let path = dir.path().to_owned();
+    USED.lock().expect("nobody panicked").push(dir);
+    path
+}
+
+/// Holds a generated repository in a folder of its own.
+pub struct Lab {
+    dir: PathBuf,
+}
+
+impl Lab {
+    /// Generates a repository of so many files, all committed.
+    pub fn new(files: usize) -> Self {
+        let lab = Self { dir: folder() };
+        for folder in 0..FOLDERS {
+            let place = lab.repo().join(format!("src/m{folder}"));
+            std::fs::create_dir_all(&place).expect("a folder");
+            for number in 1..=files / FOLDERS {
+                let line =
+                    |at| format!("pub fn f{at}(x: u32) -> u32 {{\n    let y = x + {number};\n    y * {at}\n}}\n\n");
+                let body: String = (0..12).map(line).collect();
+                let text = format!("{body}pub fn last() -> u32 {{\n    old_call({number})\n}}\n");
+                std::fs::write(place.join(format!("f{number}.rs")), text).expect("a file");
+            }
+        }
+        for arguments in [
+            &["init", "-q", "-b", "main"][..],
+            &["config", "user.name", "bench"],
+            &["config", "user.email", "bench@artel.invalid"],
+            &["config", "gc.auto", "0"],
+            &["add", "-A"],
+            &["commit", "-q", "-m", "base"],
+        ] {
+            lab.git(arguments);
+        }
+        lab
+    }
+
+    /// Shows the checkout.
+    pub fn repo(&self) -> PathBuf {
+        self.dir.join("repo")
+    }
+
+    /// Makes a folder beside the repository.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        let place = self.dir.join(name);
+        std::fs::create_dir_all(&place).expect("a folder");
+        place
+    }
+
+    /// Runs git in the checkout and gives what it says.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        let made = Command::new("git").args(arguments).current_dir(self.repo()).output().expect("git runs");
+        assert!(made.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).expect("git speaks UTF-8").trim().to_owned()
+    }
+}
+
+/// Lists so many tasks: in each folder the files from the first on, one a task; those beyond the repository's are new.
+pub fn tasks(count: usize) -> Vec<(String, String)> {
+    let task = |n: usize| (format!("m{}-{}", n % FOLDERS, n / FOLDERS + 1), file(n));
+    (0..count).map(task).collect()
+}
+
+fn file(n: usize) -> String {
+    format!("src/m{}/f{}.rs", n % FOLDERS, n / FOLDERS + 1)
+}
+
+/// Writes the goal, the planner's part and the rule into a folder, and the roles into the repository.
+pub fn write_goal(lab: &Lab, count: usize, agent: &str) -> PathBuf {
+    let place = lab.beside("goal");
+    let write = |path: &Path, text: &str| std::fs::write(path, text).expect("a file");
+    let each: String = (0..FOLDERS)
+        .map(|folder| {
+            format!(
+                "  - emit_each: {{count: {}, task: {{key: \"m{folder}-{{n}}\", paths: [\"src/m{folder}/f{{n}}.rs\"], \
+                 rules: [rule.yml]}}}}\n",
+                count / FOLDERS
+            )
+        })
+        .collect();
+    write(&place.join("plan.yml"), &format!("plan:\n{each}"));
+    write(&place.join("rule.yml"), "id: call\nlanguage: rust\nrule: {pattern: old_call($X)}\nfix: new_call($X)\n");
+    let goal = "---\nname: bench\ndone: [\"true\"]\nchecks: [\"true\"]\nplan: {planner: emitter, rules: [rule.yml]}\n---\nbench\n";
+    write(&place.join("goal.md"), goal);
+    let roles = lab.repo().join(".artel/roles");
+    std::fs::create_dir_all(&roles).expect("a folder");
+    write(&roles.join("emitter.toml"), "part = \"planner\"\nagents = [\"script:plan.yml\"]\n");
+    write(&roles.join("worker.toml"), &format!("mechanical = false\nagents = ['{agent}']\n"));
+    place.join("goal.md")
+}
