@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::setup::{For, NotSetUp, set_up};
 use super::world::{World, told};
 use crate::io::agents::Desk;
 use crate::io::git::{GitError, Tree};
@@ -27,12 +28,14 @@ const TAIL_BYTES: usize = 4 << 10;
 pub const CHECKING: &str = "checking";
 
 /// Says which red answers are looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repeat {
     /// None: another look follows where it matters.
     Nothing,
     /// Those that are worse than the base's, because this answer decides.
     WhatIsRed,
+    /// This is the second look at a tree on which these checks were red; a contradiction is looked at to the bound.
+    After(Vec<String>),
 }
 
 /// Says why no answer was had.
@@ -50,6 +53,15 @@ impl From<GitError> for NoAnswer {
     }
 }
 
+impl From<NotSetUp> for NoAnswer {
+    fn from(not: NotSetUp) -> Self {
+        match not {
+            NotSetUp::Cancelled => Self::Cancelled,
+            NotSetUp::Failed(_) => Self::Trouble(format!("failed to {not}")),
+        }
+    }
+}
+
 /// Runs checks on a commit, in order; stops after the first that is worse than on the base.
 pub async fn run(
     world: &Arc<World>,
@@ -64,12 +76,15 @@ pub async fn run(
     if checks.is_empty() {
         return Ok((results, usage));
     }
-    let tree = world.blocking(move |world| world.bench.take(commit)).await?;
+    let mut tree = world.blocking(move |world| world.bench.take(commit)).await?;
+    let whom = For { name, grants: &Grants::default(), limits: JobLimits::default() };
+    let ready = set_up(world, &mut tree, &whom, cancelled.clone()).await;
     let answers = async {
+        ready?;
         for (number, check) in checks.iter().enumerate() {
             let log = format!("{name}-{}", number + 1);
             let base = baseline.get(&check.name);
-            let result = answer(world, &tree, &log, check, base, repeat, &cancelled, &mut usage).await?;
+            let result = answer(world, &tree, &log, check, base, &repeat, &cancelled, &mut usage).await?;
             let is_worse = result.is_worse_than(base);
             results.push(result);
             if is_worse {
@@ -114,38 +129,42 @@ async fn answer(
     log: &str,
     check: &Check,
     base: Option<&CheckResult>,
-    repeat: Repeat,
+    repeat: &Repeat,
     cancelled: &watch::Receiver<bool>,
     usage: &mut Usage,
 ) -> Result<CheckResult, NoAnswer> {
-    let mut last = once(world, tree, log, check, cancelled, usage).await?;
-    if repeat == Repeat::Nothing || !last.is_worse_than(base) {
-        return Ok(last);
-    }
-    let (mut green, mut red) = (0, 1);
-    let most = world.opening.config.flaky_reruns.max(1);
-    while green + red <= most {
-        let again = once(world, tree, log, check, cancelled, usage).await?;
-        let is_red = again.is_worse_than(base);
+    let before = match repeat {
+        Repeat::After(reds) => u32::from(reds.contains(&check.name)),
+        Repeat::Nothing | Repeat::WhatIsRed => 0,
+    };
+    let most = world.opening.config.flaky_reruns.max(1) + 1;
+    let (mut green, mut red) = (0, before);
+    let mut shown: Option<CheckResult> = None;
+    loop {
+        let result = once(world, tree, log, check, cancelled, usage).await?;
+        let is_red = result.is_worse_than(base);
         if is_red {
             red += 1
         } else {
             green += 1
         }
-        if !is_red || last.answer == Answer::Red {
-            last = again;
+        // What is shown of two answers is the red one: that is what somebody must mend.
+        if is_red || shown.is_none() {
+            shown = Some(result);
         }
-        // Two reds in a row are believed; a contradiction is looked at to the bound.
-        if green == 0 && red >= 2 {
+        // One answer to all looks, or two reds in a row, are believed; a contradiction is looked at to the bound.
+        let is_believed = red == 0 || (green == 0 && red >= 2);
+        if *repeat == Repeat::Nothing || is_believed || green + red >= most {
             break;
         }
     }
-    last.runs = green + red;
-    if green > 0 {
-        last.answer = if green > red { Answer::Flaky } else { Answer::Red };
-        last.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", last.tail);
+    let Some(mut result) = shown else { return Err(NoAnswer::Cancelled) };
+    result.runs = green + red;
+    if green > 0 && red > 0 {
+        result.answer = if green > red { Answer::Flaky } else { Answer::Red };
+        result.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", result.tail);
     }
-    Ok(last)
+    Ok(result)
 }
 
 async fn once(
@@ -159,13 +178,10 @@ async fn once(
     let desk = Desk::at(world.desk(&format!("check-{log}")));
     let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
     desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
-    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
-    let mut env = world.env(&Grants::default(), &worktree, &tmp);
-    env.insert("TMPDIR".to_owned(), tmp);
     let job = Job {
         program: Program::Shell(check.run.clone()),
         cwd: tree.path().to_owned(),
-        env,
+        env: world.job_env(&Grants::default(), tree, &desk),
         limits: JobLimits {
             wall: Duration::from_secs(check.timeout_s),
             idle: Duration::from_secs(check.timeout_s),

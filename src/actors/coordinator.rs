@@ -47,7 +47,16 @@ pub struct Progress {
     /// Whether the run has ended or rests.
     pub is_resting: bool,
     /// Why it can store no more, where it cannot.
-    pub lost: Option<String>,
+    pub lost: Option<Lost>,
+}
+
+/// Says why a coordinator can store no more.
+#[derive(Debug, Clone)]
+pub enum Lost {
+    /// Another coordinator has taken the run over.
+    PassedOver,
+    /// The journal cannot be written; what it said.
+    Journal(String),
 }
 
 /// Brings a command; the answer comes when what it made happen is stored.
@@ -189,7 +198,9 @@ impl Message<Stored> for Coordinator {
             }
             Err(error) => {
                 // What could not be stored has not happened: whoever wakes the run next replays what was.
-                self.progress.send_modify(|progress| progress.lost = Some(told(&error)));
+                let is_passed_over = matches!(error, JournalError::Stale { .. });
+                let lost = if is_passed_over { Lost::PassedOver } else { Lost::Journal(told(&error)) };
+                self.progress.send_modify(|progress| progress.lost = Some(lost));
                 ctx.stop();
             }
         }
@@ -327,7 +338,7 @@ impl Coordinator {
                     upto: *upto,
                     commit: *commit,
                     tree: *tree,
-                    repeat: *repeat,
+                    reds: repeat.then(|| order::reds(&self.state)),
                     baseline,
                 })
             }

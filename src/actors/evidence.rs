@@ -22,16 +22,20 @@ pub fn gather(world: &World, judging: &Judging) -> Result<Evidence, String> {
     let (base_tree, _) = world.repo.commit_of(judging.candidate.base).map_err(|error| failed(&error))?;
     let changes = world.repo.diff(base_tree, judging.candidate.tree).map_err(|error| failed(&error))?;
     let listers = &world.instruments()?.listers;
-    let by_rule = match (&judging.work, &judging.agent) {
-        (Work::Brief, AgentRef::Codemod) => Some(world.codemod(&judging.task.rules).map_err(|error| failed(&error))?),
-        (Work::Brief | Work::Revert(_), _) => None,
-    };
+    let is_codemod = judging.agent == AgentRef::Codemod;
+    // Whoever does a rule's work in a mechanical role is held to what the rule explains.
+    let is_explained = judging.work == Work::Brief && (is_codemod || judging.role.mechanical);
+    let by_rule = is_explained.then(|| world.codemod(&judging.task.rules)).transpose();
+    let by_rule = by_rule.map_err(|error| failed(&error))?;
     let mut evidence = Evidence::default();
     for change in &changes {
         let old = look(world, listers, &change.path, change.old.as_ref())?;
         let new = look(world, listers, &change.path, change.new.as_ref())?;
         if let (Some(codemod), Some(old), Some(new)) = (&by_rule, &old, &new) {
             explain(&mut evidence, codemod, &change.path, (&old.bytes, &new.bytes));
+            if is_codemod && codemod.rewrite(&change.path, &new.bytes).changed {
+                evidence.codemod_again_changes.push(change.path.clone());
+            }
         }
         evidence.changed.push(changed(change, old.map(|it| it.facts), new.map(|it| it.facts)));
     }
@@ -75,12 +79,9 @@ fn read(world: &World, oid: Oid) -> Result<Vec<u8>, String> {
     world.repo.read(oid).map_err(|error| format!("failed to {}", told(&error)))
 }
 
-/// Notes what the task's rules themselves make of a file, and whether they would change their own result.
+/// Notes what the task's rules themselves make of a file.
 fn explain(evidence: &mut Evidence, codemod: &Codemod, path: &str, (old, new): (&[u8], &[u8])) {
     let expected = codemod.rewrite(path, old).bytes;
-    if codemod.rewrite(path, new).changed {
-        evidence.codemod_again_changes.push(path.to_owned());
-    }
     let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
     let mut difference: BTreeMap<String, i64> = BTreeMap::new();
     for (literal, times) in literals(path, &expected) {

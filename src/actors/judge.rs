@@ -77,7 +77,7 @@ fn against(result: &CheckResult, base: Option<&CheckResult>) -> Option<Finding> 
         advice: advice.to_owned(),
     };
     if result.is_worse_than(base) {
-        let what = format!("the check `{}` is red:\n{}", result.name, result.tail);
+        let what = format!("the check `{}` is red\n{}", result.name, result.tail.trim_end());
         return Some(finding("check-red", what, "make the check green without weakening it"));
     }
     if result.executed_fewer_than(base) {

@@ -71,8 +71,8 @@ pub async fn merge(world: &Arc<World>, merging: Merging) -> Command {
 
 /// Checks a prefix exactly as it will stand.
 pub async fn check(world: &Arc<World>, checking: Checking, cancelled: watch::Receiver<bool>) -> Option<Command> {
-    let Checking { batch, upto, commit, tree, repeat, baseline } = checking;
-    let repeat = if repeat { Repeat::WhatIsRed } else { Repeat::Nothing };
+    let Checking { batch, upto, commit, tree, reds, baseline } = checking;
+    let repeat = reds.map_or(Repeat::Nothing, Repeat::After);
     let name = format!("{batch}-{upto}");
     let goal = &world.opening.goal.checks;
     match checks::run(world, (&name, commit), goal, &baseline, repeat, cancelled).await {

@@ -92,7 +92,7 @@ pub struct Judging {
     pub checks: Vec<Check>,
     /// What the checks answered on the base.
     pub baseline: Baseline,
-    /// The rules of the findings for which the attempt before was refused.
+    /// The rules of the findings for which the same agent's attempt before was refused.
     pub refused_before: BTreeSet<String>,
 }
 
@@ -100,7 +100,8 @@ pub struct Judging {
 pub fn judging(state: &State, id: AttemptId) -> Option<Judging> {
     let task = state.tasks.get(&id.task)?;
     let attempt = state.attempt(id)?;
-    let before = task.attempts.iter().rev().skip(1).find_map(|attempt| attempt.verdict.as_ref());
+    let own = task.attempts.iter().rev().skip(1).filter(|before| before.agent == attempt.agent);
+    let before = own.map(|before| before.verdict.as_ref()).find(Option::is_some).flatten();
     let refused_before = before.map(|verdict| verdict.findings.iter().map(|it| it.rule.clone()).collect());
     Some(Judging {
         attempt: id,
@@ -169,10 +170,18 @@ pub struct Checking {
     pub commit: Oid,
     /// Its tree.
     pub tree: Oid,
-    /// Whether what is red is run again, because this answer decides.
-    pub repeat: bool,
+    /// The checks that were red on this tree before, where this answer decides.
+    pub reds: Option<Vec<String>>,
     /// What the checks answered on the base.
     pub baseline: Baseline,
+}
+
+/// Lists the checks that made the shortest red prefix of the present batch red.
+pub fn reds(state: &State) -> Vec<String> {
+    match state.batch.as_ref().map(|batch| &batch.step) {
+        Some(BatchStep::Checking { reds, .. }) => reds.clone(),
+        Some(BatchStep::Merging | BatchStep::Landing { .. }) | None => Vec::new(),
+    }
 }
 
 /// Tells where the run's branch is moved.
@@ -225,9 +234,10 @@ pub struct PlanOrder {
 pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
     let scope = state.scopes.get(&id)?;
     let opening = state.opening();
-    let handoff = |task: &crate::model::ids::TaskId| {
-        let task = state.tasks.get(task)?;
-        Some((task.draft.key.clone(), task.attempts.last()?.handoff.clone()?))
+    // Each attempt's own: the task may have been leased again since.
+    let handoff = |id: &AttemptId| {
+        let key = state.tasks.get(&id.task)?.draft.key.clone();
+        Some((key, state.attempt(*id)?.handoff.clone()?))
     };
     let is_stopped = |status: &Status| {
         matches!(

@@ -10,17 +10,18 @@ use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
+use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::script::Script;
 use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Stance, collect};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Repo, Snapshot, Tree};
-use crate::io::hands::{Ended, Job, JobLimits};
-use crate::io::process::{How, Program};
+use crate::io::hands::{Job, JobLimits};
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::role::{AgentRef, Limits};
-use crate::views::brief::{BriefView, render};
+use crate::model::verdict::Finding;
+use crate::views::brief::{BriefView, FindingView, render};
 
 /// Bytes of an attempt's output that are kept in memory.
 const TAIL_BYTES: usize = 16 << 10;
@@ -162,12 +163,14 @@ fn keep_modes(world: &World, tree: Oid, edits: &mut BTreeMap<String, Edit>) -> R
 /// Has a process play the attempt in a worktree.
 async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Result<Played, GitError> {
     let from = order.from.unwrap_or(order.base);
-    let tree = world.blocking(move |world| world.workshop.take(from)).await?;
-    let tree = match set_up(world, tree, &order, cancelled.clone()).await? {
-        Ok(tree) => tree,
-        Err(why) => return Ok(Played::failed(why)),
-    };
-    let desk = Desk::at(world.desk(&order.attempt.to_string()));
+    let mut tree = world.blocking(move |world| world.workshop.take(from)).await?;
+    let name = order.attempt.to_string();
+    let whom = For { name: &name, grants: &order.role.grants, limits: job_limits(&order.role.limits) };
+    if let Err(why) = set_up(world, &mut tree, &whom, cancelled.clone()).await {
+        discard(world, tree).await?;
+        return Ok(Played::failed(format!("failed to {why}")));
+    }
+    let desk = Desk::at(world.desk(&name));
     let played = run_agent(world, &order, &tree, &desk, cancelled).await;
     let (stance, mut handoff, usage) = match played {
         Ok(played) => played,
@@ -200,51 +203,6 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
     world.blocking(move |world| world.workshop.discard(tree)).await
 }
 
-/// Runs the repository's set-up commands in a worktree that has not seen them.
-pub(super) async fn set_up(
-    world: &Arc<World>,
-    tree: Tree,
-    order: &Order,
-    cancelled: watch::Receiver<bool>,
-) -> Result<Result<Tree, String>, GitError> {
-    let done = tree.git_dir().join("artel-set-up");
-    let lines = world.opening.config.setup.clone();
-    if lines.is_empty() || done.exists() {
-        return Ok(Ok(tree));
-    }
-    for line in lines {
-        let desk = Desk::at(world.desk(&format!("{}-setup", order.attempt)));
-        if let Err(error) = desk.lay(&BTreeMap::new()) {
-            return Ok(Err(format!("failed to {}", told(&error))));
-        }
-        let job = Job {
-            program: Program::Shell(line.clone()),
-            cwd: tree.path().to_owned(),
-            env: env(world, order, &tree, &desk),
-            limits: job_limits(&order.role.limits),
-            log: world.log(&format!("{}-setup", order.attempt)),
-            tail_bytes: TAIL_BYTES,
-        };
-        let why = match world.hands.run(job, cancelled.clone()).await {
-            Ok(Ended { how: How::Exited(0), .. }) => continue,
-            Ok(ended) => format!("the set-up command `{line}` {}:\n{}", ended.how, ended.tail),
-            Err(error) => format!("failed to {}", told(&error)),
-        };
-        discard(world, tree).await?;
-        return Ok(Err(why));
-    }
-    // Losing the mark only means that the set-up is run once more.
-    let _ = std::fs::write(done, b"");
-    Ok(Ok(tree))
-}
-
-fn env(world: &World, order: &Order, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
-    let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
-    let mut env = world.env(&order.role.grants, &worktree, &tmp);
-    env.insert("TMPDIR".to_owned(), tmp);
-    env
-}
-
 /// Has the agent's process run in the tree; tells what it reports, or why it could not be run.
 async fn run_agent(
     world: &Arc<World>,
@@ -271,7 +229,7 @@ async fn run_agent(
     drop(agent);
     desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
-    let mut env = env(world, order, tree, desk);
+    let mut env = world.job_env(&order.role.grants, tree, desk);
     env.extend(own);
     env.extend(ports.env());
     let job = Job {
@@ -289,7 +247,7 @@ async fn run_agent(
     Ok((report.stance, report.handoff, usage))
 }
 
-pub(super) fn job_limits(limits: &Limits) -> JobLimits {
+fn job_limits(limits: &Limits) -> JobLimits {
     JobLimits {
         wall: Duration::from_secs(limits.wall_s),
         idle: Duration::from_secs(limits.idle_s),
@@ -305,6 +263,7 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
     let checks = opening.goal.checks.iter().chain(&order.task.checks).map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
+    let (findings, material) = apart(&order.findings);
     let view = BriefView {
         goal_name: opening.goal.name.clone(),
         goal_prose: opening.goal.prose.clone(),
@@ -312,12 +271,12 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         title: order.task.title.clone(),
         text: order.task.brief.clone(),
         paths: order.task.paths.iter().map(str::to_owned).collect(),
-        findings: order.findings.clone(),
+        findings,
         steering: order.steering.clone(),
         attempt: order.attempt.number,
         checks: checks.collect(),
         deviations: deviations.collect(),
-        material: String::new(),
+        material,
     };
     let template = opening.prompts.get(&order.role.prompt);
     let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
@@ -339,10 +298,35 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     })
 }
 
+/// Parts what was found from the output that it quotes, which is a stranger's word.
+fn apart(findings: &[Finding]) -> (Vec<FindingView>, String) {
+    let mut material = String::new();
+    let heads = findings.iter().map(|finding| {
+        let mut view = FindingView::from(finding);
+        if let Some((head, output)) = finding.what.split_once('\n') {
+            let head = head.trim_end_matches(':');
+            material.push_str(&format!("{head}:\n{output}\n"));
+            view.what = format!("{head}; its output stands below:");
+        }
+        view
+    });
+    (heads.collect(), material)
+}
+
 /// Makes a candidate of what lies in a worktree that stands at `from`.
 fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) -> Result<Outcome, GitError> {
-    let limits = SnapshotLimits { file_bytes: order.role.limits.file_bytes, ..SnapshotLimits::default() };
-    let Snapshot { edits, refused } = tree.snapshot(limits)?;
+    let mut limits = SnapshotLimits::default();
+    if order.role.limits.file_bytes > 0 {
+        limits.file_bytes = order.role.limits.file_bytes;
+    }
+    let Snapshot { edits, refused } = match tree.snapshot(limits) {
+        Ok(snapshot) => snapshot,
+        // Both are the agent's own doing: tried again for nothing, they would be so for ever.
+        Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. })) => {
+            return Ok(Outcome::Failed { why: format!("failed to {}", told(&error)) });
+        }
+        Err(error) => return Err(error),
+    };
     if !refused.is_empty() {
         let named: Vec<String> = refused.iter().take(20).map(|it| format!("{}: {}", it.path, it.why)).collect();
         return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });

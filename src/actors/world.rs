@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::instruments::{Engines, Instruments};
+use crate::io::agents::Desk;
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::StateDir;
-use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
+use crate::io::git::{Author, GitError, Pool, RefNames, Repo, Tree};
 use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
 use crate::io::process::base_env;
@@ -128,7 +129,7 @@ impl World {
 
     /// Gives the environment that commands start from: the allow-list, what the repository and the role grant, and
     /// what the repository sets.
-    pub fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
+    fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
         let config = &self.opening.config;
         let granted = config.env.union(&grants.env).cloned().collect();
         let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
@@ -137,6 +138,14 @@ impl World {
             let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
             env.insert(name.clone(), filled);
         }
+        env
+    }
+
+    /// Gives the environment of a job that runs in a worktree, with a desk of its own.
+    pub fn job_env(&self, grants: &Grants, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
+        let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
+        let mut env = self.env(grants, &worktree, &tmp);
+        env.insert("TMPDIR".to_owned(), tmp);
         env
     }
 

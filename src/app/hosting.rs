@@ -7,7 +7,7 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::{AppError, Place};
-use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Progress, Tell};
+use crate::actors::coordinator::{Coordinator, CoordinatorArgs, Lost, MAILBOX, Progress, Tell};
 use crate::actors::feed;
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
@@ -62,15 +62,20 @@ pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
     let end = seen.wait_for(|now| now.lost.is_some() || (now.is_idle && now.is_resting)).await;
     let lost = match end {
         Ok(progress) => progress.lost.clone(),
-        Err(_) => Some("its coordinator broke; this is a bug".to_owned()),
+        Err(_) => Some(Lost::Journal("its coordinator broke; this is a bug".to_owned())),
     };
     following.abort();
     coordinator.kill();
     coordinator.wait_for_shutdown().await;
     // Nobody listens there any more; a socket that stays behind is replaced by the next coordinator.
     let _ = std::fs::remove_file(&socket);
-    if let Some(why) = lost {
-        return Err(AppError::Lost { run: run.to_string(), why });
+    match lost {
+        None => {}
+        Some(Lost::Journal(why)) => return Err(AppError::Lost { run: run.to_string(), why }),
+        Some(Lost::PassedOver) => {
+            let holder = Some("another process has taken it over meanwhile".to_owned());
+            return Err(AppError::Held { run: run.to_string(), holder });
+        }
     }
     let state = finish(place, run, &world)?;
     drop(lock);
@@ -97,6 +102,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
     // Between reading and claiming, whoever owned the run before may have appended once more.
     let state = if place.journal.last_seq(run)? == state.seq { state } else { place.load(run)? };
     let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
+    repo.break_locks(&[refs.branches(), refs.pins()])?;
     let world = World {
         ground: Arc::new(Ground::new(opening, repo)),
         refs,

@@ -139,10 +139,10 @@ pub struct Scope {
     pub wake: u32,
     /// Whether its planner has finished.
     pub status: Planning,
-    /// Tasks whose handoffs were not yet delivered.
-    pub inbox: Vec<TaskId>,
-    /// Tasks whose handoffs this waking was given.
-    pub given: Vec<TaskId>,
+    /// Attempts whose handoffs were not yet delivered.
+    pub inbox: Vec<AttemptId>,
+    /// Attempts whose handoffs this waking was given.
+    pub given: Vec<AttemptId>,
 }
 
 /// Says how far a planner is.
@@ -408,6 +408,8 @@ pub enum BatchStep {
         search: Search,
         /// Whether a prefix was green only as a flaky check.
         flaky: bool,
+        /// The checks that made the shortest red prefix red.
+        reds: Vec<String>,
     },
     /// A green prefix is landed.
     Landing {

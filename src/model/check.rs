@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Exit codes by which `sh` says that it found no such command, or may not execute it.
+const NOT_RUN: [i32; 2] = [126, 127];
+
 /// Describes a command whose exit code says whether a tree is good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
@@ -52,16 +55,25 @@ pub struct CheckResult {
 
 impl CheckResult {
     /// Tells whether this answer is worse than the base's: red where the base was not, a test failed that did
-    /// not fail there, or red in both without test names to compare while the exit code differs.
+    /// not fail there, or red in both without test names to compare while the exit code differs. A check that could
+    /// not be run to its end has said nothing of the tree, and that is as bad as it can be wherever it happens.
     pub fn is_worse_than(&self, base: Option<&Self>) -> bool {
         if self.answer != Answer::Red {
             return false;
+        }
+        if !self.has_spoken() {
+            return true;
         }
         let Some(base) = base.filter(|base| base.answer == Answer::Red) else { return true };
         if self.failed.is_empty() || base.failed.is_empty() {
             return self.code != base.code || self.failed.len() > base.failed.len();
         }
         !self.failed.is_subset(&base.failed)
+    }
+
+    /// Tells whether the check came to an end of its own: neither killed nor a command that the shell could not run.
+    fn has_spoken(&self) -> bool {
+        self.code.is_some_and(|code| !NOT_RUN.contains(&code))
     }
 
     /// Tells whether fewer tests were executed than on the base.
@@ -100,6 +112,16 @@ mod tests {
         assert!(!red(&["a"]).is_worse_than(Some(&red(&["a", "b"]))));
         assert!(red(&["a", "c"]).is_worse_than(Some(&red(&["a", "b"]))));
         assert!(!green.is_worse_than(Some(&red(&["a"]))));
+    }
+
+    #[test]
+    fn a_check_that_could_not_be_run_is_never_as_good_as_the_base() {
+        for code in [None, Some(126), Some(127)] {
+            let mute = CheckResult { code, ..result(Answer::Red, &[], None) };
+            assert!(mute.is_worse_than(Some(&mute)), "{code:?}");
+        }
+        let red = CheckResult { code: Some(2), ..result(Answer::Red, &[], None) };
+        assert!(!red.is_worse_than(Some(&red)));
     }
 
     #[test]

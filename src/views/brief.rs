@@ -3,9 +3,9 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::model::verdict::{Finding, Rung};
+use crate::model::verdict::Finding;
 
 /// Steps that a template may take; a prompt takes a few hundred.
 const FUEL: u64 = 1_000_000;
@@ -29,8 +29,7 @@ pub struct BriefView {
     /// What may be changed.
     pub paths: Vec<String>,
     /// What was wrong with the last attempt.
-    #[serde(serialize_with = "whole")]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<FindingView>,
     /// What a person has said since, oldest first.
     pub steering: Vec<String>,
     /// Which attempt this is, from 1.
@@ -41,6 +40,23 @@ pub struct BriefView {
     pub deviations: Vec<String>,
     /// Output of checks and other text of unknown origin.
     pub material: String,
+}
+
+/// Holds one thing that was wrong; every field is there for a template, also where it holds nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FindingView {
+    /// The file, or none.
+    pub path: Option<String>,
+    /// What is wrong.
+    pub what: String,
+    /// What the worker should do about it.
+    pub advice: String,
+}
+
+impl From<&Finding> for FindingView {
+    fn from(finding: &Finding) -> Self {
+        Self { path: finding.path.clone(), what: finding.what.clone(), advice: finding.advice.clone() }
+    }
 }
 
 /// Says why a template made no brief.
@@ -57,25 +73,6 @@ pub enum BriefError {
     /// The brief is too long.
     #[error("fill the prompt: the brief has {0} bytes, and {SIZE_MAX} are allowed")]
     TooLong(usize),
-}
-
-/// Shows findings with every field: a template asks whether there is a path, and a field left out is no answer.
-fn whole<S: Serializer>(findings: &[Finding], to: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        rung: Rung,
-        rule: &'a str,
-        path: Option<&'a str>,
-        what: &'a str,
-        advice: &'a str,
-    }
-    to.collect_seq(findings.iter().map(|Finding { rung, rule, path, what, advice }| Whole {
-        rung: *rung,
-        rule,
-        path: path.as_deref(),
-        what,
-        advice,
-    }))
 }
 
 /// Fills a template.
@@ -135,9 +132,7 @@ fn sample() -> BriefView {
         title: "rewrite 2 files in src/parse/".to_owned(),
         text: "Apply rules/try.yml to these files.".to_owned(),
         paths: vec!["src/parse/lexer.rs".to_owned(), "src/parse/mod.rs".to_owned()],
-        findings: vec![Finding {
-            rung: Rung::Checks,
-            rule: "check-red".to_owned(),
+        findings: vec![FindingView {
             path: Some("src/parse/lexer.rs".to_owned()),
             what: "`cargo test` is red where the base is green.".to_owned(),
             advice: "Make it green again.".to_owned(),
@@ -163,14 +158,6 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_about_no_file_is_shown_as_any_other() {
-        let mut view = sample();
-        view.findings[0].path = None;
-        let brief = render(WORKER, &view).unwrap();
-        assert!(brief.contains("- `cargo test` is red where the base is green. Make it green again."), "{brief}");
-    }
-
-    #[test]
     fn a_first_attempt_is_shown_its_task_alone() {
         let view = BriefView {
             attempt: 1,
@@ -186,6 +173,13 @@ mod tests {
     #[test]
     fn a_planner_is_shown_its_scope() {
         insta::assert_snapshot!(render(PLANNER, &sample()).unwrap());
+    }
+
+    #[test]
+    fn a_finding_about_no_file_is_shown_like_any_other() {
+        let pathless = FindingView { what: "too many files".to_owned(), ..FindingView::default() };
+        let brief = render(WORKER, &BriefView { findings: vec![pathless], ..sample() }).unwrap();
+        assert!(brief.contains("- too many files"), "{brief}");
     }
 
     #[test]

@@ -3,20 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where")]
 
 mod common;
-mod hands;
-mod script;
-mod first;
-mod terminal;
-mod verbs_reading;
-mod verbs_asking;
-mod verbs_first;
-mod verbs_looks;
-mod migrations;
+mod crew;
+mod stage;
 #[path = "../syntax/ast_grep.rs"]
 mod ast_grep;
 #[path = "../syntax/packages.rs"]
 mod packages;
-mod crew;
+
+mod first;
+mod hands;
+mod script;
+mod agents;
+mod mischief;
+mod surroundings;
+mod ladder;
+mod verdicts;
 mod landing;
 mod untouched;
 mod pins;
@@ -24,3 +25,9 @@ mod deliver;
 mod crash;
 mod stopping;
 mod beside;
+mod terminal;
+mod verbs_reading;
+mod verbs_asking;
+mod verbs_first;
+mod verbs_looks;
+mod migrations;

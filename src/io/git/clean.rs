@@ -44,19 +44,23 @@ impl Warm {
     }
 }
 
-/// Removes from a tree what is not as it was written; gives the paths that were written and are no longer there.
-pub(super) fn clean(
-    root: &Root,
-    mut known: Known,
-    rules: &git2::Repository,
-    warm: &Warm,
-) -> Result<Vec<Vec<u8>>, GitError> {
+/// Tells what cleaning has removed.
+pub(super) struct Cleaned {
+    /// Paths that were written and are no longer there.
+    pub(super) dirty: Vec<Vec<u8>>,
+    /// Whether something is gone that git ignores, or a folder that may have held such.
+    pub(super) lost_ignored: bool,
+}
+
+/// Removes from a tree what is not as it was written.
+pub(super) fn clean(root: &Root, mut known: Known, rules: &git2::Repository, warm: &Warm) -> Result<Cleaned, GitError> {
     let left = std::mem::take(&mut known.entries);
-    let mut cleaning = Cleaning { root, known, rules, warm, left, dirty: Vec::new() };
+    let cleaned = Cleaned { dirty: Vec::new(), lost_ignored: false };
+    let mut cleaning = Cleaning { root, known, rules, warm, left, cleaned };
     cleaning.folder(b"")?;
-    let Cleaning { left, mut dirty, .. } = cleaning;
-    dirty.extend(left.into_keys());
-    Ok(dirty)
+    let Cleaning { left, mut cleaned, .. } = cleaning;
+    cleaned.dirty.extend(left.into_keys());
+    Ok(cleaned)
 }
 
 struct Cleaning<'a> {
@@ -65,7 +69,7 @@ struct Cleaning<'a> {
     rules: &'a git2::Repository,
     warm: &'a Warm,
     left: BTreeMap<Vec<u8>, git2::IndexEntry>,
-    dirty: Vec<Vec<u8>>,
+    cleaned: Cleaned,
 }
 
 impl Cleaning<'_> {
@@ -108,10 +112,13 @@ impl Cleaning<'_> {
             if self.known.is_untouched(&entry, stat) {
                 return Ok(true);
             }
-            self.dirty.push(path.to_vec());
+            self.cleaned.dirty.push(path.to_vec());
+            self.remove(path)?;
+            return Ok(false);
         } else if self.stays_warm(path)? {
             return Ok(true);
         }
+        self.cleaned.lost_ignored |= is_folder || self.is_ignored(path)?;
         self.remove(path)?;
         Ok(false)
     }
@@ -121,6 +128,10 @@ impl Cleaning<'_> {
         if !self.warm.holds(bare) || Known::holds_below(&self.left, bare) {
             return Ok(false);
         }
+        self.is_ignored(path)
+    }
+
+    fn is_ignored(&self, path: &[u8]) -> Result<bool, GitError> {
         self.rules.status_should_ignore(path_of(path)).doing(|| "read the ignore rules".to_owned())
     }
 

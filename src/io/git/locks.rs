@@ -1,10 +1,15 @@
-//! Owns finding lock files that a dead git left behind. Never removes one.
+//! Owns finding lock files that a dead git left behind. Never removes one but on refs that are ours alone.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::error::{GitError, OnFile};
 use super::repo::Repo;
+
+/// How long a lock must stand unchanged before its holder is taken for dead; git holds one for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Names a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,35 @@ impl Repo {
         found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         found
     }
+
+    /// Removes the lock files of refs whose names begin so, such as `refs/artel/r-1/`, where a process that was killed
+    /// left them. Only for refs that no other living process of ours writes. Takes a second where there are any.
+    ///
+    /// # Errors
+    /// Fails where a lock file cannot be removed.
+    pub fn break_locks(&self, beginnings: &[String]) -> Result<usize, GitError> {
+        let look = || {
+            let mut found = Vec::new();
+            for beginning in beginnings {
+                below(&self.identity().join(beginning), 0, &mut |path: PathBuf| {
+                    if let Ok(meta) = fs::symlink_metadata(&path) {
+                        found.push((path, meta.ino(), meta.mtime(), meta.mtime_nsec()));
+                    }
+                });
+            }
+            found
+        };
+        let before = look();
+        if before.is_empty() {
+            return Ok(0);
+        }
+        std::thread::sleep(PATIENCE);
+        let dead: Vec<_> = look().into_iter().filter(|lock| before.contains(lock)).collect();
+        for (path, ..) in &dead {
+            fs::remove_file(path).on("remove the lock", path)?;
+        }
+        Ok(dead.len())
+    }
 }
 
 fn below(dir: &Path, depth: u32, look: &mut impl FnMut(PathBuf)) {
@@ -47,5 +81,28 @@ fn below(dir: &Path, depth: u32, look: &mut impl FnMut(PathBuf)) {
         } else if path.extension().is_some_and(|end| end == "lock") {
             look(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Lab;
+    use super::*;
+
+    #[test]
+    fn a_dead_process_s_locks_on_our_refs_are_broken_and_nobody_else_s() {
+        let lab = Lab::new();
+        let names = ["refs/artel/r-1/t1.1.lock", "refs/heads/artel/r-1/main.lock", "refs/heads/artel/r-2/main.lock"];
+        for name in names {
+            let path = lab.path().join(".git").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let ours = ["refs/artel/r-1/".to_owned(), "refs/heads/artel/r-1/".to_owned()];
+        assert_eq!(lab.repo.break_locks(&ours).unwrap(), 2);
+        let left: Vec<PathBuf> = lab.repo.locks(SystemTime::now()).into_iter().map(|lock| lock.path).collect();
+        assert_eq!(left.len(), 1);
+        assert!(left[0].ends_with(names[2]));
+        assert_eq!(lab.repo.break_locks(&ours).unwrap(), 0);
     }
 }

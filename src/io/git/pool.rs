@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::admin;
 use super::checkout::{self, Known};
-use super::clean::{Warm, clean};
+use super::clean::{Cleaned, Warm, clean};
 use super::diff::raw_diff;
 use super::error::{GitError, OnFile};
 use super::repo::{Repo, to_git};
@@ -28,6 +28,7 @@ pub struct Tree {
     id: String,
     path: PathBuf,
     commit: Oid,
+    is_set_up: bool,
     pub(super) index: PathBuf,
     pub(super) rules: PathBuf,
     pub(super) repo: Repo,
@@ -52,6 +53,16 @@ impl Tree {
     /// Shows the git side of the tree, in the common git directory.
     pub fn git_dir(&self) -> PathBuf {
         admin::place(self.repo.identity(), &self.id)
+    }
+
+    /// Tells whether the repository's set-up has run in the tree, and nothing that git ignores was removed since.
+    pub fn is_set_up(&self) -> bool {
+        self.is_set_up
+    }
+
+    /// Notes that the repository's set-up has run in the tree.
+    pub fn note_set_up(&mut self) {
+        self.is_set_up = true;
     }
 }
 
@@ -199,6 +210,7 @@ impl Pool {
             index: at(".index"),
             rules: at(".rules"),
             commit,
+            is_set_up: false,
             repo: self.repo.clone(),
             id: id.clone(),
         };
@@ -235,8 +247,9 @@ impl Pool {
         }
         let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
         let root = Root::open(&tree.path)?;
-        let mut paths: BTreeSet<Vec<u8>> =
-            clean(&root, Known::read(&tree.index)?, &handle, &self.warm)?.into_iter().collect();
+        let Cleaned { dirty, lost_ignored } = clean(&root, Known::read(&tree.index)?, &handle, &self.warm)?;
+        tree.is_set_up &= !lost_ignored;
+        let mut paths: BTreeSet<Vec<u8>> = dirty.into_iter().collect();
         // Until the record tells of the new commit, the tree must be made anew whatever happens.
         tree.commit = commit;
         for change in changes {

@@ -78,18 +78,17 @@ pub(super) fn end(
             advice: "mend what made it fail before anything else".to_owned(),
         }];
     }
-    hand_up(state, id.task);
+    hand_up(state, id);
     go_on(state, id, next);
 }
 
-/// Puts a task's handoff before its planner.
-fn hand_up(state: &mut State, task: TaskId) {
-    let Some(scope) = state.tasks.get(&task).map(|task| task.scope) else { return };
+/// Puts an attempt's handoff before its planner.
+fn hand_up(state: &mut State, id: AttemptId) {
+    let Some(scope) = state.tasks.get(&id.task).map(|task| task.scope) else { return };
     if let Some(scope) = state.scopes.get_mut(&scope)
         && !matches!(scope.status, Planning::Failed(_))
-        && !scope.inbox.contains(&task)
     {
-        scope.inbox.push(task);
+        scope.inbox.push(id);
     }
 }
 

@@ -29,21 +29,30 @@ pub(super) fn merged(state: &mut State, chain: &[Link]) {
             culprit: None,
             flaky: false,
         },
-        Some(_) | None => {
-            BatchStep::Checking { chain: chain.to_vec(), search: Search::begin(chain.len() as u32), flaky: false }
-        }
+        Some(_) | None => BatchStep::Checking {
+            chain: chain.to_vec(),
+            search: Search::begin(chain.len() as u32),
+            flaky: false,
+            reds: Vec::new(),
+        },
     };
 }
 
 pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckResult], answer: (bool, bool)) {
     let (is_green, is_flaky) = answer;
-    for result in results {
+    let anew = if is_taken_over(state, results) { &[] } else { results };
+    for result in anew {
         spend(state, "checks", Usage { wall_ms: result.wall_ms, ..Usage::default() });
         note_flake(state, result);
     }
     let head_tree = state.head_tree;
+    let base = |name: &String| state.baseline.as_ref().and_then(|baseline| baseline.get(name));
+    let worse = results.iter().filter(|it| it.is_worse_than(base(&it.name))).map(|it| it.name.clone()).collect();
     let Some(batch) = &mut state.batch else { return };
-    let BatchStep::Checking { chain, search, flaky } = &mut batch.step else { return };
+    let BatchStep::Checking { chain, search, flaky, reds } = &mut batch.step else { return };
+    if !is_green {
+        *reds = worse;
+    }
     search.learn(upto, is_green);
     *flaky |= is_green && is_flaky;
     let landing = match search.want() {
@@ -61,6 +70,16 @@ pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckR
         };
         batch.step = BatchStep::Landing { chain: std::mem::take(chain), upto, checked, culprit, flaky: *flaky };
     }
+}
+
+/// Tells whether these are the judge's own answers on the tree that is about to land: given once, counted once.
+fn is_taken_over(state: &State, results: &[CheckResult]) -> bool {
+    let Some(BatchStep::Checking { chain, .. }) = state.batch.as_ref().map(|batch| &batch.step) else { return false };
+    let [link] = chain.as_slice() else { return false };
+    state.attempt(link.attempt).is_some_and(|attempt| {
+        let is_same_tree = attempt.candidate().is_some_and(|candidate| candidate.tree == link.tree);
+        is_same_tree && attempt.verdict.as_ref().is_some_and(|verdict| verdict.checks == results)
+    })
 }
 
 pub(super) fn eject(state: &mut State, id: AttemptId, findings: &[Finding], next: &Next) {

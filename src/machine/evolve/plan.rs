@@ -43,8 +43,7 @@ pub(super) fn wake(state: &mut State, id: ScopeId, wake: u32, handoffs: &[TaskId
     if let Some(scope) = state.scopes.get_mut(&id) {
         scope.status = Planning::Active;
         scope.wake = wake;
-        scope.inbox.retain(|task| !handoffs.contains(task));
-        scope.given = handoffs.to_vec();
+        scope.given = scope.inbox.extract_if(.., |attempt| handoffs.contains(&attempt.task)).collect();
     }
 }
 

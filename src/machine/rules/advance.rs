@@ -56,7 +56,15 @@ fn wake_planners(state: &State) -> Vec<Event> {
         scope.status == Planning::Finished && !scope.inbox.is_empty() && !plans_by_rule(state, &scope.draft.role)
     });
     waking
-        .map(|(id, scope)| Event::PlannerWoken { scope: *id, wake: scope.wake + 1, handoffs: scope.inbox.clone() })
+        .map(|(id, scope)| {
+            let mut handoffs: Vec<TaskId> = Vec::new();
+            for attempt in &scope.inbox {
+                if !handoffs.contains(&attempt.task) {
+                    handoffs.push(attempt.task);
+                }
+            }
+            Event::PlannerWoken { scope: *id, wake: scope.wake + 1, handoffs }
+        })
         .collect()
 }
 

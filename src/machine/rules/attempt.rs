@@ -35,16 +35,29 @@ pub(in crate::machine) fn report(
     let task = leased(state, id, Some(fence))?;
     let next = match outcome {
         Outcome::Candidate(_) => Next::Judge,
-        Outcome::Nothing if handoff.leftovers.is_empty() => Next::Nothing,
-        Outcome::Nothing => next_agent(state, task).map_or(
-            Next::Keep { why: format!("{} places are left that no agent could change", handoff.leftovers.len()) },
-            Next::Again,
-        ),
+        Outcome::Nothing => nothing(state, task, handoff),
         Outcome::Failed { why } => again_or_keep(state, task, None, why),
         Outcome::Blocked { missing } => Next::Block { missing: missing.clone() },
     };
     let (outcome, handoff) = (outcome.clone(), handoff.clone());
     Ok(vec![Event::AttemptEnded { attempt: id, outcome, handoff, usage, next }])
+}
+
+/// Believes that there was nothing to do only where nobody has found that there is: what a judge refused, or an
+/// agent left for the next one, is not done by changing nothing.
+fn nothing(state: &State, task: &Task, handoff: &Handoff) -> Next {
+    if !handoff.leftovers.is_empty() {
+        let why = match handoff.leftovers.len() {
+            1 => "1 place is left that no agent could change".to_owned(),
+            many => format!("{many} places are left that no agent could change"),
+        };
+        return next_agent(state, task).map_or(Next::Keep { why }, Next::Again);
+    }
+    // What conflicted may be there by another's hand, and a failed attempt has found nothing.
+    let owed = task.findings.iter().find(|it| !["conflict", "attempt-failed"].contains(&it.rule.as_str()));
+    owed.map_or(Next::Nothing, |owed| {
+        again_or_keep(state, task, None, &format!("its agent changed nothing, though {}", owed.what))
+    })
 }
 
 /// Says who an attempt was lost with.
@@ -172,6 +185,14 @@ mod tests {
         let scene = running().ends(attempt(1, 1), Outcome::Nothing);
         assert_eq!(scene.status(1), &Status::Nothing);
         assert!(scene.state.queue.is_empty());
+    }
+
+    #[test]
+    fn what_a_judge_refused_is_not_done_by_changing_nothing() {
+        let scene = running().ends(attempt(1, 1), candidate(1)).settled();
+        let scene = scene.does(verdict(attempt(1, 1), Ruling::Reject)).settled();
+        let scene = scene.ends(attempt(1, 2), Outcome::Nothing);
+        assert!(matches!(scene.status(1), Status::Kept { .. }), "{:?}", scene.status(1));
     }
 
     #[test]

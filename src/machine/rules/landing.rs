@@ -154,7 +154,7 @@ fn eject_culprit(state: &State, batch: BatchId, id: AttemptId, results: &[CheckR
         rung: Rung::Landing,
         rule: "red-on-merge".to_owned(),
         path: None,
-        what: format!("`{name}` is red when {id} is merged with what landed before it:\n{tail}"),
+        what: format!("`{name}` is red when {id} is merged with what landed before it\n{tail}"),
         advice: "make it green on the present head of the run's branch".to_owned(),
     };
     let checks = &state.opening().goal.checks;

@@ -284,7 +284,7 @@ mod tests {
         let scene = Scene::open().begun().planned(vec![draft("a", "a")]);
         let scene = scene.ends(attempt(1, 1), failed()).settled();
         let root = &scene.state.scopes[&ScopeId(0)];
-        assert_eq!((root.wake, root.given.as_slice(), root.inbox.len()), (2, &[TaskId(1)][..], 0));
+        assert_eq!((root.wake, root.given.as_slice(), root.inbox.len()), (2, &[attempt(1, 1)][..], 0));
         let scene = scene.plans(PlanStep::Done).settled();
         assert_eq!(scene.state.scopes[&ScopeId(0)].wake, 2, "a handoff is given once");
     }

@@ -10,10 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::player::{LINGER, SCRIPT_VERB, Stop};
 
-/// Sends a signal to this process; goes on where that does not end it.
+/// Sends a signal to this process; goes on where that does not end it. Sent twice, since the runtime takes the first
+/// of those that tell of a bad access for itself.
 pub(super) fn raise(number: i32) -> Result<(), Stop> {
     let signal = Signal::from_named_raw(number).ok_or_else(|| Stop::Failed(format!("{number} is no signal")))?;
-    Ok(kill_process(getpid(), signal).map_err(io::Error::from)?)
+    for _ in 0..2 {
+        kill_process(getpid(), signal).map_err(io::Error::from)?;
+    }
+    Ok(())
 }
 
 /// Never returns.
