@@ -4,6 +4,7 @@
 
 mod common;
 mod crew;
+mod crews;
 mod stage;
 #[path = "../syntax/ast_grep.rs"]
 mod ast_grep;
@@ -13,8 +14,6 @@ mod packages;
 mod first;
 mod hands;
 mod script;
-mod crews;
-mod first;
 mod goals;
 mod misfit;
 mod oddities;
