@@ -1,7 +1,7 @@
 //! Owns the looks at a whole tree: the checks on the base, and whether the done-conditions hold. Never says that the
 //! run is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -73,7 +73,7 @@ async fn ask(world: &Arc<World>, head: Oid, query: &Query) -> Result<CheckResult
         wall_ms,
         runs: 1,
         executed: None,
-        failed: std::collections::BTreeSet::new(),
+        failed: BTreeSet::new(),
         tail,
     })
 }
@@ -82,36 +82,38 @@ async fn ask(world: &Arc<World>, head: Oid, query: &Query) -> Result<CheckResult
 fn look(world: &World, head: Oid, query: &Query) -> Result<Vec<String>, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let goal = &world.opening.goal;
+    // What states the goal may tell of what is to go, and no task may change it.
+    let own = if query.within.is_empty() { &world.opening.own } else { &BTreeSet::new() };
     let within = if query.within.is_empty() { &goal.owns } else { &query.within };
     let within = globs(within).map_err(|error| failed(&error))?;
     let never = globs(&goal.never).map_err(|error| failed(&error))?;
     let (tree, _) = world.repo.commit_of(head).map_err(|error| failed(&error))?;
     let files = world.repo.files(tree).map_err(|error| failed(&error))?;
-    let wanted = files
-        .files
-        .into_iter()
-        .filter(|file| (within.is_empty() || within.is_match(&file.path)) && !never.is_match(&file.path));
+    let odd = files.not_utf8.into_iter().map(|file| (String::from_utf8_lossy(&file.path).into_owned(), file.oid));
+    let wanted = files.files.into_iter().map(|file| (file.path, file.oid)).chain(odd).filter(|(path, _)| {
+        (within.is_empty() || within.is_match(path)) && !never.is_match(path) && !own.contains(path)
+    });
+    let read = |oid| world.repo.read(oid).map_err(|error| failed(&error));
     let mut found = Vec::new();
     match &query.find {
         Find::Rule(name) => {
             let rules = world.rules(std::slice::from_ref(name)).map_err(|error| failed(&error))?;
-            for file in wanted {
-                for rule in rules.iter().filter(|rule| rule.reads(&file.path)) {
-                    let bytes = world.repo.read(file.oid).map_err(|error| failed(&error))?;
+            for (path, oid) in wanted {
+                for rule in rules.iter().filter(|rule| rule.reads(&path)) {
                     // What cannot be read as source is told by the checks, not by a query over source.
-                    let matches = scan(rule, &file.path, &bytes).unwrap_or_default();
-                    found.extend(matches.iter().map(|it| format!("{}:{}: {}", file.path, it.line, it.text)));
+                    let matches = scan(rule, &path, &read(oid)?).unwrap_or_default();
+                    found.extend(matches.iter().map(|it| format!("{path}:{}: {}", it.line, it.text)));
                 }
             }
         }
         Find::Regex(pattern) => {
             let pattern = Regex::new(pattern).map_err(|error| failed(&error))?;
-            for file in wanted {
-                let bytes = world.repo.read(file.oid).map_err(|error| failed(&error))?;
+            for (path, oid) in wanted {
+                let bytes = read(oid)?;
                 let text = String::from_utf8_lossy(&bytes);
                 for (number, line) in text.lines().enumerate().filter(|(_, line)| pattern.is_match(line)) {
                     let shown: String = line.chars().take(200).collect();
-                    found.push(format!("{}:{}: {shown}", file.path, number + 1));
+                    found.push(format!("{path}:{}: {shown}", number + 1));
                 }
             }
         }

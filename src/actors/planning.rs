@@ -49,6 +49,14 @@ impl Mouth {
         Self { to: Ear::Coordinator(coordinator), scope, wake }
     }
 
+    /// Lets time pass between two moves; looking at a plan takes none.
+    async fn pause(&self, time: Duration) {
+        match &self.to {
+            Ear::Coordinator(_) => tokio::time::sleep(time).await,
+            Ear::Draft(_) => {}
+        }
+    }
+
     /// Makes a move and waits until it is stored; tells why where the law refuses it.
     pub async fn say(&self, step: PlanStep) -> Result<(), String> {
         let command = Command::ReportPlan { scope: self.scope, wake: self.wake, step };
@@ -131,7 +139,7 @@ async fn play_part(text: &str, name: &str, order: &PlanOrder, mouth: &Mouth) -> 
         match planned {
             PlannerMove::Emit(tasks) => mouth.say(PlanStep::Emit(tasks)).await?,
             PlannerMove::Spawn(scopes) => mouth.say(PlanStep::Spawn(scopes)).await?,
-            PlannerMove::Wait { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            PlannerMove::Wait { ms } => mouth.pause(Duration::from_millis(ms)).await,
             PlannerMove::Done => return Ok(()),
             PlannerMove::Fail(why) => return Err(why),
         }
@@ -153,10 +161,10 @@ async fn shard_out(world: Arc<Ground>, order: PlanOrder, mouth: Mouth) -> Result
         Parts::Below(groups) if groups.is_empty() => Ok(()),
         // Who waits for whom is known to one planner only, so that one hands out all that is ordered; and what its
         // role does not let it give away it plans itself.
-        Parts::Below(groups) if is_ordered || groups.len() > limits.fan_out as usize => {
+        Parts::Below(groups) if is_ordered || order.depth >= limits.depth || groups.len() > limits.fan_out as usize => {
             let mut emitted = BTreeMap::new();
             for group in &groups {
-                let after = shard::waits(group, &groups, &emitted);
+                let after = if is_ordered { shard::waits(group, &groups, &emitted) } else { BTreeSet::new() };
                 let keys = emit_group(&world, &order, &mouth, group, after).await?;
                 emitted.insert(group.key.clone(), keys);
             }

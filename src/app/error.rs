@@ -71,6 +71,16 @@ pub enum AppError {
         /// What is in the way.
         taken: String,
     },
+    /// The repository lacks what the run would read, as a partial clone does.
+    #[error("read {count} files of {base}, such as `{first}`: their content is not in the repository")]
+    NotFetched {
+        /// How many files.
+        count: usize,
+        /// One of them.
+        first: String,
+        /// The commit that the run would start from.
+        base: String,
+    },
     /// A prompt of a role makes no brief.
     #[error("use the prompt `{name}`")]
     Prompt {

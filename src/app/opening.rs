@@ -1,6 +1,6 @@
 //! Owns how a goal file becomes an open run: all that it names is read, found fit and locked, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -146,12 +146,18 @@ fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, Ap
         let check = |run: &String| Check { name: run.clone(), run: run.clone(), timeout_s: CHECK_TIMEOUT_S };
         goal.checks = config.checks.iter().map(check).collect();
     }
+    let survey = repo.survey(base, SystemTime::now())?;
+    if let Some(first) = survey.missing.names.first() {
+        let (count, first) = (survey.missing.count, crate::model::inert::inert(first));
+        return Err(AppError::NotFetched { count, first, base: base.short() });
+    }
     let by_name: BTreeMap<String, Role> = roles.iter().map(|role| (role.name.clone(), role.clone())).collect();
     fits(&goal, &roles)?;
     let prompts = roles.iter().filter_map(|role| Some((role.prompt.clone(), roles.prompt(role)?.to_owned())));
     let prompts = prompts.collect();
     let goal_path = cwd.join(&options.goal);
     let assets = read_assets(repo, &goal_path, &goal, &by_name)?;
+    let own = own_files(repo, &goal_path, &goal, &assets);
     let run = new_run_id();
     RefNames::new(&config.branch_prefix, run.clone())?;
     let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
@@ -160,7 +166,8 @@ fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, Ap
         run,
         name: options.name.clone(),
         repo: repo.identity().to_string_lossy().into_owned(),
-        protect: own_files(repo, &goal_path, &goal, &assets),
+        protect: guards(repo, &goal, &own),
+        own,
         goal,
         goal_text,
         roles: by_name,
@@ -173,7 +180,7 @@ fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, Ap
         judges: if config.judges > 0 { config.judges } else { (processors / 2).max(1) },
         config,
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
-        notes: notes(&repo.survey(base, SystemTime::now())?),
+        notes: notes(&survey),
     })
 }
 
@@ -237,7 +244,7 @@ fn read_assets(
         Rules::parse(&name, &text)?;
         assets.insert(name, text);
     }
-    let used = roles.values().filter(|role| role.name == goal.plan.planner || role.part == Part::Worker);
+    let used = roles.values().filter(|role| role.part != Part::Judge);
     for agent in used.flat_map(|role| &role.agents) {
         if let AgentRef::Script(name) = agent {
             let path = find(name);
@@ -259,30 +266,46 @@ fn read_assets(
     Ok(assets)
 }
 
-/// Lists what guards this run and lies in the repository: the goal, its rules and parts, and the files that its
-/// checks name, but for those that the goal owns by their very name.
-fn own_files(repo: &Repo, goal_path: &Path, goal: &Goal, assets: &BTreeMap<String, String>) -> Vec<String> {
-    let Some(root) = repo.workdir().and_then(|dir| dir.canonicalize().ok()) else { return Vec::new() };
+/// Lists what states the goal and lies in the repository: its file, its rules and parts, but for those that it owns by
+/// their very name.
+fn own_files(repo: &Repo, goal_path: &Path, goal: &Goal, assets: &BTreeMap<String, String>) -> BTreeSet<String> {
     let beside = goal_path.parent().map(Path::to_owned).unwrap_or_default();
+    let root = repo.workdir().map(Path::to_owned).unwrap_or_default();
+    let assets = assets.keys().flat_map(|name| [beside.join(name), root.join(name)]);
+    inside(repo, goal, assets.chain([goal_path.to_owned()]))
+}
+
+/// Lists globs of what guards this run: what states the goal, and the files that its checks name.
+fn guards(repo: &Repo, goal: &Goal, own: &BTreeSet<String>) -> Vec<String> {
     let conditions = goal.done.iter().filter_map(|condition| match condition {
         crate::model::goal::Condition::Check(check) => Some(check),
         crate::model::goal::Condition::Query(_) => None,
     });
+    let root = repo.workdir().map(Path::to_owned).unwrap_or_default();
     let words = goal.checks.iter().chain(conditions).flat_map(|check| check.run.split_whitespace());
     let named = words.map(|word| root.join(word.trim_matches(|c| "\"'`;()".contains(c))));
-    let assets = assets.keys().flat_map(|name| [beside.join(name), root.join(name)]);
-    let mut own: Vec<String> = named
-        .chain(assets)
-        .chain([goal_path.to_owned()])
+    inside(repo, goal, named).union(own).map(|path| globset::escape(path)).collect()
+}
+
+/// Keeps the files that lie in the repository, by their paths from its root, but for those that the goal owns by name.
+fn inside(repo: &Repo, goal: &Goal, paths: impl Iterator<Item = PathBuf>) -> BTreeSet<String> {
+    let Some(root) = repo.workdir().and_then(|dir| dir.canonicalize().ok()) else { return BTreeSet::new() };
+    paths
         .filter_map(|path| path.canonicalize().ok())
         .filter(|path| path.is_file())
         .filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_str()?.to_owned()))
         .filter(|path| !goal.owns.contains(path))
-        .map(|path| globset::escape(&path))
-        .collect();
-    own.sort();
-    own.dedup();
-    own
+        .collect()
+}
+
+/// Names lock files; whether whoever made them still lives cannot be known.
+fn locks(survey: &Survey) -> Option<String> {
+    let first = survey.locks.first()?.path.display().to_string();
+    let (count, first) = (survey.locks.len(), crate::model::inert::inert(&first));
+    let more = if count > 1 { ", …" } else { "" };
+    Some(format!(
+        "lock files of git: {count} ({first}{more}); if no git works there, remove them before `artel deliver`"
+    ))
 }
 
 /// Puts into words what is unusual about a repository, so that nobody wonders later.
@@ -290,7 +313,7 @@ fn notes(survey: &Survey) -> Vec<String> {
     let named = |what: &str, named: &crate::io::git::Named, then: &str| {
         let names: Vec<String> = named.names.iter().take(3).map(|name| crate::model::inert::inert(name)).collect();
         let more = if named.count > names.len() { ", …" } else { "" };
-        (named.count > 0).then(|| format!("{} {what} ({}{more}): {then}", named.count, names.join(", ")))
+        (named.count > 0).then(|| format!("{what}: {} ({}{more}); {then}", named.count, names.join(", ")))
     };
     [
         named("submodules", &survey.submodules, "left as they are, not checked out in worktrees"),
@@ -300,7 +323,8 @@ fn notes(survey: &Survey) -> Vec<String> {
         named("links that leave the repository", &survey.escaping_links, "left as they are"),
         named("large files", &survey.large, "left as they are"),
         survey.shallow.then(|| "a shallow clone: what lies before its edge is not seen".to_owned()),
-        survey.partial.then(|| "a partial clone: files that were not fetched cannot be read".to_owned()),
+        survey.partial.then(|| "a partial clone: artel fetches nothing".to_owned()),
+        locks(survey),
         survey.dirty.then(|| "the checkout has changes that are not committed: the run does not see them".to_owned()),
     ]
     .into_iter()

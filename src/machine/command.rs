@@ -1,6 +1,6 @@
 //! Owns what may be asked of a run: by people, by the world's reports, and by time. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,9 @@ pub struct Opening {
     pub assets: BTreeMap<String, String>,
     /// Globs that no attempt may change, beside the configuration's: the goal's file, the checks' own files.
     pub protect: Vec<String>,
+    /// Paths of the files that state the goal, where they lie in the repository: the goal, its rules, its parts.
+    #[serde(default)]
+    pub own: BTreeSet<String>,
     /// The commit that the run starts from.
     pub base: Oid,
     /// Its tree.

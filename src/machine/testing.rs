@@ -369,6 +369,7 @@ fn opening() -> Opening {
         prompts: BTreeMap::new(),
         assets: BTreeMap::new(),
         protect: Vec::new(),
+        own: BTreeSet::new(),
         base: oid(1),
         base_tree: oid(2),
         branch: Some("main".to_owned()),

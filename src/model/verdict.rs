@@ -30,7 +30,7 @@ pub struct Finding {
     /// Short stable name of the rule, such as `path-not-owned`.
     pub rule: String,
     /// The file it is about, where it is about one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub path: Option<String>,
     /// What is wrong, in one sentence.
     pub what: String,

@@ -158,6 +158,13 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_about_no_file_fills_the_prompt_too() {
+        let mut view = sample();
+        view.findings[0].path = None;
+        assert!(render(WORKER, &view).unwrap().contains("Make it green again."));
+    }
+
+    #[test]
     fn a_first_attempt_is_shown_its_task_alone() {
         let view = BriefView {
             attempt: 1,

@@ -45,7 +45,7 @@ pub fn ended(state: &State) -> Ended {
         return Ended { class: Class::Unopened, words: "not open".to_owned() };
     }
     if let Some(end) = &state.end {
-        return at_end(end);
+        return at_end(state, end);
     }
     if let Some(rest) = &state.rest {
         return at_rest(rest);
@@ -64,7 +64,7 @@ pub fn ended(state: &State) -> Ended {
     Ended { class: Class::Live, words: words.to_owned() }
 }
 
-fn at_end(end: &End) -> Ended {
+fn at_end(state: &State, end: &End) -> Ended {
     match end {
         End::Done => {
             let words = "done: every done-condition holds and nothing is left over".to_owned();
@@ -72,6 +72,9 @@ fn at_end(end: &End) -> Ended {
         }
         End::Incomplete { kept, red, failed_planners } => {
             let mut parts = Vec::new();
+            if !state.sample_accepted {
+                parts.push("the sample was not accepted, so the sweep did not begin".to_owned());
+            }
             if !kept.is_empty() {
                 parts.push(format!("{} left over", words::count(kept.len(), "task")));
             }

@@ -32,6 +32,8 @@ pub struct PlanTree {
 pub struct ScopeNode {
     /// The scope.
     pub scope: ScopeId,
+    /// Its name within the run, the same however often it is planned.
+    pub key: String,
     /// One line for people.
     pub title: String,
     /// The role that plans it.
@@ -53,6 +55,8 @@ pub struct ScopeNode {
 pub struct TaskNode {
     /// The task.
     pub task: TaskId,
+    /// Its name within the run, the same however often it is planned.
+    pub key: String,
     /// Its scope.
     pub scope: ScopeId,
     /// One line for people.
@@ -81,6 +85,7 @@ pub fn plan_tree(state: &State) -> Option<PlanTree> {
         .iter()
         .map(|(id, task)| TaskNode {
             task: *id,
+            key: task.draft.key.clone(),
             scope: task.scope,
             title: task.draft.title.clone(),
             role: task.draft.role.clone(),
@@ -102,6 +107,7 @@ fn scope_node(state: &State, id: ScopeId, tasks: &[TaskNode]) -> Option<ScopeNod
     let scope = state.scopes.get(&id)?;
     Some(ScopeNode {
         scope: id,
+        key: scope.draft.key.clone(),
         title: scope.draft.title.clone(),
         role: scope.draft.role.clone(),
         paths: scope.draft.paths.iter().map(str::to_owned).collect(),

@@ -87,6 +87,7 @@ impl Story {
             prompts: BTreeMap::new(),
             assets: BTreeMap::new(),
             protect: Vec::new(),
+            own: BTreeSet::new(),
             base: self.oid(),
             base_tree: self.oid(),
             branch: Some(format!("main{taint}")),

@@ -207,3 +207,39 @@ pub fn rename_goal(more: &str) -> String {
         "---\nname: rename old to new\ndone:\n  - name: no old is left\n    query: {{ rule: rename.yml }}\n{more}---\nRename `old` to `new`.\n"
     )
 }
+
+impl House {
+    /// Gives what the newest run's events of one kind tell, in order, each with its number under `seq`.
+    #[track_caller]
+    pub fn told(&self, kind: &str) -> Vec<serde_json::Value> {
+        let of_kind = self.events().into_iter().filter(|event| event["kind"] == kind);
+        of_kind
+            .map(|event| {
+                let mut told = event["event"][kind].clone();
+                if let Some(fields) = told.as_object_mut() {
+                    fields.insert("seq".to_owned(), event["seq"].clone());
+                }
+                told
+            })
+            .collect()
+    }
+
+    /// Gives the tasks that the newest run's planners have handed out, by key: their paths, and what they wait for.
+    #[track_caller]
+    pub fn handed_out(&self) -> BTreeMap<String, (Vec<String>, Vec<String>)> {
+        let emitted = self.told("TasksEmitted");
+        let tasks = emitted.iter().flat_map(|told| texts_of(&told["tasks"], |task| task.clone()));
+        tasks.map(|task| (task["draft"]["key"].as_str().unwrap().to_owned(), paths_of(&task["draft"]))).collect()
+    }
+}
+
+fn texts_of<T>(list: &serde_json::Value, read: impl Fn(&serde_json::Value) -> T) -> Vec<T> {
+    list.as_array().into_iter().flatten().map(read).collect()
+}
+
+fn paths_of(draft: &serde_json::Value) -> (Vec<String>, Vec<String>) {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let mut paths = texts_of(&draft["paths"]["folders"], text);
+    paths.extend(texts_of(&draft["paths"]["files"], text));
+    (paths, texts_of(&draft["after"], text))
+}

@@ -4,6 +4,7 @@
 
 mod common;
 mod crew;
+mod crews;
 mod stage;
 #[path = "../syntax/ast_grep.rs"]
 mod ast_grep;
@@ -13,6 +14,13 @@ mod packages;
 mod first;
 mod hands;
 mod script;
+mod goals;
+mod misfit;
+mod oddities;
+mod planners;
+mod plans;
+mod shards;
+mod sweeps;
 mod agents;
 mod mischief;
 mod surroundings;

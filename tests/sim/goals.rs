@@ -1,6 +1,6 @@
 //! Owns the random goals: what a run is opened with, and the tree that it stands on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artel::machine::command::Opening;
 use artel::model::config::Config;
@@ -62,6 +62,7 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
         prompts: BTreeMap::new(),
         assets: BTreeMap::new(),
         protect: Vec::new(),
+        own: BTreeSet::new(),
         base,
         base_tree,
         branch: rng.bool().then(|| "main".to_owned()),

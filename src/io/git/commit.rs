@@ -190,7 +190,7 @@ mod tests {
         lab.git(&["commit", "-qm", "odd"]);
         let next = lab.on(lab.head(), &[("x", Some("x"))]);
         let files = lab.repo.files(lab.tree(next)).unwrap();
-        assert_eq!(files.not_utf8, [b"d\xff.txt".to_vec()]);
+        assert_eq!(files.not_utf8[0].path, b"d\xff.txt");
         assert_eq!(files.files.len(), 1);
         let changes = lab.repo.diff(lab.tree(lab.head()), lab.tree(next)).unwrap();
         assert_eq!(changes.len(), 1);

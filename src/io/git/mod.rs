@@ -38,7 +38,7 @@ pub use doctor::{Facts, git_version};
 pub use error::GitError;
 pub use locks::Lock;
 pub use merge::{Member, Merge};
-pub use objects::{FileEntry, Files};
+pub use objects::{FileEntry, Files, OddEntry};
 pub use path_law::why_refused;
 pub use pool::{Pool, Tree};
 pub use refs::{RefNames, Swap};

@@ -17,13 +17,22 @@ pub struct FileEntry {
     pub oid: Oid,
 }
 
+/// Names one file of a tree whose path is not UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddEntry {
+    /// Its path from the root, as bytes.
+    pub path: Vec<u8>,
+    /// Its blob.
+    pub oid: Oid,
+}
+
 /// Lists a tree's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     /// Files and symbolic links, in order of their paths.
     pub files: Vec<FileEntry>,
-    /// Paths that are not UTF-8, as bytes.
-    pub not_utf8: Vec<Vec<u8>>,
+    /// Files and symbolic links whose paths are not UTF-8.
+    pub not_utf8: Vec<OddEntry>,
     /// Paths of submodules.
     pub submodules: Vec<String>,
 }
@@ -103,7 +112,7 @@ fn collect(handle: &git2::Repository, tree: git2::Oid, prefix: &mut Vec<u8>, int
                     mode: entry.filemode().unsigned_abs(),
                     oid: from_git(entry.id()),
                 }),
-                Err(_) => into.not_utf8.push(prefix.clone()),
+                Err(_) => into.not_utf8.push(OddEntry { path: prefix.clone(), oid: from_git(entry.id()) }),
             }
         }
         prefix.truncate(kept);

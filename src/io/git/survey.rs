@@ -53,6 +53,8 @@ pub struct Survey {
     pub large: Named,
     /// `.gitattributes` files that set line endings.
     pub eol_attributes: Named,
+    /// Files whose content is not there, because a partial clone did not fetch it.
+    pub missing: Named,
     /// Whether history is cut off.
     pub shallow: bool,
     /// Whether objects are fetched when they are needed.
@@ -73,7 +75,7 @@ impl Repo {
         let listed = self.files(tree)?;
         let mut survey = Survey { files: listed.files.len(), locks: self.locks(now), ..Survey::default() };
         listed.submodules.iter().for_each(|path| survey.submodules.add(path));
-        listed.not_utf8.iter().for_each(|path| survey.not_utf8.add(String::from_utf8_lossy(path)));
+        listed.not_utf8.iter().for_each(|file| survey.not_utf8.add(String::from_utf8_lossy(&file.path)));
         let mut folded: BTreeMap<String, &str> = BTreeMap::new();
         for file in &listed.files {
             if let Some(first) = folded.insert(file.path.to_lowercase(), &file.path) {
@@ -86,7 +88,7 @@ impl Repo {
             let odb = handle.odb().doing(|| "open the object database".to_owned())?;
             for file in &listed.files {
                 let Ok((size, _)) = odb.read_header(to_git(file.oid)) else {
-                    // A partial clone lacks objects, and that alone is no fault.
+                    survey.missing.add(&file.path);
                     continue;
                 };
                 look_at(handle, file, size as u64, &mut survey)?;

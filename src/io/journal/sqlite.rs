@@ -418,6 +418,11 @@ fn is_disk_fault(fault: &rusqlite::Error) -> bool {
     fault.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
 
+/// Tells whether the file that readers and writers share could not grow: on a full disk SQLite calls that a fault.
+fn is_no_room_to_share(fault: &rusqlite::Error) -> bool {
+    fault.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Tells what SQLite said as a fault of the journal.
 fn told(path: &Path, what: &'static str, source: rusqlite::Error) -> JournalError {
     let path = path.to_owned();
@@ -426,7 +431,7 @@ fn told(path: &Path, what: &'static str, source: rusqlite::Error) -> JournalErro
     };
     if matches!(code, ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) {
         JournalError::NotWritable { what, path, source: Box::new(source) }
-    } else if code == ErrorCode::DiskFull {
+    } else if code == ErrorCode::DiskFull || is_no_room_to_share(&source) {
         JournalError::Full { what, path, source }
     } else if matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
         JournalError::Busy { what, path, source }

@@ -56,9 +56,8 @@ pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampl
     if let Some(node) = fields.take("rules") {
         plan.rules = rules(node, faults);
     }
-    if let Some(by) = fields.take("by").and_then(|node| word(node, "`by`", SPLITS, faults)) {
-        plan.by = by;
-    }
+    let by = fields.take("by").map(|node| word(node, "`by`", SPLITS, faults));
+    plan.by = by.flatten().unwrap_or(plan.by);
     let files = fields.take("files_per_task");
     if let Some(files) = files.and_then(|node| count(node, "`files_per_task`", 1..=10_000, faults)) {
         plan.files_per_task = files;
@@ -70,8 +69,12 @@ pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampl
     if let Some(node) = fields.take("exclude") {
         plan.exclude = globs(node, "`exclude`", faults);
     }
-    if let Some(order) = fields.take("order").and_then(|node| word(node, "`order`", ORDERS, faults)) {
-        plan.order = order;
+    if let Some(node) = fields.take("order") {
+        plan.order = word(node, "`order`", ORDERS, faults).unwrap_or(plan.order);
+        if plan.order == Order::Dependency && plan.by != Split::Package && by != Some(None) {
+            let help = "add `by: package`: what depends on what is known of packages alone";
+            faults.add_with_help(&node.at, "`order: dependency` needs a plan by package", help);
+        }
     }
     if let Some(iterations) = fields.take("iterations").and_then(|node| count(node, "`iterations`", 1..=1_000, faults))
     {

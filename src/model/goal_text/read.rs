@@ -140,7 +140,7 @@ done:
 checks:
   - cargo check
   - { name: tests, run: cargo test, timeout: 90 }
-plan: { planner: shard, worker: worker, rules: [rules/try.yml], by: owner, files_per_task: 4, sample: 2, exclude: ["vendor/**"], order: dependency, iterations: 7, stop_list: false }
+plan: { planner: shard, worker: worker, rules: [rules/try.yml], by: package, files_per_task: 4, sample: 2, exclude: ["vendor/**"], order: dependency, iterations: 7, stop_list: false }
 owns: ["src/**"]
 never: ["src/generated/**"]
 budget: { wall: 2h, attempts: 500, cpu: 4h }
@@ -168,7 +168,7 @@ Replace `try!` by `?`.
         assert_eq!(query.within, ["src/**/*.rs"]);
         assert_eq!(goal.done[2].name(), r"no match of /try!\(/");
         assert_eq!((goal.checks[0].timeout_s, goal.checks[1].timeout_s), (600, 90));
-        assert_eq!((goal.plan.by, goal.plan.order), (Split::Owner, Order::Dependency));
+        assert_eq!((goal.plan.by, goal.plan.order), (Split::Package, Order::Dependency));
         assert_eq!((goal.plan.files_per_task, goal.plan.sample, goal.plan.iterations), (4, 2, 7));
         assert!(!goal.plan.stop_list);
         assert_eq!(
@@ -203,8 +203,8 @@ Replace `try!` by `?`.
         let (unix, goal) = (read(FULL).unwrap(), read(&windows).unwrap());
         assert_eq!((goal.done, goal.plan), (unix.done, unix.plan));
         assert_eq!(goal.prose, "Replace `try!` by `?`.\r\n");
-        let broken = windows.replace("by: owner", "by: ownr");
-        assert_eq!(faults(&broken), ["ownr: `by` cannot be `ownr`"]);
+        let broken = windows.replace("by: package", "by: packge");
+        assert_eq!(faults(&broken), ["packge: `by` cannot be `packge`"]);
     }
 
     #[test]

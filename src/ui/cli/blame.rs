@@ -9,6 +9,8 @@ use crate::io::git::GitError;
 use crate::io::journal::JournalError;
 use crate::io::roles::RolesError;
 
+const NOT_FETCHED: &str = "in a partial clone, `git fetch --refetch --no-filter` fetches all of it; elsewhere `git fsck` tells what is damaged";
+
 /// Turns an error from below into what a person is told.
 pub fn blame(error: AppError) -> Fail {
     if let AppError::Faults { name, text, faults, .. } = &error {
@@ -44,7 +46,7 @@ fn look() -> Look {
 
 fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
     match error {
-        AppError::Files(error) => (of_files(error), None),
+        AppError::Files(error) => of_files(error),
         AppError::Journal(error) => of_journal(error),
         AppError::Format(_) | AppError::Unopened { .. } => {
             (Exit::JournalLost, Some("the journal is newer than this artel, or damaged; nothing was changed"))
@@ -59,6 +61,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::PrefixTaken { .. } => {
             (Exit::Unfit, Some("rename that branch, or set `branch_prefix` in artel.toml to another word"))
         }
+        AppError::NotFetched { .. } => (Exit::Unfit, Some(NOT_FETCHED)),
         AppError::NoRun => (Exit::Missing, Some("`artel run goal.md` opens one; `artel list` shows all runs")),
         AppError::Held { .. } => {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))
@@ -69,8 +72,16 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
     }
 }
 
-fn of_files(error: &FilesError) -> Exit {
-    if matches!(error, FilesError::Held { .. }) { Exit::Held } else { Exit::Unfit }
+fn of_files(error: &FilesError) -> (Exit, Option<&'static str>) {
+    match error {
+        FilesError::Held { .. } => (Exit::Held, None),
+        FilesError::Io { .. } => (Exit::Unfit, Some("ARTEL_HOME names the directory in which artel keeps its state")),
+        FilesError::NoHome
+        | FilesError::NotAbsolute(_)
+        | FilesError::NotWritable { .. }
+        | FilesError::NoSpace { .. }
+        | FilesError::NotPrivate(_) => (Exit::Unfit, None),
+    }
 }
 
 fn of_journal(error: &JournalError) -> (Exit, Option<&'static str>) {

@@ -32,13 +32,15 @@ impl Depth {
 
 /// Widest that a progress bar is drawn.
 const BAR_AT_MOST: usize = 40;
+/// Most lines in which a whole board says how the run stands.
+const STANDS_LINES: usize = 6;
 /// How far reasons are set in where they stand below what they are about.
 const REASON_INDENT: usize = 7;
 
 /// Writes the board as lines of at most `width` columns.
 pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
     let mut page = Page { lines: Vec::new(), width, paint };
-    page.head(board);
+    page.head(board, depth);
     page.scopes(board, depth.scopes);
     page.running(board, depth.running);
     page.landing(board);
@@ -60,7 +62,7 @@ struct Page {
 }
 
 impl Page {
-    fn head(&mut self, board: &Board) {
+    fn head(&mut self, board: &Board, depth: Depth) {
         let hue = match board.stands.class {
             Class::Done => Hue::Good,
             Class::Live => Hue::Busy,
@@ -78,7 +80,11 @@ impl Page {
         } else {
             (hue, board.stands.words.clone())
         };
-        self.lines.push(self.paint.on(stands.0, &headline(&stands.1, self.width)));
+        // What halted a run names what to do next at its end.
+        let lines = if depth.is_whole { STANDS_LINES } else { 1 };
+        for part in wrapped(&headline(&stands.1, lines * self.width), self.width) {
+            self.lines.push(self.paint.on(stands.0, &part));
+        }
         self.progress(board);
         self.counts(board.counts);
         self.eta(board);

@@ -44,7 +44,7 @@ pub const TABLE: [(Exit, &str); 14] = [
     (Exit::Usage, "the command line is at fault"),
     (Exit::Faulty, "the goal file, artel.toml or a role file is at fault"),
     (Exit::Unfit, "the repository or the machine is not fit: not a repository, no commits, state not writable"),
-    (Exit::Incomplete, "the run ended and something is left over, or it was refused at a gate"),
+    (Exit::Incomplete, "the run ended with something left over or was refused at a gate; a planner of the plan failed"),
     (Exit::Waits, "the run waits for a person's word"),
     (Exit::Stopped, "the run was stopped; `artel resume` goes on"),
     (Exit::Budget, "the run has used its budget"),

@@ -1,4 +1,5 @@
-//! Owns what `artel init` would write: a configuration that fits the repository, an example goal, ignore lines.
+//! Owns what `artel init` would write: a configuration that fits the repository, an example goal with its rule, ignore
+//! lines.
 //! Never writes, never overwrites.
 
 /// The folder that agents and people may fill and git should not see.
@@ -6,6 +7,9 @@ const IGNORED: &str = "/.artel/local/";
 
 const CONFIG: &str = include_str!("templates/artel.toml");
 const GOAL: &str = include_str!("templates/goal.md");
+const RULE: &str = include_str!("templates/rule.yml");
+/// Where the example goal looks for its rule.
+const RULE_PATH: &str = "rules/example.yml";
 
 /// Says what one kind of project needs.
 struct Ecosystem {
@@ -15,6 +19,8 @@ struct Ecosystem {
     checks: &'static [&'static str],
     warm: &'static [&'static str],
     owns: &'static str,
+    /// The language of the example rule.
+    language: &'static str,
 }
 
 const ECOSYSTEMS: [Ecosystem; 8] = [
@@ -24,6 +30,7 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         checks: &["cargo test --workspace"],
         warm: &["target"],
         owns: "**/*.rs",
+        language: "rust",
     },
     Ecosystem {
         sign: "pnpm-lock.yaml",
@@ -31,6 +38,7 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         checks: &["pnpm test"],
         warm: &["node_modules"],
         owns: "**/*.{js,ts}",
+        language: "javascript",
     },
     Ecosystem {
         sign: "yarn.lock",
@@ -38,6 +46,7 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         checks: &["yarn test"],
         warm: &["node_modules"],
         owns: "**/*.{js,ts}",
+        language: "javascript",
     },
     Ecosystem {
         sign: "package-lock.json",
@@ -45,6 +54,7 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         checks: &["npm test"],
         warm: &["node_modules"],
         owns: "**/*.{js,ts}",
+        language: "javascript",
     },
     Ecosystem {
         sign: "package.json",
@@ -52,17 +62,42 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         checks: &["npm test"],
         warm: &["node_modules"],
         owns: "**/*.{js,ts}",
+        language: "javascript",
     },
-    Ecosystem { sign: "pyproject.toml", setup: &[], checks: &["python -m pytest"], warm: &[".venv"], owns: "**/*.py" },
-    Ecosystem { sign: "setup.py", setup: &[], checks: &["python -m pytest"], warm: &[".venv"], owns: "**/*.py" },
-    Ecosystem { sign: "go.mod", setup: &[], checks: &["go build ./...", "go test ./..."], warm: &[], owns: "**/*.go" },
+    Ecosystem {
+        sign: "pyproject.toml",
+        setup: &[],
+        checks: &["python -m pytest"],
+        warm: &[".venv"],
+        owns: "**/*.py",
+        language: "python",
+    },
+    Ecosystem {
+        sign: "setup.py",
+        setup: &[],
+        checks: &["python -m pytest"],
+        warm: &[".venv"],
+        owns: "**/*.py",
+        language: "python",
+    },
+    Ecosystem {
+        sign: "go.mod",
+        setup: &[],
+        checks: &["go build ./...", "go test ./..."],
+        warm: &[],
+        owns: "**/*.go",
+        language: "go",
+    },
 ];
 
 /// Plans the files of `artel init`: each path with its whole text. What exists is left out; `ignore` is the text of
 /// `.gitignore`, which is kept and added to.
 pub fn plan_init(existing: &dyn Fn(&str) -> bool, ignore: &str) -> Vec<(&'static str, String)> {
     let found = found(existing);
-    let mut files = vec![("artel.toml", config(&found)), ("goal.md", goal(&found))];
+    let mut files = vec![("artel.toml", config(&found))];
+    if !existing("goal.md") {
+        files.extend([("goal.md", goal(&found)), (RULE_PATH, rule(&found))]);
+    }
     files.retain(|(path, _)| !existing(path));
     if !ignore.lines().any(|line| line.trim() == IGNORED) {
         let ends = if ignore.is_empty() || ignore.ends_with('\n') { "" } else { "\n" };
@@ -99,6 +134,10 @@ fn goal(found: &[&Ecosystem]) -> String {
     GOAL.replace("@CHECK@", check).replace("@OWNS@", first.map_or("**", |one| one.owns))
 }
 
+fn rule(found: &[&Ecosystem]) -> String {
+    RULE.replace("@LANGUAGE@", found.first().map_or("python", |one| one.language))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +155,7 @@ mod tests {
             let planned = planned(files, "");
             assert_eq!(
                 planned.iter().map(|(path, _)| *path).collect::<Vec<_>>(),
-                ["artel.toml", "goal.md", ".gitignore"]
+                ["artel.toml", "goal.md", "rules/example.yml", ".gitignore"]
             );
             config_text::read(&planned[0].1).unwrap();
             goal_text::read(&planned[1].1).unwrap();

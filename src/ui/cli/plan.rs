@@ -51,7 +51,12 @@ pub fn plan(out: &Out, args: &PlanArgs) -> Result<Exit, Fail> {
     } else {
         out.lines(text(&plan, out.width, out.paint))?;
     }
-    Ok(Exit::Done)
+    Ok(if plan.roots.iter().any(has_failed) { Exit::Incomplete } else { Exit::Done })
+}
+
+/// Tells whether a planner of a scope, or one below it, has failed.
+fn has_failed(scope: &ScopeNode) -> bool {
+    scope.failed.is_some() || scope.scopes.iter().any(has_failed)
 }
 
 /// Writes the plan as tree and table.
@@ -67,6 +72,9 @@ pub fn text(plan: &PlanTree, width: usize, paint: Paint) -> Vec<String> {
     for root in &plan.roots {
         lines.push(String::new());
         lines.extend(tree(root, width).to_string().lines().map(|line| line.trim_end().to_owned()));
+    }
+    for root in &plan.roots {
+        failures(root, paint, &mut lines);
     }
     if !plan.tasks.is_empty() {
         let mut table = Columns::indented(0);
@@ -93,10 +101,20 @@ pub fn text(plan: &PlanTree, width: usize, paint: Paint) -> Vec<String> {
     lines
 }
 
+/// Writes in full why planners failed: the reason names what to do.
+fn failures(scope: &ScopeNode, paint: Paint, lines: &mut Vec<String>) {
+    if let Some(why) = &scope.failed {
+        lines.push(paint.on(Hue::Bad, &format!("{} failed: {}", scope.scope, inert(why))));
+    }
+    for child in &scope.scopes {
+        failures(child, paint, lines);
+    }
+}
+
 fn tree(scope: &ScopeNode, width: usize) -> Tree<String> {
     let count =
         if scope.tasks.is_empty() { String::new() } else { format!(" · {}", words::count(scope.tasks.len(), "task")) };
-    let failed = scope.failed.as_ref().map(|why| format!(" · failed: {why}")).unwrap_or_default();
+    let failed = if scope.failed.is_some() { " · failed" } else { "" };
     let room = width.min(SCOPE_AT_MOST).saturating_sub(12);
     let label = fit(&format!("{} {} ({}){count}{failed}", scope.scope, scope.title, scope.role), room);
     Tree::new(label).with_leaves(scope.scopes.iter().map(|child| tree(child, width.saturating_sub(4))))

@@ -312,7 +312,7 @@ pub fn init() -> Result<Vec<Laid>, Fail> {
             .hint("go to a checkout of it"));
     };
     let ignore = fs::read_to_string(root.join(".gitignore")).unwrap_or_default();
-    let planned = plan_init(&|path| root.join(path).exists(), &ignore);
+    let planned = plan_init(&|path| fs::symlink_metadata(root.join(path)).is_ok(), &ignore);
     let mut laid = Vec::new();
     for (path, text) in &planned {
         let place = root.join(path);
@@ -320,6 +320,9 @@ pub fn init() -> Result<Vec<Laid>, Fail> {
         if *path == ".gitignore" {
             fs::write(&place, text).map_err(failed)?;
         } else {
+            if let Some(folder) = place.parent() {
+                fs::create_dir_all(folder).map_err(failed)?;
+            }
             let mut file = fs::File::options().write(true).create_new(true).open(&place).map_err(failed)?;
             std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
         }
