@@ -14,7 +14,6 @@ mod first;
 mod hands;
 mod script;
 mod crews;
-mod first;
 mod goals;
 mod misfit;
 mod oddities;
