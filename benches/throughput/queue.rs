@@ -197,6 +197,7 @@ pub fn opening() -> Opening {
         prompts: BTreeMap::new(),
         assets: BTreeMap::new(),
         protect: Vec::new(),
+        own: BTreeSet::new(),
         base: oid(0, 0),
         base_tree: oid(0, 1),
         branch: None,

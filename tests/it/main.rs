@@ -4,6 +4,7 @@
 
 mod common;
 mod crew;
+mod crews;
 mod stage;
 #[path = "../syntax/ast_grep.rs"]
 mod ast_grep;
