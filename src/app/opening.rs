@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::{AppError, Place};
 use crate::actors::planning::draft;
 use crate::actors::world::Ground;
-use crate::io::git::{Base, RefNames, Repo, Survey};
+use crate::io::git::{Base, GitError, RefNames, Repo, Survey};
 use crate::io::journal::NewEntry;
 use crate::io::journal::NewRun;
 use crate::io::journal::format::FORMAT;
@@ -135,6 +135,11 @@ pub async fn draft_plan(cwd: &Path, options: &OpenOptions) -> Result<State, AppE
 }
 
 fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
+    // The journal names the repository by this path, and whoever resumes the run looks for it there.
+    let Some(place) = repo.identity().to_str().map(str::to_owned) else {
+        let (path, what, next) = (repo.identity().to_owned(), "a path that is not UTF-8", "rename the folder");
+        return Err(GitError::Unsupported { path, what, next }.into());
+    };
     let (mut goal, goal_text) = read_goal(cwd, &options.goal)?;
     let config = read_config(repo)?;
     let roles = read_roles(Some(repo), &options.roles)?;
@@ -165,7 +170,7 @@ fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, Ap
     Ok(Opening {
         run,
         name: options.name.clone(),
-        repo: repo.identity().to_string_lossy().into_owned(),
+        repo: place,
         protect: guards(repo, &goal, &own),
         own,
         goal,

@@ -14,6 +14,7 @@ mod packages;
 mod first;
 mod hands;
 mod script;
+mod crews;
 mod goals;
 mod misfit;
 mod oddities;

@@ -1,6 +1,7 @@
 //! Tells what a repository or machine that is not fit is told, and what artel makes of unusual ones.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -209,6 +210,18 @@ fn a_long_and_odd_folder_name_is_a_folder_name() {
     artel_in(&house, &odd, &["deliver"]).exits(0);
     assert_eq!(fs::read_to_string(odd.join("src/a.py")).unwrap(), "print(new(1))\n");
     artel_in(&house, &odd, &["list"]).exits(0);
+}
+
+#[test]
+fn a_folder_whose_name_is_not_utf_8_is_refused() {
+    let house = house();
+    let odd = house.root().join(std::ffi::OsStr::from_bytes(b"re\xffpo"));
+    fs::rename(house.repo(), &odd).unwrap();
+    for verb in ["run", "plan"] {
+        let told = artel_in(&house, &odd, &[verb, "goal.md"]).exits(4);
+        one_error(&told, &["a path that is not UTF-8 is not supported", "rename the folder"]);
+    }
+    artel_in(&house, &odd, &["list", "--json"]).exits(0).says("[]");
 }
 
 /// Runs a shell line in a mount namespace of its own; none where this machine allows no mounts.
