@@ -14,7 +14,6 @@ mod packages;
 mod first;
 mod hands;
 mod script;
-mod crews;
 mod goals;
 mod misfit;
 mod oddities;

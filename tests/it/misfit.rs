@@ -168,17 +168,30 @@ fn locks_that_git_left_behind_are_named_and_hold_up_no_run() {
 }
 
 #[test]
-fn a_lock_on_the_runs_own_branch_halts_it_and_says_which_file_to_remove() {
+fn a_lock_left_on_the_runs_own_branch_does_not_hold_it_up() {
     let house = house();
     let run = house.artel(&["run", "--open-only", "goal.md"]).exits(0).out.trim().to_owned();
     let folder = house.repo().join(".git/refs/heads/artel").join(&run);
     fs::create_dir_all(&folder).unwrap();
-    let lock = folder.join("main.lock");
-    fs::write(&lock, "").unwrap();
-    house.artel(&["resume"]).exits(9).says("main.lock");
-    let shown = house.artel(&["status"]).exits(0).out.replace('\n', "");
-    assert!(shown.contains("remove that file"), "{shown}");
-    fs::remove_file(&lock).unwrap();
+    fs::write(folder.join("main.lock"), "").unwrap();
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(house.landed("src/a.py"), "print(new(1))");
+}
+
+#[test]
+fn what_halts_a_run_is_told_whole_and_once_it_is_mended_the_run_goes_on() {
+    let house = house();
+    let run = house.artel(&["run", "--open-only", "goal.md"]).exits(0).out.trim().to_owned();
+    // A folder in the branch's place, with something in it, lets no ref be made there.
+    let taken = house.repo().join(".git/refs/heads/artel").join(&run).join("main/in/the/way");
+    fs::create_dir_all(taken.parent().unwrap()).unwrap();
+    fs::write(&taken, format!("{}\n", house.git(&["rev-parse", "main"]))).unwrap();
+    let halted = house.artel(&["resume"]).exits(9);
+    let why = halted.err.lines().chain(halted.out.lines()).find_map(|line| line.split_once("outside the run: "));
+    let why: String = why.unwrap().1.split_whitespace().collect();
+    let shown: String = house.artel(&["status"]).exits(0).out.split_whitespace().collect();
+    assert!(shown.contains(&why), "{why} is not in {shown}");
+    fs::remove_dir_all(house.repo().join(".git/refs/heads/artel").join(&run)).unwrap();
     house.artel(&["resume"]).exits(0);
     assert_eq!(house.landed("src/a.py"), "print(new(1))");
 }
