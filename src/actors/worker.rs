@@ -68,7 +68,15 @@ pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<b
     };
     Some(match played {
         Ok(Played { outcome, handoff, usage }) => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
-        Err(error) => Command::ReportLost { attempt, why: format!("failed to {}", told(&error)) },
+        Err(error) => {
+            let what = format!("failed to {}", told(&error));
+            if error.is_of_the_machine() {
+                // No task is to blame, and every other would meet the same.
+                Command::ReportTrouble { what }
+            } else {
+                Command::ReportLost { attempt, why: what }
+            }
+        }
     })
 }
 
@@ -99,7 +107,7 @@ async fn revert(world: &Arc<World>, order: &Order, landed: Oid) -> Result<Played
 async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
     world
         .blocking(move |world| {
-            let started = world.now_ms();
+            let (started, cpu_before) = (world.now_ms(), thread_cpu_ms());
             let codemod = match world.codemod(&order.task.rules) {
                 Ok(codemod) => codemod,
                 Err(error) => return Ok(Played::failed(format!("failed to {}", told(&error)))),
@@ -128,7 +136,7 @@ async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
             let sum: u32 = applied.values().sum();
             handoff.done = format!("{sum} places in {} files rewritten", edits.len());
             let wall_ms = u64::try_from(world.now_ms() - started).unwrap_or(0);
-            let usage = Usage { wall_ms, ..Usage::default() };
+            let usage = Usage { wall_ms, cpu_ms: thread_cpu_ms() - cpu_before, ..Usage::default() };
             let outcome = if broken.is_empty() {
                 commit(world, &order, order.base, &edits, usage)?
             } else {
@@ -137,6 +145,12 @@ async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
             Ok(Played { outcome, handoff, usage })
         })
         .await
+}
+
+/// Tells how much processor time the present thread has used, in milliseconds.
+fn thread_cpu_ms() -> u64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(used.tv_sec * 1000 + used.tv_nsec / 1_000_000).unwrap_or(0)
 }
 
 /// Lists the files that a task owns in a tree.

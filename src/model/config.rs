@@ -11,7 +11,8 @@ use super::{listers, protected};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Commands run by `sh -c` once in each new worktree, before anything else.
+    /// Commands run by `sh -c` once in each new worktree, of attempts and of checks, before anything else. What they make
+    /// stays between attempts where git ignores it and `warm` names it; else they are run again.
     pub setup: Vec<String>,
     /// Checks of a goal that names none.
     pub checks: Vec<String>,

@@ -130,6 +130,31 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// Tells whether the machine or the repository is at fault, such as a full disk, and not what was worked on.
+    pub fn is_of_the_machine(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match self {
+            Self::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem),
+            Self::Git { source, .. } => source.class() == git2::ErrorClass::Os && source.message().contains("No space"),
+            Self::NotARepository { .. }
+            | Self::NotOwned { .. }
+            | Self::RefLocked { .. }
+            | Self::RefNameTaken { .. }
+            | Self::PoolBusy { .. }
+            | Self::GitTooOld { .. }
+            | Self::Program { .. } => true,
+            Self::NoCommits { .. }
+            | Self::Unsupported { .. }
+            | Self::Bare { .. }
+            | Self::Spec { .. }
+            | Self::Path { .. }
+            | Self::TreeGone { .. }
+            | Self::TooManyFiles { .. } => false,
+        }
+    }
+}
+
 /// Adds what was tried to a result of libgit2.
 pub(super) trait Doing<T> {
     /// Names what was tried, and on what.
@@ -163,4 +188,20 @@ impl<T> OnFile<T> for Result<T, rustix::io::Errno> {
 /// Shows hostile text on one line.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_the_machine_s_fault_and_a_vanished_worktree_is_not() {
+        let io = |kind| GitError::Io { doing: "write", path: "x".into(), source: std::io::Error::from(kind) };
+        assert!(io(std::io::ErrorKind::StorageFull).is_of_the_machine());
+        assert!(!io(std::io::ErrorKind::PermissionDenied).is_of_the_machine());
+        assert!(!GitError::TreeGone { path: "x".into() }.is_of_the_machine());
+        let full =
+            git2::Error::new(git2::ErrorCode::GenericError, git2::ErrorClass::Os, "write: No space left on device");
+        assert!(GitError::Git { doing: "store".to_owned(), source: full }.is_of_the_machine());
+    }
 }

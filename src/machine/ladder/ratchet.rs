@@ -36,8 +36,9 @@ pub fn ratchet(evidence: &Evidence, owned: &PathSet, protection: &Protection<'_>
 
 fn guarded(path: &str, owned: &PathSet, protection: &Protection<'_>) -> Option<Finding> {
     if protection.always.is_match(path) {
-        let what = format!("`{path}` is protected");
-        return Some(finding(Rung::Ratchet, "path-protected", Some(path), what, "put it back"));
+        let what = format!("`{path}` is protected: the goal, a rule, a check or artel.toml names it");
+        let advice = "put it back; a person who means it to change names it under `owns` in the goal";
+        return Some(finding(Rung::Ratchet, "path-protected", Some(path), what, advice));
     }
     if protection.unless_named.is_match(path) && !owned.files.contains(path) {
         let what = format!("`{path}` guards the work, and the task does not own it by name");

@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Verb {
     /// Migrate a real crate, live: nothing to configure, nothing of yours is touched
     Demo(super::demo::DemoArgs),
-    /// Lay down artel.toml, an example goal and ignore lines; overwrites nothing
+    /// Lay down artel.toml, a goal with a rule, ignore lines; overwrites nothing
     Init(super::init::InitArgs),
     /// Open a run for a goal and work until it rests or ends
     Run(super::run::RunArgs),

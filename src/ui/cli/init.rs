@@ -10,7 +10,7 @@ use super::out::Out;
 use super::paint::Hue;
 use super::seam;
 
-/// Lays down artel.toml, an example goal and ignore lines.
+/// Lays down artel.toml, an example goal with its rule and ignore lines.
 #[derive(Debug, Args)]
 pub struct InitArgs {
     #[command(flatten)]
