@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     fn protects(path: &str) -> bool {
-        defaults().iter().any(|glob| globset::Glob::new(glob).unwrap().compile_matcher().is_match(path))
+        crate::model::globs::globs(&defaults()).unwrap().is_match(path)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Owns counting: how many tests, and how many markers that skip one, a text holds. Never runs a test.
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 use regex::{Regex, RegexBuilder};
 
 use crate::model::config::TestLister;
+use crate::model::globs;
 
 /// Says which part of a test lister cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -104,12 +105,10 @@ fn regex(text: &str) -> Result<Option<Regex>, TestCensusError> {
 }
 
 fn globs(texts: &[String]) -> Result<GlobSet, TestCensusError> {
-    let fault = |text: &str, source| TestCensusError::Glob { text: text.to_owned(), source: Box::new(source) };
-    let mut set = GlobSetBuilder::new();
-    for text in texts {
-        set.add(Glob::new(text).map_err(|source| fault(text, source))?);
-    }
-    set.build().map_err(|source| fault(&texts.join(" "), source))
+    globs::globs(texts).map_err(|source| {
+        let text = source.glob().map_or_else(|| texts.join(" "), str::to_owned);
+        TestCensusError::Glob { text, source: Box::new(source) }
+    })
 }
 
 #[cfg(test)]

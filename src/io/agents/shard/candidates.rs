@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use super::ShardError;
+use crate::model::globs;
 
 /// Says which files are wanted; `never`, `exclude` and the stop list win over `owns`.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,8 @@ pub struct Wanted<'a> {
     pub stop_list: &'a BTreeSet<String>,
 }
 
-/// Chooses the wanted files, sorted and each once. Globs are read as everywhere in artel: `*` and `**` cross folders.
+/// Chooses the wanted files, sorted and each once. Globs are read as everywhere in artel: `*` stays in a
+/// folder, `**` crosses folders.
 ///
 /// # Errors
 /// Says which glob of which list cannot be read.
@@ -41,12 +43,10 @@ pub fn candidates<'a>(
 }
 
 fn globs(list: &'static str, texts: &[String]) -> Result<GlobSet, ShardError> {
-    let fault = |glob: &str, source| ShardError::Glob { list, glob: glob.to_owned(), source: Box::new(source) };
-    let mut set = GlobSetBuilder::new();
-    for text in texts {
-        set.add(Glob::new(text).map_err(|source| fault(text, source))?);
-    }
-    set.build().map_err(|source| fault(&texts.join(" "), source))
+    globs::globs(texts).map_err(|source| {
+        let glob = source.glob().map_or_else(|| texts.join(" "), str::to_owned);
+        ShardError::Glob { list, glob, source: Box::new(source) }
+    })
 }
 
 #[cfg(test)]
