@@ -11,7 +11,7 @@ use artel::machine::event::{Event, Recorded};
 use artel::machine::evolve::evolve;
 use artel::machine::state::State;
 use artel::model::attempt::{Candidate, Handoff, Outcome, Usage};
-use artel::model::check::{Answer, CheckResult};
+use artel::model::check::{Answer, CheckResult, Looks};
 use artel::model::config::Config;
 use artel::model::goal_text;
 use artel::model::ids::{Oid, RunId, TaskId};
@@ -132,21 +132,17 @@ impl Sim {
         self.tell(&command);
     }
 
-    /// Answers as `actors::checks` does: where the answer decides, what is red is looked at again, to a bound.
-    fn check(&mut self, is_bad: bool, repeat: bool) -> CheckResult {
-        let most = Config::default().flaky_reruns;
-        if !self.is_red(is_bad) {
-            return result(Answer::Green, 1);
-        }
-        let (mut green, mut red) = (0, 1);
-        while repeat && green + red <= most && (green > 0 || red < 2) {
-            if self.is_red(is_bad) {
-                red += 1;
-            } else {
-                green += 1;
+    /// Answers as `actors::checks` does; the answer that decides comes after one red look.
+    fn check(&mut self, is_bad: bool, decides: bool) -> CheckResult {
+        let mut looks = Looks::after(u32::from(decides), Config::default().flaky_reruns);
+        loop {
+            let is_red = self.is_red(is_bad);
+            looks.learn(is_red);
+            if !decides || looks.is_enough() {
+                let plain = if is_red { Answer::Red } else { Answer::Green };
+                return result(looks.contradiction().unwrap_or(plain), looks.green + looks.red);
             }
         }
-        result(if green > red { Answer::Flaky } else { Answer::Red }, green + red)
     }
 
     fn is_red(&mut self, is_bad: bool) -> bool {

@@ -14,7 +14,7 @@ use crate::io::git::{GitError, Tree};
 use crate::io::hands::{Ended, Job, JobLimits};
 use crate::io::process::{How, Program};
 use crate::model::attempt::Usage;
-use crate::model::check::{Answer, Baseline, Check, CheckResult};
+use crate::model::check::{Answer, Baseline, Check, CheckResult, Looks};
 use crate::model::ids::Oid;
 use crate::model::role::Grants;
 use crate::model::test_output::TestOutput;
@@ -137,31 +137,25 @@ async fn answer(
         Repeat::After(reds) => u32::from(reds.contains(&check.name)),
         Repeat::Nothing | Repeat::WhatIsRed => 0,
     };
-    let most = world.opening.config.flaky_reruns.max(1) + 1;
-    let (mut green, mut red) = (0, before);
+    let mut looks = Looks::after(before, world.opening.config.flaky_reruns);
     let mut shown: Option<CheckResult> = None;
     loop {
         let result = once(world, tree, log, check, cancelled, usage).await?;
         let is_red = result.is_worse_than(base);
-        if is_red {
-            red += 1
-        } else {
-            green += 1
-        }
+        looks.learn(is_red);
         // What is shown of two answers is the red one: that is what somebody must mend.
         if is_red || shown.is_none() {
             shown = Some(result);
         }
-        // One answer to all looks, or two reds in a row, are believed; a contradiction is looked at to the bound.
-        let is_believed = red == 0 || (green == 0 && red >= 2);
-        if *repeat == Repeat::Nothing || is_believed || green + red >= most {
+        if *repeat == Repeat::Nothing || looks.is_enough() {
             break;
         }
     }
     let Some(mut result) = shown else { return Err(NoAnswer::Cancelled) };
+    let Looks { green, red, .. } = looks;
     result.runs = green + red;
-    if green > 0 && red > 0 {
-        result.answer = if green > red { Answer::Flaky } else { Answer::Red };
+    if let Some(answer) = looks.contradiction() {
+        result.answer = answer;
         result.tail = format!("gave two answers on one tree: {green} green, {red} red\n{}", result.tail);
     }
     Ok(result)

@@ -83,6 +83,39 @@ impl CheckResult {
     }
 }
 
+/// Counts the looks at one check on one tree, until its answer is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// How many were green.
+    pub green: u32,
+    /// How many were red.
+    pub red: u32,
+    most: u32,
+}
+
+impl Looks {
+    /// Begins with the reds that were seen before on this tree; a contradiction is looked at `reruns` times more.
+    pub fn after(red: u32, reruns: u32) -> Self {
+        Self { green: 0, red, most: reruns.max(1) + 1 }
+    }
+
+    /// Takes in one more look.
+    pub fn learn(&mut self, is_red: bool) {
+        *(if is_red { &mut self.red } else { &mut self.green }) += 1;
+    }
+
+    /// Tells whether no further look is wanted: all were green, two were red and none green, or the bound is reached.
+    pub fn is_enough(&self) -> bool {
+        self.red == 0 || (self.green == 0 && self.red >= 2) || self.green + self.red >= self.most
+    }
+
+    /// Gives the answer where looks contradict one another: flaky if more were green, else red.
+    pub fn contradiction(&self) -> Option<Answer> {
+        let answer = if self.green > self.red { Answer::Flaky } else { Answer::Red };
+        (self.green > 0 && self.red > 0).then_some(answer)
+    }
+}
+
 /// Holds what the checks answered on the run's base, by check name.
 pub type Baseline = BTreeMap<String, CheckResult>;
 
@@ -101,6 +134,27 @@ mod tests {
             failed: failed.iter().map(|name| (*name).to_owned()).collect(),
             tail: String::new(),
         }
+    }
+
+    #[test]
+    fn two_reds_are_believed_and_a_contradiction_is_looked_at_to_the_bound() {
+        let look = |before, answers: &[bool]| {
+            let mut looks = Looks::after(before, 3);
+            let made = answers.iter().take_while(|is_red| {
+                let wanted = looks.green + looks.red == before || !looks.is_enough();
+                if wanted {
+                    looks.learn(**is_red);
+                }
+                wanted
+            });
+            (made.count(), looks.contradiction())
+        };
+        let (red, green) = (true, false);
+        assert_eq!(look(0, &[green; 9]), (1, None));
+        assert_eq!(look(0, &[red; 9]), (2, None));
+        assert_eq!(look(1, &[red; 9]), (1, None), "the first look was red already");
+        assert_eq!(look(0, &[red, green, green, green, green]), (4, Some(Answer::Flaky)));
+        assert_eq!(look(1, &[green, red, green]), (3, Some(Answer::Red)), "as many red as green is red");
     }
 
     #[test]
