@@ -147,14 +147,28 @@ fn own_pid() -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
-    fn the_table_knows_this_process_and_its_session() {
-        let own = look(own_pid()).unwrap();
-        assert_eq!(own.session, rustix::process::getsid(None).unwrap().as_raw_nonzero().get());
-        assert_eq!(Some(own.parent), rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()));
-        assert!(!own.zombie);
+    fn the_table_knows_a_process_its_group_and_its_session() {
+        // A session of the test's own: the one that it was started in may lie outside its process namespace.
+        let mut child = std::process::Command::new("setsid")
+            .args(["sh", "-c", "echo started; read _"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let seen = look(pid).unwrap();
+        assert_eq!((seen.pid, seen.parent, seen.group, seen.session), (pid, own_pid(), pid, pid));
+        assert!(!seen.zombie);
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]
