@@ -134,7 +134,7 @@ async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
             }
             keep_modes(world, tree, &mut edits)?;
             let sum: u32 = applied.values().sum();
-            handoff.done = format!("{sum} places in {} files rewritten", edits.len());
+            handoff.done = format!("rewritten: places {sum}, files {}", edits.len());
             let wall_ms = u64::try_from(world.now_ms() - started).unwrap_or(0);
             let usage = Usage { wall_ms, cpu_ms: thread_cpu_ms() - cpu_before, ..Usage::default() };
             let outcome = if broken.is_empty() {

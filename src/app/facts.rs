@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::opening::{read_config, read_roles};
 use super::{AppError, Place};
 use crate::actors::world::told;
 use crate::io::files::{RepoKey, RunLock, StateDir};
@@ -99,6 +100,7 @@ fn about_git(cwd: &Path) -> Vec<Fact> {
         }
     };
     facts.push(Fact::good("repository", repo.identity().display().to_string()));
+    facts.extend(what_a_run_needs(&repo));
     let locks = repo.locks(SystemTime::now());
     if !locks.is_empty() {
         let named: Vec<String> =
@@ -110,6 +112,36 @@ fn about_git(cwd: &Path) -> Vec<Fact> {
     if !orphans.is_empty() {
         let found = format!("{} git sides of worktrees without their files", orphans.len());
         facts.push(Fact::bad("worktrees", Fitness::Weak, found, "`artel gc` removes them"));
+    }
+    facts
+}
+
+/// Looks at what every run begins with, and tells only what would be in its way.
+fn what_a_run_needs(repo: &Repo) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Err(error) = repo.base(None) {
+        facts.push(Fact::bad("base", Fitness::Unfit, told(&error), "commit something, or check a branch out"));
+    }
+    let roles = read_roles(Some(repo), &[]);
+    if let Err(error) = &roles {
+        facts.push(Fact::bad("roles", Fitness::Unfit, told(error), "`artel roles` shows where the faults stand"));
+    }
+    let config = match read_config(repo) {
+        Ok(config) => config,
+        Err(error) => {
+            let advice = "`artel plan goal.md` shows where the faults stand";
+            facts.push(Fact::bad("artel.toml", Fitness::Unfit, told(&error), advice));
+            return facts;
+        }
+    };
+    match repo.prefix_taken_by(&config.branch_prefix) {
+        Ok(None) => {}
+        Ok(Some(taken)) => {
+            let found = format!("`{taken}` is in the way of all branches below `{}/`", config.branch_prefix);
+            let advice = "rename that branch, or set `branch_prefix` in artel.toml to another word";
+            facts.push(Fact::bad("branches", Fitness::Unfit, found, advice));
+        }
+        Err(error) => facts.push(Fact::bad("branches", Fitness::Unfit, told(&error), "look at `git branch`")),
     }
     facts
 }

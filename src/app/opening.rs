@@ -79,7 +79,7 @@ pub fn read_roles(repo: Option<&Repo>, settings: &[String]) -> Result<Roles, App
 }
 
 /// Reads the repository's configuration; the defaults where there is none.
-fn read_config(repo: &Repo) -> Result<Config, AppError> {
+pub(super) fn read_config(repo: &Repo) -> Result<Config, AppError> {
     let Some(path) = repo.workdir().map(|dir| dir.join("artel.toml")) else { return Ok(Config::default()) };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

@@ -11,7 +11,7 @@ use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
 use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Tally, Task};
 use crate::model::check::{Answer, CheckResult};
-use crate::model::goal::Gate;
+use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
 
 /// Holds what the board needs beside the state.
@@ -239,6 +239,8 @@ pub struct ConditionRow {
     pub name: String,
     /// Whether it held at the last look; none before it.
     pub holds: Option<bool>,
+    /// What was found where it did not hold.
+    pub why: Option<String>,
 }
 
 /// Reads the board of an open run; none before the run is open.
@@ -438,12 +440,25 @@ fn places(state: &State, id: TaskId, task: &Task) -> Vec<PlaceRow> {
 
 fn conditions(state: &State, opening: &Opening) -> Vec<ConditionRow> {
     let looked_at = state.conditions.as_ref().map(|(_, results)| results);
-    let holds = |name: &str| {
-        let result = looked_at?.iter().find(|result| result.name == name);
-        Some(result.is_some_and(|result| result.answer == Answer::Green))
+    let row = |condition: &Condition| {
+        let result = looked_at.and_then(|results| results.iter().find(|result| result.name == condition.name()));
+        let holds = looked_at.map(|_| result.is_some_and(|result| result.answer == Answer::Green));
+        let why = result.filter(|result| result.answer != Answer::Green).map(|result| why_red(condition, result));
+        ConditionRow { name: condition.name().to_owned(), holds, why }
     };
-    let names = opening.goal.done.iter().map(|condition| condition.name());
-    names.map(|name| ConditionRow { name: name.to_owned(), holds: holds(name) }).collect()
+    opening.goal.done.iter().map(row).collect()
+}
+
+/// Tells in one line why a condition does not hold: how its command ended, or the first place that its query found.
+fn why_red(condition: &Condition, result: &CheckResult) -> String {
+    let mut lines = result.tail.lines().filter(|line| !line.trim().is_empty());
+    match condition {
+        Condition::Query(_) => lines.next().unwrap_or_default().to_owned(),
+        Condition::Check(_) => {
+            let end = result.code.map_or_else(|| "was ended".to_owned(), |code| format!("exit code {code}"));
+            lines.next_back().map_or(end.clone(), |last| format!("{end}: {last}"))
+        }
+    }
 }
 
 fn reds<'a>(results: impl Iterator<Item = &'a CheckResult>) -> Vec<String> {

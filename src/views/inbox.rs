@@ -77,7 +77,9 @@ fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
         (Some(Rest::Gate(gate)), _) => format!("artel approve {} --run {run}", words::gate(*gate)),
         (Some(Rest::Budget { .. }), _) => format!("artel resume {run} --attempts N"),
         (Some(Rest::Stopped | Rest::Trouble { .. }), _) => format!("artel resume {run}"),
-        (None, Bucket::Finished) if state.end == Some(crate::machine::event::End::Done) => {
+        (None, Bucket::Finished)
+            if state.end == Some(crate::machine::event::End::Done) && state.delivered_head != state.head =>
+        {
             format!("artel deliver {run}")
         }
         (None, Bucket::NeedsInput | Bucket::Failed | Bucket::Finished) => format!("artel status {run}"),

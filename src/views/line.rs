@@ -114,6 +114,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::GateRefused { gate, reason } => {
             progress(format!("the {} was refused: {}", words::gate(*gate), text(reason))).in_tone(Tone::Bad)
         }
+        Event::SampleAccepted if state.tasks.is_empty() => detail("there is nothing to take a sample of".to_owned()),
         Event::SampleAccepted => progress("the sample has landed; the sweep begins".to_owned()).in_tone(Tone::Good),
         Event::IterationBegan { iteration } => progress(format!("iteration {iteration} begins")),
         Event::ConditionsChecked { results, .. } => {

@@ -153,7 +153,10 @@ impl Story {
             runs: 1,
             executed: Some(126),
             failed: BTreeSet::new(),
-            tail: format!("test result: ok. 126 passed{}", self.taint),
+            tail: match green {
+                true => format!("test result: ok. 126 passed{}", self.taint),
+                false => format!("src/runtime/value_11.rs:14: try!(read(input)){}", self.taint),
+            },
         }
     }
 

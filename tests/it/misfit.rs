@@ -316,3 +316,45 @@ fn a_disk_that_fills_up_in_the_middle_of_a_run_ends_it_and_the_run_goes_on_later
     assert!(told.err.contains("no space") || told.out.contains("No space"), "{}\n{}", told.out, told.err);
     assert!(told.out.contains("done: every done-condition holds"), "{}", told.out);
 }
+
+#[test]
+fn doctor_names_what_would_keep_every_run_from_beginning() {
+    let unfit = |house: &House, what: &str| {
+        let facts = house.artel(&["doctor", "--json"]).exits(4).json();
+        let named = facts.as_array().unwrap().iter().find(|fact| fact["name"] == what);
+        assert_eq!(named.unwrap_or_else(|| panic!("no `{what}` in {facts}"))["fit"], "unfit");
+    };
+    let taken = house();
+    taken.artel(&["doctor"]).exits(0);
+    taken.git(&["branch", "artel"]);
+    unfit(&taken, "branches");
+    let faulty = house();
+    faulty.write("artel.toml", "wrokers = 3\n");
+    unfit(&faulty, "artel.toml");
+    let role = house();
+    role.write(".artel/roles/worker.toml", "agents = [\"nobody\"]\n");
+    unfit(&role, "roles");
+    let empty = House::with(&[]);
+    empty.git(&["checkout", "--quiet", "--orphan", "unborn"]);
+    unfit(&empty, "base");
+}
+
+#[test]
+fn a_goal_that_finds_nothing_to_do_says_so() {
+    let house = House::with(&[("rename.yml", RENAME), ("src/a.py", "print(1)\n")]);
+    house.write("goal.md", &rename_goal("plan: { rules: [rename.yml], sample: 1 }\n"));
+    house.commit("goal");
+    let said = house.artel(&["run", "goal.md"]).exits(0).says("no task: the planner found nothing to do");
+    assert!(!said.err.contains("the sample has landed"), "{}", said.err);
+}
+
+#[test]
+fn a_condition_that_does_not_hold_shows_why() {
+    let house = house();
+    let goal = "---\nname: g\ndone: [./run-the-tests.sh, { query: { regex: 'print' } }]\nplan: { rules: [rename.yml], iterations: 1 }\n---\ng\n";
+    house.write("goal.md", goal);
+    house.commit("goal");
+    house.artel(&["run", "goal.md"]).exits(5).says("exit code 127: ").says("src/a.py:1: print(new(1))");
+    let why = house.board()["conditions"][0]["why"].as_str().unwrap().to_owned();
+    assert!(why.contains("run-the-tests.sh"), "{why}");
+}

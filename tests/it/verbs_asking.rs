@@ -206,3 +206,24 @@ fn gc_shows_and_clears_what_an_ended_run_left_but_not_what_did_not_land() {
     house.artel(&["gc"]).exits(0).says("nothing to clear away");
     house.artel(&["status", &landed]).exits(0).says("landed");
 }
+
+#[test]
+fn what_is_asked_is_answered_in_json_where_a_program_asks() {
+    let house = house(RENAMES, "approve: [plan]\n");
+    run(&house).exits(6);
+    let id = house.run();
+    for words in [&["steer", "go on", "--json"][..], &["approve", "--json"], &["stop", "--json"]] {
+        let answer = house.artel(words).exits(0).json();
+        assert_eq!((&answer["run"], &answer["answer"]), (&id.as_str().into(), &"stored".into()), "{words:?}");
+    }
+    house.artel(&["retry", "t1", "--json"]).exits(10);
+    house.artel(&["resume"]).exits(7);
+    house.artel(&["resume"]).exits(0);
+    let lines = house.artel(&["deliver", "--json"]).exits(0).out;
+    assert!(lines.lines().next().unwrap().starts_with('{'), "{lines}");
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(last["answer"], "carried_out", "{lines}");
+    let reverted = house.artel(&["revert", "t1", "--json"]).exits(5).out;
+    assert!(reverted.lines().all(|line| !line.starts_with("note")), "{reverted}");
+    assert_eq!(house.board()["counts"]["reverted"], 1);
+}

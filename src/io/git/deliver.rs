@@ -154,12 +154,17 @@ impl Repo {
             return Ok(refused(why, "commit or stash them, and deliver again"));
         }
         if said.contains(".lock'") {
-            let why = format!("another git command holds a lock in `{place}`: {}", plain(said.trim()));
+            let why = format!("another git command holds a lock in `{place}`: {}", first_line(&said));
             return Ok(refused(why, "wait for it, or remove the lock file if none runs"));
         }
-        let why = format!("git would not bring `{place}` forward: {}", plain(said.trim()));
+        let why = format!("git would not bring `{place}` forward: {}", first_line(&said));
         Ok(refused(why, "look at `git status` there, and deliver again"))
     }
+}
+
+/// Gives the first line of what git said; what follows it is advice for whoever typed the command.
+fn first_line(said: &str) -> String {
+    plain(said.trim().lines().next().unwrap_or_default())
 }
 
 fn refused(why: String, next: &str) -> Delivered {
@@ -242,7 +247,8 @@ mod tests {
         fs::write(lab.path().join(".git/index.lock"), "").unwrap();
         fs::write(lab.path().join("a"), "a").unwrap();
         let refused = lab.repo.deliver("main", head, "m", 1).unwrap();
-        assert!(why(&refused).contains("lock"), "{refused:?}");
+        assert!(why(&refused).contains("index.lock"), "{refused:?}");
+        assert!(!why(&refused).contains('\u{fffd}'), "only the line that says so is quoted: {refused:?}");
         assert_eq!(lab.head(), base);
     }
 

@@ -44,7 +44,7 @@ fn whole(changed: &Changed) -> Vec<Finding> {
     }
     let before = old.map_or(0, |old| old.parse_errors);
     if new.parse_errors > before {
-        let what = format!("`{path}` has {} places that do not parse, and had {before}", new.parse_errors);
+        let what = format!("places in `{path}` that do not parse: {}, and before: {before}", new.parse_errors);
         found.push(at("parse-error", path, what, "mend the syntax"));
     }
     found

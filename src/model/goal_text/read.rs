@@ -31,7 +31,7 @@ pub fn read(file: &str) -> Result<Goal, Vec<Fault>> {
     let Some((front, prose)) = split(file, &mut faults) else { return faults.unless_any(None) };
     if file[prose.clone()].trim().is_empty() {
         let help = "say below the second `---` what is wanted and why: planners and workers read it";
-        faults.add_with_help(&(prose.start..prose.start), "the goal has no prose", help);
+        faults.add_with_help(&(front.end..front.end + 3), "the goal has no prose below this line", help);
     }
     let goal = read_yaml(file, front, &mut faults).and_then(|node| read_fields(&node, &mut faults));
     faults.unless_any(goal).map(|mut goal| {
@@ -257,7 +257,7 @@ Replace `try!` by `?`.
         assert_eq!(faults("# Goal\n"), ["# Goal: the front matter is missing: the first line is not `---`"]);
         assert_eq!(faults(""), [": the front matter is missing: the first line is not `---`"]);
         assert_eq!(faults("---\nname: g\n"), ["---: the front matter that begins here does not end"]);
-        assert_eq!(faults("---\nname: g\ndone: [x]\n---\n \n"), [": the goal has no prose"]);
+        assert_eq!(faults("---\nname: g\ndone: [x]\n---\n \n"), ["---: the goal has no prose below this line"]);
         assert_eq!(faults("---\n---\nDo it.\n").len(), 1);
     }
 

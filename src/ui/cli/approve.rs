@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::RunFlag;
+use super::args::{Format, RunFlag};
 use super::asking::put_and_tell;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -21,6 +21,8 @@ pub struct ApproveArgs {
     what: Option<Target>,
     #[command(flatten)]
     run: RunFlag,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Names what a person gives their word on, in a run that was read.
@@ -42,7 +44,7 @@ pub fn approve(out: &Out, args: &ApproveArgs) -> Result<Exit, Fail> {
         Subject::Gate(gate) => (Ask::Approve(gate), format!("the {} is approved", words::gate(gate))),
         Subject::Task(task) => (Ask::ApproveTask(task), format!("{task} may land, if its checks hold")),
     };
-    put_and_tell(out, &place, &read.run, &read.state, ask, &done)
+    put_and_tell(out, &place, &read, ask, &done, args.format)
 }
 
 /// Finds the run and what in it is meant.

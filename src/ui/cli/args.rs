@@ -106,7 +106,7 @@ impl RunFlag {
 }
 
 /// Chooses between text and JSON.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 pub struct Format {
     /// Write JSON
     #[arg(long)]

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::args::Format;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
+use super::pick::Read;
 use super::seam::{self, Place};
 use crate::machine::command::{Ask, Command};
 use crate::machine::decide::decide;
@@ -18,7 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 100;
 
 /// Says what became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It was carried out.
     CarriedOut,
@@ -73,19 +78,40 @@ pub fn wait_for<T>(
     Ok(None)
 }
 
+/// What became of a request, for programs.
+#[derive(Debug, Serialize)]
+struct AnswerJson<'a> {
+    run: &'a RunId,
+    answer: Answer,
+    told: &'a str,
+}
+
 /// Puts a request and says what became of it.
 ///
 /// # Errors
 /// As [`put`].
-pub fn put_and_tell(out: &Out, place: &Place, run: &RunId, state: &State, ask: Ask, done: &str) -> Result<Exit, Fail> {
-    match put(place, run, state, ask)? {
-        Answer::CarriedOut => out.line(&inert(done))?,
+pub fn put_and_tell(out: &Out, place: &Place, read: &Read, ask: Ask, done: &str, format: Format) -> Result<Exit, Fail> {
+    let run = &read.run;
+    let answer = put(place, run, &read.state, ask)?;
+    let told = match answer {
+        Answer::CarriedOut => inert(done),
         Answer::Stored if seam::coordinator_lives(place, run) => {
-            out.line("the request is stored; the coordinator has not answered yet")?;
+            "the request is stored; the coordinator has not answered yet".to_owned()
         }
-        Answer::Stored => {
-            out.line(&format!("the request is stored; nobody works on {run}: `artel resume {run}` carries it out"))?;
-        }
+        Answer::Stored => format!("the request is stored; nobody works on {run}: `artel resume {run}` carries it out"),
+    };
+    tell(out, run, answer, &told, format)
+}
+
+/// Says what became of a request that was put.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn tell(out: &Out, run: &RunId, answer: Answer, told: &str, format: Format) -> Result<Exit, Fail> {
+    if format.json {
+        out.json_line(&AnswerJson { run, answer, told })?;
+    } else {
+        out.line(told)?;
     }
     Ok(Exit::Done)
 }

@@ -87,6 +87,7 @@ impl Page {
         }
         self.progress(board);
         self.counts(board.counts);
+        self.emptiness(board);
         self.eta(board);
     }
 
@@ -143,6 +144,14 @@ impl Page {
         }
         if used > 0 {
             self.lines.push(line);
+        }
+    }
+
+    /// Says why a run that is over shows nothing.
+    fn emptiness(&mut self, board: &Board) {
+        let is_over = matches!(board.stands.class, Class::Done | Class::Incomplete);
+        if board.counts.total == 0 && is_over && board.failed_planners.is_empty() {
+            self.lines.push(fit("no task: the planner found nothing to do", self.width));
         }
     }
 
@@ -316,7 +325,8 @@ impl Page {
                 Some(false) => (Hue::Bad, "does not hold"),
                 None => (Hue::Faint, "not looked at"),
             };
-            table.row([Cell::new(&row.name), Cell::new(word).hue(hue)]);
+            let why = Cell::new(row.why.as_deref().unwrap_or_default()).hue(Hue::Faint);
+            table.row([Cell::new(&row.name), Cell::new(word).hue(hue), why]);
         }
         self.section("done-conditions", &table, 0, "");
     }
@@ -372,7 +382,10 @@ impl Page {
         if let Some(row) = board.left.iter().find(|row| matches!(row.status, "kept" | "blocked")) {
             add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
         }
-        let rests = matches!(board.stands.class, Class::Stopped | Class::Budget | Class::Trouble);
+        if board.stands.class == Class::Budget {
+            add(format!("artel resume {run} --attempts N"), "go on with more, also of --wall and --cpu".to_owned());
+        }
+        let rests = matches!(board.stands.class, Class::Stopped | Class::Trouble);
         if rests || (board.stands.class == Class::Live && !board.coordinated) {
             add(format!("artel resume {run}"), "go on".to_owned());
         }

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::args::RunArg;
-use super::asking::{Answer, put, wait_for};
+use super::args::{Format, RunArg};
+use super::asking::{Answer, put, tell, wait_for};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live::{self, Shape};
+use super::live;
 use super::out::Out;
 use super::pick::read;
 use super::seam::{self, Place};
@@ -23,6 +23,8 @@ pub struct DeliverArgs {
     /// Branch to deliver into [default: the branch that the run was opened from]
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb; where nobody works on the run, this process carries the delivery out.
@@ -34,25 +36,30 @@ pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
     let read = read(&place, args.run.text())?;
     let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
     if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
-        live::host(out, &place, &read.run, Shape::Text)?;
+        live::host(out, &place, &read.run, args.format.into())?;
         let state = seam::load(&place, &read.run)?.0;
-        return told(out, &read.run, state.delivered.as_ref());
+        return told(out, &read.run, state.delivered.as_ref(), args.format);
     }
     let delivered = wait_for(&place, &read.run, read.state.seq, |event| {
         if let Event::Delivered { branch, result } = event { Some((branch.clone(), result.clone())) } else { None }
     })?;
     if delivered.is_some() {
-        return told(out, &read.run, delivered.as_ref());
+        return told(out, &read.run, delivered.as_ref(), args.format);
     }
-    out.line(&format!("the delivery is under way: `artel log {} --follow` shows it", read.run))?;
-    Ok(Exit::Done)
+    let under_way = format!("the delivery is under way: `artel log {} --follow` shows it", read.run);
+    tell(out, &read.run, answer, &under_way, args.format)
 }
 
-fn told(out: &Out, run: &RunId, delivered: Option<&(String, Result<Oid, String>)>) -> Result<Exit, Fail> {
+fn told(
+    out: &Out,
+    run: &RunId,
+    delivered: Option<&(String, Result<Oid, String>)>,
+    format: Format,
+) -> Result<Exit, Fail> {
     match delivered {
         Some((branch, Ok(at))) => {
-            out.line(&format!("delivered into {} at {}", inert(branch), at.short()))?;
-            Ok(Exit::Done)
+            let told = format!("delivered into {} at {}", inert(branch), at.short());
+            tell(out, run, Answer::CarriedOut, &told, format)
         }
         Some((branch, Err(why))) => {
             let tried = format!("deliver {run} into {branch}");

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::approve::{Subject, subject};
-use super::args::RunFlag;
+use super::args::{Format, RunFlag};
 use super::asking::put_and_tell;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -24,6 +24,8 @@ pub struct DenyArgs {
     reason: String,
     #[command(flatten)]
     run: RunFlag,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb.
@@ -38,5 +40,5 @@ pub fn deny(out: &Out, args: &DenyArgs) -> Result<Exit, Fail> {
         Subject::Gate(gate) => (Ask::Deny { gate, reason }, format!("the {} is refused", words::gate(gate))),
         Subject::Task(task) => (Ask::DenyTask { task, reason }, format!("{task} is given up")),
     };
-    put_and_tell(out, &place, &read.run, &read.state, ask, &done)
+    put_and_tell(out, &place, &read, ask, &done, args.format)
 }

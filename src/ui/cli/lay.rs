@@ -9,7 +9,7 @@ const CONFIG: &str = include_str!("templates/artel.toml");
 const GOAL: &str = include_str!("templates/goal.md");
 const RULE: &str = include_str!("templates/rule.yml");
 /// Where the example goal looks for its rule.
-const RULE_PATH: &str = "rules/example.yml";
+pub const RULE_PATH: &str = "rules/example.yml";
 
 /// Says what one kind of project needs.
 struct Ecosystem {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
+use super::args::Format;
 use super::board_text::{Depth, board as board_lines};
 use super::exit::Exit;
 use super::fail::Fail;
@@ -35,6 +36,12 @@ pub enum Shape {
     Text,
     /// One JSON value for each event; at the end the board as one.
     Json,
+}
+
+impl From<Format> for Shape {
+    fn from(format: Format) -> Self {
+        if format.json { Self::Json } else { Self::Text }
+    }
 }
 
 /// Hosts a run in this process and follows it until it rests or ends. Ctrl-C once drains, twice ends at once.

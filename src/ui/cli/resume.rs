@@ -7,7 +7,7 @@ use super::args::{Format, RunArg};
 use super::asking::put;
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live::{self, Shape};
+use super::live;
 use super::out::Out;
 use super::pick::read;
 use super::seam::{self, Place};
@@ -49,7 +49,7 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     if must_be_asked {
         put(&place, &read.run, &read.state, Ask::Resume)?;
     }
-    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    let shape = args.format.into();
     // What was asked is done by who holds the run already; who asks for nothing is told who that is.
     let has_asked = must_be_asked || raised != Budget::default();
     if has_asked && seam::coordinator_lives(&place, &read.run) {

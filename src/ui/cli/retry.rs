@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::args::Format;
 use super::asking::put_and_tell;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -16,6 +17,8 @@ pub struct RetryArgs {
     /// Tasks, as t12 or RUN/t12
     #[arg(value_name = "TASK", required = true)]
     tasks: Vec<TaskRef>,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb.
@@ -27,7 +30,7 @@ pub fn retry(out: &Out, args: &RetryArgs) -> Result<Exit, Fail> {
     for task in &args.tasks {
         let read = read(&place, task.run.as_deref())?;
         let done = format!("{} is tried again", task.task);
-        put_and_tell(out, &place, &read.run, &read.state, Ask::Retry(task.task), &done)?;
+        put_and_tell(out, &place, &read, Ask::Retry(task.task), &done, args.format)?;
     }
     Ok(Exit::Done)
 }

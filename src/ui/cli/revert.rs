@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::asking::{Answer, put};
+use super::args::Format;
+use super::asking::{Answer, put, tell};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live::{self, Shape};
+use super::live;
 use super::out::Out;
 use super::pick::{TaskRef, read};
 use super::seam::{self, Place};
@@ -17,6 +18,8 @@ pub struct RevertArgs {
     /// Task, as t12 or RUN/t12
     #[arg(value_name = "TASK")]
     task: TaskRef,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb; where nobody works on the run, this process carries the revert out.
@@ -28,9 +31,9 @@ pub fn revert(out: &Out, args: &RevertArgs) -> Result<Exit, Fail> {
     let read = read(&place, args.task.run.as_deref())?;
     let answer = put(&place, &read.run, &read.state, Ask::Revert(args.task.task))?;
     if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
-        return live::host(out, &place, &read.run, Shape::Text);
+        return live::host(out, &place, &read.run, args.format.into());
     }
     let task = args.task.task;
-    out.line(&format!("a task that takes {task} back out is queued: `artel watch {}` follows it", read.run))?;
-    Ok(Exit::Done)
+    let told = format!("a task that takes {task} back out is queued: `artel watch {}` follows it", read.run);
+    tell(out, &read.run, answer, &told, args.format)
 }

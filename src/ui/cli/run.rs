@@ -7,7 +7,7 @@ use clap::Args;
 use super::args::Format;
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live::{self, Shape};
+use super::live;
 use super::out::Out;
 use super::seam::{self, OpenOptions, Place};
 
@@ -65,9 +65,13 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
         out.remark(&format!("note: {note}"));
     }
     if args.open_only {
-        out.line(run.as_str())?;
+        if args.format.json {
+            out.json_line(&serde_json::json!({ "run": run }))?;
+        } else {
+            out.line(run.as_str())?;
+        }
         return Ok(Exit::Done);
     }
-    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    let shape = args.format.into();
     live::host(out, &place, &run, shape)
 }

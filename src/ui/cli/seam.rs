@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
-use super::lay::plan_init;
+use super::lay::{RULE_PATH, plan_init};
 use crate::app;
 use crate::machine::command::Ask;
 use crate::machine::event::Recorded;
@@ -328,8 +328,8 @@ pub fn init() -> Result<Vec<Laid>, Fail> {
         }
         laid.push(Laid { path: (*path).to_owned(), written: true });
     }
-    for path in ["artel.toml", "goal.md", ".gitignore"] {
-        if laid.iter().all(|file| file.path != path) {
+    for path in ["artel.toml", "goal.md", RULE_PATH, ".gitignore"] {
+        if laid.iter().all(|file| file.path != path) && root.join(path).exists() {
             laid.push(Laid { path: path.to_owned(), written: false });
         }
     }

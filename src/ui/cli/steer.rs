@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::RunFlag;
+use super::args::{Format, RunFlag};
 use super::asking::put_and_tell;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -22,6 +22,8 @@ pub struct SteerArgs {
     task: Option<TaskRef>,
     #[command(flatten)]
     run: RunFlag,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb.
@@ -35,5 +37,5 @@ pub fn steer(out: &Out, args: &SteerArgs) -> Result<Exit, Fail> {
     let task = args.task.as_ref().map(|task| task.task);
     let whom = task.map_or_else(|| "every next attempt".to_owned(), |task| format!("the next attempt of {task}"));
     let ask = Ask::Steer { task, message: args.message.clone() };
-    put_and_tell(out, &place, &read.run, &read.state, ask, &format!("{whom} is told"))
+    put_and_tell(out, &place, &read, ask, &format!("{whom} is told"), args.format)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::RunArg;
+use super::args::{Format, RunArg};
 use super::asking::put_and_tell;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -19,6 +19,8 @@ pub struct StopArgs {
     /// End what runs at once; it is tried again after `artel resume`
     #[arg(long)]
     now: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs the verb.
@@ -33,5 +35,5 @@ pub fn stop(out: &Out, args: &StopArgs) -> Result<Exit, Fail> {
     } else {
         (Ask::Drain, format!("stopping; what runs is finished first: `artel watch {}` follows it", read.run))
     };
-    put_and_tell(out, &place, &read.run, &read.state, ask, &done)
+    put_and_tell(out, &place, &read, ask, &done, args.format)
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::{Format, RunArg};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live::{self, Shape};
+use super::live;
 use super::out::Out;
 use super::seam::{self, Place};
 
@@ -25,6 +25,6 @@ pub struct WatchArgs {
 pub fn watch(out: &Out, args: &WatchArgs) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
     let run = seam::find(&place, args.run.text())?;
-    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    let shape = args.format.into();
     live::watch(out, &place, &run, shape)
 }

@@ -41,7 +41,7 @@ pub fn demo(out: &Out, args: &DemoArgs) -> Result<Exit, Fail> {
     let options = OpenOptions { workers: Some(args.workers), ..OpenOptions::default() };
     out.remark(&format!("the repository is {}; its goal is {}", dir.display(), goal.display()));
     let (run, _) = seam::open_run(&place, &goal, &options)?;
-    let shape = if args.format.json { Shape::Json } else { Shape::Text };
+    let shape = args.format.into();
     let exit = live::host(out, &place, &run, shape)?;
     if shape == Shape::Text {
         out.remark(&format!("look around: artel log {run} · artel show {run}/t1 · artel diff {run}/t1"));
