@@ -14,11 +14,9 @@ use crate::model::ids::Oid;
 /// Says which law the event would break; it must not be stored.
 #[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
 pub fn follows(state: &State, event: &Event) -> Law {
-    match event {
-        Event::RunOpened(_) => return law(state.opening.is_none(), || "an open run is opened".to_owned()),
-        _ if state.opening.is_none() => return Err(broken(format!("{} in a run that is not open", event.kind()))),
-        _ => {}
-    }
+    let opens = matches!(event, Event::RunOpened(_));
+    let is_open = state.opening.is_some();
+    law(opens != is_open, || format!("{} in a run that is {}open", event.kind(), if is_open { "" } else { "not " }))?;
     match event {
         Event::RunOpened(_) | Event::Steered { .. } | Event::BudgetRaised { .. } => Ok(()),
         Event::CoordinatorWoke { epoch } => {
