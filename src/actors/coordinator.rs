@@ -21,6 +21,7 @@ use crate::machine::decide::decide;
 use crate::machine::due::{Effect, due};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
+use crate::machine::laws::{Broken, follows, moves_or_rests};
 use crate::machine::rejection::Rejection;
 use crate::machine::state::State;
 use crate::model::ids::ScopeId;
@@ -57,6 +58,8 @@ pub enum Lost {
     PassedOver,
     /// The journal cannot be written; what it said.
     Journal(String),
+    /// What was to be stored next would break a law of the machine.
+    Broken(Broken),
 }
 
 /// Brings a command; the answer comes when what it made happen is stored.
@@ -95,6 +98,8 @@ pub struct Coordinator {
     waiting: Vec<Tell>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     is_storing: bool,
+    /// The law that is broken, where one is; nothing is stored or started any more.
+    broken: Option<Broken>,
     has_ticker: bool,
     under_way: BTreeMap<Effect, UnderWay>,
     /// Sessions that are over, whose reports stand before this in the line.
@@ -135,6 +140,7 @@ impl Actor for Coordinator {
             waiting: Vec::new(),
             answers: Vec::new(),
             is_storing: false,
+            broken: None,
             has_ticker: false,
             under_way: BTreeMap::new(),
             over: BTreeSet::new(),
@@ -191,17 +197,15 @@ impl Message<Stored> for Coordinator {
         self.is_storing = false;
         match result {
             Ok(_) => {
-                self.settle().await;
+                self.settle(ctx).await;
                 if !self.waiting.is_empty() {
                     self.turn(ctx).await;
                 }
             }
             Err(error) => {
-                // What could not be stored has not happened: whoever wakes the run next replays what was.
                 let is_passed_over = matches!(error, JournalError::Stale { .. });
                 let lost = if is_passed_over { Lost::PassedOver } else { Lost::Journal(told(&error)) };
-                self.progress.send_modify(|progress| progress.lost = Some(lost));
-                ctx.stop();
+                self.stop(lost, ctx);
             }
         }
     }
@@ -221,7 +225,7 @@ impl Message<Tick> for Coordinator {
 
 impl Coordinator {
     /// Decides all that waits, folds it in, and has it stored in one piece.
-    async fn turn(&mut self, ctx: &Context<Self, ()>) {
+    async fn turn(&mut self, ctx: &mut Context<Self, ()>) {
         let now_ms = self.world.now_ms();
         let after_seq = self.state.seq;
         let mut entries = Vec::new();
@@ -249,8 +253,11 @@ impl Coordinator {
             UnderWay::Session { actor, .. } => !over.contains(&actor.id()),
             UnderWay::Planner => true,
         });
+        if let Some(broken) = self.broken.take() {
+            return self.stop(Lost::Broken(broken), ctx);
+        }
         if entries.is_empty() {
-            self.settle().await;
+            self.settle(ctx).await;
             return;
         }
         self.is_storing = true;
@@ -266,6 +273,10 @@ impl Coordinator {
 
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
         for event in decide(&self.state, command, now_ms)? {
+            if let Err(broken) = follows(&self.state, &event) {
+                self.broken.get_or_insert(broken);
+                break;
+            }
             entries.push(entry(&event, now_ms));
             let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
@@ -274,8 +285,12 @@ impl Coordinator {
     }
 
     /// Starts what is owed, cancels what is owed no longer, shows how far the run is, and answers who waits.
-    async fn settle(&mut self) {
-        let owed: BTreeSet<Effect> = due(&self.state).into_iter().collect();
+    async fn settle(&mut self, ctx: &mut Context<Self, ()>) {
+        let owed = due(&self.state);
+        if let Err(broken) = moves_or_rests(&self.state, &owed) {
+            return self.stop(Lost::Broken(broken), ctx);
+        }
+        let owed: BTreeSet<Effect> = owed.into_iter().collect();
         self.under_way.retain(|effect, _| owed.contains(effect));
         self.starts.retain(|effect, _| owed.contains(effect));
         for effect in owed {
@@ -297,6 +312,12 @@ impl Coordinator {
             // Who asked may have gone.
             let _ = reply.send(answer);
         }
+    }
+
+    /// Gives up: what was not stored has not happened, and whoever wakes the run next replays what was.
+    fn stop(&self, lost: Lost, ctx: &mut Context<Self, ()>) {
+        self.progress.send_modify(|progress| progress.lost = Some(lost));
+        ctx.stop();
     }
 
     async fn start(&mut self, effect: Effect) {

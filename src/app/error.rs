@@ -9,6 +9,7 @@ use crate::io::journal::JournalError;
 use crate::io::journal::format::FormatError;
 use crate::io::roles::RolesError;
 use crate::io::syntax::RuleError;
+use crate::machine::laws::Broken;
 use crate::model::written::Fault;
 
 /// Says what was tried, on what, and why it did not work.
@@ -100,6 +101,14 @@ pub enum AppError {
         run: String,
         /// Who holds it.
         holder: Option<String>,
+    },
+    /// The coordinator was about to store what would break a law of the machine.
+    #[error("go on with run {run}: what was to be stored next would be untrue: {broken}; this is a bug")]
+    Bug {
+        /// The run.
+        run: String,
+        /// The law.
+        broken: Broken,
     },
     /// The coordinator could store no more.
     #[error("go on with run {run}: {why}")]

@@ -71,6 +71,7 @@ pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
     let _ = std::fs::remove_file(&socket);
     match lost {
         None => {}
+        Some(Lost::Broken(broken)) => return Err(AppError::Bug { run: run.to_string(), broken }),
         Some(Lost::Journal(why)) => return Err(AppError::Lost { run: run.to_string(), why }),
         Some(Lost::PassedOver) => {
             let holder = Some("another process has taken it over meanwhile".to_owned());

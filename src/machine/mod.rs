@@ -11,6 +11,7 @@ pub mod rules;
 pub mod evolve;
 pub mod due;
 pub mod ladder;
+pub mod laws;
 
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ use super::decide::decide;
 use super::due::{Effect, due};
 use super::event::{Event, Recorded};
 use super::evolve::evolve;
+use super::laws::follows;
 use super::rejection::Rejection;
 use super::state::{State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
@@ -56,6 +57,7 @@ impl Scene {
     pub fn does(mut self, command: Command) -> Self {
         let events = self.when(&command).unwrap_or_else(|why| panic!("{command:?} is refused: {why}"));
         for event in events {
+            follows(&self.state, &event).expect("a rule keeps the laws");
             self = self.given(event);
         }
         self
@@ -137,9 +139,13 @@ impl Scene {
         self.does(command)
     }
 
-    /// Names the end of an attempt under its own fence.
-    pub fn ending(&self, attempt: AttemptId, outcome: Outcome, handoff: Handoff) -> Command {
-        let fence = self.state.attempt(attempt).expect("the attempt was leased").fence;
+    /// Names the end of an attempt under its own fence and on its own base.
+    pub fn ending(&self, attempt: AttemptId, mut outcome: Outcome, handoff: Handoff) -> Command {
+        let lease = self.state.attempt(attempt).expect("the attempt was leased");
+        if let Outcome::Candidate(candidate) = &mut outcome {
+            candidate.base = lease.base;
+        }
+        let fence = lease.fence;
         Command::ReportAttempt { attempt, fence, outcome, handoff, usage: Usage::default() }
     }
 

@@ -11,6 +11,7 @@ use artel::model::task::Work;
 use artel::model::verdict::{Finding, Ruling, Rung, Verdict};
 
 use crate::checks;
+use crate::mutants;
 use crate::plans;
 use crate::repo::{Blob, Repo, Swap, Tree};
 use crate::world::{Job, Mood, Must, World};
@@ -42,14 +43,17 @@ pub fn half_done(world: &mut World, effect: &Effect) {
             world.story.world(format!("{to} may have become the branch without a report"));
             let _ = world.repo.swap(*from, *to);
         }
+        Effect::Deliver { branch, head } => {
+            world.story.world(format!("{head} may have come into `{branch}` without a report"));
+            let _ = world.repo.deliver(*head);
+        }
         Effect::TakeBaseline
         | Effect::Plan { .. }
         | Effect::Work { .. }
         | Effect::Judge { .. }
         | Effect::Merge { .. }
         | Effect::Check { .. }
-        | Effect::CheckConditions { .. }
-        | Effect::Deliver { .. } => {}
+        | Effect::CheckConditions { .. } => {}
     }
 }
 
@@ -93,7 +97,7 @@ fn carry_out(world: &mut World, effect: &Effect) {
         Effect::Judge { attempt } => return judge(world, effect, *attempt),
         Effect::Merge { batch } => return merge(world, effect, *batch),
         Effect::Check { batch, upto, tree, repeat, .. } => {
-            if world.chance(3) {
+            if world.chance(10) {
                 let (wrong, results) = (Oid([7; 20]), Vec::new());
                 let lie = Command::ReportPrefix { batch: *batch, upto: *upto, tree: wrong, results };
                 world.post(lie, Must::BeRefused, None);
@@ -109,7 +113,7 @@ fn carry_out(world: &mut World, effect: &Effect) {
             Command::ReportConditions { head: *head, results }
         }
         Effect::Deliver { branch, head } => {
-            let result = if world.chance(30) { Err("it conflicts".to_owned()) } else { Ok(*head) };
+            let result = if world.chance(30) { Err("it conflicts".to_owned()) } else { world.repo.deliver(*head) };
             Command::ReportDelivery { branch: branch.clone(), result }
         }
         Effect::Plan { .. } => return,
@@ -128,7 +132,7 @@ fn run_checks(world: &mut World, tree: Oid, repeat: bool) -> Vec<CheckResult> {
 }
 
 fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
-    if world.chance(6) {
+    if world.is_poison(id.task) || world.chance(6) {
         let command = Command::ReportLost { attempt: id, why: "it vanished".to_owned() };
         return world.post(command, Must::Anything, Some(effect.clone()));
     }
@@ -274,7 +278,7 @@ fn merge(world: &mut World, effect: &Effect, id: BatchId) {
             Err(paths) => conflicts.push(Conflict { attempt: member, paths }),
         }
     }
-    if world.chance(4) {
+    if world.chance(10) {
         let stranger = AttemptId { task: artel::model::ids::TaskId(1), number: 99 };
         let mut more = conflicts.clone();
         more.push(Conflict { attempt: stranger, paths: Vec::new() });
@@ -290,8 +294,10 @@ fn merge(world: &mut World, effect: &Effect, id: BatchId) {
 }
 
 fn land(world: &mut World, batch: BatchId, from: Oid, to: Oid) -> Command {
-    match world.repo.swap(from, to) {
+    let stood = world.repo.branch;
+    match mutants::swap(world.mutant, &mut world.repo, from, to) {
         Swap::Done => {
+            world.ledger.overwritten = stood.filter(|at| ![from, to].contains(at)).or(world.ledger.overwritten);
             let tree = world.repo.tree_id(to);
             if world.chance(4) {
                 let lie = Command::ReportLanding { batch, head: to, tree: Oid([9; 20]) };

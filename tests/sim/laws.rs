@@ -1,24 +1,22 @@
 //! Owns the laws that hold in every state, and what a decision may answer to a command.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use artel::machine::command::Command;
 use artel::machine::due::Effect;
 use artel::machine::event::Event;
-use artel::machine::state::{State, Status, Tally, Task};
-use artel::model::ids::{AttemptId, ScopeId, TaskId};
+use artel::machine::state::{Planning, State, Status, Tally, Task};
+use artel::model::ids::{AttemptId, ScopeId};
 use artel::model::task::Work;
 
-use crate::world::Law;
+pub use artel::machine::laws::{Broken, Law, broken, law};
 
 pub use crate::ledger::Ledger;
 
-pub fn law(holds: bool, what: impl FnOnce() -> String) -> Law {
-    if holds { Ok(()) } else { Err(what()) }
-}
-
 /// Holds a decision against what the command may bring at all.
 pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
+    let opens = events.iter().any(|event| matches!(event, Event::GatePassed { .. }));
+    law(!opens || matches!(command, Command::Request { .. }), || "a gate opened without a person's word".to_owned())?;
     match command {
         Command::Request { id, .. } => {
             let is_old = state.answered.contains_key(id);
@@ -31,6 +29,10 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         Command::ReportVerdict { attempt, .. } => {
             law(state.judging.contains(attempt), || format!("a verdict on {attempt} was heard, which waits for none"))
         }
+        Command::ReportPlan { scope, wake, .. } => {
+            let plans = state.scopes.get(scope).is_some_and(|it| it.wake == *wake && it.status == Planning::Active);
+            law(plans, || format!("{scope} was heard in waking {wake}, in which it does not plan"))
+        }
         Command::Advance => {
             law(state.is_live() || events.is_empty(), || "time alone moved a run that rests or has ended".to_owned())
         }
@@ -38,7 +40,6 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::Wake { .. }
         | Command::ReportBranch { .. }
         | Command::ReportBaseline { .. }
-        | Command::ReportPlan { .. }
         | Command::ReportLost { .. }
         | Command::ReportMerge { .. }
         | Command::ReportPrefix { .. }
@@ -80,30 +81,33 @@ fn tally(state: &State) -> Law {
     law(recount == state.tally, || format!("the tally is {:?}, a recount gives {recount:?}", state.tally))
 }
 
-fn last_of(state: &State, is: impl Fn(&Task) -> bool) -> BTreeSet<AttemptId> {
-    let tasks = state.tasks.iter().filter(|(_, task)| is(task));
-    tasks.map(|(id, task)| AttemptId { task: *id, number: task.attempts.len() as u32 }).collect()
+/// Lists the last attempts of tasks that stand there, in order.
+fn last_of(state: &State, is: fn(&Status) -> bool) -> impl Iterator<Item = AttemptId> {
+    let tasks = state.tasks.iter().filter(move |(_, task)| is(&task.status));
+    tasks.map(|(id, task)| AttemptId { task: *id, number: task.attempts.len() as u32 })
 }
 
 fn indexes(state: &State) -> Law {
-    let ready: BTreeSet<TaskId> = state.ready.iter().map(|urgency| urgency.task).collect();
-    let recount: BTreeSet<TaskId> =
-        state.tasks.iter().filter(|(_, task)| task.status == Status::Ready).map(|(id, _)| *id).collect();
-    law(ready == recount && ready.len() == state.ready.len(), || format!("ready: {ready:?}, recount {recount:?}"))?;
     for urgency in &state.ready {
-        let rank = state.tasks[&urgency.task].rank;
-        law(urgency.slack == u64::MAX - rank, || format!("{urgency:?} is not of rank {rank}"))?;
+        let task = &state.tasks[&urgency.task];
+        let is_true = task.status == Status::Ready && urgency.slack == u64::MAX - task.rank;
+        law(is_true, || format!("{urgency:?} is {:?} of rank {}", task.status, task.rank))?;
     }
-    let running = last_of(state, |task| task.status == Status::Running);
-    law(state.running == running, || format!("running: {:?}, recount {running:?}", state.running))?;
-    let judging: BTreeSet<AttemptId> = state.judging.iter().copied().collect();
-    let recount = last_of(state, |task| task.status == Status::Judging);
-    law(judging == recount && judging.len() == state.judging.len(), || format!("judging {judging:?} {recount:?}"))?;
+    let ready = last_of(state, |status| *status == Status::Ready).count();
+    law(ready == state.ready.len(), || format!("{ready} tasks are ready, and the index has {:?}", state.ready))?;
+    let is_running = last_of(state, |status| *status == Status::Running).eq(state.running.iter().copied());
+    law(is_running, || format!("{:?} do not run", state.running))?;
     let members = state.batch.iter().flat_map(|batch| &batch.members);
-    let queued: Vec<AttemptId> = state.queue.iter().chain(members).copied().collect();
-    let different: BTreeSet<AttemptId> = queued.iter().copied().collect();
-    let recount = last_of(state, |task| task.status == Status::Queued);
-    law(different == recount && different.len() == queued.len(), || format!("queued {queued:?} {recount:?}"))
+    same(&state.judging, last_of(state, |status| *status == Status::Judging))?;
+    same(state.queue.iter().chain(members), last_of(state, |status| *status == Status::Queued))
+}
+
+/// Holds that an index lists just these, once each, in whatever order.
+fn same<'a>(index: impl IntoIterator<Item = &'a AttemptId>, recount: impl Iterator<Item = AttemptId>) -> Law {
+    let mut index: Vec<AttemptId> = index.into_iter().copied().collect();
+    index.sort_unstable();
+    let recount: Vec<AttemptId> = recount.collect();
+    law(index == recount, || format!("the index has {index:?}, a recount gives {recount:?}"))
 }
 
 fn waiting(state: &State) -> Law {
@@ -124,18 +128,9 @@ fn waiting(state: &State) -> Law {
 }
 
 fn ranks(state: &State) -> Law {
-    fn rank(state: &State, id: TaskId, known: &mut BTreeMap<TaskId, u64>) -> u64 {
-        if let Some(rank) = known.get(&id) {
-            return *rank;
-        }
-        let task = &state.tasks[&id];
-        let longest = task.followers.iter().map(|follower| rank(state, *follower, known)).max().unwrap_or(0);
-        known.insert(id, task.draft.weight.max(1) + longest);
-        task.draft.weight.max(1) + longest
-    }
-    let mut known = BTreeMap::new();
     for (id, task) in &state.tasks {
-        let recount = rank(state, *id, &mut known);
+        let longest = task.followers.iter().map(|follower| state.tasks[follower].rank).max().unwrap_or(0);
+        let recount = task.draft.weight.max(1) + longest;
         law(task.rank == recount, || format!("{id} has rank {}, a recount gives {recount}", task.rank))?;
     }
     Ok(())

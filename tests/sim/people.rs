@@ -24,6 +24,16 @@ pub fn ask(world: &mut World) {
         let (id, ask) = world.requests[at].clone();
         return world.post(Command::Request { id, ask }, Must::Anything, None);
     }
+    if world.rng.bool()
+        && let Some(ask) = what_is_wanted(world)
+    {
+        return send(world, ask);
+    }
+    if let Some(gate) = world.state.waiting
+        && world.rng.u8(0..6) == 0
+    {
+        return send(world, Ask::Deny { gate, reason: "no".to_owned() });
+    }
     if let Some(task) = a_kept_task(world)
         && world.rng.u8(0..3) == 0
     {
@@ -35,10 +45,10 @@ pub fn ask(world: &mut World) {
         return send(world, ask);
     }
     let task = TaskId(world.rng.u32(0..world.state.tasks.len() as u32 + 2));
-    let gate = if world.rng.bool() { Gate::Plan } else { Gate::Sweep };
+    let other = if world.rng.bool() { Gate::Plan } else { Gate::Sweep };
+    let gate = world.state.waiting.unwrap_or(other);
     let ask = match world.rng.u8(0..20) {
         0..=2 => Ask::Approve(gate),
-        3 if world.rng.u8(0..4) == 0 => Ask::Deny { gate, reason: "no".to_owned() },
         4 | 19 => Ask::ApproveTask(task),
         5 => Ask::DenyTask { task, reason: "no".to_owned() },
         6..=7 => Ask::Retry(task),
@@ -62,14 +72,21 @@ fn a_kept_task(world: &mut World) -> Option<TaskId> {
     world.rng.choice(&kept).copied()
 }
 
-/// Moves the run's branch by hand.
+/// Moves the run's branch by hand: deletes it, sets it back, or rewrites it; or does so with the user's own branch.
 pub fn tamper(world: &mut World) {
-    if world.tampered.is_none() && world.repo.branch.is_some() {
-        let to = if world.rng.bool() { None } else { Some(world.state.opening().base) };
-        world.tampered = Some((world.repo.branch, to));
-        world.repo.branch = to;
-        world.story.world(format!("somebody moves the branch to {:?}", world.repo.branch));
+    if world.rng.u8(0..4) == 0 {
+        world.repo.is_user_branch_gone ^= true;
+        return world.story.world("somebody deletes the user's branch, or makes it again");
     }
+    let Some(branch) = world.repo.branch.filter(|_| world.tampered.is_none()) else { return };
+    let to = match world.rng.u8(0..3) {
+        0 => None,
+        1 => Some(world.state.opening().base),
+        _ => Some(world.repo.rewritten(branch)),
+    };
+    world.tampered = Some((world.repo.branch, to));
+    world.repo.branch = to;
+    world.story.world(format!("somebody moves the branch to {to:?}"));
 }
 
 /// Puts the run's branch back, unless the run has moved it on from there.
@@ -85,13 +102,20 @@ pub fn put_back(world: &mut World) {
 /// Does what a resting run waits for; tells whether there was something.
 pub fn mend(world: &mut World) -> bool {
     put_back(world);
-    let ask = match &world.state.rest {
-        Some(Rest::Gate(gate)) => Ask::Approve(*gate),
-        Some(Rest::Budget { .. }) => Ask::Raise(PLENTY),
-        Some(Rest::Stopped | Rest::Trouble { .. }) => Ask::Resume,
-        None if world.state.flow != Flow::Open => Ask::Resume,
-        None => return false,
-    };
-    send(world, ask);
-    true
+    world.repo.is_user_branch_gone = false;
+    let wanted = what_is_wanted(world);
+    let is_something = wanted.is_some();
+    wanted.into_iter().for_each(|ask| send(world, ask));
+    is_something
+}
+
+/// Says what a resting run waits for.
+fn what_is_wanted(world: &World) -> Option<Ask> {
+    match &world.state.rest {
+        Some(Rest::Gate(gate)) => Some(Ask::Approve(*gate)),
+        Some(Rest::Budget { .. }) => Some(Ask::Raise(PLENTY)),
+        Some(Rest::Stopped | Rest::Trouble { .. }) => Some(Ask::Resume),
+        None if world.state.flow != Flow::Open => Some(Ask::Resume),
+        None => None,
+    }
 }

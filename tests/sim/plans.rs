@@ -19,7 +19,7 @@ pub fn moves(world: &mut World, id: ScopeId, wake: u32) -> VecDeque<(PlanStep, M
     let scope = world.state.scopes[&id].clone();
     let mut moves = VecDeque::new();
     if world.mood == Mood::Wild {
-        for _ in 0..world.rng.u32(0..4) {
+        for _ in 0..world.rng.u32(0..6) {
             let is_full = world.state.tasks.len() >= TASKS;
             let step = match world.rng.u8(0..10) {
                 0..=4 if !is_full => emit(world, id, &scope, wake),

@@ -45,6 +45,10 @@ pub struct Repo {
     commits: BTreeMap<Oid, Commit>,
     /// The run's branch.
     pub branch: Option<Oid>,
+    /// What was delivered into the user's branch, in order.
+    pub delivered: Vec<Oid>,
+    /// Whether a person has deleted the user's branch.
+    pub is_user_branch_gone: bool,
 }
 
 impl Repo {
@@ -60,6 +64,12 @@ impl Repo {
         let id = oid(&("commit", tree, parents));
         self.commits.insert(id, Commit { tree, parents: parents.to_vec() });
         (id, tree)
+    }
+
+    /// Makes a commit of the same content that has nothing before it.
+    pub fn rewritten(&mut self, commit: Oid) -> Oid {
+        let tree = self.tree_of(commit).clone();
+        self.commit(tree, &[]).0
     }
 
     pub fn tree_of(&self, commit: Oid) -> &Tree {
@@ -110,6 +120,17 @@ impl Repo {
             }
         }
         if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
+    }
+
+    /// Brings a commit into the user's branch; one that is in it already stays there once.
+    pub fn deliver(&mut self, head: Oid) -> Result<Oid, String> {
+        if self.is_user_branch_gone {
+            return Err("it is gone".to_owned());
+        }
+        if !self.delivered.contains(&head) {
+            self.delivered.push(head);
+        }
+        Ok(head)
     }
 
     pub fn swap(&mut self, from: Oid, to: Oid) -> Swap {

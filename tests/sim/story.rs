@@ -1,6 +1,5 @@
-//! Owns what is told of a failed seed: its last events, refusals and what the world did.
+//! Owns what is told of a seed: its events, refusals and what the world did.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
 
 use artel::machine::event::Recorded;
@@ -12,34 +11,41 @@ enum Line {
     World(String),
 }
 
-/// Keeps the last lines; formats none before it is asked.
+/// Keeps every line, or none: a seed is told by running it once more. Formats nothing before it is asked.
 pub struct Story {
-    lines: VecDeque<Line>,
-    keep: usize,
+    lines: Vec<Line>,
+    is_told: bool,
 }
 
 impl Story {
-    pub fn new(keep: usize) -> Self {
-        Self { lines: VecDeque::new(), keep }
+    pub fn untold() -> Self {
+        Self { lines: Vec::new(), is_told: false }
+    }
+
+    pub fn told() -> Self {
+        Self { is_told: true, ..Self::untold() }
     }
 
     pub fn event(&mut self, recorded: &Recorded) {
-        self.push(Line::Event(Box::new(recorded.clone())));
+        self.push(|| Line::Event(Box::new(recorded.clone())));
     }
 
     pub fn refused(&mut self, what: &'static str, why: Rejection) {
-        self.push(Line::Refused(what, why));
+        self.push(|| Line::Refused(what, why));
     }
 
     pub fn world(&mut self, what: impl Into<String>) {
-        self.push(Line::World(what.into()));
+        self.push(|| Line::World(what.into()));
     }
 
-    fn push(&mut self, line: Line) {
-        if self.lines.len() == self.keep {
-            self.lines.pop_front();
+    fn push(&mut self, line: impl FnOnce() -> Line) {
+        if self.is_told {
+            self.lines.push(line());
         }
-        self.lines.push_back(line);
+    }
+
+    pub fn lines(&self) -> usize {
+        self.lines.len()
     }
 
     pub fn tell(&self) -> String {

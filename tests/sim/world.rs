@@ -4,22 +4,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use artel::machine::command::{Ask, Command, PlanStep};
-use artel::machine::decide::decide;
 use artel::machine::due::{Effect, due};
 use artel::machine::event::{Event, Recorded};
-use artel::machine::evolve::{evolve, replay};
+use artel::machine::laws::{follows, moves_or_rests};
 use artel::machine::state::State;
-use artel::model::ids::{Oid, RequestId};
+use artel::model::ids::{AttemptId, Oid, RequestId, TaskId};
 use fastrand::Rng;
 
 use crate::crew;
 use crate::goals;
-use crate::laws::{self, Ledger};
+use crate::laws::{self, Broken, Law, Ledger, broken, law};
+use crate::mutants::{self, Mutant};
 use crate::repo::Repo;
 use crate::story::Story;
-
-/// Holds, or says which law was broken.
-pub type Law = Result<(), String>;
 
 /// Says how the world treats a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +60,10 @@ pub struct World {
     pub repo: Repo,
     pub state: State,
     pub mood: Mood,
+    /// Whether this step is one in which nothing goes wrong by chance.
+    pub is_calm: bool,
+    /// What was made wrong in the machine or its surroundings, to see whether a law finds it.
+    pub mutant: Option<Mutant>,
     pub flakiness: f64,
     /// How many of a hundred edits clash with others of their kind.
     pub clashes: u8,
@@ -73,38 +74,50 @@ pub struct World {
     pub now_ms: i64,
     pub story: Story,
     pub ledger: Ledger,
-    journal: Vec<(u64, i64, String)>,
+    pub journal: Vec<Recorded>,
+    /// The last event after which every law was held.
+    stood: u64,
     epoch: u64,
+    /// A coordinator that was passed over and does not know it yet, with the number that it writes under.
+    pub stale: Option<(State, u64)>,
     pub flight: BTreeMap<Effect, Job>,
     pub mail: Vec<Mail>,
     pub requests: Vec<(RequestId, Ask)>,
     /// Where the run's branch stood before somebody moved it, and where to.
     pub tampered: Option<(Option<Oid>, Option<Oid>)>,
+    /// Which tasks kill every worker: one in so many, where any does.
+    pub poison: Option<u32>,
 }
 
 impl World {
-    pub fn new(seed: u64, keep: usize) -> Self {
+    pub fn new(seed: u64, story: Story, mutant: Option<Mutant>) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let flakiness = [0.0, 0.0, 0.1, 0.3][rng.usize(0..4)];
+        let flakiness = [0.0, 0.1, 0.2, 0.3][rng.usize(0..4)];
         let (clashes, slowness) = ([5, 15, 60][rng.usize(0..3)], [1, 4, 12][rng.usize(0..3)]);
+        let poison = (rng.u8(0..6) == 0).then(|| rng.u32(2..6));
         Self {
             rng,
             repo: Repo::default(),
             state: State::default(),
             mood: Mood::Wild,
+            is_calm: false,
+            mutant,
             flakiness,
             clashes,
             slowness,
             count: 1000,
             now_ms: 1_000_000,
-            story: Story::new(keep),
+            story,
             ledger: Ledger::default(),
             journal: Vec::new(),
+            stood: 0,
             epoch: 0,
+            stale: None,
             flight: BTreeMap::new(),
             mail: Vec::new(),
             requests: Vec::new(),
             tampered: None,
+            poison,
         }
     }
 
@@ -115,7 +128,12 @@ impl World {
 
     /// Tells whether this happens in a wild world.
     pub fn chance(&mut self, percent: u8) -> bool {
-        self.mood == Mood::Wild && self.rng.u8(0..100) < percent
+        self.mood == Mood::Wild && !self.is_calm && self.rng.u8(0..100) < percent
+    }
+
+    /// Tells whether a task kills every worker that takes it up.
+    pub fn is_poison(&self, task: TaskId) -> bool {
+        self.poison.is_some_and(|one_in| task.0 % one_in == 1)
     }
 
     /// Opens the run.
@@ -132,7 +150,7 @@ impl World {
     fn take_over(&mut self) -> Law {
         self.epoch += 1;
         self.command(&Command::Wake { epoch: self.epoch }, Must::Anything)?;
-        laws::law(self.state.running.is_empty(), || "what a dead coordinator had running goes on".to_owned())?;
+        law(self.state.running.is_empty(), || "what a dead coordinator had running goes on".to_owned())?;
         self.command(&Command::Wake { epoch: self.epoch }, Must::BeRefused)?;
         for (id, ask) in self.requests.clone() {
             if !self.state.answered.contains_key(&id) {
@@ -148,8 +166,8 @@ impl World {
 
     /// Gives one command to the law and makes its events true.
     fn command(&mut self, command: &Command, must: Must) -> Law {
-        let events = match decide(&self.state, command, self.now_ms) {
-            Ok(_) if must == Must::BeRefused => return Err(format!("this must be refused: {command:?}")),
+        let events = match mutants::decide(self.mutant, &self.state, command, self.now_ms) {
+            Ok(_) if must == Must::BeRefused => return Err(broken(format!("this must be refused: {command:?}"))),
             Ok(events) => events,
             Err(why) => {
                 self.story.refused(name(command), why);
@@ -157,30 +175,48 @@ impl World {
             }
         };
         laws::answers_to(&self.state, command, &events)?;
+        if events.is_empty() {
+            return Ok(());
+        }
         for event in events {
             self.append(event)?;
         }
-        if let Command::Request { id, .. } = command
-            && !self.state.answered.contains_key(id)
-        {
-            return Err(format!("request {id} got no answer"));
+        if let Command::Request { id, .. } = command {
+            law(self.state.answered.contains_key(id), || format!("request {id} got no answer"))?;
         }
-        laws::hold(&self.state)
+        Ok(())
     }
 
     fn append(&mut self, event: Event) -> Law {
-        let json = serde_json::to_string(&event).map_err(|fault| fault.to_string())?;
         let recorded = Recorded { seq: self.state.seq + 1, at_ms: self.now_ms, event };
         self.story.event(&recorded);
+        follows(&self.state, &recorded.event)?;
         self.ledger.before(&self.state, &recorded.event, &self.repo, self.tampered.is_some())?;
-        self.journal.push((recorded.seq, recorded.at_ms, json));
-        self.state = evolve(std::mem::take(&mut self.state), &recorded);
+        self.state = mutants::fold(self.mutant, std::mem::take(&mut self.state), &recorded);
+        if !mutants::forgets_to_store(self.mutant, &recorded) {
+            self.journal.push(recorded);
+        }
         Ok(())
+    }
+
+    /// Stores what a coordinator wrote that somebody else may have passed over; the journal takes the newest's only.
+    pub fn store(&mut self, epoch: u64, events: Vec<Event>) {
+        if epoch != self.epoch && self.mutant != Some(Mutant::EpochNotChecked) {
+            return self.story.world(format!("the journal takes nothing more from coordinator {epoch}"));
+        }
+        for event in events {
+            let seq = self.journal.len() as u64 + 1;
+            self.journal.push(Recorded { seq, at_ms: self.now_ms, event });
+        }
     }
 
     /// Handles one command as a coordinator does, and dies after it where chance says so.
     pub fn handle(&mut self, mail: Mail) -> Law {
         let before = self.state.seq;
+        if self.chance(1) {
+            self.story.world(format!("what {} makes happen is not stored any more", name(&mail.command)));
+            return self.crash();
+        }
         self.command(&mail.command, mail.must)?;
         if let Some(effect) = mail.of {
             match self.flight.remove(&effect) {
@@ -202,29 +238,29 @@ impl World {
     /// Starts and cancels until time alone brings nothing more.
     pub fn settle(&mut self) -> Law {
         for _ in 0..300 {
-            self.sync()?;
             let before = self.state.seq;
             self.command(&Command::Advance, Must::Anything)?;
             if self.state.seq == before {
-                return self.stuck();
+                return self.stand();
             }
             if self.chance(1) {
                 return self.crash();
             }
         }
-        Err("time alone brings events without end".to_owned())
+        Err(broken("time alone brings events without end"))
     }
 
-    /// A live run always owes something to the world.
-    fn stuck(&self) -> Law {
-        if self.state.is_live() && due(&self.state).is_empty() {
-            return Err("deadlock: the run is live, owes nothing, and time brings nothing".to_owned());
+    /// Holds every law of a run at a standstill, and starts and cancels what it owes.
+    fn stand(&mut self) -> Law {
+        if self.stood != self.state.seq {
+            laws::hold(&self.state)?;
+            self.stood = self.state.seq;
         }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Law {
+        let until = |id: &AttemptId| self.state.attempt(*id).map_or(0, |it| it.until_ms);
+        let lapsed = self.state.running.iter().find(|id| until(id) < self.now_ms);
+        law(lapsed.is_none() || !self.state.is_live(), || format!("{lapsed:?} runs on and its lease has lapsed"))?;
         let owed = due(&self.state);
+        moves_or_rests(&self.state, &owed)?;
         laws::owed(&self.state, &owed)?;
         let cancelled: Vec<Effect> = self.flight.keys().filter(|effect| !owed.contains(effect)).cloned().collect();
         for effect in cancelled {
@@ -234,7 +270,7 @@ impl World {
             }
         }
         for effect in owed {
-            if !self.flight.contains_key(&effect) {
+            if !self.flight.contains_key(&effect) && !mutants::forgets(self.mutant, &effect, self.epoch) {
                 let job = crew::start(self, &effect);
                 self.flight.insert(effect, job);
             }
@@ -245,29 +281,44 @@ impl World {
     /// Dies: what is in flight and on its way is gone; the journal and the repository stay.
     pub fn crash(&mut self) -> Law {
         self.story.world("the coordinator is killed");
+        self.lose_flight();
+        self.stale = None;
+        self.state = self.replayed()?;
+        self.take_over()
+    }
+
+    /// Has another coordinator take the run over while the first, frozen, knows nothing of it.
+    pub fn usurp(&mut self) -> Law {
+        self.story.world("another coordinator takes the run over from one that is frozen");
+        self.stale = Some((self.state.clone(), self.epoch));
+        self.lose_flight();
+        self.take_over()
+    }
+
+    fn lose_flight(&mut self) {
         for effect in std::mem::take(&mut self.flight).into_keys() {
             if self.rng.bool() {
                 crew::half_done(self, &effect);
             }
         }
         self.mail.clear();
-        self.state = self.replayed()?;
-        self.take_over()
     }
 
     /// Folds the journal anew and compares.
-    pub fn replayed(&self) -> Result<State, String> {
-        let mut events = Vec::with_capacity(self.journal.len());
-        for (seq, at_ms, json) in &self.journal {
-            let event = serde_json::from_str(json).map_err(|fault| format!("{fault} in {json}"))?;
-            events.push(Recorded { seq: *seq, at_ms: *at_ms, event });
-        }
-        let state = replay(&events);
-        if state == self.state { Ok(state) } else { Err("replay differs from live".to_owned()) }
+    pub fn replayed(&self) -> Result<State, Broken> {
+        let state = self.journal.iter().fold(State::default(), |state, event| mutants::fold(self.mutant, state, event));
+        law(state == self.state, || "replay differs from live".to_owned())?;
+        Ok(state)
     }
 
-    pub fn events(&self) -> usize {
-        self.journal.len()
+    /// Holds that every event is read back as it was written.
+    pub fn stored(&self) -> Law {
+        for recorded in &self.journal {
+            let json = serde_json::to_string(&recorded.event).map_err(|fault| broken(fault.to_string()))?;
+            let read = serde_json::from_str::<Event>(&json).map_err(|fault| broken(format!("{fault} in {json}")))?;
+            law(read == recorded.event, || format!("what is read back is another event: {json}"))?;
+        }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::role::AgentRef;
 use crate::model::task::Work;
 
 /// How often a task's worker may vanish before the task is taken for the cause and kept.
-const LOST_AT_MOST: u32 = 5;
+pub(in crate::machine) const LOST_AT_MOST: u32 = 5;
 
 pub(in crate::machine) fn renew(
     state: &State,

@@ -10,6 +10,8 @@ use crate::io::journal::JournalError;
 use crate::io::roles::RolesError;
 
 const NOT_FETCHED: &str = "in a partial clone, `git fetch --refetch --no-filter` fetches all of it; elsewhere `git fsck` tells what is damaged";
+/// What is told of a run that was stopped before it could store what is untrue.
+const STOPPED: &str = "nothing untrue was stored: please report it with what `artel log --json` tells; `artel resume` tries once more from what is stored";
 
 /// Turns an error from below into what a person is told.
 pub fn blame(error: AppError) -> Fail {
@@ -66,6 +68,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Held { .. } => {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))
         }
+        AppError::Bug { .. } => (Exit::Bug, Some(STOPPED)),
         AppError::Lost { .. } => {
             (Exit::JournalLost, Some("nothing that was acknowledged is lost: mend the cause, then `artel resume`"))
         }
