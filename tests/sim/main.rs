@@ -78,7 +78,7 @@ fn lived(world: &mut World, tale: &Tale, steps: &mut usize) -> Law {
     second_thoughts(world)?;
     to_the_end(world)?;
     world.replayed()?;
-    if tale.seed % STORED == 0 { world.stored() } else { Ok(()) }
+    if tale.seed.is_multiple_of(STORED) { world.stored() } else { Ok(()) }
 }
 
 fn wild_step(world: &mut World) -> Law {

@@ -224,6 +224,7 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
 }
 
 /// Makes of what was decided what the bug makes of it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most bugs spoil no event")]
 fn spoilt(mutant: Mutant, state: &State, command: &Command, mut events: Vec<Event>) -> Vec<Event> {
     match mutant {
         Mutant::LeaseNeverLapses => {
@@ -343,7 +344,7 @@ pub fn fold(mutant: Option<Mutant>, state: State, recorded: &Recorded) -> State 
 
 /// Tells whether the bug keeps an event from the journal.
 pub fn forgets_to_store(mutant: Option<Mutant>, recorded: &Recorded) -> bool {
-    mutant == Some(Mutant::BelievedUnstored) && recorded.seq % 20 == 0
+    mutant == Some(Mutant::BelievedUnstored) && recorded.seq.is_multiple_of(20)
 }
 
 /// Tells whether the bug keeps an effect from being started.

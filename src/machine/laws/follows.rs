@@ -12,7 +12,6 @@ use crate::model::ids::Oid;
 ///
 /// # Errors
 /// Says which law the event would break; it must not be stored.
-#[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
 pub fn follows(state: &State, event: &Event) -> Law {
     let opens = matches!(event, Event::RunOpened(_));
     let is_open = state.opening.is_some();
