@@ -19,7 +19,7 @@ const FAULTY: &[(&str, &[&str])] = &[
     ("Do it.\n", &["x.md:1:1: the front matter is missing", "name: what-is-wanted"]),
     ("---\nname: x\n", &["x.md:1:1: the front matter that begins here does not end"]),
     ("---\nname: [\n---\nDo.\n", &["x.md:2:7: this is not YAML"]),
-    ("---\nname: x\ndone: [\"true\"]\n---\n", &["x.md:5:1: the goal has no prose"]),
+    ("---\nname: x\ndone: [\"true\"]\n---\n", &["x.md:4:1: the goal has no prose below this line"]),
     ("---\nname: x\n---\nDo.\n", &["has no done-condition that can be executed", "cargo test", "query: { regex:"]),
     ("---\nname: x\ndone: []\n---\nDo.\n", &["x.md:3:7: the goal has no done-condition", "cargo test"]),
     (
