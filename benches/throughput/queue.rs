@@ -22,7 +22,7 @@ use artel::model::verdict::{Ruling, Verdict};
 /// Says how often things are bad.
 #[derive(Debug, Clone, Copy)]
 pub struct Odds {
-    /// The share of candidates that make the checks red.
+    /// The share of candidates that make the checks red, exactly.
     pub bad: f64,
     /// How often a check is red on a good tree.
     pub flaky: f64,
@@ -53,7 +53,9 @@ struct Sim {
 /// Plays a run of so many candidates; gives what came of them and all events.
 pub fn play(count: u32, odds: Odds) -> (Outcomes, Vec<Recorded>) {
     let mut chance = fastrand::Rng::with_seed(7);
-    let bad = (1..=count).filter(|_| chance.f64() < odds.bad).map(TaskId).collect();
+    let mut shuffled: Vec<u32> = (1..=count).collect();
+    chance.shuffle(&mut shuffled);
+    let bad = shuffled.into_iter().take((f64::from(count) * odds.bad).round() as usize).map(TaskId).collect();
     let mut sim = Sim { state: State::default(), log: Vec::new(), odds, bad, chance, checks: 0 };
     sim.tell(&Command::Open(Box::new(opening())));
     sim.tell(&Command::Wake { epoch: 1 });
