@@ -1,6 +1,7 @@
 #!/bin/sh
-# plain.sh REPO WORK WORKERS: what people do without artel. Reads lines `NAME FILE` and does each as a task of its own:
-# a worktree, the stub's edit, a commit, a merge --no-ff (one at a time, under a lock), the worktree removed.
+# plain.sh REPO WORK WORKERS: what people do without artel. Reads lines `NAME FILE` and does each as a task of its own,
+# on the branch `run`, which is checked out in WORK/merged: a worktree, the stub's edit, a commit, a merge --no-ff (one
+# at a time, under a lock), the worktree removed.
 set -eu
 
 if [ "$1" = task ]; then
@@ -18,5 +19,4 @@ if [ "$1" = task ]; then
 fi
 
 repo=$1 work=$2 workers=$3
-git -C "$repo" worktree add -q --no-track -b run "$work/merged" HEAD
 xargs -P "$workers" -n 2 sh "$0" task "$repo" "$work"

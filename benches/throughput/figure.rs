@@ -39,6 +39,13 @@ pub struct Cost {
     pub cpu_s: f64,
 }
 
+impl Cost {
+    /// Gives what so many times the work would cost.
+    pub fn times(self, factor: f64) -> Self {
+        Self { wall_s: self.wall_s * factor, cpu_s: self.cpu_s * factor }
+    }
+}
+
 /// Does work and tells what it cost.
 pub fn cost<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let (cpu, wall) = (cpu_s(), Instant::now());
@@ -52,4 +59,11 @@ fn cpu_s() -> f64 {
     let after_name = &stat[stat.rfind(')').expect("the name stands in brackets") + 1..];
     let ticks = after_name.split_ascii_whitespace().skip(11).take(4).filter_map(|field| field.parse::<u64>().ok());
     ticks.sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Gives what at most so large a share of the values exceed.
+pub fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = ((values.len() as f64 * share).ceil() as usize).clamp(1, values.len());
+    values[at - 1]
 }

@@ -1,11 +1,15 @@
 //! Owns the repository that is measured on, and the tasks that are done there: the same for artel and for the script.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-/// Folders of source files; tasks are spread evenly over them.
+/// Folders of source files that tasks are spread over, evenly.
 const FOLDERS: usize = 20;
+
+/// Files in a folder of a large repository.
+const FOLDER_FILES: usize = 100;
 
 /// Folders that were used, removed at the end: a file system is slow to make files just after many were removed, and
 /// that must not fall on whoever is measured next.
@@ -30,30 +34,27 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Generates a repository of so many files, all committed.
+    /// Generates a repository of so many files, all committed and in one pack; nothing is checked out.
     pub fn new(files: usize) -> Self {
         let lab = Self { dir: folder() };
-        for folder in 0..FOLDERS {
-            let place = lab.repo().join(format!("src/m{folder}"));
-            std::fs::create_dir_all(&place).expect("a folder");
-            for number in 1..=files / FOLDERS {
-                let line =
-                    |at| format!("pub fn f{at}(x: u32) -> u32 {{\n    let y = x + {number};\n    y * {at}\n}}\n\n");
-                let body: String = (0..12).map(line).collect();
-                let text = format!("{body}pub fn last() -> u32 {{\n    old_call({number})\n}}\n");
-                std::fs::write(place.join(format!("f{number}.rs")), text).expect("a file");
-            }
-        }
+        std::fs::create_dir_all(lab.repo()).expect("a folder");
         for arguments in [
             &["init", "-q", "-b", "main"][..],
             &["config", "user.name", "bench"],
             &["config", "user.email", "bench@artel.invalid"],
             &["config", "gc.auto", "0"],
-            &["add", "-A"],
-            &["commit", "-q", "-m", "base"],
+            // However small, as a pack: so is what people clone.
+            &["config", "fastimport.unpackLimit", "1"],
         ] {
             lab.git(arguments);
         }
+        let mut import = Command::new("git");
+        import.args(["fast-import", "--quiet"]).current_dir(lab.repo()).stdin(Stdio::piped());
+        let mut import = import.spawn().expect("git runs");
+        let mut stream = std::io::BufWriter::new(import.stdin.take().expect("a pipe"));
+        write_commit(&mut stream, files).expect("git takes the files in");
+        drop(stream);
+        assert!(import.wait().expect("git ends").success(), "git takes the files in");
         lab
     }
 
@@ -77,6 +78,19 @@ impl Lab {
     }
 }
 
+fn write_commit(stream: &mut impl Write, files: usize) -> std::io::Result<()> {
+    let folders = FOLDERS.max(files / FOLDER_FILES);
+    let line = |at| format!("pub fn f{at}(x: u32) -> u32 {{\n    let y = x + 1;\n    y * {at}\n}}\n\n");
+    let body: String = (0..12).map(line).collect();
+    stream.write_all(b"commit refs/heads/main\ncommitter bench <bench@artel.invalid> 0 +0000\ndata 4\nbase\n")?;
+    for n in 0..files {
+        let (folder, number) = (n % folders, n / folders + 1);
+        let text = format!("{body}pub fn last() -> u32 {{\n    old_call({n})\n}}\n");
+        write!(stream, "M 100644 inline src/m{folder}/f{number}.rs\ndata {}\n{text}\n", text.len())?;
+    }
+    stream.flush()
+}
+
 /// Lists so many tasks: in each folder the files from the first on, one a task; those beyond the repository's are new.
 pub fn tasks(count: usize) -> Vec<(String, String)> {
     let task = |n: usize| (format!("m{}-{}", n % FOLDERS, n / FOLDERS + 1), file(n));
@@ -87,16 +101,19 @@ fn file(n: usize) -> String {
     format!("src/m{}/f{}.rs", n % FOLDERS, n / FOLDERS + 1)
 }
 
-/// Writes the goal, the planner's part and the rule into a folder, and the roles into the repository.
-pub fn write_goal(lab: &Lab, count: usize, agent: &str) -> PathBuf {
+/// Writes the goal, the planner's part and the rule into a folder, and the roles into the repository. The agents' roles
+/// are given to the folders of tasks by turns; parts lie beside the goal.
+pub fn write_goal(lab: &Lab, count: usize, agents: &[String]) -> PathBuf {
     let place = lab.beside("goal");
     let write = |path: &Path, text: &str| std::fs::write(path, text).expect("a file");
+    let role = |number: usize| if number == 0 { "worker".to_owned() } else { format!("worker{number}") };
     let each: String = (0..FOLDERS)
         .map(|folder| {
             format!(
                 "  - emit_each: {{count: {}, task: {{key: \"m{folder}-{{n}}\", paths: [\"src/m{folder}/f{{n}}.rs\"], \
-                 rules: [rule.yml]}}}}\n",
-                count / FOLDERS
+                 rules: [rule.yml], role: {}}}}}\n",
+                count / FOLDERS + usize::from(folder < count % FOLDERS),
+                role(folder % agents.len())
             )
         })
         .collect();
@@ -107,6 +124,9 @@ pub fn write_goal(lab: &Lab, count: usize, agent: &str) -> PathBuf {
     let roles = lab.repo().join(".artel/roles");
     std::fs::create_dir_all(&roles).expect("a folder");
     write(&roles.join("emitter.toml"), "part = \"planner\"\nagents = [\"script:plan.yml\"]\n");
-    write(&roles.join("worker.toml"), &format!("mechanical = false\nagents = ['{agent}']\n"));
+    for (number, agent) in agents.iter().enumerate() {
+        let text = format!("part = \"worker\"\nprompt = \"worker\"\nmechanical = false\nagents = ['{agent}']\n");
+        write(&roles.join(role(number)).with_extension("toml"), &text);
+    }
     place.join("goal.md")
 }

@@ -5,14 +5,24 @@ use std::collections::BTreeMap;
 use artel::io::git::{Author, Edit, Member, Merge, Repo, Swap};
 use artel::model::ids::Oid;
 
-use super::figure::{cost, note};
+use super::Size;
+use super::figure::{Goal, cost, figure, note};
 use super::ground::Lab;
 
 /// Candidates that land by one write, as the queue's largest batch.
 const BATCH: usize = 64;
 
+/// Measures merges against git's plumbing.
+pub fn landings(size: Size) {
+    let (count, by_git) = if size == Size::Quick { (40, 10) } else { (1000, 100) };
+    let (ours, theirs) = merges(count, by_git);
+    figure("merges", ours, "1/s", Goal::None);
+    figure("merges_by_plumbing", theirs, "1/s", Goal::None);
+    figure("merges_to_plumbing", ours / theirs, "x", Goal::Least(8.0));
+}
+
 /// Merges so many candidates by chains, and a share of them by git's plumbing; gives merges a second of both.
-pub fn merges(count: usize, by_git: usize) -> (f64, f64) {
+fn merges(count: usize, by_git: usize) -> (f64, f64) {
     let lab = Lab::new(300);
     let repo = Repo::discover(&lab.repo()).expect("the repository");
     let base = repo.base(None).expect("its head").commit;

@@ -19,10 +19,13 @@ use artel::model::paths::PathSet;
 use artel::model::task::TaskDraft;
 use artel::model::verdict::{Ruling, Verdict};
 
+use super::Size;
+use super::figure::{Goal, figure};
+
 /// Says how often things are bad.
 #[derive(Debug, Clone, Copy)]
 pub struct Odds {
-    /// The share of candidates that make the checks red.
+    /// The share of candidates that make the checks red, exactly.
     pub bad: f64,
     /// How often a check is red on a good tree.
     pub flaky: f64,
@@ -50,10 +53,31 @@ struct Sim {
     checks: u32,
 }
 
+/// Plays the queue's laws with simulated checks.
+pub fn queues(size: Size) {
+    let count = if size == Size::Quick { 500 } else { 20_000 };
+    let per_landed = |outcomes: Outcomes| f64::from(outcomes.checks) / f64::from(outcomes.landed);
+    for (percent, goal) in [(1, 0.10), (2, 0.16), (5, 0.31), (10, 0.54)] {
+        let (outcomes, _) = play(count, Odds { bad: f64::from(percent) / 100.0, flaky: 0.0 });
+        assert!(outcomes.wronged == 0 && outcomes.slipped == 0, "without flakes all are told apart: {outcomes:?}");
+        let name = format!("checks_per_landed_{percent}_percent_bad");
+        figure(&name, per_landed(outcomes), "checks", Goal::Most(goal));
+    }
+    for percent in [0, 5] {
+        let (outcomes, _) = play(count, Odds { bad: f64::from(percent) / 100.0, flaky: 0.03 });
+        let wronged = f64::from(outcomes.wronged) * 100.0 / f64::from(outcomes.landed + outcomes.wronged);
+        let name = |what: &str| format!("{what}_3_percent_flaky_{percent}_percent_bad");
+        figure(&name("good_ejected"), wronged, "%", Goal::Most(0.05));
+        figure(&name("checks_per_landed"), per_landed(outcomes), "checks", Goal::None);
+    }
+}
+
 /// Plays a run of so many candidates; gives what came of them and all events.
 pub fn play(count: u32, odds: Odds) -> (Outcomes, Vec<Recorded>) {
     let mut chance = fastrand::Rng::with_seed(7);
-    let bad = (1..=count).filter(|_| chance.f64() < odds.bad).map(TaskId).collect();
+    let mut shuffled: Vec<u32> = (1..=count).collect();
+    chance.shuffle(&mut shuffled);
+    let bad = shuffled.into_iter().take((f64::from(count) * odds.bad).round() as usize).map(TaskId).collect();
     let mut sim = Sim { state: State::default(), log: Vec::new(), odds, bad, chance, checks: 0 };
     sim.tell(&Command::Open(Box::new(opening())));
     sim.tell(&Command::Wake { epoch: 1 });

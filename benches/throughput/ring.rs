@@ -3,40 +3,112 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use artel::app::{OpenOptions, Place, host, open_run};
+use artel::app::{Hosted, OpenOptions, Place, host, open_run};
 
-use super::figure::{Cost, cost};
+use super::Size;
+use super::figure::{Cost, Goal, cost, figure, note};
 use super::ground::{Lab, tasks, write_goal};
 
 /// Does to a task's file what the script does.
-pub const STUB: &str = r#"command:read -r f < "$ARTEL_PATHS"; echo "// done" >> "$f""#;
+const STUB: &str = r#"command:read -r f < "$ARTEL_PATHS"; echo "// done" >> "$f""#;
 
 /// Rewrites in memory, by a rule.
-pub const CODEMOD: &str = "codemod";
+const CODEMOD: &str = "codemod";
 
-/// Has artel do so many tasks; tells what the run cost, from the goal file to the landed branch.
-pub fn artel(files: usize, count: usize, workers: u32, agent: &str) -> Cost {
-    let lab = Lab::new(files);
-    let goal = write_goal(&lab, count, agent);
+/// Compares whole runs with the script: on a small repository, with few and many tasks.
+pub fn rings(size: Size) {
+    note("artel's check is `true`, run on each candidate and each batch; its journal and objects are synced to disk");
+    note("the script runs no check and syncs nothing");
+    let sizes: &[(usize, u32)] = match size {
+        Size::Quick => &[(20, 2)],
+        Size::Full => &[(100, 2), (100, 16), (1000, 2)],
+    };
+    for (count, workers) in sizes.iter().copied() {
+        let script = plain(300, count, workers);
+        let name = |what: &str| format!("{what}_n{count}_w{workers}");
+        per_task(&name("script"), script, count);
+        let goal = if count == 1000 { Goal::Most(0.5) } else { Goal::None };
+        let stub = artel(300, count, workers, STUB);
+        per_task(&name("artel"), stub, count);
+        ratios(&name("artel_to_script"), stub, script, goal, goal);
+        // The rule needs something to rewrite in every task's file, so that the repository may be larger.
+        let codemod = artel(300.max(count), count, workers, CODEMOD);
+        per_task(&name("codemod"), codemod, count);
+        ratios(&name("codemod_to_script"), codemod, script, Goal::None, Goal::None);
+    }
+}
+
+/// Compares whole runs with the script on large repositories, where it does a share of the tasks: each costs it the
+/// same.
+pub fn large_repositories(size: Size) {
+    let sizes: &[(usize, usize, usize, f64)] = match size {
+        Size::Quick => &[(1000, 20, 10, 0.15)],
+        Size::Full => &[(5_000, 200, 40, 0.15), (50_000, 50, 6, 0.05)],
+    };
+    for (files, count, share, goal) in sizes.iter().copied() {
+        let name = |what: &str| format!("{what}_n{count}_files{files}");
+        let script = plain(files, share, 2).times(count as f64 / share as f64);
+        note(&format!("the script's cost is that of {share} tasks, times {}", count as f64 / share as f64));
+        per_task(&name("script"), script, count);
+        let stub = artel(files, count, 2, STUB);
+        per_task(&name("artel"), stub, count);
+        ratios(&name("artel_to_script"), stub, script, Goal::Most(goal), Goal::None);
+    }
+}
+
+/// Measures whether a task costs more in a long run than in a short one.
+pub fn growth(size: Size) {
+    let (short, long) = if size == Size::Quick { (20, 100) } else { (200, 10_000) };
+    let of_short = artel(300, short, 2, STUB).cpu_s / short as f64;
+    let of_long = artel(300, long, 2, STUB).cpu_s / long as f64;
+    figure(&format!("cpu_per_task_n{short}"), of_short * 1000.0, "ms", Goal::None);
+    figure(&format!("cpu_per_task_n{long}"), of_long * 1000.0, "ms", Goal::None);
+    figure("cpu_per_task_growth", of_long / of_short, "x", Goal::Most(1.25));
+}
+
+fn per_task(name: &str, cost: Cost, count: usize) {
+    let per = |seconds: f64| seconds * 1000.0 / count as f64;
+    figure(&format!("{name}_wall"), per(cost.wall_s), "ms/task", Goal::None);
+    figure(&format!("{name}_cpu"), per(cost.cpu_s), "ms/task", Goal::None);
+}
+
+fn ratios(name: &str, ours: Cost, theirs: Cost, wall: Goal, cpu: Goal) {
+    figure(&format!("{name}_wall"), ours.wall_s / theirs.wall_s, "x", wall);
+    figure(&format!("{name}_cpu"), ours.cpu_s / theirs.cpu_s, "x", cpu);
+}
+
+/// Opens the state directory that lies beside a repository.
+pub fn place(lab: &Lab) -> Place {
     let mut env: BTreeMap<String, String> = std::env::vars().collect();
     env.insert("ARTEL_HOME".to_owned(), lab.beside("state").to_string_lossy().into_owned());
+    let mut place = Place::open(env, lab.repo()).expect("a state directory");
+    place.artel = env!("CARGO_BIN_EXE_artel").into();
+    place
+}
+
+/// Opens a run and works on it to its end.
+pub fn work(place: &Place, goal: PathBuf, workers: u32) -> Hosted {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let (hosted, cost) = cost(|| {
-        let mut place = Place::open(env, lab.repo()).expect("a state directory");
-        place.artel = env!("CARGO_BIN_EXE_artel").into();
-        let options = OpenOptions { goal, workers: Some(workers), seed: Some(1), ..OpenOptions::default() };
-        let (run, _) = open_run(&place, &options).expect("an open run");
-        runtime.block_on(host(&place, &run)).expect("a hosted run")
-    });
+    let options = OpenOptions { goal, workers: Some(workers), seed: Some(1), ..OpenOptions::default() };
+    let (run, _) = open_run(place, &options).expect("an open run");
+    runtime.block_on(host(place, &run)).expect("a hosted run")
+}
+
+/// Has artel do so many tasks; tells what the run cost, from the goal file to the landed branch.
+fn artel(files: usize, count: usize, workers: u32, agent: &str) -> Cost {
+    let lab = Lab::new(files);
+    let goal = write_goal(&lab, count, &[agent.to_owned()]);
+    let (hosted, cost) = cost(|| work(&place(&lab), goal, workers));
     let landed = hosted.state.tally.landed as usize;
     assert!(landed == count, "{landed} of {count} landed: {:?} {:?}", hosted.state.tally, hosted.state.rest);
     cost
 }
 
-/// Has the script do so many tasks.
-pub fn plain(files: usize, count: usize, workers: u32) -> Cost {
+/// Has the script do so many tasks; the worktree that it merges in is there already.
+fn plain(files: usize, count: usize, workers: u32) -> Cost {
     let lab = Lab::new(files);
     let mut list = String::new();
     for (name, file) in tasks(count) {
@@ -44,6 +116,7 @@ pub fn plain(files: usize, count: usize, workers: u32) -> Cost {
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/plain.sh");
     let work = lab.beside("work");
+    lab.git(&["worktree", "add", "-q", "--no-track", "-b", "run", &work.join("merged").to_string_lossy(), "main"]);
     let (status, cost) = cost(|| {
         let mut command = Command::new("sh");
         command.arg(script).arg(lab.repo()).arg(&work).arg(workers.to_string()).stdin(Stdio::piped());

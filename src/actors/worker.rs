@@ -193,20 +193,20 @@ async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bo
             return Ok(Played::failed(why));
         }
     };
-    let (tree, outcome) = world
+    let outcome = world
         .blocking(move |world| {
             let outcome = match stance {
-                Stance::Done => snapshot(world, &order, &tree, from, usage)?,
+                Stance::Done => {
+                    let outcome = snapshot(world, &order, &tree, from, usage)?;
+                    // The agent is dead, and with it all that could write there.
+                    world.workshop.give_back_as_read(tree);
+                    return Ok(outcome);
+                }
                 Stance::Failed { why } => Outcome::Failed { why },
                 Stance::Blocked { missing } => Outcome::Blocked { missing },
             };
-            Ok((tree, outcome))
-        })
-        .await?;
-    world
-        .blocking(move |world| {
             world.workshop.give_back(tree);
-            Ok(())
+            Ok(outcome)
         })
         .await?;
     handoff.blocked = None;

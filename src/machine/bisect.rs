@@ -20,8 +20,9 @@ impl Default for BadRate {
 }
 
 impl BadRate {
-    /// What is left of the weight of earlier candidates after each new one.
-    const DECAY: f64 = 0.99;
+    /// What is left of the weight of earlier candidates after each new one: some hundreds count, because a worse
+    /// estimate of p costs more checks than a late one.
+    const DECAY: f64 = 0.997;
     /// Above this chance of a bad candidate, batches do not pay.
     const ALONE: f64 = 0.38;
 
@@ -62,7 +63,9 @@ pub struct Search {
     pub green: u32,
     /// Length of the shortest prefix known red.
     pub red: Option<u32>,
-    /// Whether that prefix was red twice.
+    /// Length of the prefix that was the shortest known red before that one, where there was one.
+    pub red_before: Option<u32>,
+    /// Whether that prefix was red twice, or its red is believed.
     pub confirmed: bool,
     /// Length of the whole batch.
     pub whole: u32,
@@ -84,7 +87,7 @@ pub enum Want {
 impl Search {
     /// Begins with the whole batch.
     pub fn begin(whole: u32) -> Self {
-        Self { green: 0, red: None, confirmed: false, whole }
+        Self { green: 0, red: None, red_before: None, confirmed: false, whole }
     }
 
     /// Says what is wanted.
@@ -94,7 +97,7 @@ impl Search {
             None => Want::Check(self.whole),
             Some(red) if self.green + 1 == red && self.confirmed => Want::Eject { land: self.green },
             Some(red) if self.green + 1 == red => Want::Confirm(red),
-            Some(red) => Want::Check(self.green + (red - self.green) / 2),
+            Some(red) => Want::Check(self.green + first_part(red - self.green)),
         }
     }
 
@@ -104,13 +107,29 @@ impl Search {
             self.green = self.green.max(upto);
             // A green superset forgives a red prefix: the red was a flake.
             if self.red.is_some_and(|red| red <= upto) {
-                self.red = None;
+                (self.red, self.red_before) = (None, None);
             }
             return;
         }
         self.confirmed = self.red == Some(upto);
-        self.red = Some(upto);
+        if !self.confirmed {
+            self.red_before = self.red.replace(upto);
+        }
     }
+
+    /// Takes the red that decides at its word.
+    pub fn believe(&mut self) {
+        self.confirmed = true;
+    }
+}
+
+/// Gives how many of `count` members, the last of which makes the prefix red at the latest, are checked first.
+///
+/// The earlier members are the likelier culprits, so where the halvings do not come out even the shorter searches fall
+/// to them: the truncated binary code of Golomb's, which is the best for such odds. (Gallager and van Voorhis 1975.)
+fn first_part(count: u32) -> u32 {
+    let power = 1 << count.max(2).ilog2();
+    count.saturating_sub(power).max(power / 2)
 }
 
 #[cfg(test)]
@@ -179,7 +198,7 @@ mod tests {
         rate.learn(1000, 0);
         assert!(rate.batch(64) > first);
         assert_eq!(rate.batch(8), 8);
-        rate.learn(0, 100);
+        rate.learn(0, 200);
         assert_eq!(rate.batch(64), 1);
     }
 }

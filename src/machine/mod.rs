@@ -5,6 +5,7 @@ pub mod command;
 pub mod event;
 pub mod state;
 pub mod bisect;
+pub mod flakes;
 pub mod rejection;
 pub mod decide;
 pub mod rules;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest};
+use super::flakes::FlakeRate;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
@@ -69,6 +70,8 @@ pub struct State {
     pub batches: u32,
     /// How likely a queued candidate is bad, as far as is known.
     pub bad_rate: BadRate,
+    /// How likely the checks are red on a good tree, as far as is known.
+    pub flake_rate: FlakeRate,
     /// How many tasks stand where.
     pub tally: Tally,
     /// Fences given out so far.

@@ -96,7 +96,7 @@ pub struct Looks {
 impl Looks {
     /// Begins with the reds that were seen before on this tree; a contradiction is looked at `reruns` times more.
     pub fn after(red: u32, reruns: u32) -> Self {
-        Self { green: 0, red, most: reruns.max(1) + 1 }
+        Self { green: 0, red, most: reruns + 2 }
     }
 
     /// Takes in one more look.
@@ -104,9 +104,11 @@ impl Looks {
         *(if is_red { &mut self.red } else { &mut self.green }) += 1;
     }
 
-    /// Tells whether no further look is wanted: all were green, two were red and none green, or the bound is reached.
+    /// Tells whether no further look is wanted: all were green, two were red and none green, or those still to come
+    /// could not change which of the two is more.
     pub fn is_enough(&self) -> bool {
-        self.red == 0 || (self.green == 0 && self.red >= 2) || self.green + self.red >= self.most
+        let (more, all) = (self.green.max(self.red), self.green + self.red);
+        self.red == 0 || (self.green == 0 && self.red >= 2) || all >= self.most || 2 * more > self.most
     }
 
     /// Gives the answer where looks contradict one another: flaky if more were green, else red.
@@ -154,7 +156,9 @@ mod tests {
         assert_eq!(look(0, &[red; 9]), (2, None));
         assert_eq!(look(1, &[red; 9]), (1, None), "the first look was red already");
         assert_eq!(look(0, &[red, green, green, green, green]), (4, Some(Answer::Flaky)));
-        assert_eq!(look(1, &[green, red, green]), (3, Some(Answer::Red)), "as many red as green is red");
+        assert_eq!(look(1, &[green, red, green, green]), (4, Some(Answer::Flaky)));
+        assert_eq!(look(1, &[green, red, green, red]), (4, Some(Answer::Red)));
+        assert_eq!(look(1, &[green, red, red, green]), (3, Some(Answer::Red)), "a fifth look could not change it");
     }
 
     #[test]

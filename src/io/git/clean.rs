@@ -1,7 +1,7 @@
 //! Owns making a used worktree clean: what an agent changed or added goes, what may stay warm stays.
 //! Never removes what is as it was written, and never follows a link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::Stat;
@@ -61,6 +61,28 @@ pub(super) fn clean(root: &Root, mut known: Known, rules: &git2::Repository, war
     let Cleaning { left, mut cleaned, .. } = cleaning;
     cleaned.dirty.extend(left.into_keys());
     Ok(cleaned)
+}
+
+/// Removes from a tree what is not as it was written, at paths outside of which everything is.
+pub(super) fn clean_at(
+    root: &Root,
+    mut known: Known,
+    rules: &git2::Repository,
+    warm: &Warm,
+    touched: &BTreeSet<Vec<u8>>,
+) -> Result<Cleaned, GitError> {
+    let left = std::mem::take(&mut known.entries);
+    let cleaned = Cleaned { dirty: Vec::new(), lost_ignored: false };
+    let mut cleaning = Cleaning { root, known, rules, warm, left, cleaned };
+    for path in touched {
+        if let Some(stat) = root.stat(path).on("look at", path_of(path))? {
+            cleaning.entry(path, &stat)?;
+        }
+        if cleaning.left.remove(path).is_some() {
+            cleaning.cleaned.dirty.push(path.clone());
+        }
+    }
+    Ok(cleaning.cleaned)
 }
 
 struct Cleaning<'a> {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::admin;
 use super::checkout::{self, Known};
-use super::clean::{Cleaned, Warm, clean};
+use super::clean::{Cleaned, Warm, clean, clean_at};
 use super::diff::raw_diff;
 use super::error::{GitError, OnFile};
 use super::repo::{Repo, to_git};
@@ -29,6 +29,8 @@ pub struct Tree {
     path: PathBuf,
     commit: Oid,
     is_set_up: bool,
+    /// Where the last snapshot found the files not as they were written.
+    pub(super) touched: Mutex<Option<BTreeSet<Vec<u8>>>>,
     pub(super) index: PathBuf,
     pub(super) rules: PathBuf,
     pub(super) repo: Repo,
@@ -72,6 +74,9 @@ pub struct Pool {
     dir: PathBuf,
     warm: Warm,
     state: Mutex<State>,
+    /// Whose turn it is to write a whole tree: one at a time is as fast as the disk allows, and leaves the processors to
+    /// those who have a tree.
+    filling: Mutex<()>,
     _owned: File,
 }
 
@@ -93,7 +98,14 @@ impl Pool {
         let owned = File::options().create(true).truncate(false).write(true).open(&lock).on("open", &lock)?;
         rustix::fs::flock(&owned, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| GitError::PoolBusy { path: dir.clone() })?;
-        Ok(Self { repo: repo.clone(), dir, warm: Warm::new(warm), state: Mutex::default(), _owned: owned })
+        Ok(Self {
+            repo: repo.clone(),
+            dir,
+            warm: Warm::new(warm),
+            state: Mutex::default(),
+            filling: Mutex::default(),
+            _owned: owned,
+        })
     }
 
     /// Takes a tree that holds exactly the files of a commit, besides what is kept warm.
@@ -133,8 +145,14 @@ impl Pool {
         }
     }
 
-    /// Takes a tree back for reuse, as it is: it is cleaned when it is taken again.
-    pub fn give_back(&self, tree: Tree) {
+    /// Takes a tree back for reuse, as it is: it is looked through and cleaned when it is taken again.
+    pub fn give_back(&self, mut tree: Tree) {
+        *tree.touched.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        self.give_back_as_read(tree);
+    }
+
+    /// Takes a tree back that nobody has written in since its last snapshot: only what that found is cleaned.
+    pub fn give_back_as_read(&self, tree: Tree) {
         let mut state = self.state();
         state.lent.remove(&tree.id);
         state.idle.push(tree);
@@ -217,10 +235,15 @@ impl Pool {
             rules: at(".rules"),
             commit,
             is_set_up: false,
+            touched: Mutex::default(),
             repo: self.repo.clone(),
             id: id.clone(),
         };
-        match self.fill(&tree) {
+        let filled = {
+            let _turn = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+            self.fill(&tree)
+        };
+        match filled {
             Ok(()) => Ok(tree),
             Err(error) => {
                 // The first failure is the one that tells why.
@@ -253,7 +276,12 @@ impl Pool {
         }
         let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
         let root = Root::open(&tree.path)?;
-        let Cleaned { dirty, lost_ignored } = clean(&root, Known::read(&tree.index)?, &handle, &self.warm)?;
+        let known = Known::read(&tree.index)?;
+        let touched = tree.touched.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let Cleaned { dirty, lost_ignored } = match touched {
+            Some(touched) => clean_at(&root, known, &handle, &self.warm, &touched)?,
+            None => clean(&root, known, &handle, &self.warm)?,
+        };
         tree.is_set_up &= !lost_ignored;
         let mut paths: BTreeSet<Vec<u8>> = dirty.into_iter().collect();
         // Until the record tells of the new commit, the tree must be made anew whatever happens.
@@ -427,7 +455,12 @@ mod tests {
             }
             pool.discard(fresh).unwrap();
             scribble(&mut chance, tree.path());
-            pool.give_back(tree);
+            if round % 2 == 0 {
+                tree.snapshot(Limits::default()).unwrap();
+                pool.give_back_as_read(tree);
+            } else {
+                pool.give_back(tree);
+            }
             let again = pool.take(commit).unwrap();
             recycled += usize::from(again.id() == id);
             pool.give_back(again);
@@ -453,6 +486,29 @@ mod tests {
         assert!(!found.contains_key("x.o") && !found.contains_key("target"));
         assert_eq!(found["a"], ('f', b"b".to_vec()));
         assert!(tree.snapshot(Limits::default()).unwrap().edits.is_empty());
+    }
+
+    #[test]
+    fn a_tree_that_was_read_is_cleaned_where_it_was_touched_and_what_is_warm_stays() {
+        let lab = Lab::new();
+        let rules = (".gitignore", Some("target/\n*.o\n"));
+        let base = lab.on(lab.head(), &[rules, ("a", Some("a")), ("d/b", Some("b")), ("d/c", Some("c"))]);
+        let pool = lab.pool(&["target/"]);
+        let tree = pool.take(base).unwrap();
+        let at = |path: &str| tree.path().join(path);
+        fs::create_dir_all(at("sub/target")).unwrap();
+        fs::write(at("sub/target/cache"), "warm").unwrap();
+        fs::create_dir_all(at("left/over")).unwrap();
+        fs::write(at("left/over/x.o"), "cold").unwrap();
+        fs::write(at("a"), "changed").unwrap();
+        fs::remove_dir_all(at("d")).unwrap();
+        fs::write(at("d"), "a file where a folder was").unwrap();
+        tree.snapshot(Limits::default()).unwrap();
+        pool.give_back_as_read(tree);
+        let tree = pool.take(base).unwrap();
+        let found: Vec<_> = shape(tree.path()).into_keys().collect();
+        assert_eq!(found, [".gitignore", "a", "d", "d/b", "d/c", "sub", "sub/target", "sub/target/cache"]);
+        assert_eq!(fs::read_to_string(tree.path().join("a")).unwrap(), "a");
     }
 
     #[test]

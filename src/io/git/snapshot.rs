@@ -1,8 +1,9 @@
 //! Owns reading what an agent left in its worktree: edits against the base, and what is refused. All of it is hostile.
 //! Never runs git or a filter program, never follows a link, and takes in regular files and inner links only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
+use std::sync::PoisonError;
 
 use rustix::fs::Stat;
 
@@ -61,12 +62,16 @@ impl Tree {
         let mut known = Known::read(&self.index)?;
         let left = std::mem::take(&mut known.entries);
         let rules = rules::handle(&self.repo, &self.rules, &self.index)?;
-        let mut taking = Taking { root: &root, known, rules, limits, left, files: 0, out: Snapshot::default() };
+        let (out, touched) = (Snapshot::default(), BTreeSet::new());
+        let mut taking = Taking { root: &root, known, rules, limits, left, files: 0, touched, out };
         taking.folder(b"", 0)?;
         if !root.still_there() {
             return Err(GitError::TreeGone { path: self.path().to_owned() });
         }
         taking.deletions();
+        // Where something was not looked into, what is to be cleaned there is not known.
+        let touched = taking.out.refused.is_empty().then_some(taking.touched);
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = touched;
         Ok(taking.out)
     }
 }
@@ -79,6 +84,8 @@ struct Taking<'a> {
     /// What was written and not met again so far.
     left: BTreeMap<Vec<u8>, git2::IndexEntry>,
     files: usize,
+    /// Where something is not, or not surely, as it was written.
+    touched: BTreeSet<Vec<u8>>,
     out: Snapshot,
 }
 
@@ -103,6 +110,7 @@ impl Taking<'_> {
                 0o040_000 => self.subfolder(&path, depth + 1)?,
                 0o100_000 | 0o120_000 => self.file(&path, &stat)?,
                 _ => {
+                    self.touched.insert(path.clone());
                     let tracked = self.left.remove(&path).is_some();
                     if tracked || !self.is_ignored(&path)? {
                         self.refuse(&path, "it is neither a file nor a link");
@@ -121,8 +129,11 @@ impl Taking<'_> {
             }
             return Ok(());
         }
-        if !Known::holds_below(&self.left, path) && self.is_ignored(&[path, b"/"].concat())? {
-            return Ok(());
+        if !Known::holds_below(&self.left, path) {
+            self.touched.insert(path.to_vec());
+            if self.is_ignored(&[path, b"/"].concat())? {
+                return Ok(());
+            }
         }
         if depth > self.limits.depth {
             return self.refuse_folder(path, "it lies too deep");
@@ -132,6 +143,10 @@ impl Taking<'_> {
 
     fn file(&mut self, path: &[u8], stat: &Stat) -> Result<(), GitError> {
         let before = self.left.remove(path);
+        let is_untouched = before.as_ref().is_some_and(|entry| self.known.is_untouched(entry, stat));
+        if !is_untouched {
+            self.touched.insert(path.to_vec());
+        }
         if before.is_none() && self.is_ignored(path)? {
             return Ok(());
         }
@@ -139,7 +154,7 @@ impl Taking<'_> {
         if self.files > self.limits.files {
             return Err(GitError::TooManyFiles { path: self.root.path().to_owned(), cap: self.limits.files });
         }
-        if before.as_ref().is_some_and(|entry| self.known.is_untouched(entry, stat)) {
+        if is_untouched {
             return Ok(());
         }
         let read = if stat.st_mode & 0o170_000 == 0o120_000 { self.link(path, &before)? } else { self.content(path)? };
@@ -227,6 +242,7 @@ impl Taking<'_> {
 
     fn deletions(&mut self) {
         for (path, entry) in std::mem::take(&mut self.left) {
+            self.touched.insert(path.clone());
             if entry.mode == 0o160_000 {
                 self.refuse(&path, "a submodule cannot be removed");
                 continue;

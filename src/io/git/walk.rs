@@ -66,6 +66,19 @@ impl Root {
         Ok(found)
     }
 
+    /// Tells what is at a path, without following a link; `None` where nothing is.
+    pub(super) fn stat(&self, path: &[u8]) -> io::Result<Option<Stat>> {
+        let (folder, name) = split(path);
+        let found = self
+            .beneath(folder, OFlags::DIRECTORY | OFlags::PATH)
+            .and_then(|fd| Ok(rustix::fs::statat(&fd, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW)?));
+        match found {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens a regular file for reading, and tells what it is.
     pub(super) fn file(&self, path: &[u8]) -> io::Result<(File, Stat)> {
         let fd = self.beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
@@ -214,6 +227,12 @@ pub(super) fn remove_any(path: &Path) -> io::Result<()> {
         Err(GitError::Io { source, .. }) => Err(source),
         Err(other) => Err(io::Error::other(other)),
     }
+}
+
+/// Tells whether an error means that nothing is at a path, because one of its folders is gone or none.
+fn is_absence(error: &io::Error) -> bool {
+    let absent = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
+    absent.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Joins a folder and a name; the empty folder is the root.

@@ -4,6 +4,7 @@ use super::plan::set_status;
 use crate::machine::event::{Again, Lease, Next};
 use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, TaskId};
 use crate::model::verdict::{Finding, Rung, Verdict};
 
@@ -97,6 +98,9 @@ pub(super) fn judge(state: &mut State, id: AttemptId, verdict: &Verdict, usage: 
     spend(state, "checks", usage);
     for check in &verdict.checks {
         note_flake(state, check);
+        if check.answer == Answer::Flaky {
+            state.flake_rate.learn_flaky();
+        }
     }
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.verdict = Some(verdict.clone());
@@ -107,8 +111,8 @@ pub(super) fn judge(state: &mut State, id: AttemptId, verdict: &Verdict, usage: 
     go_on(state, id, next);
 }
 
-pub(super) fn note_flake(state: &mut State, check: &crate::model::check::CheckResult) {
-    if check.answer == crate::model::check::Answer::Flaky {
+pub(super) fn note_flake(state: &mut State, check: &CheckResult) {
+    if check.answer == Answer::Flaky {
         *state.flakes.entry(check.name.clone()).or_default() += 1;
     }
 }

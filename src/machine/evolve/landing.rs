@@ -40,10 +40,17 @@ pub(super) fn merged(state: &mut State, chain: &[Link]) {
 
 pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckResult], answer: (bool, bool)) {
     let (is_green, is_flaky) = answer;
-    let anew = if is_taken_over(state, results) { &[] } else { results };
-    for result in anew {
-        spend(state, "checks", Usage { wall_ms: result.wall_ms, ..Usage::default() });
-        note_flake(state, result);
+    if !is_taken_over(state, results) {
+        for result in results {
+            spend(state, "checks", Usage { wall_ms: result.wall_ms, ..Usage::default() });
+            note_flake(state, result);
+        }
+        match (is_green, is_flaky) {
+            (true, false) => state.flake_rate.learn_sound(),
+            (true | false, true) => state.flake_rate.learn_flaky(),
+            // Whether this red tells of the tree or of the check is not known.
+            (false, false) => {}
+        }
     }
     let head_tree = state.head_tree;
     let base = |name: &String| state.baseline.as_ref().and_then(|baseline| baseline.get(name));
@@ -54,6 +61,10 @@ pub(super) fn checked(state: &mut State, upto: u32, tree: Oid, results: &[CheckR
         *reds = worse;
     }
     search.learn(upto, is_green);
+    // Settled once and for all: what is learned while a second look is under way must not make it unwanted.
+    if matches!(search.want(), Want::Confirm(_)) && !state.flake_rate.casts_doubt(search, &state.bad_rate) {
+        search.believe();
+    }
     *flaky |= is_green && is_flaky;
     let landing = match search.want() {
         Want::Check(_) | Want::Confirm(_) => return,
