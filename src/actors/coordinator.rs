@@ -14,6 +14,7 @@ use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
 use super::session::{Errand, Session, SessionArgs};
 use super::world::{World, told};
+use crate::io::failpoint::{self, Point};
 use crate::io::journal::format::FORMAT;
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
@@ -254,6 +255,7 @@ impl Coordinator {
             return;
         }
         self.is_storing = true;
+        failpoint::reach(Point::Before, self.state.seq);
         let (world, epoch) = (Arc::clone(&self.world), self.epoch);
         ctx.pipe(async move {
             let append = move || world.journal.append(&world.run, epoch, after_seq, &entries);
@@ -297,6 +299,7 @@ impl Coordinator {
             // Who asked may have gone.
             let _ = reply.send(answer);
         }
+        failpoint::reach(Point::Acknowledged, seq);
     }
 
     async fn start(&mut self, effect: Effect) {

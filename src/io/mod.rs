@@ -1,5 +1,6 @@
 //! The world: all that can fail for outside reasons. Chooses nothing and knows no actors.
 
+pub mod failpoint;
 pub mod clock;
 pub mod process;
 pub mod files;

@@ -31,6 +31,7 @@ mod untouched;
 mod pins;
 mod deliver;
 mod crash;
+mod deaths;
 mod stopping;
 mod beside;
 mod terminal;
