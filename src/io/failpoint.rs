@@ -75,6 +75,11 @@ mod armed {
         }
     }
 
+    /// Gives how many threads may do what blocks, where a test wants every system call in the same order each time.
+    pub fn blocking_threads() -> Option<usize> {
+        std::env::var("ARTEL_BLOCKING_THREADS").ok()?.parse().ok().filter(|threads| *threads > 0)
+    }
+
     /// Counts an effect that was carried out, and dies where it is the one.
     pub fn effect_done() {
         reach(Point::Done, EFFECTS.fetch_add(1, Ordering::SeqCst) + 1);
@@ -102,7 +107,12 @@ mod armed {
     pub fn reach(_: Point, _: u64) {}
 
     #[inline(always)]
+    pub fn blocking_threads() -> Option<usize> {
+        None
+    }
+
+    #[inline(always)]
     pub fn effect_done() {}
 }
 
-pub use armed::{effect_done, is_unflushed, reach, torn, written};
+pub use armed::{blocking_threads, effect_done, is_unflushed, reach, torn, written};

@@ -2,6 +2,7 @@
 
 pub mod failpoint;
 pub mod clock;
+pub mod space;
 pub mod process;
 pub mod files;
 pub mod roles;

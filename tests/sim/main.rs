@@ -30,7 +30,7 @@ use world::{Job, Law, Mood, Must, World};
 const SEEDS: u64 = 2400;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 41;
+const KINDS: usize = 43;
 /// Steps in which a kind world brings every run to its end or the law of progress is broken.
 const KIND_STEPS: u32 = 4000;
 
@@ -78,6 +78,11 @@ fn wild_step(world: &mut World) -> Law {
             Ok(())
         }
         97 => renew(world),
+        98 => {
+            let short = world.rng.bool().then(|| "1 MiB is free".to_owned());
+            world.post(Command::ReportSpace { short }, Must::Anything, None);
+            Ok(())
+        }
         _ => world.settle(),
     }
 }

@@ -85,6 +85,10 @@ pub fn put_back(world: &mut World) {
 /// Does what a resting run waits for; tells whether there was something.
 pub fn mend(world: &mut World) -> bool {
     put_back(world);
+    if world.state.short.is_some() {
+        world.post(Command::ReportSpace { short: None }, Must::Anything, None);
+        return true;
+    }
     let ask = match &world.state.rest {
         Some(Rest::Gate(gate)) => Ask::Approve(*gate),
         Some(Rest::Budget { .. }) => Ask::Raise(PLENTY),

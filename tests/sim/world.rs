@@ -215,9 +215,9 @@ impl World {
         Err("time alone brings events without end".to_owned())
     }
 
-    /// A live run always owes something to the world.
+    /// A live run always owes something to the world, unless it waits for space.
     fn stuck(&self) -> Law {
-        if self.state.is_live() && due(&self.state).is_empty() {
+        if self.state.is_live() && due(&self.state).is_empty() && self.state.short.is_none() {
             return Err("deadlock: the run is live, owes nothing, and time brings nothing".to_owned());
         }
         Ok(())
@@ -290,6 +290,7 @@ fn name(command: &Command) -> &'static str {
         Command::ReportBranchMoved { .. } => "ReportBranchMoved",
         Command::ReportConditions { .. } => "ReportConditions",
         Command::ReportDelivery { .. } => "ReportDelivery",
+        Command::ReportSpace { .. } => "ReportSpace",
         Command::ReportTrouble { .. } => "ReportTrouble",
     }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use rustix::fs::FlockOperation;
@@ -134,6 +135,8 @@ impl SqliteJournal {
             Fault::Told(error) => error,
             Fault::Sql(source) if is_disk_fault(&source) => {
                 self.lost.store(true, Ordering::SeqCst);
+                // Closing must not copy back, and thereby call safe, what a failed flush may have dropped.
+                let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
                 JournalError::Lost { path: path(), source: Some(source) }
             }
             Fault::Sql(source) => told(&self.path, what, source),
