@@ -5,6 +5,7 @@
 
 mod figure;
 mod ground;
+mod idle;
 mod journal;
 mod landing;
 mod queue;
@@ -36,6 +37,9 @@ fn main() {
     if wants("journal") {
         journals(size);
     }
+    if wants("idle") {
+        idles(size);
+    }
     if wants("growth") {
         growth(size);
     }
@@ -51,6 +55,15 @@ fn machine() {
     note(&format!("machine: {cores} cores,{}", model.replace(['\t', ':'], "")));
     note(&format!("kernel: {}", read("/proc/sys/kernel/osrelease").trim()));
     note(&format!("load: {}", read("/proc/loadavg").trim()));
+}
+
+/// Measures what a run costs that waits for an agent.
+fn idles(size: Size) {
+    let seconds = if size == Size::Quick { 5 } else { 300 };
+    let idle = idle::idle(seconds);
+    figure("idle_wakes", idle.wakes, "/min", Goal::Most(1.0));
+    figure("idle_processor", idle.cpu, "%", Goal::Most(0.1));
+    figure("idle_started", idle.started, "processes", Goal::Most(0.0));
 }
 
 /// Measures whole runs against the script.

@@ -126,7 +126,6 @@ fn sweep(point: &str, most: impl Fn(&Undisturbed) -> u64, salt: u64) {
             "{at}: {}",
             String::from_utf8_lossy(&ended.stderr)
         );
-        println!("killed at {at}");
         goes_on(&house, &wanted);
     }
     assert!(died * 10 >= numbers.len() * 7, "only {died} of {} died at `{point}`", numbers.len());
