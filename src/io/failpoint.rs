@@ -26,7 +26,7 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::{Point, VARIABLE};
+    use crate::io::failpoint::{Point, VARIABLE};
 
     static EFFECTS: AtomicU64 = AtomicU64::new(0);
 
@@ -88,7 +88,7 @@ mod armed {
 
 #[cfg(not(debug_assertions))]
 mod armed {
-    use super::Point;
+    use crate::io::failpoint::Point;
 
     #[inline(always)]
     pub fn is_unflushed() -> bool {
