@@ -8,6 +8,7 @@ mod crowd;
 mod figure;
 mod footprint;
 mod ground;
+mod idle;
 mod journal;
 mod landing;
 mod oracle;
@@ -28,7 +29,7 @@ enum Size {
 type Part = fn(Size);
 
 /// What is measured unless parts are named.
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("ring", ring::rings),
     ("large", ring::large_repositories),
     ("crowd", crowd::crowds),
@@ -37,6 +38,7 @@ const PARTS: [(&str, Part); 10] = [
     ("queue", queue::queues),
     ("provision", provision::provisions),
     ("journal", journals),
+    ("idle", idles),
     ("footprint", footprint::footprints),
     ("growth", ring::growth),
 ];
@@ -67,6 +69,15 @@ fn machine() {
     note(&format!("machine: {cores} cores,{}", model.replace(['\t', ':'], "")));
     note(&format!("kernel: {}", read("/proc/sys/kernel/osrelease").trim()));
     note(&format!("load: {}", read("/proc/loadavg").trim()));
+}
+
+/// Measures what a run costs that waits for an agent.
+fn idles(size: Size) {
+    let seconds = if size == Size::Quick { 5 } else { 300 };
+    let idle = idle::idle(seconds);
+    figure("idle_wakes", idle.wakes, "/min", Goal::Most(1.0));
+    figure("idle_processor", idle.cpu, "%", Goal::Most(0.1));
+    figure("idle_started", idle.started, "processes", Goal::Most(0.0));
 }
 
 /// Measures the journal.

@@ -9,16 +9,19 @@ use std::time::Duration;
 use kameo::error::Infallible;
 use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
 use super::session::{Errand, Session, SessionArgs};
+use super::shortage;
 use super::world::{World, told};
+use crate::io::failpoint::{self, Point};
 use crate::io::journal::format::FORMAT;
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
-use crate::machine::due::{Effect, due};
+use crate::machine::due::{Effect, deadline, due};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::laws::{Broken, follows, moves_or_rests};
@@ -32,8 +35,8 @@ pub const MAILBOX: usize = 4096;
 /// How often an effect is carried out whose report is refused.
 const STARTS_AT_MOST: u32 = 3;
 
-/// How often time is let pass while attempts hold leases.
-const TICK: Duration = Duration::from_secs(5);
+/// How long time may pass unseen at most while something depends on it: clocks are set, and machines sleep.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Says whether a command was followed.
 pub type Answer = Result<(), Rejection>;
@@ -100,7 +103,12 @@ pub struct Coordinator {
     is_storing: bool,
     /// The law that is broken, where one is; nothing is stored or started any more.
     broken: Option<Broken>,
-    has_ticker: bool,
+    /// When time is let pass next.
+    ticks_at: Option<Instant>,
+    /// Whether something was not done for want of space, so that nothing is begun until there is some.
+    is_held: bool,
+    /// How often the disk was found short of space since it last was not.
+    looks: u32,
     under_way: BTreeMap<Effect, UnderWay>,
     /// Sessions that are over, whose reports stand before this in the line.
     over: BTreeSet<ActorId>,
@@ -118,7 +126,14 @@ enum UnderWay {
     Planner,
 }
 
-struct Stored(Result<u64, JournalError>);
+/// What is to be appended, kept until it is.
+#[derive(Clone)]
+struct Append {
+    after_seq: u64,
+    entries: Arc<Vec<NewEntry>>,
+}
+
+struct Stored(Result<u64, JournalError>, Append);
 struct Tick;
 
 impl Actor for Coordinator {
@@ -141,7 +156,9 @@ impl Actor for Coordinator {
             answers: Vec::new(),
             is_storing: false,
             broken: None,
-            has_ticker: false,
+            ticks_at: None,
+            is_held: false,
+            looks: 0,
             under_way: BTreeMap::new(),
             over: BTreeSet::new(),
             starts: BTreeMap::new(),
@@ -193,14 +210,21 @@ impl Message<Tell> for Coordinator {
 impl Message<Stored> for Coordinator {
     type Reply = ();
 
-    async fn handle(&mut self, Stored(result): Stored, ctx: &mut Context<Self, ()>) {
-        self.is_storing = false;
+    async fn handle(&mut self, Stored(result, append): Stored, ctx: &mut Context<Self, ()>) {
         match result {
             Ok(_) => {
+                self.is_storing = false;
                 self.settle(ctx).await;
                 if !self.waiting.is_empty() {
                     self.turn(ctx).await;
                 }
+            }
+            // Nothing was written, and nothing that follows from it was begun: it may be tried until there is space.
+            Err(error @ JournalError::Full { .. }) => {
+                let wait = shortage::patience(self.looks);
+                self.looks += 1;
+                tracing::warn!(run = %self.world.run, "failed to {}; trying again in {} s", told(&error), wait.as_secs());
+                ctx.actor_ref().tell(append).send_after(wait);
             }
             Err(error) => {
                 let is_passed_over = matches!(error, JournalError::Stale { .. });
@@ -211,12 +235,19 @@ impl Message<Stored> for Coordinator {
     }
 }
 
+impl Message<Append> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, append: Append, ctx: &mut Context<Self, ()>) {
+        self.store(append, ctx);
+    }
+}
+
 impl Message<Tick> for Coordinator {
     type Reply = ();
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self, ()>) {
-        self.has_ticker = false;
-        self.waiting.push(Tell::report(Command::Advance));
+        self.ticks_at = None;
         if !self.is_storing {
             self.turn(ctx).await;
         }
@@ -229,7 +260,12 @@ impl Coordinator {
         let now_ms = self.world.now_ms();
         let after_seq = self.state.seq;
         let mut entries = Vec::new();
+        let is_short = self.look_at_the_disk(now_ms, &mut entries);
         for Tell { command, reply } in std::mem::take(&mut self.waiting) {
+            let Some(command) = shortage::believed(command, is_short) else {
+                self.is_held |= is_short;
+                continue;
+            };
             let answer = self.decide(&command, now_ms, &mut entries);
             if let Err(rejection) = &answer {
                 tracing::debug!(run = %self.world.run, %rejection, "refused");
@@ -238,6 +274,7 @@ impl Coordinator {
                 self.answers.push((reply, answer));
             }
         }
+        self.renew_lapsed(now_ms, &mut entries);
         // A law that let time pass without end would be a bug; the bound turns it into a visible stop.
         for _ in 0..1000 {
             let before = entries.len();
@@ -260,15 +297,51 @@ impl Coordinator {
             self.settle(ctx).await;
             return;
         }
+        failpoint::reach(Point::Before, self.state.seq);
+        self.store(Append { after_seq, entries: Arc::new(entries) }, ctx);
+    }
+
+    fn store(&mut self, append: Append, ctx: &Context<Self, ()>) {
         self.is_storing = true;
         let (world, epoch) = (Arc::clone(&self.world), self.epoch);
         ctx.pipe(async move {
-            let append = move || world.journal.append(&world.run, epoch, after_seq, &entries);
-            match tokio::task::spawn_blocking(append).await {
-                Ok(result) => Stored(result),
+            let kept = append.clone();
+            let write = move || world.journal.append(&world.run, epoch, append.after_seq, &append.entries);
+            match tokio::task::spawn_blocking(write).await {
+                Ok(result) => Stored(result, kept),
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
         });
+    }
+
+    /// Notes whether the disk is short of space, and lets what was held go on where it no longer is.
+    fn look_at_the_disk(&mut self, now_ms: i64, entries: &mut Vec<NewEntry>) -> bool {
+        let short = shortage::look(&self.world, self.state.short.is_some());
+        let is_short = short.is_some();
+        self.looks = if is_short { self.looks + 1 } else { 0 };
+        if self.is_held && !is_short {
+            self.is_held = false;
+            self.starts.clear();
+        }
+        // How the disk stands is never refused.
+        let _ = self.decide(&Command::ReportSpace { short }, now_ms, entries);
+        is_short
+    }
+
+    /// Renews what lapsed while this process did not run, or by a clock that was set, though its session lives: it is
+    /// by its limits that a session is ended.
+    fn renew_lapsed(&mut self, now_ms: i64, entries: &mut Vec<NewEntry>) {
+        let is_lapsed = |id| self.state.attempt(id).is_some_and(|attempt| attempt.until_ms < now_ms);
+        let living = self.under_way.iter().filter_map(|(effect, under_way)| {
+            let Effect::Work { attempt, fence } = effect else { return None };
+            let UnderWay::Session { actor, .. } = under_way else { return None };
+            let is_alive = !self.over.contains(&actor.id());
+            (is_alive && is_lapsed(*attempt)).then_some((*attempt, *fence))
+        });
+        for (attempt, fence) in living.collect::<Vec<_>>() {
+            // Refused where its report came just before.
+            let _ = self.decide(&Command::RenewLease { attempt, fence }, now_ms, entries);
+        }
     }
 
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
@@ -294,7 +367,7 @@ impl Coordinator {
         self.under_way.retain(|effect, _| owed.contains(effect));
         self.starts.retain(|effect, _| owed.contains(effect));
         for effect in owed {
-            if !self.under_way.contains_key(&effect) {
+            if !self.under_way.contains_key(&effect) && !self.is_held {
                 self.start(effect).await;
             }
         }
@@ -312,6 +385,7 @@ impl Coordinator {
             // Who asked may have gone.
             let _ = reply.send(answer);
         }
+        failpoint::reach(Point::Acknowledged, seq);
     }
 
     /// Gives up: what was not stored has not happened, and whoever wakes the run next replays what was.
@@ -386,16 +460,21 @@ impl Coordinator {
         let _ = self.planner.tell(Call { route, order: Box::new(order) }).send().await;
     }
 
-    /// Has time pass again soon while leases can lapse or a budget of time can run out.
+    /// Has time pass again when something depends on it.
     fn keep_time(&mut self) {
-        let has_deadline =
-            self.state.is_live() && (!self.state.running.is_empty() || self.state.budget.wall_s.is_some());
-        if has_deadline
-            && !self.has_ticker
+        let wait = if self.is_held || self.state.short.is_some() {
+            shortage::patience(self.looks)
+        } else {
+            let now_ms = self.world.now_ms();
+            let Some(at) = deadline(&self.state, now_ms) else { return };
+            Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0)).min(LONGEST_WAIT)
+        };
+        let at = Instant::now() + wait;
+        if self.ticks_at.is_none_or(|armed| at < armed)
             && let Some(me) = self.me.upgrade()
         {
-            self.has_ticker = true;
-            me.tell(Tick).send_after(TICK);
+            self.ticks_at = Some(at);
+            me.tell(Tick).send_after(wait);
         }
     }
 }

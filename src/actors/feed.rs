@@ -13,8 +13,11 @@ use super::coordinator::{Coordinator, Tell};
 use super::world::World;
 use crate::machine::command::{Ask, Command};
 
-/// How long a request whose nudge was lost may lie.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request may lie whose nudge was lost, which takes a machine in trouble.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a request may lie where no nudge can come.
+const DEAF_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tells a coordinator that requests are stored for it; says whether one listens.
 pub fn nudge(socket: &Path) -> bool {
@@ -44,7 +47,7 @@ pub async fn follow(
         let read = tokio::task::spawn_blocking(move || journal.requests(&run, last)).await;
         let Ok(Ok(rows)) = read else {
             tracing::warn!(run = %world.run, "failed to read requests; trying again");
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(DEAF_PATIENCE).await;
             continue;
         };
         for row in rows {
@@ -62,7 +65,7 @@ pub async fn follow(
                 // A nudge and the end of patience lead to the same look.
                 let _ = tokio::time::timeout(PATIENCE, socket.recv(&mut nudged)).await;
             }
-            None => tokio::time::sleep(PATIENCE).await,
+            None => tokio::time::sleep(DEAF_PATIENCE).await,
         }
         if coordinator.upgrade().is_none() {
             return;

@@ -97,7 +97,11 @@ pub async fn land(world: &Arc<World>, landing: Landing) -> Command {
             Ok(match world.repo.compare_and_swap(&world.refs.branch(), Some(from), to, &log)? {
                 Swap::Done | Swap::AlreadyThere => {
                     for attempt in landed {
-                        unpin(world, &world.refs.attempt(attempt))?;
+                        let pin = world.refs.attempt(attempt);
+                        // It has landed: a pin that somebody's lock holds on to keeps nothing, and `gc` takes it.
+                        if let Err(error) = unpin(world, &pin) {
+                            tracing::warn!(%pin, "failed to {}", told(&error));
+                        }
                     }
                     Command::ReportLanding { batch, head: to, tree }
                 }

@@ -6,6 +6,7 @@ pub mod instruments;
 pub mod coordinator;
 pub mod planner;
 pub mod planning;
+pub mod shortage;
 pub mod session;
 pub mod order;
 pub mod setup;

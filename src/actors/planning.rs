@@ -13,6 +13,7 @@ use super::order::{self, PlanOrder};
 use super::world::{Ground, told};
 use crate::io::agents::script::{PlannerMove, Woken, planner_moves, read_part};
 use crate::io::agents::shard;
+use crate::io::failpoint;
 use crate::io::syntax::scan;
 use crate::machine::command::{Command, PlanStep};
 use crate::machine::decide::decide;
@@ -64,6 +65,7 @@ impl Mouth {
         match &self.to {
             Ear::Draft(state) => fold(state, &command),
             Ear::Coordinator(coordinator) => {
+                failpoint::effect_done();
                 let coordinator = coordinator.upgrade().ok_or_else(over)?;
                 let (reply, answer) = oneshot::channel();
                 let sent = coordinator.tell(Tell { command, reply: Some(reply) }).send().await;

@@ -11,6 +11,7 @@ use super::coordinator::{Coordinator, Tell};
 use super::order::{Checking, Judging, Landing, Merging, Order};
 use super::world::World;
 use super::{closing, judge, landing, worker};
+use crate::io::failpoint;
 use crate::machine::command::Command;
 use crate::model::ids::Oid;
 
@@ -87,6 +88,7 @@ impl Message<Over> for Session {
     type Reply = ();
 
     async fn handle(&mut self, Over(command): Over, ctx: &mut Context<Self, ()>) {
+        failpoint::effect_done();
         if let (Some(command), Some(coordinator)) = (command, self.coordinator.upgrade()) {
             let _ = coordinator.tell(Tell::report(command)).send().await;
         }

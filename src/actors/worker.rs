@@ -174,23 +174,42 @@ fn keep_modes(world: &World, tree: Oid, edits: &mut BTreeMap<String, Edit>) -> R
     Ok(())
 }
 
-/// Has a process play the attempt in a worktree.
+/// Has a process play the attempt in a worktree. One that was removed under it says nothing against the attempt, which
+/// is played again in another, once: its agent may be who removes them.
 async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Result<Played, GitError> {
+    if let Some(played) = process_once(world, order.clone(), cancelled.clone()).await? {
+        return Ok(played);
+    }
+    tracing::warn!(attempt = %order.attempt, "its worktree was removed while it ran; it is played again in another");
+    let played = process_once(world, order, cancelled).await?;
+    Ok(played.unwrap_or_else(|| Played::failed("its worktree was removed while it ran, twice".to_owned())))
+}
+
+/// Has a process play the attempt; nothing where its worktree was gone afterwards.
+async fn process_once(
+    world: &Arc<World>,
+    order: Order,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Option<Played>, GitError> {
     let from = order.from.unwrap_or(order.base);
     let mut tree = world.blocking(move |world| world.workshop.take(from)).await?;
     let name = order.attempt.to_string();
     let whom = For { name: &name, grants: &order.role.grants, limits: job_limits(&order.role.limits) };
     if let Err(why) = set_up(world, &mut tree, &whom, cancelled.clone()).await {
         discard(world, tree).await?;
-        return Ok(Played::failed(format!("failed to {why}")));
+        return Ok(Some(Played::failed(format!("failed to {why}"))));
     }
     let desk = Desk::at(world.desk(&name));
     let played = run_agent(world, &order, &tree, &desk, cancelled).await;
+    if !tree.is_there() {
+        discard(world, tree).await?;
+        return Ok(None);
+    }
     let (stance, mut handoff, usage) = match played {
         Ok(played) => played,
         Err(why) => {
             discard(world, tree).await?;
-            return Ok(Played::failed(why));
+            return Ok(Some(Played::failed(why)));
         }
     };
     let outcome = world
@@ -210,7 +229,7 @@ async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bo
         })
         .await?;
     handoff.blocked = None;
-    Ok(Played { outcome, handoff, usage })
+    Ok(Some(Played { outcome, handoff, usage }))
 }
 
 async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {

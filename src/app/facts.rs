@@ -66,7 +66,7 @@ pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
         Err(error) => Fact::bad("journal", Fitness::Unfit, told(&error), "mend what it says, or set ARTEL_HOME"),
     });
     if let Ok(dir) = &dir {
-        let free = rustix::fs::statvfs(dir.root()).map(|fs| fs.f_bavail * fs.f_frsize).unwrap_or(u64::MAX);
+        let free = crate::io::space::free_bytes(dir.root()).unwrap_or(u64::MAX);
         let told = format!("{} MiB free where state lies", free >> 20);
         facts.push(if free < ROOM_AT_LEAST {
             Fact::bad("disk", Fitness::Weak, told, "free some space: worktrees and the journal need it")

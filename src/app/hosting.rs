@@ -34,6 +34,14 @@ pub fn is_hosted(place: &Place, run: &RunId) -> bool {
 /// # Errors
 /// [`AppError::Held`] where another process does; the faults of the state directory, the journal and git.
 pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
+    host_shown(place, run, watch::channel(Progress::default()).0).await
+}
+
+/// As [`host`], with each stored event's number shown to whoever follows the run, who then need not look in vain.
+///
+/// # Errors
+/// As [`host`].
+pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Progress>) -> Result<Hosted, AppError> {
     let lock = match RunLock::try_acquire(&place.dir.lock(run)) {
         Ok(lock) => lock,
         Err(FilesError::Held { pid, .. }) => {
@@ -48,7 +56,7 @@ pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
         Ok(started) => started?,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     };
-    let (progress, mut seen) = watch::channel(Progress::default());
+    let mut seen = progress.subscribe();
     let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
     let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
     let last = bring_waiting_requests(&world, &coordinator).await?;

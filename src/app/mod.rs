@@ -11,7 +11,7 @@ mod facts;
 pub use crate::actors::checks::CHECKING;
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
-pub use hosting::{Hosted, host, is_hosted};
+pub use hosting::{Hosted, host, host_shown, is_hosted};
 pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
 pub use place::{Place, decode_events};
 pub use requests::ask;

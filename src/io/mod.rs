@@ -1,6 +1,8 @@
 //! The world: all that can fail for outside reasons. Chooses nothing and knows no actors.
 
+pub mod failpoint;
 pub mod clock;
+pub mod space;
 pub mod process;
 pub mod files;
 pub mod roles;

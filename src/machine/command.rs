@@ -136,6 +136,11 @@ pub enum Command {
         /// Where it stands, or why nothing was delivered.
         result: Result<Oid, String>,
     },
+    /// Reports how the disk stands.
+    ReportSpace {
+        /// What is free and what must be, where it is short.
+        short: Option<String>,
+    },
     /// Reports that an effect could not be carried out for a reason outside the run.
     ReportTrouble {
         /// What was tried, on what, and what to do next.

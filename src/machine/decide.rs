@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::rules::{advance, attempt, landing, open, plan, request, verdict};
+use super::rules::{advance, attempt, landing, open, plan, request, space, verdict};
 use super::state::State;
 
 /// Says what a command makes happen now, or why it is refused.
@@ -36,6 +36,7 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReportBranchMoved { found } => Ok(landing::branch_moved(state, *found)),
         Command::ReportConditions { head, results } => advance::conditions(state, *head, results),
         Command::ReportDelivery { branch, result } => request::delivered(state, branch, result),
+        Command::ReportSpace { short } => Ok(space::report(state, short.as_ref())),
         Command::ReportTrouble { what } => Ok(open::trouble(state, what)),
     }
 }

@@ -70,6 +70,17 @@ pub fn due(state: &State) -> Vec<Effect> {
     owed
 }
 
+/// Tells when time alone may bring something, in milliseconds since 1970: a lease lapses, or the time is used up.
+pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
+    if !state.is_live() {
+        return None;
+    }
+    let leases = state.running.iter().filter_map(|id| state.attempt(*id).map(|it| it.until_ms.saturating_add(1)));
+    let wall_ms = state.budget.wall_s.and_then(|s| i64::try_from(s).ok()?.checked_mul(1000));
+    let used_up = wall_ms.map(|limit| state.opened_ms.saturating_add(limit));
+    leases.chain(used_up).filter(|at| *at > now_ms).min()
+}
+
 fn landing(state: &State) -> Option<Effect> {
     let batch = state.batch.as_ref()?;
     match &batch.step {

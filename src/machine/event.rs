@@ -86,6 +86,10 @@ pub enum Event {
     Resumed,
     /// What the run may use was raised.
     BudgetRaised { budget: Budget },
+    /// The disk is short of space: no new work is handed out.
+    SpaceRanShort { what: String },
+    /// There is space again.
+    SpaceCameBack,
     /// The run came to rest; work may still be open.
     RunParked { why: Rest },
     /// An ended run was taken up again; it is not planned anew by itself.
@@ -138,6 +142,8 @@ impl Event {
             Self::Stopping => "Stopping",
             Self::Resumed => "Resumed",
             Self::BudgetRaised { .. } => "BudgetRaised",
+            Self::SpaceRanShort { .. } => "SpaceRanShort",
+            Self::SpaceCameBack => "SpaceCameBack",
             Self::RunParked { .. } => "RunParked",
             Self::RunReopened => "RunReopened",
             Self::RequestAnswered { .. } => "RequestAnswered",

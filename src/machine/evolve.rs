@@ -100,6 +100,8 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             state.rest = None;
         }
         Event::BudgetRaised { budget } => raise(&mut state, budget),
+        Event::SpaceRanShort { what } => state.short = Some(what.clone()),
+        Event::SpaceCameBack => state.short = None,
         Event::RunParked { why } => state.rest = Some(why.clone()),
         Event::RunReopened => {
             state.end = None;

@@ -87,6 +87,8 @@ pub struct State {
     pub budget: Budget,
     /// Whether work is handed out.
     pub flow: Flow,
+    /// What is free and what must be, while the disk is short of space.
+    pub short: Option<String>,
     /// Why the run rests, where it does.
     pub rest: Option<Rest>,
     /// How the run ended, where it has.

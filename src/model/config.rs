@@ -33,6 +33,8 @@ pub struct Config {
     pub set: BTreeMap<String, String>,
     /// How long a task is leased to a worker before it must renew, in seconds.
     pub lease_s: u64,
+    /// Space that must be free where state and the repository lie for an attempt to be begun, in MiB; 0 asks for none.
+    pub free_mib_min: u64,
     /// How often a check that gave two answers is run again.
     pub flaky_reruns: u32,
     /// How to count tests, by language; merged over the defaults.
@@ -72,6 +74,7 @@ impl Default for Config {
             env: BTreeSet::new(),
             set: BTreeMap::new(),
             lease_s: 300,
+            free_mib_min: 256,
             flaky_reruns: 3,
             tests: listers::defaults(),
         }

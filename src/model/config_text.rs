@@ -21,6 +21,7 @@ const CONFIG: &[&str] = &[
     "env",
     "set",
     "lease_s",
+    "free_mib_min",
     "flaky_reruns",
     "tests",
 ];
@@ -85,6 +86,10 @@ fn fields(node: &Node, faults: &mut Faults) -> Option<Config> {
     number("flaky_reruns", 0, 100, &mut config.flaky_reruns);
     if let Some(lease_s) = fields.take("lease_s").and_then(|node| count(node, "`lease_s`", 10..=86_400, faults)) {
         config.lease_s = lease_s;
+    }
+    let most = 1 << 30;
+    if let Some(mib) = fields.take("free_mib_min").and_then(|node| count(node, "`free_mib_min`", 0..=most, faults)) {
+        config.free_mib_min = mib;
     }
     Some(config)
 }

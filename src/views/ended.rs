@@ -50,6 +50,9 @@ pub fn ended(state: &State) -> Ended {
     if let Some(rest) = &state.rest {
         return at_rest(rest);
     }
+    if let (Flow::Open, Some(what)) = (state.flow, &state.short) {
+        return Ended { class: Class::Live, words: format!("begins nothing new until there is space: {what}") };
+    }
     let words = match state.flow {
         Flow::Draining => "stopping: what runs is finished, nothing new is begun",
         Flow::Stopping => "stopping at once",

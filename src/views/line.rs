@@ -145,6 +145,10 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::RequestRefused { id, why } => {
             progress(format!("request {id} was refused: {}", text(why))).in_tone(Tone::Warning)
         }
+        Event::SpaceRanShort { what } => {
+            progress(format!("nothing new is begun until there is space: {}", text(what))).in_tone(Tone::Warning)
+        }
+        Event::SpaceCameBack => progress("there is space again: the run goes on".to_owned()),
         Event::RunReopened => progress("the run was taken up again".to_owned()),
         Event::RunParked { .. } | Event::RunEnded { .. } => standing(state),
     }

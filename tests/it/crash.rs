@@ -14,12 +14,12 @@ const TASKS: usize = 20;
 const KILLS: usize = 18;
 
 /// Lets the first tasks come to their end.
-fn open_gates(house: &House, count: usize) {
+pub fn open_gates(house: &House, count: usize) {
     (1..=count).for_each(|number| open_gate(house, &format!("t{number}")));
 }
 
 /// Builds this many tasks, some of which need a second attempt, and some of which wait for others.
-fn many(count: usize) -> House {
+pub fn many(count: usize) -> House {
     let house = House::with(&[("check.sh", "! grep -rq bad src\n")]);
     let tasks: Vec<(String, String)> = (1..=count).map(|n| (format!("k{n:02}"), format!("src/{n}.txt"))).collect();
     for (_, path) in &tasks {

@@ -299,25 +299,6 @@ fn a_state_directory_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_disk_that_fills_up_in_the_middle_of_a_run_ends_it_and_the_run_goes_on_later() {
-    let house = house();
-    fs::create_dir_all(house.home()).unwrap();
-    // The check on the base fills the disk on which the state lies, once.
-    let goal = rename_goal(
-        "checks: [\"test -e $BALLAST || head -c 9000000 /dev/zero > $BALLAST; true\"]\nplan: { rules: [rename.yml] }\n",
-    );
-    let ballast = house.home().join("ballast");
-    fs::write(house.repo().join("goal.md"), goal.replace("$BALLAST", &ballast.to_string_lossy())).unwrap();
-    let line = "mount -t tmpfs -o size=4m x $ARTEL_HOME && $ARTEL run goal.md; echo code $?; \
-                truncate -s 0 $ARTEL_HOME/ballast; $ARTEL resume && $ARTEL status --json";
-    let Some(told) = with_mounts(&house, line) else { return };
-    let told = told.exits(0);
-    assert!(!told.out.contains("code 0"), "{}", told.out);
-    assert!(told.err.contains("no space") || told.out.contains("No space"), "{}\n{}", told.out, told.err);
-    assert!(told.out.contains("done: every done-condition holds"), "{}", told.out);
-}
-
-#[test]
 fn doctor_names_what_would_keep_every_run_from_beginning() {
     let unfit = |house: &House, what: &str| {
         let facts = house.artel(&["doctor", "--json"]).exits(4).json();

@@ -47,6 +47,7 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportBranchMoved { .. }
         | Command::ReportConditions { .. }
         | Command::ReportDelivery { .. }
+        | Command::ReportSpace { .. }
         | Command::ReportTrouble { .. } => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 41;
+const KINDS: usize = 43;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -127,6 +127,11 @@ fn wild_step(world: &mut World) -> Law {
             }
             None => world.usurp(),
         },
+        99 => {
+            let short = world.rng.bool().then(|| "1 MiB is free".to_owned());
+            world.post(Command::ReportSpace { short }, Must::Anything, None);
+            Ok(())
+        }
         _ => world.settle(),
     }
 }

@@ -102,6 +102,10 @@ pub fn put_back(world: &mut World) {
 /// Does what a resting run waits for; tells whether there was something.
 pub fn mend(world: &mut World) -> bool {
     put_back(world);
+    if world.state.short.is_some() {
+        world.post(Command::ReportSpace { short: None }, Must::Anything, None);
+        return true;
+    }
     // A dead coordinator's landing may have followed what a person did by hand; the advice that is given mends both.
     if matches!(&world.state.rest, Some(Rest::Trouble { what }) if what.contains("put it back")) {
         world.repo.branch = world.state.head;

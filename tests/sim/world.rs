@@ -341,6 +341,7 @@ fn name(command: &Command) -> &'static str {
         Command::ReportBranchMoved { .. } => "ReportBranchMoved",
         Command::ReportConditions { .. } => "ReportConditions",
         Command::ReportDelivery { .. } => "ReportDelivery",
+        Command::ReportSpace { .. } => "ReportSpace",
         Command::ReportTrouble { .. } => "ReportTrouble",
     }
 }

@@ -15,6 +15,7 @@ mod merge;
 mod chain;
 mod oracle;
 mod revert;
+mod durable;
 mod refs;
 mod survey;
 mod locks;

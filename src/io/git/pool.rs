@@ -57,6 +57,11 @@ impl Tree {
         admin::place(self.repo.identity(), &self.id)
     }
 
+    /// Tells whether the tree's folder is there: agents and people can remove it.
+    pub fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|meta| meta.is_dir())
+    }
+
     /// Tells whether the repository's set-up has run in the tree, and nothing that git ignores was removed since.
     pub fn is_set_up(&self) -> bool {
         self.is_set_up

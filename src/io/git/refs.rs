@@ -78,7 +78,10 @@ impl Repo {
     /// # Errors
     /// Fails where the ref stays locked, its name collides with another's, or `new` does not exist.
     pub fn compare_and_swap(&self, name: &str, expected: Option<Oid>, new: Oid, log: &str) -> Result<Swap, GitError> {
-        self.with(|handle| {
+        // What a ref names must be there before the ref is, also after a power cut.
+        self.flush_objects()?;
+        let before = self.folder_of_ref(name);
+        let swap = self.with(|handle| {
             retry(self, name, || {
                 let now = target(handle, name)?;
                 if now == Some(new) {
@@ -105,7 +108,11 @@ impl Repo {
                     Err(source) => Err(GitError::Git { doing: format!("move the ref `{name}`"), source }),
                 }
             })
-        })
+        })?;
+        if swap == Swap::Done {
+            self.flush_folders_of_ref(name, &before)?;
+        }
+        Ok(swap)
     }
 
     /// Tells where a ref stands; `None` where it does not exist.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use git2::{ConfigLevel, ErrorCode, RepositoryOpenFlags};
 
+use super::durable::Flushed;
 use super::error::{GitError, OnFile};
 use crate::model::ids::Oid;
 
@@ -31,6 +32,7 @@ struct Inner {
     git_dir: PathBuf,
     workdir: Option<PathBuf>,
     idle: Mutex<Vec<git2::Repository>>,
+    flushed: Mutex<Option<Flushed>>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -55,7 +57,7 @@ impl Repo {
         if workdir.is_some() {
             found.index().map_err(|error| explain(error, start))?;
         }
-        let inner = Inner { common, git_dir, workdir, idle: Mutex::default() };
+        let inner = Inner { common, git_dir, workdir, idle: Mutex::default(), flushed: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -77,6 +79,11 @@ impl Repo {
     /// Tells whether there is no checkout.
     pub fn is_bare(&self) -> bool {
         self.inner.workdir.is_none()
+    }
+
+    /// Shows how the folder of objects looked when it was flushed last.
+    pub(super) fn flushed(&self) -> &Mutex<Option<Flushed>> {
+        &self.inner.flushed
     }
 
     /// Lends an open handle on the common directory; handles are kept and opened again when all are lent.

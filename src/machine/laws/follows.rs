@@ -12,6 +12,7 @@ use crate::model::ids::Oid;
 ///
 /// # Errors
 /// Says which law the event would break; it must not be stored.
+#[expect(clippy::too_many_lines, reason = "one short arm for each event keeps the vocabulary readable in one place")]
 pub fn follows(state: &State, event: &Event) -> Law {
     let opens = matches!(event, Event::RunOpened(_));
     let is_open = state.opening.is_some();
@@ -80,16 +81,19 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::RequestAnswered { id } | Event::RequestRefused { id, .. } => {
             law(!state.answered.contains_key(id), || format!("request {id} is answered again"))
         }
+        Event::SpaceRanShort { .. } => law(state.short.is_none(), || "the disk runs short again".to_owned()),
+        Event::SpaceCameBack => law(state.short.is_some(), || "the disk was not short".to_owned()),
         Event::RunEnded { end } => ended(state, end),
     }
 }
 
-/// Holds that a run which neither rests nor has ended waits for something that was named.
+/// Holds that a run which neither rests nor has ended waits for something that was named: what it owes, or space.
 ///
 /// # Errors
 /// Fails where nothing is owed and nothing can come.
 pub fn moves_or_rests(state: &State, owed: &[Effect]) -> Law {
-    law(!state.is_live() || !owed.is_empty(), || "the run neither rests nor waits for anything".to_owned())
+    let waits = !owed.is_empty() || state.short.is_some();
+    law(!state.is_live() || waits, || "the run neither rests nor waits for anything".to_owned())
 }
 
 fn ended(state: &State, end: &End) -> Law {

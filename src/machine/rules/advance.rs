@@ -28,7 +28,7 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
     let mut events = wake_planners(state);
     events.extend(form_batch(state));
     events.extend(pass_sample(state));
-    if state.flow == Flow::Open && over_budget(state, now_ms).is_none() {
+    if state.flow == Flow::Open && state.short.is_none() && over_budget(state, now_ms).is_none() {
         events.extend(lease_tasks(state, now_ms));
     }
     if events.is_empty() {

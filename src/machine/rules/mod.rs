@@ -7,3 +7,4 @@ pub mod attempt;
 pub mod verdict;
 pub mod landing;
 pub mod request;
+pub mod space;

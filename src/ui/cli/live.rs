@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use super::args::Format;
 use super::board_text::{Depth, board as board_lines};
@@ -15,6 +16,8 @@ use super::log::{EventJson, stamped};
 use super::out::Out;
 use super::pick::outside;
 use super::seam::{self, Place};
+use crate::actors::coordinator::Progress;
+use crate::io::failpoint;
 use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
@@ -77,7 +80,11 @@ pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = failpoint::blocking_threads() {
+        builder.max_blocking_threads(threads);
+    }
+    let built = builder.enable_all().build();
     built.map_err(|error| Fail::new(Exit::Unfit, "start the threads that a run needs").because(error))
 }
 
@@ -87,12 +94,16 @@ fn listen(kind: SignalKind) -> Result<Signal, Fail> {
 
 async fn hosting(mut screen: Screen<'_>) -> Result<Exit, Fail> {
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    // Clocks are shown on a terminal alone; elsewhere nothing is looked at before something has happened.
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let has_clocks = screen.shape == Shape::Text && screen.out.is_live;
+    let (progress, mut seen) = watch::channel(Progress::default());
+    let (mut has_news, mut looks_at) = (false, Instant::now());
     let (place, run) = (screen.place, screen.run.clone());
     // What stands in the journal already is told before anything new can be appended.
     screen.look_or_fall_silent()?;
-    let mut host = pin!(seam::host(place, &run));
+    let mut host = pin!(seam::host(place, &run, progress));
     let mut is_draining = false;
     loop {
         tokio::select! {
@@ -102,7 +113,12 @@ async fn hosting(mut screen: Screen<'_>) -> Result<Exit, Fail> {
                 result.and(looked)?;
                 return screen.close();
             }
-            _ = tick.tick() => screen.look_or_fall_silent()?,
+            _ = tick.tick(), if has_clocks => screen.look_or_fall_silent()?,
+            Ok(()) = seen.changed(), if !has_clocks => has_news = true,
+            () = sleep_until(looks_at), if has_news => {
+                screen.look_or_fall_silent()?;
+                (has_news, looks_at) = (false, Instant::now() + LOOK_EVERY);
+            }
             _ = interrupt.recv() => {
                 if std::mem::replace(&mut is_draining, true) {
                     screen.erase();

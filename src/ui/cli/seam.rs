@@ -6,11 +6,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
+use crate::actors::coordinator::Progress;
 use crate::app;
 use crate::machine::command::Ask;
 use crate::machine::event::Recorded;
@@ -251,8 +253,8 @@ fn last_line(log: &Path) -> Option<String> {
 ///
 /// # Errors
 /// Where another coordinator holds the run, or the journal is lost.
-pub async fn host(place: &Place, run: &RunId) -> Result<(), Fail> {
-    app::host(&place.0, run).await.map(|_| ()).map_err(blame)
+pub async fn host(place: &Place, run: &RunId, progress: watch::Sender<Progress>) -> Result<(), Fail> {
+    app::host_shown(&place.0, run, progress).await.map(|_| ()).map_err(blame)
 }
 
 fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
