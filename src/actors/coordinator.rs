@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
+use super::seal::{self, Reach, SealError, seal};
 use super::session::{Errand, Session, SessionArgs};
 use super::world::{World, told};
 use crate::io::journal::format::FORMAT;
@@ -95,6 +96,9 @@ pub struct Coordinator {
     waiting: Vec<Tell>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     is_storing: bool,
+    /// The last event for which a proof was begun; none is begun while another is made.
+    sealed: u64,
+    is_sealing: bool,
     has_ticker: bool,
     under_way: BTreeMap<Effect, UnderWay>,
     /// Sessions that are over, whose reports stand before this in the line.
@@ -114,6 +118,7 @@ enum UnderWay {
 }
 
 struct Stored(Result<u64, JournalError>);
+struct Sealed(Result<(), SealError>);
 struct Tick;
 
 impl Actor for Coordinator {
@@ -135,6 +140,8 @@ impl Actor for Coordinator {
             waiting: Vec::new(),
             answers: Vec::new(),
             is_storing: false,
+            sealed: 0,
+            is_sealing: false,
             has_ticker: false,
             under_way: BTreeMap::new(),
             over: BTreeSet::new(),
@@ -191,6 +198,7 @@ impl Message<Stored> for Coordinator {
         self.is_storing = false;
         match result {
             Ok(_) => {
+                self.seal(ctx);
                 self.settle().await;
                 if !self.waiting.is_empty() {
                     self.turn(ctx).await;
@@ -203,6 +211,18 @@ impl Message<Stored> for Coordinator {
                 self.progress.send_modify(|progress| progress.lost = Some(lost));
                 ctx.stop();
             }
+        }
+    }
+}
+
+impl Message<Sealed> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, Sealed(result): Sealed, _: &mut Context<Self, ()>) {
+        self.is_sealing = false;
+        if let Err(error) = result {
+            // The next proof covers what this one does not; a disk that fails is met by the next append too.
+            tracing::warn!(run = %self.world.run, "failed to prove what the journal holds: {}", told(&error));
         }
     }
 }
@@ -259,6 +279,23 @@ impl Coordinator {
             let append = move || world.journal.append(&world.run, epoch, after_seq, &entries);
             match tokio::task::spawn_blocking(append).await {
                 Ok(result) => Stored(result),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        });
+    }
+
+    /// Has what is stored proven now and then, beside the appends and never before one.
+    fn seal(&mut self, ctx: &Context<Self, ()>) {
+        let seq = self.state.seq;
+        if self.is_sealing || seq < self.sealed + seal::EVERY {
+            return;
+        }
+        self.is_sealing = true;
+        let reach = Reach::after(std::mem::replace(&mut self.sealed, seq), seq);
+        let world = Arc::clone(&self.world);
+        ctx.pipe(async move {
+            match tokio::task::spawn_blocking(move || seal(&world, reach)).await {
+                Ok(result) => Sealed(result),
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
         });

@@ -3,17 +3,61 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::AppError;
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
-use crate::io::journal::{EntryRef, Journal, RunRow, SqliteJournal};
+use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
+use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
+use crate::views::pace::Pace;
+
+/// How many events must have been folded for a snapshot to pay: some tens of milliseconds' worth.
+const SNAPSHOT_AFTER: u64 = 10_000;
+
+/// Events that are handed on at once, and how many such batches may lie ahead: a few megabytes.
+const BATCH: usize = 512;
+const DECODED_AHEAD: usize = 8;
+
+/// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
+const SUM: usize = 32;
+
+/// Holds what a run's events come to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The state.
+    pub state: State,
+    /// How fast it lands.
+    pub pace: Pace,
+    /// How many events were folded to get there.
+    #[serde(skip)]
+    pub replayed: u64,
+}
+
+impl Loaded {
+    fn to_snapshot(&self) -> Option<Vec<u8>> {
+        let content = snapshot::write(self).ok()?;
+        Some([Sha256::digest(&content).as_slice(), &content].concat())
+    }
+
+    fn from_snapshot(bytes: &[u8], seq: u64) -> Option<Self> {
+        let (sum, content) = bytes.split_at_checked(SUM)?;
+        std::thread::scope(|scope| {
+            let sound = scope.spawn(|| Sha256::digest(content).as_slice() == sum);
+            let loaded = snapshot::read::<Self>(content).filter(|loaded| loaded.state.seq == seq);
+            loaded.filter(|_| sound.join().unwrap_or(false))
+        })
+    }
+}
 
 /// Knows where this machine's runs are stored and in what environment artel was started.
 #[derive(Clone)]
@@ -88,17 +132,80 @@ impl Place {
         runs.pop().map(|row| row.run).ok_or(AppError::NoRun)
     }
 
-    /// Folds a run's journal.
+    /// Gives a run's state: that of its snapshot, where there is one, with the events after it folded in.
     ///
     /// # Errors
-    /// Fails where an event is missing or cannot be read.
+    /// Fails where an event is missing, is not as it was appended, or cannot be read.
     pub fn load(&self, run: &RunId) -> Result<State, AppError> {
-        let mut state = State::default();
-        self.each(run, 1, |recorded| state = evolve(std::mem::take(&mut state), &recorded))?;
-        if state.opening.is_none() {
-            return Err(AppError::Unopened { run: run.to_string() });
+        Ok(self.load_paced(run)?.state)
+    }
+
+    /// Does as [`Place::load`], and tells how fast the run lands.
+    ///
+    /// # Errors
+    /// As [`Place::load`].
+    pub fn load_paced(&self, run: &RunId) -> Result<Loaded, AppError> {
+        let kept = self.journal.snapshot(run, snapshot::FORM)?;
+        let loaded = kept.and_then(|kept| Loaded::from_snapshot(&kept.bytes, kept.seq));
+        self.fold_after(run, loaded.unwrap_or_default())
+    }
+
+    /// Folds all of a run's events, whatever its snapshot says.
+    ///
+    /// # Errors
+    /// As [`Place::load`].
+    pub fn replay(&self, run: &RunId) -> Result<Loaded, AppError> {
+        self.fold_after(run, Loaded::default())
+    }
+
+    /// Keeps what was loaded as the run's snapshot, where folding it again would take a while.
+    ///
+    /// # Errors
+    /// Fails where the journal cannot be written.
+    pub fn keep_snapshot(&self, run: &RunId, loaded: &Loaded) -> Result<(), AppError> {
+        let seq = loaded.state.seq;
+        if loaded.replayed < SNAPSHOT_AFTER {
+            return Ok(());
         }
-        Ok(state)
+        if let (Some(chain), Some(bytes)) = (self.journal.chain_at(run, seq)?, loaded.to_snapshot()) {
+            let form = snapshot::FORM.to_owned();
+            self.journal.keep_snapshot(run, Some(&Snapshot { form, seq, chain, bytes }))?;
+        }
+        Ok(())
+    }
+
+    /// Folds the events after those that are in; they are read and decoded beside that.
+    fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
+        let from = loaded.state.seq + 1;
+        loaded.replayed = 0;
+        let (send, decoded) = sync_channel(DECODED_AHEAD);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut batch = Vec::with_capacity(BATCH);
+                self.each(run, from, |recorded| {
+                    batch.push(recorded);
+                    if batch.len() == BATCH {
+                        // Whoever folds is there until this ends.
+                        let _ = send.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                    }
+                })?;
+                let _ = send.send(batch);
+                Ok(())
+            });
+            for recorded in decoded.iter().flatten() {
+                loaded.pace.learn(&recorded);
+                loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
+                loaded.replayed += 1;
+            }
+            match reader.join() {
+                Ok(result) => result,
+                Err(panicked) => std::panic::resume_unwind(panicked),
+            }
+        })
+        .and_then(|()| match loaded.state.opening {
+            Some(_) => Ok(loaded),
+            None => Err(AppError::Unopened { run: run.to_string() }),
+        })
     }
 
     /// Reads a run's events from a number on.
