@@ -7,6 +7,7 @@ mod hosting;
 mod requests;
 mod facts;
 mod verify;
+mod repair;
 
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
@@ -15,5 +16,6 @@ pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use hosting::{Hosted, host, is_hosted};
 pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
 pub use place::{Loaded, Place, decode_events};
+pub use repair::repair;
 pub use requests::ask;
 pub use verify::{Proof, Wrong, verify};

@@ -49,7 +49,7 @@ impl Loaded {
         Some([Sha256::digest(&content).as_slice(), &content].concat())
     }
 
-    fn from_snapshot(bytes: &[u8], seq: u64) -> Option<Self> {
+    pub(super) fn from_snapshot(bytes: &[u8], seq: u64) -> Option<Self> {
         let (sum, content) = bytes.split_at_checked(SUM)?;
         std::thread::scope(|scope| {
             let sound = scope.spawn(|| Sha256::digest(content).as_slice() == sum);
@@ -257,4 +257,63 @@ impl Place {
 pub fn decode_events(entry: EntryRef<'_>) -> Result<Recorded, FormatError> {
     let event: Event = decode(entry)?;
     Ok(Recorded { seq: entry.seq, at_ms: entry.at_ms, event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::journal::format::FORMAT;
+    use crate::io::journal::{NewEntry, NewRun};
+    use crate::views::story::Story;
+
+    fn store(place: &Place, run: &RunId, events: &[Event]) {
+        let after = place.journal.last_seq(run).unwrap();
+        let epoch = place.journal.claim(run, "a test").unwrap();
+        let entry = |event: &Event| {
+            let data = serde_json::to_string(event).unwrap();
+            NewEntry { at_ms: 5, kind: event.kind().to_owned(), v: FORMAT, data }
+        };
+        let entries: Vec<_> = events.iter().map(entry).collect();
+        place.journal.append(run, epoch, after, &entries).unwrap();
+    }
+
+    #[test]
+    fn a_snapshot_with_its_tail_is_the_replay_and_one_that_does_not_fit_is_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
+        let place = Place::open(env, temp.path().to_owned()).unwrap();
+        let opening = Story::at_work("").state.opening().clone();
+        let run = opening.run.clone();
+        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
+        place.journal.open_run(&new).unwrap();
+        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let steered = |message: &str| Event::Steered { task: None, message: message.to_owned() };
+        place.keep_snapshot(&run, &place.replay(&run).unwrap()).unwrap();
+        assert_eq!(place.load_paced(&run).unwrap().replayed, 1, "a short run needs none");
+        store(&place, &run, &vec![Event::Draining; SNAPSHOT_AFTER as usize]);
+        let whole = place.replay(&run).unwrap();
+        place.keep_snapshot(&run, &whole).unwrap();
+        store(&place, &run, &[Event::Resumed, steered("a"), steered("b")]);
+        let both = || (place.load_paced(&run).unwrap(), place.replay(&run).unwrap());
+        let (quick, slow) = both();
+        assert_eq!((&quick.state, &quick.pace), (&slow.state, &slow.pace));
+        assert_eq!((quick.replayed, quick.state.steering.len()), (3, 2));
+
+        let raw = rusqlite::Connection::open(place.dir.journal()).unwrap();
+        let kept: Vec<u8> = raw.query_row("SELECT content FROM snapshots", [], |row| row.get(0)).unwrap();
+        let mut rotten = kept.clone();
+        *rotten.last_mut().unwrap() ^= 1;
+        for (what, change) in [
+            ("rotten", "content = ?1"),
+            ("of other events", "chain = zeroblob(32), content = ?1"),
+            ("of other laws", "form = 'other', content = ?1"),
+        ] {
+            let content = if what == "rotten" { &rotten } else { &kept };
+            place.keep_snapshot(&run, &whole).unwrap();
+            raw.execute(&format!("UPDATE snapshots SET {change}"), [content]).unwrap();
+            let (quick, slow) = both();
+            assert_eq!(quick.replayed, slow.state.seq, "{what}");
+            assert_eq!(quick.state, slow.state, "{what}");
+        }
+    }
 }

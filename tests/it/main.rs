@@ -29,6 +29,7 @@ mod verdicts;
 mod landing;
 mod untouched;
 mod pins;
+mod proofs;
 mod deliver;
 mod crash;
 mod stopping;

@@ -56,6 +56,16 @@ impl Flaw {
     }
 }
 
+impl Flaw {
+    /// Tells whether it is the events themselves that are wrong, rather than what was signed of them.
+    pub fn is_of_events(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Added { .. } | Self::Changed { .. } => true,
+            Self::Rewritten { .. } | Self::CutOff { .. } | Self::Forged { .. } | Self::Stranger { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = |by: &Kept| match by {

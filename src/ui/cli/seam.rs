@@ -394,19 +394,22 @@ pub fn schemas() -> BTreeMap<String, serde_json::Value> {
 /// Looks at the machine and the repository.
 pub fn facts() -> Vec<Fact> {
     let Ok((env, cwd)) = surroundings() else { return Vec::new() };
-    app::doctor(env, &cwd)
-        .into_iter()
-        .map(|fact| Fact {
-            name: fact.name.to_owned(),
-            fit: match fact.fit {
-                app::Fitness::Good => Fit::Good,
-                app::Fitness::Weak => Fit::Weak,
-                app::Fitness::Unfit => Fit::Unfit,
-            },
-            found: fact.found,
-            advice: fact.advice,
-        })
-        .collect()
+    app::doctor(env, &cwd).into_iter().map(fact).collect()
+}
+
+/// Looks through every run of the journal; empties caches that do not fit.
+pub fn repair() -> Vec<Fact> {
+    let Ok((env, cwd)) = surroundings() else { return Vec::new() };
+    app::repair(env, &cwd).into_iter().map(fact).collect()
+}
+
+fn fact(fact: app::Fact) -> Fact {
+    let fit = match fact.fit {
+        app::Fitness::Good => Fit::Good,
+        app::Fitness::Weak => Fit::Weak,
+        app::Fitness::Unfit => Fit::Unfit,
+    };
+    Fact { name: fact.name.to_owned(), fit, found: fact.found, advice: fact.advice }
 }
 
 /// Lists what could be cleared away.
