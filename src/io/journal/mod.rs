@@ -10,6 +10,7 @@ pub mod audit;
 pub mod memory;
 pub mod sqlite;
 mod schema;
+mod wal;
 
 #[cfg(test)]
 mod laws;

@@ -23,6 +23,7 @@ use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
 use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 use crate::io::journal::schema::{self, Form};
+use crate::io::journal::wal;
 use crate::model::ids::{RequestId, RunId};
 
 /// How long a write waits for the writes of other processes, each of which takes one flush of the disk.
@@ -65,6 +66,7 @@ impl SqliteJournal {
         // SQLite does not wait for others while a file becomes a write-ahead one, so the first openers take turns.
         let _turn =
             take_turn(path).map_err(|source| JournalError::NotWritable { what, path: path.to_owned(), source })?;
+        is_whole(path)?;
         let named = |fault: rusqlite::Error| told(path, what, fault);
         let mut conn =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(named)?;
@@ -449,6 +451,25 @@ fn take_turn(path: &Path) -> Result<File, Box<dyn Error + Send + Sync>> {
     Ok(dir)
 }
 
+/// Refuses a journal whose log is damaged before its end: SQLite would drop what comes after, which was acknowledged.
+fn is_whole(path: &Path) -> Result<(), JournalError> {
+    let log = log_of(path);
+    let found = wal::damaged_frame(&log).map_err(|source| {
+        let source = Box::new(source);
+        JournalError::NotWritable { what: "read the write-ahead log of the journal", path: log.clone(), source }
+    })?;
+    found.map_or(Ok(()), |frame| {
+        let why = format!("frame {frame} of its write-ahead log, with acknowledged events after it");
+        Err(JournalError::Damaged { path: log, why })
+    })
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(PATIENCE)?;
@@ -467,9 +488,7 @@ fn connect_unlocked(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Says whether all that was written is in the file itself: the last writer left in order.
 fn settled(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or_else(|no| no.kind() == io::ErrorKind::NotFound, |met| met.len() == 0)
+    std::fs::metadata(log_of(path)).map_or_else(|no| no.kind() == io::ErrorKind::NotFound, |met| met.len() == 0)
 }
 
 fn make_durable(conn: &Connection) -> rusqlite::Result<()> {
