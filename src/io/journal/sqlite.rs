@@ -1,11 +1,11 @@
 //! Owns the journal on disk: one SQLite file for all runs, written by several processes at once. Never retries a
 //! write and never removes an event.
 
+mod file;
 mod proofs;
 
 use std::error::Error;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,14 @@ use std::time::Duration;
 
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use rustix::fs::FlockOperation;
 
+use self::file::{connect, connect_unlocked, is_whole, make_durable, settled, take_turn};
 use crate::io::journal::Journal;
 use crate::io::journal::chain::ChainHash;
 use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
 use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 use crate::io::journal::schema::{self, Form};
-use crate::io::journal::wal;
 use crate::model::ids::{RequestId, RunId};
 
 /// How long a write waits for the writes of other processes, each of which takes one flush of the disk.
@@ -442,61 +441,6 @@ fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 /// SQLite counts to 2^63; what lies above is no event's number and matches none.
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn take_turn(path: &Path) -> Result<File, Box<dyn Error + Send + Sync>> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = File::open(dir)?;
-    rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
-    Ok(dir)
-}
-
-/// Refuses a journal whose log is damaged before its end: SQLite would drop what comes after, which was acknowledged.
-fn is_whole(path: &Path) -> Result<(), JournalError> {
-    let log = log_of(path);
-    let found = wal::damaged_frame(&log).map_err(|source| {
-        let source = Box::new(source);
-        JournalError::NotWritable { what: "read the write-ahead log of the journal", path: log.clone(), source }
-    })?;
-    found.map_or(Ok(()), |frame| {
-        let why = format!("frame {frame} of its write-ahead log, with acknowledged events after it");
-        Err(JournalError::Damaged { path: log, why })
-    })
-}
-
-fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    PathBuf::from(log)
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(PATIENCE)?;
-    Ok(conn)
-}
-
-/// Opens a file that nobody can be writing, without the locks that would need a file beside it.
-fn connect_unlocked(path: &Path) -> rusqlite::Result<Connection> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
-    let spell = |byte: &u8| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
-    let spelt: String =
-        std::path::absolute(path).unwrap_or(path.to_owned()).as_os_str().as_bytes().iter().map(spell).collect();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(format!("file:{spelt}?immutable=1"), flags)
-}
-
-/// Says whether all that was written is in the file itself: the last writer left in order.
-fn settled(path: &Path) -> bool {
-    std::fs::metadata(log_of(path)).map_or_else(|no| no.kind() == io::ErrorKind::NotFound, |met| met.len() == 0)
-}
-
-fn make_durable(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-    conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.pragma_update(None, "fullfsync", true)?;
-    conn.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |row| row.get::<_, i64>(0))?;
-    Ok(())
 }
 
 fn is_disk_fault(fault: &rusqlite::Error) -> bool {
