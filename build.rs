@@ -1,7 +1,5 @@
 //! Names the laws by a hash of their source, so that a state which other laws had made is never taken for one of these.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo so")]
-
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};

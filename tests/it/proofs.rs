@@ -68,7 +68,7 @@ fn a_damaged_event_stops_its_run_is_explained_and_leaves_other_runs_alone() {
     for verb in ["status", "resume"] {
         house.artel(&[verb]).exits(70).says("event 5 of run").says("artel verify");
     }
-    house.artel(&["verify"]).exits(13).says("event 5: not as they were appended");
+    house.artel(&["verify"]).exits(14).says("event 5: not as they were appended");
     let whole: i64 = raw.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
     house.artel(&["doctor", "--repair"]).exits(4).says(&run).says("4 of").says("nothing was changed");
     let left: i64 = raw.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
@@ -88,7 +88,7 @@ fn a_journal_that_ends_before_what_was_signed_is_not_gone_on_from() {
         last - 3
     );
     raw.execute_batch(&cut).unwrap();
-    let proof = house.artel(&["verify", "--json"]).exits(13).json();
+    let proof = house.artel(&["verify", "--json"]).exits(14).json();
     let flaws = proof["flaws"].as_array().unwrap();
     let is_cut = |flaw: &serde_json::Value| {
         flaw["from"] == last - 2 && flaw["to"] == last && flaw["what"].as_str().unwrap().contains("cut off")
@@ -107,7 +107,7 @@ fn a_landing_whose_commit_is_gone_is_named() {
     }
     house.git(&["reflog", "expire", "--expire=now", "--all"]);
     house.git(&["gc", "--prune=now", "--quiet"]);
-    let said = house.artel(&["verify"]).exits(13);
+    let said = house.artel(&["verify"]).exits(14);
     said.says(&format!("event {}: landed {commit} is not in the repository", landed["seq"]));
 }
 

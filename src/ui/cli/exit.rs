@@ -75,7 +75,7 @@ impl Exit {
             Self::Refused => 10,
             Self::Missing => 11,
             Self::Held => 12,
-            Self::Unproven => 13,
+            Self::Unproven => 14,
             Self::JournalLost => 70,
         }
     }
