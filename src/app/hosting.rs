@@ -196,9 +196,10 @@ fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> 
             }
         }
     }
-    place.journal.set_ended(run, ended.as_deref())?;
     if let Err(error) = seal(world, Reach::Anchor) {
         tracing::warn!(%run, "failed to prove what the journal holds: {}", told(&error));
     }
+    // After the proof: whoever finds the end noted and no proof knows that it was taken away.
+    place.journal.set_ended(run, ended.as_deref())?;
     Ok(state)
 }

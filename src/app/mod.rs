@@ -18,4 +18,4 @@ pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
 pub use place::{Loaded, Place, decode_events};
 pub use repair::repair;
 pub use requests::ask;
-pub use verify::{Proof, Wrong, verify};
+pub use verify::{Finding, Proof, verify};

@@ -98,6 +98,32 @@ fn a_journal_that_ends_before_what_was_signed_is_not_gone_on_from() {
 }
 
 #[test]
+fn a_run_killed_before_its_seal_is_not_sealed_and_not_tampered_with() {
+    let house = ended();
+    let last = house.events().len();
+    let anchor = format!("refs/artel/{}/anchor", house.run());
+    let raw = behind_its_back(&house);
+    // Killed after the checkpoint and before the anchor.
+    house.git(&["update-ref", "refs/kept", &anchor]);
+    house.git(&["update-ref", "-d", &anchor]);
+    house.artel(&["verify"]).exits(14).says("is gone");
+    raw.execute_batch("UPDATE runs SET ended = NULL").unwrap();
+    house.artel(&["verify"]).exits(0).says("not sealed").says("not in the anchor");
+    house.artel(&["verify", "--anchor", "refs/none"]).exits(14).says("the anchor `refs/none` is gone");
+    // Killed before both.
+    raw.execute_batch("DELETE FROM checkpoints").unwrap();
+    let proof = house.artel(&["verify", "--json"]).exits(0).json();
+    assert_eq!((&proof["unsealed"]["from"], &proof["unsealed"]["to"]), (&1.into(), &last.into()), "{proof}");
+    // What was signed elsewhere still tells that the end was cut off.
+    let cut = "DELETE FROM events WHERE seq = (SELECT last_seq FROM runs); UPDATE runs SET last_seq = last_seq - 1";
+    raw.execute_batch(cut).unwrap();
+    house.artel(&["verify", "--anchor", "refs/kept"]).exits(14).says("cut off");
+    // An end that was noted was sealed before.
+    raw.execute_batch("UPDATE runs SET ended = 'done'").unwrap();
+    house.artel(&["verify"]).exits(14).says("none of its checkpoints");
+}
+
+#[test]
 fn a_landing_whose_commit_is_gone_is_named() {
     let house = ended();
     let landed = house.told("BatchLanded")[0].clone();

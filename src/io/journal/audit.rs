@@ -112,6 +112,8 @@ pub struct Audit {
 /// [`JournalError::NoSuchRun`]; the faults of reading.
 pub fn audit(journal: &dyn Journal, run: &RunId, key: &str, anchors: &[Checkpoint]) -> Result<Audit, JournalError> {
     let inside = journal.checkpoints(run)?;
+    // Whoever works on the run appends meanwhile.
+    let before = journal.last_seq(run)?;
     let mut walk = Walk {
         next: 1,
         head: Some(ChainHash::start(run)),
@@ -121,7 +123,7 @@ pub fn audit(journal: &dyn Journal, run: &RunId, key: &str, anchors: &[Checkpoin
         flaws: Vec::new(),
     };
     journal.survey(run, &mut |entry, link| walk.see(entry, link))?;
-    walk.end(journal.last_seq(run)?);
+    walk.end(before, journal.last_seq(run)?);
     let checkpointed_to = walk.compare(run, key, &inside, Kept::Inside);
     let anchored_to = walk.compare(run, key, anchors, Kept::Outside);
     let Walk { next, unlinked, mut flaws, .. } = walk;
@@ -181,12 +183,13 @@ impl Walk {
         }
     }
 
-    fn end(&mut self, counted: u64) {
+    /// Holds the last event against how many the run counted before the look and after it.
+    fn end(&mut self, before: u64, after: u64) {
         let last = self.next - 1;
-        if last < counted {
-            self.flaws.push(Flaw::Missing { from: self.next, to: counted });
-        } else if last > counted {
-            self.flaws.push(Flaw::Added { from: counted + 1, to: last });
+        if last < before {
+            self.flaws.push(Flaw::Missing { from: self.next, to: before });
+        } else if last > after {
+            self.flaws.push(Flaw::Added { from: after + 1, to: last });
         }
     }
 

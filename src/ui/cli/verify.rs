@@ -9,7 +9,7 @@ use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint};
 use super::seam::{self, Place};
-use crate::app::{Proof, Wrong};
+use crate::app::{Finding, Proof};
 
 /// Looks whether a run's journal proves what it holds.
 #[derive(Debug, Args)]
@@ -63,6 +63,9 @@ pub fn lines(proof: &Proof, width: usize, paint: Paint) -> Vec<String> {
     for wrong in &proof.flaws {
         lines.push(format!("{} {}", paint.on(Hue::Bad, "wrong:"), crate::model::inert::inert(&sentence(wrong))));
     }
+    if let Some(tail) = &proof.unsealed {
+        lines.push(sentence(tail));
+    }
     let holds = "all that was looked at is as it was stored, signed and checked";
     if proof.flaws.is_empty() {
         lines.push(paint.on(Hue::Good, holds));
@@ -70,10 +73,10 @@ pub fn lines(proof: &Proof, width: usize, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn sentence(wrong: &Wrong) -> String {
-    match (wrong.from, wrong.to) {
-        (Some(from), Some(to)) if from == to => format!("event {from}: {}", wrong.what),
-        (Some(from), Some(to)) => format!("events {from} to {to}: {}", wrong.what),
-        (Some(_) | None, _) => wrong.what.clone(),
+fn sentence(found: &Finding) -> String {
+    match (found.from, found.to) {
+        (Some(from), Some(to)) if from == to => format!("event {from}: {}", found.what),
+        (Some(from), Some(to)) => format!("events {from} to {to}: {}", found.what),
+        (Some(_) | None, _) => found.what.clone(),
     }
 }
