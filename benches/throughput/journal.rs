@@ -1,6 +1,8 @@
-//! Owns the measuring of the journal: appends that are durable when they are answered, and waking a long run.
+//! Owns the measuring of the journal: appends that are durable when they are answered, waking a long run, looking at
+//! it.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 
 use artel::app::Place;
@@ -9,7 +11,7 @@ use artel::io::journal::{Journal, NewEntry, NewRun, SqliteJournal};
 use artel::machine::event::Recorded;
 
 use super::figure::cost;
-use super::ground::folder;
+use super::ground::{Lab, folder};
 use super::queue;
 
 /// Events that are stored at once when a journal is prepared.
@@ -60,11 +62,23 @@ fn append_all(tell: &Sender<(NewEntry, std::sync::mpsc::SyncSender<()>)>, each: 
     }
 }
 
-/// Stores a run and reads it back as a coordinator that wakes does; gives seconds.
-pub fn waking(events: &[Recorded]) -> f64 {
+/// Tells what it costs to read a long run back.
+pub struct Waking {
+    /// Seconds until a coordinator that wakes has the state, from its events alone.
+    pub by_events_s: f64,
+    /// The same from a snapshot.
+    pub by_snapshot_s: f64,
+    /// Seconds of `artel status`, from its start to its end.
+    pub status_s: f64,
+    /// Seconds of `git status` in a repository of 300 files.
+    pub git_status_s: f64,
+}
+
+/// Stores a run, and reads it back as a coordinator that wakes does and as a person who looks does.
+pub fn waking(events: &[Recorded]) -> Waking {
     let dir = folder();
     let home = dir.to_string_lossy().into_owned();
-    let place = Place::open(BTreeMap::from([("ARTEL_HOME".to_owned(), home)]), dir).expect("a place");
+    let place = Place::open(BTreeMap::from([("ARTEL_HOME".to_owned(), home)]), dir.clone()).expect("a place");
     let run = new_run();
     place.journal.open_run(&run).expect("a run");
     let epoch = place.journal.claim(&run.run, "bench").expect("a claim");
@@ -79,7 +93,33 @@ pub fn waking(events: &[Recorded]) -> f64 {
         let entries: Vec<NewEntry> = slice.iter().map(entry).collect();
         seq = place.journal.append(&run.run, epoch, seq, &entries).expect("an append");
     }
-    let (state, cost) = cost(|| place.load(&run.run).expect("the run"));
-    assert!(state.seq == events.len() as u64, "all events are read back");
-    cost.wall_s
+    let (by_events, events_cost) = cost(|| place.load_paced(&run.run).expect("the run"));
+    assert!(by_events.replayed == events.len() as u64, "all events are read back");
+    place.keep_snapshot(&run.run, &by_events).expect("a snapshot");
+    let (by_snapshot, snapshot_cost) = cost(|| place.load_paced(&run.run).expect("the run"));
+    assert!(by_snapshot.state == by_events.state, "the snapshot is what the events give");
+    assert!(by_snapshot.replayed == 0 || events.len() < 10_000, "no event is folded again");
+    let mut status = Command::new(env!("CARGO_BIN_EXE_artel"));
+    status.args(["status", run.run.as_str()]).env("ARTEL_HOME", &dir);
+    let lab = Lab::new(300);
+    let mut git = Command::new("git");
+    git.args(["status", "--porcelain"]).current_dir(lab.repo());
+    let [status_s, git_status_s] = medians([&mut status, &mut git]);
+    Waking { by_events_s: events_cost.wall_s, by_snapshot_s: snapshot_cost.wall_s, status_s, git_status_s }
+}
+
+/// Runs programs in turns; gives the median of each one's seconds.
+fn medians<const N: usize>(mut programs: [&mut Command; N]) -> [f64; N] {
+    let mut taken = [(); N].map(|()| Vec::new());
+    for _ in 0..11 {
+        for (program, taken) in programs.iter_mut().zip(&mut taken) {
+            let (output, cost) = cost(|| program.output().expect("it runs"));
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            taken.push(cost.wall_s);
+        }
+    }
+    taken.map(|mut each| {
+        each.sort_by(f64::total_cmp);
+        each[each.len() / 2]
+    })
 }

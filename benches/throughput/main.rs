@@ -82,13 +82,18 @@ fn idles(size: Size) {
 
 /// Measures the journal.
 fn journals(size: Size) {
-    let (each, alone, tasks) = if size == Size::Quick { (4, 20, 500) } else { (100, 1000, 20_000) };
+    let (each, alone, tasks) = if size == Size::Quick { (4, 20, 4_000) } else { (100, 1000, 270_000) };
     let (many, one) = (journal::appends(256, each), journal::appends(1, alone));
     figure("appends_by_256", many, "1/s", Goal::None);
     figure("appends_by_1", one, "1/s", Goal::None);
     figure("appends_256_to_1", many / one, "x", Goal::Least(50.0));
     let (_, mut events) = queue::play(tasks, queue::Odds { bad: 0.05, flaky: 0.0 });
-    events.truncate(100_000);
+    events.truncate(1_000_000);
+    let waking = journal::waking(&events);
     figure("waking_events", events.len() as f64, "events", Goal::None);
-    figure("waking", journal::waking(&events), "s", Goal::Most(0.3));
+    figure("waking", waking.by_events_s, "s", Goal::Most(3.0));
+    figure("waking_by_snapshot", waking.by_snapshot_s, "s", Goal::Most(0.3));
+    figure("status", waking.status_s, "s", Goal::None);
+    figure("git_status", waking.git_status_s, "s", Goal::None);
+    figure("status_to_git_status", waking.status_s / waking.git_status_s, "x", Goal::Most(2.0));
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
+use super::seal::{self, Reach, SealError, seal};
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
 use super::world::{World, told};
@@ -103,6 +104,9 @@ pub struct Coordinator {
     is_storing: bool,
     /// The law that is broken, where one is; nothing is stored or started any more.
     broken: Option<Broken>,
+    /// The last event for which a proof was begun; none is begun while another is made.
+    sealed: u64,
+    is_sealing: bool,
     /// When time is let pass next.
     ticks_at: Option<Instant>,
     /// Whether something was not done for want of space, so that nothing is begun until there is some.
@@ -134,6 +138,7 @@ struct Append {
 }
 
 struct Stored(Result<u64, JournalError>, Append);
+struct Sealed(Result<(), SealError>);
 struct Tick;
 
 impl Actor for Coordinator {
@@ -156,6 +161,8 @@ impl Actor for Coordinator {
             answers: Vec::new(),
             is_storing: false,
             broken: None,
+            sealed: 0,
+            is_sealing: false,
             ticks_at: None,
             is_held: false,
             looks: 0,
@@ -214,6 +221,7 @@ impl Message<Stored> for Coordinator {
         match result {
             Ok(_) => {
                 self.is_storing = false;
+                self.seal(ctx);
                 self.settle(ctx).await;
                 if !self.waiting.is_empty() {
                     self.turn(ctx).await;
@@ -240,6 +248,18 @@ impl Message<Append> for Coordinator {
 
     async fn handle(&mut self, append: Append, ctx: &mut Context<Self, ()>) {
         self.store(append, ctx);
+    }
+}
+
+impl Message<Sealed> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, Sealed(result): Sealed, _: &mut Context<Self, ()>) {
+        self.is_sealing = false;
+        if let Err(error) = result {
+            // The next proof covers what this one does not; a disk that fails is met by the next append too.
+            tracing::warn!(run = %self.world.run, "failed to prove what the journal holds: {}", told(&error));
+        }
     }
 }
 
@@ -342,6 +362,23 @@ impl Coordinator {
             // Refused where its report came just before.
             let _ = self.decide(&Command::RenewLease { attempt, fence }, now_ms, entries);
         }
+    }
+
+    /// Has what is stored proven now and then, beside the appends and never before one.
+    fn seal(&mut self, ctx: &Context<Self, ()>) {
+        let seq = self.state.seq;
+        if self.is_sealing || seq < self.sealed + seal::EVERY {
+            return;
+        }
+        self.is_sealing = true;
+        let reach = Reach::after(std::mem::replace(&mut self.sealed, seq), seq);
+        let world = Arc::clone(&self.world);
+        ctx.pipe(async move {
+            match tokio::task::spawn_blocking(move || seal(&world, reach)).await {
+                Ok(result) => Sealed(result),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        });
     }
 
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {

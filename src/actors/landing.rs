@@ -41,10 +41,12 @@ pub async fn merge(world: &Arc<World>, merging: Merging) -> Command {
                 if stands != Some(member.candidate.commit) {
                     world.repo.compare_and_swap(&branch, stands, member.candidate.commit, "artel: accepted")?;
                 }
-                let title: String = member.title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+                let (title, agent) = (line(&member.title), line(&member.agent));
                 let message = format!(
-                    "merge {}: {title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\n",
-                    member.attempt.task, world.run, member.attempt.task, member.attempt
+                    "merge {}: {title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\n\
+                     Artel-Role: {}\n",
+                    member.attempt.task, world.run, member.attempt.task, member.attempt, member.role
                 );
                 inputs.push(Member {
                     candidate: member.candidate.commit,

@@ -16,4 +16,5 @@ pub mod checks;
 pub mod evidence;
 pub mod landing;
 pub mod closing;
+pub mod seal;
 pub mod feed;

@@ -136,6 +136,8 @@ pub struct Merged {
     pub candidate: Candidate,
     /// Who wrote it.
     pub agent: String,
+    /// In which role.
+    pub role: String,
     /// The task in one line.
     pub title: String,
     /// When it was leased: the merge commit's time, so that the same merge gives the same commit.
@@ -146,12 +148,13 @@ pub struct Merged {
 pub fn merging(state: &State, batch: BatchId) -> Option<Merging> {
     let present = state.batch.as_ref().filter(|present| present.id == batch)?;
     let member = |id: &AttemptId| {
-        let attempt = state.attempt(*id)?;
+        let (task, attempt) = (state.tasks.get(&id.task)?, state.attempt(*id)?);
         Some(Merged {
             attempt: *id,
             candidate: attempt.candidate()?.clone(),
             agent: attempt.agent.to_string(),
-            title: state.tasks.get(&id.task)?.draft.title.clone(),
+            role: task.draft.role.clone(),
+            title: task.draft.title.clone(),
             when_ms: attempt.started_ms,
         })
     };

@@ -427,7 +427,7 @@ fn message(world: &World, order: &Order, usage: Usage) -> String {
     let title: String = order.task.title.chars().map(|c| if c.is_control() { ' ' } else { c }).take(100).collect();
     let agent: String = order.agent.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!(
-        "{title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\nArtel-Cost: {} ms wall, {} ms cpu\n",
-        world.run, order.attempt.task, order.attempt, usage.wall_ms, usage.cpu_ms
+        "{title}\n\nArtel-Run: {}\nArtel-Task: {}\nArtel-Attempt: {}\nArtel-Agent: {agent}\nArtel-Role: {}\nArtel-Cost: {} ms wall, {} ms cpu\n",
+        world.run, order.attempt.task, order.attempt, order.role.name, usage.wall_ms, usage.cpu_ms
     )
 }

@@ -8,6 +8,7 @@ use crate::io::git::GitError;
 use crate::io::journal::JournalError;
 use crate::io::journal::format::FormatError;
 use crate::io::roles::RolesError;
+use crate::io::signing::SigningError;
 use crate::io::syntax::RuleError;
 use crate::machine::laws::Broken;
 use crate::model::written::Fault;
@@ -27,6 +28,9 @@ pub enum AppError {
     /// Git.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A key.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// Roles and prompts.
     #[error(transparent)]
     Roles(#[from] RolesError),

@@ -37,11 +37,11 @@ pub enum Fitness {
 }
 
 impl Fact {
-    fn good(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn good(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, fit: Fitness::Good, found: found.into(), advice: None }
     }
 
-    fn bad(name: &'static str, fit: Fitness, found: impl Into<String>, advice: &str) -> Self {
+    pub(super) fn bad(name: &'static str, fit: Fitness, found: impl Into<String>, advice: &str) -> Self {
         Self { name, fit, found: found.into(), advice: Some(advice.to_owned()) }
     }
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::{AppError, Place};
+use super::{AppError, Loaded, Place};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, Lost, MAILBOX, Progress, Tell};
 use crate::actors::feed;
+use crate::actors::seal::{Reach, seal};
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
-use crate::io::git::{GitError, Pool, RefNames, Repo};
+use crate::io::git::{GitError, KeyNamed, Pool, RefNames, Repo};
 use crate::io::hands::{Hands, Local, Ports};
+use crate::io::journal::{Checkpoint, JournalError};
+use crate::io::signing::Signer;
 use crate::machine::command::{Ask, Command};
 use crate::machine::state::State;
 use crate::model::ids::RunId;
@@ -93,9 +96,12 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
 
 /// Replays the run and opens all that its actors reach the world through.
 fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppError> {
-    let state = place.load(run)?;
+    let loaded = place.load_paced(run)?;
+    let state = &loaded.state;
     let opening = state.opening.clone().ok_or_else(|| AppError::Unopened { run: run.to_string() })?;
-    let repo = Repo::discover(Path::new(&opening.repo))?;
+    let repo = signing(Repo::discover(Path::new(&opening.repo))?)?;
+    let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
+    reaches_its_anchor(place, run, &repo, &refs)?;
     let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(run.as_str());
     let pool = |name: &str| -> Result<Pool, GitError> {
         let pool = Pool::open(&repo, trees.join(name), &opening.config.warm)?;
@@ -109,8 +115,9 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
     let holder = format!("process {}", std::process::id());
     let epoch = place.journal.claim(run, &holder)?;
     // Between reading and claiming, whoever owned the run before may have appended once more.
-    let state = if place.journal.last_seq(run)? == state.seq { state } else { place.load(run)? };
-    let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
+    let loaded = if place.journal.last_seq(run)? == state.seq { loaded } else { place.load_paced(run)? };
+    keep_snapshot(place, run, &loaded);
+    let state = loaded.state;
     repo.break_locks(&[refs.branches(), refs.pins()])?;
     let world = World {
         ground: Arc::new(Ground::new(opening, repo)),
@@ -126,6 +133,40 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
         outer_env: place.env.clone(),
     };
     Ok((Arc::new(world), state, epoch))
+}
+
+/// Gives the way to the repository the key that signs commits, where the user's git names one.
+fn signing(repo: Repo) -> Result<Repo, AppError> {
+    match repo.signing_key()? {
+        None => Ok(repo),
+        Some(KeyNamed::ForArtel(path)) => Ok(repo.signing(Arc::new(Signer::read(&path)?))),
+        Some(KeyNamed::ForUser(path)) => match Signer::read(&path) {
+            Ok(signer) => Ok(repo.signing(Arc::new(signer))),
+            Err(error) => {
+                tracing::warn!("commits are not signed, since artel cannot {}", told(&error));
+                Ok(repo)
+            }
+        },
+    }
+}
+
+/// Refuses a journal that ends before what was signed of it, or holds other events: a copy from another day, or a file
+/// that lost its end without being torn. To go on from there would do again what was done.
+fn reaches_its_anchor(place: &Place, run: &RunId, repo: &Repo, refs: &RefNames) -> Result<(), AppError> {
+    let texts = repo.anchors(&refs.anchor(), 1)?.unwrap_or_default();
+    let Some(anchor) = texts.first().and_then(|text| Checkpoint::from_text(text)) else { return Ok(()) };
+    // What others signed binds nobody here; `artel verify` tells of it.
+    let is_ours = Signer::read(&place.dir.journal_key()).is_ok_and(|signer| signer.public() == anchor.key);
+    if !is_ours
+        || anchor.run != *run
+        || !anchor.is_signed()
+        || place.journal.chain_at(run, anchor.seq)? == Some(anchor.chain)
+    {
+        return Ok(());
+    }
+    let (signed, last) = (anchor.seq, place.journal.last_seq(run)?);
+    let why = format!("event {signed} of run {run} was signed and is not there as it was; the last event is {last}");
+    Err(JournalError::Damaged { path: place.dir.journal(), why }.into())
 }
 
 /// Brings what was asked while no coordinator lived, and waits until it is answered; gives the last row.
@@ -144,9 +185,18 @@ async fn bring_waiting_requests(world: &Arc<World>, coordinator: &ActorRef<Coord
     Ok(last)
 }
 
+/// Keeps a snapshot; that it cannot be kept harms nobody.
+fn keep_snapshot(place: &Place, run: &RunId, loaded: &Loaded) {
+    if let Err(error) = place.keep_snapshot(run, loaded) {
+        tracing::warn!(%run, "failed to keep a snapshot: {}", told(&error));
+    }
+}
+
 /// Puts away what a run that ended needs no longer, and notes its end for listings.
 fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> {
-    let state = place.load(run)?;
+    let loaded = place.load_paced(run)?;
+    keep_snapshot(place, run, &loaded);
+    let state = loaded.state;
     let ended = state.end.as_ref().map(|_| crate::views::ended::ended(&state).words);
     if state.end.is_some() {
         for pool in [&world.workshop, &world.bench] {
@@ -155,6 +205,10 @@ fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> 
             }
         }
     }
+    if let Err(error) = seal(world, Reach::Anchor) {
+        tracing::warn!(%run, "failed to prove what the journal holds: {}", told(&error));
+    }
+    // After the proof: whoever finds the end noted and no proof knows that it was taken away.
     place.journal.set_ended(run, ended.as_deref())?;
     Ok(state)
 }

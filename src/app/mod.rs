@@ -6,6 +6,8 @@ mod opening;
 mod hosting;
 mod requests;
 mod facts;
+mod verify;
+mod repair;
 
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
@@ -13,5 +15,7 @@ pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
 pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
-pub use place::{Place, decode_events};
+pub use place::{Loaded, Place, decode_events};
+pub use repair::repair;
 pub use requests::ask;
+pub use verify::{Finding, Proof, verify};

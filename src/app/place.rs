@@ -3,17 +3,61 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::AppError;
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
-use crate::io::journal::{EntryRef, Journal, RunRow, SqliteJournal};
+use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
+use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
+use crate::views::pace::Pace;
+
+/// How many events must have been folded for a snapshot to pay: some tens of milliseconds' worth.
+const SNAPSHOT_AFTER: u64 = 10_000;
+
+/// Events that are handed on at once, and how many such batches may lie ahead: a few megabytes.
+const BATCH: usize = 512;
+const DECODED_AHEAD: usize = 8;
+
+/// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
+const SUM: usize = 32;
+
+/// Holds what a run's events come to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The state.
+    pub state: State,
+    /// How fast it lands.
+    pub pace: Pace,
+    /// How many events were folded to get there.
+    #[serde(skip)]
+    pub replayed: u64,
+}
+
+impl Loaded {
+    fn to_snapshot(&self) -> Option<Vec<u8>> {
+        let content = snapshot::write(self).ok()?;
+        Some([Sha256::digest(&content).as_slice(), &content].concat())
+    }
+
+    pub(super) fn from_snapshot(bytes: &[u8], seq: u64) -> Option<Self> {
+        let (sum, content) = bytes.split_at_checked(SUM)?;
+        std::thread::scope(|scope| {
+            let sound = scope.spawn(|| Sha256::digest(content).as_slice() == sum);
+            let loaded = snapshot::read::<Self>(content).filter(|loaded| loaded.state.seq == seq);
+            loaded.filter(|_| sound.join().unwrap_or(false))
+        })
+    }
+}
 
 /// Knows where this machine's runs are stored and in what environment artel was started.
 #[derive(Clone)]
@@ -88,17 +132,80 @@ impl Place {
         runs.pop().map(|row| row.run).ok_or(AppError::NoRun)
     }
 
-    /// Folds a run's journal.
+    /// Gives a run's state: that of its snapshot, where there is one, with the events after it folded in.
     ///
     /// # Errors
-    /// Fails where an event is missing or cannot be read.
+    /// Fails where an event is missing, is not as it was appended, or cannot be read.
     pub fn load(&self, run: &RunId) -> Result<State, AppError> {
-        let mut state = State::default();
-        self.each(run, 1, |recorded| state = evolve(std::mem::take(&mut state), &recorded))?;
-        if state.opening.is_none() {
-            return Err(AppError::Unopened { run: run.to_string() });
+        Ok(self.load_paced(run)?.state)
+    }
+
+    /// Does as [`Place::load`], and tells how fast the run lands.
+    ///
+    /// # Errors
+    /// As [`Place::load`].
+    pub fn load_paced(&self, run: &RunId) -> Result<Loaded, AppError> {
+        let kept = self.journal.snapshot(run, snapshot::FORM)?;
+        let loaded = kept.and_then(|kept| Loaded::from_snapshot(&kept.bytes, kept.seq));
+        self.fold_after(run, loaded.unwrap_or_default())
+    }
+
+    /// Folds all of a run's events, whatever its snapshot says.
+    ///
+    /// # Errors
+    /// As [`Place::load`].
+    pub fn replay(&self, run: &RunId) -> Result<Loaded, AppError> {
+        self.fold_after(run, Loaded::default())
+    }
+
+    /// Keeps what was loaded as the run's snapshot, where folding it again would take a while.
+    ///
+    /// # Errors
+    /// Fails where the journal cannot be written.
+    pub fn keep_snapshot(&self, run: &RunId, loaded: &Loaded) -> Result<(), AppError> {
+        let seq = loaded.state.seq;
+        if loaded.replayed < SNAPSHOT_AFTER {
+            return Ok(());
         }
-        Ok(state)
+        if let (Some(chain), Some(bytes)) = (self.journal.chain_at(run, seq)?, loaded.to_snapshot()) {
+            let form = snapshot::FORM.to_owned();
+            self.journal.keep_snapshot(run, Some(&Snapshot { form, seq, chain, bytes }))?;
+        }
+        Ok(())
+    }
+
+    /// Folds the events after those that are in; they are read and decoded beside that.
+    fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
+        let from = loaded.state.seq + 1;
+        loaded.replayed = 0;
+        let (send, decoded) = sync_channel(DECODED_AHEAD);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut batch = Vec::with_capacity(BATCH);
+                self.each(run, from, |recorded| {
+                    batch.push(recorded);
+                    if batch.len() == BATCH {
+                        // Whoever folds is there until this ends.
+                        let _ = send.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                    }
+                })?;
+                let _ = send.send(batch);
+                Ok(())
+            });
+            for recorded in decoded.iter().flatten() {
+                loaded.pace.learn(&recorded);
+                loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
+                loaded.replayed += 1;
+            }
+            match reader.join() {
+                Ok(result) => result,
+                Err(panicked) => std::panic::resume_unwind(panicked),
+            }
+        })
+        .and_then(|()| match loaded.state.opening {
+            Some(_) => Ok(loaded),
+            None => Err(AppError::Unopened { run: run.to_string() }),
+        })
     }
 
     /// Reads a run's events from a number on.
@@ -150,4 +257,63 @@ impl Place {
 pub fn decode_events(entry: EntryRef<'_>) -> Result<Recorded, FormatError> {
     let event: Event = decode(entry)?;
     Ok(Recorded { seq: entry.seq, at_ms: entry.at_ms, event })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::journal::format::FORMAT;
+    use crate::io::journal::{NewEntry, NewRun};
+    use crate::views::story::Story;
+
+    fn store(place: &Place, run: &RunId, events: &[Event]) {
+        let after = place.journal.last_seq(run).unwrap();
+        let epoch = place.journal.claim(run, "a test").unwrap();
+        let entry = |event: &Event| {
+            let data = serde_json::to_string(event).unwrap();
+            NewEntry { at_ms: 5, kind: event.kind().to_owned(), v: FORMAT, data }
+        };
+        let entries: Vec<_> = events.iter().map(entry).collect();
+        place.journal.append(run, epoch, after, &entries).unwrap();
+    }
+
+    #[test]
+    fn a_snapshot_with_its_tail_is_the_replay_and_one_that_does_not_fit_is_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
+        let place = Place::open(env, temp.path().to_owned()).unwrap();
+        let opening = Story::at_work("").state.opening().clone();
+        let run = opening.run.clone();
+        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
+        place.journal.open_run(&new).unwrap();
+        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let steered = |message: &str| Event::Steered { task: None, message: message.to_owned() };
+        place.keep_snapshot(&run, &place.replay(&run).unwrap()).unwrap();
+        assert_eq!(place.load_paced(&run).unwrap().replayed, 1, "a short run needs none");
+        store(&place, &run, &vec![Event::Draining; SNAPSHOT_AFTER as usize]);
+        let whole = place.replay(&run).unwrap();
+        place.keep_snapshot(&run, &whole).unwrap();
+        store(&place, &run, &[Event::Resumed, steered("a"), steered("b")]);
+        let both = || (place.load_paced(&run).unwrap(), place.replay(&run).unwrap());
+        let (quick, slow) = both();
+        assert_eq!((&quick.state, &quick.pace), (&slow.state, &slow.pace));
+        assert_eq!((quick.replayed, quick.state.steering.len()), (3, 2));
+
+        let raw = rusqlite::Connection::open(place.dir.journal()).unwrap();
+        let kept: Vec<u8> = raw.query_row("SELECT content FROM snapshots", [], |row| row.get(0)).unwrap();
+        let mut rotten = kept.clone();
+        *rotten.last_mut().unwrap() ^= 1;
+        for (what, change) in [
+            ("rotten", "content = ?1"),
+            ("of other events", "chain = zeroblob(32), content = ?1"),
+            ("of other laws", "form = 'other', content = ?1"),
+        ] {
+            let content = if what == "rotten" { &rotten } else { &kept };
+            place.keep_snapshot(&run, &whole).unwrap();
+            raw.execute(&format!("UPDATE snapshots SET {change}"), [content]).unwrap();
+            let (quick, slow) = both();
+            assert_eq!(quick.replayed, slow.state.seq, "{what}");
+            assert_eq!(quick.state, slow.state, "{what}");
+        }
+    }
 }

@@ -161,6 +161,11 @@ impl StateDir {
         self.root.join("artel.db")
     }
 
+    /// Returns the file of the key that signs what the journal holds.
+    pub fn journal_key(&self) -> PathBuf {
+        self.root.join("journal.key")
+    }
+
     /// Returns the directory of one run.
     pub fn run_dir(&self, run: &RunId) -> PathBuf {
         self.root.join("runs").join(run.as_str())
@@ -252,11 +257,29 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 /// # Errors
 /// [`FilesError`] with the step and the path; the old content then still stands.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
+    write_by_draft(path, bytes, |draft| fs::rename(draft, path))
+}
+
+/// Does as [`atomic_write`] where there is no such file yet, and nothing where there is.
+///
+/// # Errors
+/// As [`atomic_write`].
+pub fn atomic_write_new(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
+    write_by_draft(path, bytes, |draft| {
+        match fs::hard_link(draft, path) {
+            Err(no) if no.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => linked?,
+        }
+        fs::remove_file(draft)
+    })
+}
+
+fn write_by_draft(path: &Path, bytes: &[u8], put: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FilesError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (draft, file) = open_draft(path, parent)?;
     let written = fill(file, bytes)
         .map_err(|no| FilesError::of("write", &draft, no))
-        .and_then(|()| fs::rename(&draft, path).map_err(|no| FilesError::of("replace", path, no)));
+        .and_then(|()| put(&draft).map_err(|no| FilesError::of("replace", path, no)));
     if let Err(no) = written {
         // The draft is ours and half written; that it cannot be removed adds nothing to the fault being told.
         let _ = fs::remove_file(&draft);

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod space;
 pub mod process;
 pub mod files;
+pub mod signing;
 pub mod roles;
 pub mod syntax;
 pub mod journal;

@@ -5,8 +5,10 @@
 //! the green prefix lands at once and one member is ejected. (Dorfman 1943 for group testing; the prefix form is
 //! that of merge queues that land in order.)
 
+use serde::{Deserialize, Serialize};
+
 /// Estimates how likely a queued candidate is bad.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BadRate {
     bad: f64,
     good: f64,
@@ -57,7 +59,7 @@ impl BadRate {
 }
 
 /// Holds how far the search for the shortest red prefix is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
     /// Length of the longest prefix known green.
     pub green: u32,

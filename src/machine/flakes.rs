@@ -5,9 +5,10 @@
 //! nearly every culprit, and the more rarely the longer no check has given two answers.
 
 use super::bisect::{BadRate, Search};
+use serde::{Deserialize, Serialize};
 
 /// Estimates how likely the checks are red on a good tree.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct FlakeRate {
     flaky: f64,
     sound: f64,

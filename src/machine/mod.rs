@@ -4,6 +4,7 @@
 pub mod command;
 pub mod event;
 pub mod state;
+pub mod snapshot;
 pub mod bisect;
 pub mod flakes;
 pub mod rejection;

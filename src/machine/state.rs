@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest};
@@ -16,9 +18,10 @@ use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
 
 /// Holds everything that is true of a run.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct State {
     /// What the run was opened with; none before it is open.
+    #[serde(with = "super::snapshot::opening")]
     pub opening: Option<Arc<Opening>>,
     /// How many events are folded in.
     pub seq: u64,
@@ -114,7 +117,7 @@ pub struct State {
 }
 
 /// Says whether work is handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Flow {
     /// Yes.
     #[default]
@@ -126,7 +129,7 @@ pub enum Flow {
 }
 
 /// Holds a planner's scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// What its parent, or the goal, gave it.
     pub draft: ScopeDraft,
@@ -151,7 +154,7 @@ pub struct Scope {
 }
 
 /// Says how far a planner is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Planning {
     /// It plans.
     Active,
@@ -162,7 +165,7 @@ pub enum Planning {
 }
 
 /// Holds a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// What its planner wrote.
     pub draft: TaskDraft,
@@ -197,7 +200,7 @@ pub struct Task {
 }
 
 /// Says where a task stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// It waits for other tasks.
     Waiting,
@@ -276,7 +279,7 @@ impl Status {
 }
 
 /// Counts tasks by status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Waiting for other tasks.
     pub waiting: u32,
@@ -332,7 +335,7 @@ impl Tally {
 }
 
 /// Orders ready tasks: the sample first, then the longest chain, then the oldest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Urgency {
     /// Whether it comes after the sample.
     pub after_sample: bool,
@@ -343,7 +346,7 @@ pub struct Urgency {
 }
 
 /// Holds one try at a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The agent that plays it.
     pub agent: AgentRef,
@@ -388,7 +391,7 @@ impl Attempt {
 }
 
 /// Holds the batch that is landing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Its name.
     pub id: BatchId,
@@ -401,7 +404,7 @@ pub struct Batch {
 }
 
 /// Says how far a batch is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BatchStep {
     /// It is merged in memory.
     Merging,
@@ -432,7 +435,7 @@ pub enum BatchStep {
 }
 
 /// Sums what an agent cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// Attempts or check runs.
     pub count: u32,

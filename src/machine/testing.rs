@@ -9,6 +9,7 @@ use super::event::{Event, Recorded};
 use super::evolve::evolve;
 use super::laws::follows;
 use super::rejection::Rejection;
+use super::snapshot;
 use super::state::{State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Answer, Check, CheckResult};
@@ -69,6 +70,8 @@ impl Scene {
         assert_eq!(serde_json::from_str::<Event>(&json).expect("an event can be read"), event);
         let recorded = Recorded { seq: self.state.seq + 1, at_ms: self.now_ms, event };
         self.state = evolve(self.state, &recorded);
+        let kept = snapshot::write(&self.state).expect("a state can be kept");
+        assert_eq!(snapshot::read(&kept), Some(self.state.clone()), "a kept state is the state");
         self
     }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Exit codes by which `sh` says that it found no such command, or may not execute it.
 const NOT_RUN: [i32; 2] = [126, 127];
@@ -32,7 +33,7 @@ pub enum Answer {
 }
 
 /// Records one answer of one check on one tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct CheckResult {
     /// The check's name.
     pub name: String,
@@ -47,10 +48,32 @@ pub struct CheckResult {
     /// How many tests it reported as executed, where its output says so.
     pub executed: Option<u64>,
     /// Names of the tests that it reported as failed, where its output says so.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub failed: BTreeSet<String>,
     /// The last lines of its output, control characters made visible, at most 4 KiB.
     pub tail: String,
+}
+
+impl Serialize for CheckResult {
+    /// Leaves out what is empty where a reader sees names; where it sees places only, nothing can be left out.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let is_told = !to.is_human_readable() || !self.failed.is_empty();
+        let Self { name, answer, code, wall_ms, runs, executed, failed, tail } = self;
+        let mut fields = to.serialize_struct("CheckResult", 7 + usize::from(is_told))?;
+        fields.serialize_field("name", name)?;
+        fields.serialize_field("answer", answer)?;
+        fields.serialize_field("code", code)?;
+        fields.serialize_field("wall_ms", wall_ms)?;
+        fields.serialize_field("runs", runs)?;
+        fields.serialize_field("executed", executed)?;
+        if is_told {
+            fields.serialize_field("failed", failed)?;
+        } else {
+            fields.skip_field("failed")?;
+        }
+        fields.serialize_field("tail", tail)?;
+        fields.end()
+    }
 }
 
 impl CheckResult {

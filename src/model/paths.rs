@@ -4,17 +4,35 @@
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Holds the files and folders that one scope or task owns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct PathSet {
     /// Folders that are owned whole, each ending in `/`; the empty text is the whole repository.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub folders: BTreeSet<String>,
     /// Single files.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub files: BTreeSet<String>,
+}
+
+impl Serialize for PathSet {
+    /// Leaves out what is empty where a reader sees names; where it sees places only, nothing can be left out.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let parts = [("folders", &self.folders), ("files", &self.files)];
+        let is_told = |part: &BTreeSet<String>| !to.is_human_readable() || !part.is_empty();
+        let told = parts.map(|(name, part)| (name, is_told(part).then_some(part)));
+        let mut fields = to.serialize_struct("PathSet", told.iter().filter(|(_, part)| part.is_some()).count())?;
+        for (name, part) in told {
+            match part {
+                Some(part) => fields.serialize_field(name, part)?,
+                None => fields.skip_field(name)?,
+            }
+        }
+        fields.end()
+    }
 }
 
 impl PathSet {

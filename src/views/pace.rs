@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::machine::event::{Event, Recorded};
@@ -16,7 +16,7 @@ const WINDOW: usize = 10;
 const LEAST: usize = 3;
 
 /// Holds when the last tasks landed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
     /// When the last landings were, the window's and the one before it, in milliseconds since 1970.
     landed_ms: VecDeque<i64>,

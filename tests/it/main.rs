@@ -31,6 +31,7 @@ mod landing;
 mod landings;
 mod untouched;
 mod pins;
+mod proofs;
 mod deliver;
 mod crash;
 mod deaths;

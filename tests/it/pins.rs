@@ -54,7 +54,8 @@ fn artel_clears_away_only_what_landed() {
     left.sort();
     let kept = ["t2.1", "t2.2", "t3.1"].map(|attempt| format!("refs/artel/{run}/{attempt}"));
     let mut wanted: Vec<String> = kept.to_vec();
-    wanted.extend([format!("refs/heads/artel/{run}/main"), "refs/heads/main".to_owned()]);
+    let anchor = format!("refs/artel/{run}/anchor");
+    wanted.extend([anchor, format!("refs/heads/artel/{run}/main"), "refs/heads/main".to_owned()]);
     wanted.sort();
     assert_eq!(left, wanted);
     house.git(&["reflog", "expire", "--expire=now", "--all"]);

@@ -86,7 +86,7 @@ impl Repo {
             }
             let tree = edit_tree(handle, Some(base_tree), &entries, &mut Vec::new())?;
             let files = super::diff::raw_diff(handle, base_tree, tree)?.len();
-            let commit = write_commit(handle, tree, &[base], message, author, when_ms)?;
+            let commit = write_commit((self, handle), tree, &[base], message, author, when_ms)?;
             Ok(Made { commit, tree: from_git(tree), files: u32::try_from(files).unwrap_or(u32::MAX) })
         })
     }
@@ -103,9 +103,9 @@ fn entry(handle: &git2::Repository, path: &str, edit: &Edit) -> Result<super::tr
     })
 }
 
-/// Writes a commit whose committer is the coordinator.
+/// Writes a commit whose committer is the coordinator, signed where the way to the repository has a key.
 pub(super) fn write_commit(
-    handle: &git2::Repository,
+    (repo, handle): (&Repo, &git2::Repository),
     tree: git2::Oid,
     parents: &[Oid],
     message: &str,
@@ -123,9 +123,16 @@ pub(super) fn write_commit(
     let parents = parents.iter().map(|oid| objects::commit(handle, *oid)).collect::<Result<Vec<_>, _>>()?;
     let parents: Vec<_> = parents.iter().collect();
     let message = message.replace('\0', "\u{fffd}");
-    let made =
-        handle.commit(None, &author, &committer, &message, &tree, &parents).doing(|| "write a commit".to_owned())?;
-    Ok(from_git(made))
+    let doing = || "write a commit".to_owned();
+    let Some(signer) = repo.signer() else {
+        let made = handle.commit(None, &author, &committer, &message, &tree, &parents).doing(doing)?;
+        return Ok(from_git(made));
+    };
+    let unsigned = handle.commit_create_buffer(&author, &committer, &message, &tree, &parents).doing(doing)?;
+    // The message and the names are text, hence so is the whole.
+    let unsigned = String::from_utf8_lossy(&unsigned);
+    let signature = signer.sign("git", unsigned.as_bytes())?;
+    Ok(from_git(handle.commit_signed(&unsigned, signature.trim_end(), None).doing(doing)?))
 }
 
 /// Makes a name fit into one header line of a commit.

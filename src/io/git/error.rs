@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::io::signing::SigningError;
+
 /// Says what was tried with git, and on what; reads well after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -28,6 +30,9 @@ pub enum GitError {
         /// Where the repository is.
         path: PathBuf,
     },
+    /// A commit could not be signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The repository is of a kind that is not supported.
     #[error("use the repository at `{}`: {what} is not supported; {next}", path.display())]
     Unsupported {
@@ -143,7 +148,8 @@ impl GitError {
             | Self::RefNameTaken { .. }
             | Self::PoolBusy { .. }
             | Self::GitTooOld { .. }
-            | Self::Program { .. } => true,
+            | Self::Program { .. }
+            | Self::Signing(_) => true,
             Self::NoCommits { .. }
             | Self::Unsupported { .. }
             | Self::Bare { .. }

@@ -87,7 +87,7 @@ pub(super) fn merge_one(
     match merge_trees(repo, handle, trees, [member.base, head, member.candidate], written)? {
         Ok(tree) => {
             let parents = [head, member.candidate];
-            let commit = write_commit(handle, tree, &parents, &member.message, &member.author, member.when_ms)?;
+            let commit = write_commit((repo, handle), tree, &parents, &member.message, &member.author, member.when_ms)?;
             written.add(&[to_git(commit)]);
             Ok(Merge::Clean { commit, tree: from_git(tree) })
         }

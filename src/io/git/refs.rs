@@ -50,6 +50,11 @@ impl RefNames {
         format!("refs/artel/{}/{attempt}", self.run)
     }
 
+    /// Names the ref that keeps what was signed of the run's journal.
+    pub fn anchor(&self) -> String {
+        format!("refs/artel/{}/anchor", self.run)
+    }
+
     /// Shows the beginning of the names of all branches of the run.
     pub fn branches(&self) -> String {
         format!("refs/heads/{}/{}/", self.prefix, self.run)

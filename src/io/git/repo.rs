@@ -8,6 +8,7 @@ use git2::{ConfigLevel, ErrorCode, RepositoryOpenFlags};
 
 use super::durable::Flushed;
 use super::error::{GitError, OnFile};
+use crate::io::signing::Signer;
 use crate::model::ids::Oid;
 
 /// What the coordinator's own handles are told, above the user's config and without writing to it: objects and refs
@@ -25,6 +26,7 @@ const SCRATCH: &[u8] =
 #[derive(Clone)]
 pub struct Repo {
     inner: Arc<Inner>,
+    signer: Option<Arc<Signer>>,
 }
 
 struct Inner {
@@ -58,7 +60,18 @@ impl Repo {
             found.index().map_err(|error| explain(error, start))?;
         }
         let inner = Inner { common, git_dir, workdir, idle: Mutex::default(), flushed: Mutex::default() };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), signer: None })
+    }
+
+    /// Has all commits that are made through this way be signed.
+    #[must_use]
+    pub fn signing(self, signer: Arc<Signer>) -> Self {
+        Self { signer: Some(signer), ..self }
+    }
+
+    /// Shows what signs commits, if anything.
+    pub(super) fn signer(&self) -> Option<&Signer> {
+        self.signer.as_deref()
     }
 
     /// Shows the canonical common git directory: the same for all worktrees of a repository, hence its identity.

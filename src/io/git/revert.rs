@@ -29,13 +29,13 @@ impl Repo {
             let ours = objects::commit(handle, head)?.tree_id();
             // The merge is undone by merging its first parent with the merge itself as common ancestor. The git
             // program finds that ancestor only when it is named, which needs trees wrapped in commits of that shape.
-            let base = write_commit(handle, merge.tree_id(), &[], "landed", author, when_ms)?;
-            let side = |tree| write_commit(handle, tree, &[base], "side", author, when_ms);
+            let base = write_commit((self, handle), merge.tree_id(), &[], "landed", author, when_ms)?;
+            let side = |tree| write_commit((self, handle), tree, &[base], "side", author, when_ms);
             let named = [base, side(ours)?, side(before.tree_id())?];
             let trees = [merge.tree_id(), ours, before.tree_id()];
             match merge_trees(self, handle, trees, named, &mut OnDisk)? {
                 Ok(tree) => {
-                    let commit = write_commit(handle, tree, &[head], message, author, when_ms)?;
+                    let commit = write_commit((self, handle), tree, &[head], message, author, when_ms)?;
                     Ok(Merge::Clean { commit, tree: from_git(tree) })
                 }
                 Err(paths) => Ok(Merge::Conflict { paths }),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::io::journal::Journal;
+use crate::io::journal::chain::ChainHash;
+use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
-use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
+use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 use crate::model::ids::{RequestId, RunId};
 
 /// Keeps runs, events and requests in memory, by the same laws as the journal on disk.
@@ -26,6 +28,10 @@ struct Book {
     row: RunRow,
     epoch: u64,
     entries: Vec<Entry>,
+    /// One an event, in their order.
+    chain: Vec<ChainHash>,
+    checkpoints: BTreeMap<u64, Checkpoint>,
+    snapshot: Option<Snapshot>,
     requests: Vec<RequestRow>,
 }
 
@@ -43,6 +49,10 @@ impl Books {
 }
 
 impl Book {
+    fn chain_at(&self, seq: u64) -> Option<ChainHash> {
+        self.chain.get(usize::try_from(seq.checked_sub(1)?).ok()?).copied()
+    }
+
     fn from(&self, seq: u64) -> &[Entry] {
         let skip = usize::try_from(seq.max(1) - 1).unwrap_or(usize::MAX);
         self.entries.get(skip..).unwrap_or_default()
@@ -57,7 +67,15 @@ impl Journal for MemoryJournal {
         }
         let NewRun { run, name, repo, opened_at_ms } = new.clone();
         let row = RunRow { run, name, repo, opened_at_ms, last_seq: 0, ended: None, holder: None };
-        let book = Book { row, epoch: 0, entries: Vec::new(), requests: Vec::new() };
+        let book = Book {
+            row,
+            epoch: 0,
+            entries: Vec::new(),
+            chain: Vec::new(),
+            checkpoints: BTreeMap::new(),
+            snapshot: None,
+            requests: Vec::new(),
+        };
         books.runs.insert(new.run.clone(), book);
         Ok(())
     }
@@ -78,11 +96,14 @@ impl Journal for MemoryJournal {
         if expected != found || epoch == 0 {
             return Err(JournalError::Stale { run: run.clone(), expected, found, holder: book.row.holder.clone() });
         }
-        let numbered = entries.iter().zip(after_seq + 1..).map(|(new, seq)| {
+        let mut head = book.chain.last().copied().unwrap_or_else(|| ChainHash::start(run));
+        for (new, seq) in entries.iter().zip(after_seq + 1..) {
             let NewEntry { at_ms, kind, v, data } = new.clone();
-            Entry { seq, at_ms, kind, v, data }
-        });
-        book.entries.extend(numbered);
+            let entry = Entry { seq, at_ms, kind, v, data };
+            head = head.then(entry.as_ref());
+            book.chain.push(head);
+            book.entries.push(entry);
+        }
         book.row.last_seq = after_seq + entries.len() as u64;
         Ok(book.row.last_seq)
     }
@@ -125,5 +146,38 @@ impl Journal for MemoryJournal {
 
     fn requests(&self, run: &RunId, after: i64) -> Result<Vec<RequestRow>, JournalError> {
         Ok(self.books().of(run)?.requests.iter().filter(|request| request.row > after).cloned().collect())
+    }
+
+    fn survey(&self, run: &RunId, see: &mut dyn FnMut(EntryRef<'_>, Option<ChainHash>)) -> Result<(), JournalError> {
+        let mut books = self.books();
+        let book = books.of(run)?;
+        book.entries.iter().zip(&book.chain).for_each(|(entry, link)| see(entry.as_ref(), Some(*link)));
+        Ok(())
+    }
+
+    fn chain_at(&self, run: &RunId, seq: u64) -> Result<Option<ChainHash>, JournalError> {
+        Ok(self.books().of(run)?.chain_at(seq))
+    }
+
+    fn add_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), JournalError> {
+        let mut books = self.books();
+        books.of(&checkpoint.run)?.checkpoints.entry(checkpoint.seq).or_insert_with(|| checkpoint.clone());
+        Ok(())
+    }
+
+    fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError> {
+        Ok(self.books().of(run)?.checkpoints.values().cloned().collect())
+    }
+
+    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError> {
+        self.books().of(run)?.snapshot = snapshot.cloned();
+        Ok(())
+    }
+
+    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError> {
+        let mut books = self.books();
+        let book = books.of(run)?;
+        let fits = |it: &&Snapshot| it.form == form && book.chain_at(it.seq) == Some(it.chain);
+        Ok(book.snapshot.as_ref().filter(fits).cloned())
     }
 }

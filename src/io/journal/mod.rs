@@ -4,18 +4,26 @@
 pub mod record;
 pub mod error;
 pub mod format;
+pub mod chain;
+pub mod checkpoint;
+pub mod audit;
 pub mod memory;
 pub mod sqlite;
 mod schema;
+mod wal;
 
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod laws_on_disk;
+#[cfg(test)]
+mod tampering;
 
+pub use chain::ChainHash;
+pub use checkpoint::Checkpoint;
 pub use error::{JournalError, Position};
 pub use memory::MemoryJournal;
-pub use record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
+pub use record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 pub use sqlite::SqliteJournal;
 
 use crate::model::ids::{RequestId, RunId};
@@ -49,10 +57,12 @@ pub trait Journal: Send + Sync {
     /// recover, never retry. The other faults of writing leave the journal as it was.
     fn append(&self, run: &RunId, epoch: u64, after_seq: u64, entries: &[NewEntry]) -> Result<u64, JournalError>;
 
-    /// Shows `see` the events of a run from `from_seq` on, in order. `see` must not call the journal.
+    /// Shows `see` the events of a run from `from_seq` on, in order, each of them compared with what it was chained to
+    /// when it was appended. `see` must not call the journal.
     ///
     /// # Errors
-    /// [`JournalError::NoSuchRun`]; [`JournalError::Damaged`] when an event is missing; the faults of reading.
+    /// [`JournalError::NoSuchRun`]; [`JournalError::Damaged`] when an event is missing or is not what was appended; the
+    /// faults of reading.
     fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError>;
 
     /// Returns at most `limit` events of a run from `from_seq` on, in order.
@@ -99,4 +109,43 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError::NoSuchRun`]; the faults of reading.
     fn requests(&self, run: &RunId, after: i64) -> Result<Vec<RequestRow>, JournalError>;
+
+    /// Shows `see` what is stored of a run as it lies, gaps and all, in the order of the events' numbers, each with what
+    /// it was chained to; none where it was appended by an artel that did not chain. `see` must not call the journal.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of reading.
+    fn survey(&self, run: &RunId, see: &mut dyn FnMut(EntryRef<'_>, Option<ChainHash>)) -> Result<(), JournalError>;
+
+    /// Gives what stands for all events of a run up to one of them; none where the run has no such event, or it was
+    /// appended by an artel that did not chain.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of reading.
+    fn chain_at(&self, run: &RunId, seq: u64) -> Result<Option<ChainHash>, JournalError>;
+
+    /// Stores a checkpoint of a run. The first of a number stands.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of writing.
+    fn add_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), JournalError>;
+
+    /// Returns the checkpoints of a run, by number.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of reading.
+    fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError>;
+
+    /// Keeps a snapshot of a run in the place of any before it, or of none. A cache: the truth is in the events.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of writing.
+    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError>;
+
+    /// Returns the snapshot of a run, where there is one of this form and made of the events that the journal holds;
+    /// none also where it cannot be read.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of reading.
+    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError>;
 }

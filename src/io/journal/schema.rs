@@ -10,7 +10,9 @@ const APPLICATION: i64 = 0x6172_746c;
 pub(super) const KNOWN: u32 = STEPS.len() as u32;
 
 /// Step n makes form n + 1 of form n.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [FIRST, PROOFS];
+
+const FIRST: &str = "
 CREATE TABLE runs (
   run TEXT PRIMARY KEY NOT NULL,
   name TEXT,
@@ -46,19 +48,51 @@ CREATE TRIGGER requests_are_never_changed BEFORE UPDATE ON requests
 BEGIN SELECT RAISE(ABORT, 'requests are never changed'); END;
 CREATE TRIGGER requests_are_never_removed BEFORE DELETE ON requests
 BEGIN SELECT RAISE(ABORT, 'requests are never removed'); END;
-"];
+";
+
+/// What shows that events are as they were appended; and a cache, which may be emptied at any time. Events that were
+/// appended before have no place in the chain of their own: the first after them is bound to them all.
+const PROOFS: &str = "
+ALTER TABLE events ADD COLUMN chain BLOB;
+CREATE TABLE checkpoints (
+  run TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  chain BLOB NOT NULL,
+  key TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER checkpoints_are_never_changed BEFORE UPDATE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
+CREATE TRIGGER checkpoints_are_never_removed BEFORE DELETE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
+CREATE TABLE snapshots (
+  run TEXT PRIMARY KEY NOT NULL,
+  form TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  chain BLOB NOT NULL,
+  content BLOB NOT NULL
+) STRICT;
+";
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// An empty database.
     Empty,
-    /// A journal of a form that this program can write, once it is brought to [`KNOWN`].
-    Known,
+    /// A journal of this form, which this program can write once it is brought to [`KNOWN`].
+    Known(u32),
     /// A journal that a newer artel keeps in this form.
     Newer(u32),
     /// Somebody else's database.
     Foreign,
+}
+
+impl Form {
+    /// Tells whether events have a link to those before them.
+    pub(super) fn is_chained(self) -> bool {
+        !matches!(self, Self::Known(1))
+    }
 }
 
 /// Looks which form a file has, in one state of it: another process may be making it.
@@ -70,7 +104,7 @@ pub(super) fn form(conn: &Connection) -> rusqlite::Result<Form> {
     Ok(match (application, version) {
         (0, 0) if tables == 0 => Form::Empty,
         (APPLICATION, 1..) if version > KNOWN => Form::Newer(version),
-        (APPLICATION, 1..) => Form::Known,
+        (APPLICATION, 1..) => Form::Known(version),
         _ => Form::Foreign,
     })
 }

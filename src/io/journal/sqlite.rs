@@ -1,9 +1,11 @@
 //! Owns the journal on disk: one SQLite file for all runs, written by several processes at once. Never retries a
 //! write and never removes an event.
 
+mod file;
+mod proofs;
+
 use std::error::Error;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,12 +16,14 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use rustix::fs::FlockOperation;
 
+use self::file::{connect, connect_unlocked, is_whole, make_durable, settled, take_turn};
 use crate::io::failpoint;
 use crate::io::journal::Journal;
+use crate::io::journal::chain::ChainHash;
+use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
-use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
+use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 use crate::io::journal::schema::{self, Form};
 use crate::model::ids::{RequestId, RunId};
 
@@ -39,6 +43,7 @@ pub struct SqliteJournal {
     /// Stands before the writing connection, which must close last to fold the write-ahead log back.
     reading: Mutex<Connection>,
     writing: Writing,
+    is_chained: bool,
     lost: AtomicBool,
 }
 
@@ -62,19 +67,20 @@ impl SqliteJournal {
         // SQLite does not wait for others while a file becomes a write-ahead one, so the first openers take turns.
         let _turn =
             take_turn(path).map_err(|source| JournalError::NotWritable { what, path: path.to_owned(), source })?;
+        is_whole(path)?;
         let named = |fault: rusqlite::Error| told(path, what, fault);
         let mut conn =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(named)?;
         let writing = match schema::form(&conn).map_err(named)? {
             Form::Foreign => return Err(JournalError::NotAJournal { path: path.to_owned() }),
             Form::Newer(found) => Writing::Newer(found),
-            Form::Empty | Form::Known => {
+            Form::Empty | Form::Known(_) => {
                 make_durable(&conn).and_then(|()| schema::migrate(&mut conn)).map_err(named)?;
                 Writing::Open(Mutex::new(conn))
             }
         };
         let reading = Mutex::new(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?);
-        Ok(Self { path: path.to_owned(), reading, writing, lost: AtomicBool::new(false) })
+        Ok(Self { path: path.to_owned(), reading, writing, is_chained: true, lost: AtomicBool::new(false) })
     }
 
     /// Opens the journal at `path` for reading, while others may write it, and also where the file or its directory
@@ -104,10 +110,11 @@ impl SqliteJournal {
         let writing = match form {
             Form::Empty => return Err(JournalError::Absent { path: path_of() }),
             Form::Foreign => return Err(JournalError::NotAJournal { path: path_of() }),
-            Form::Known => Writing::Closed,
+            Form::Known(_) => Writing::Closed,
             Form::Newer(found) => Writing::Newer(found),
         };
-        Ok(Self { path: path.to_owned(), reading: Mutex::new(conn), writing, lost: AtomicBool::new(false) })
+        let (reading, is_chained) = (Mutex::new(conn), form.is_chained());
+        Ok(Self { path: path.to_owned(), reading, writing, is_chained, lost: AtomicBool::new(false) })
     }
 
     /// Does `work` in one transaction that is on the disk when this returns.
@@ -167,26 +174,43 @@ impl SqliteJournal {
     fn page(&self, run: &RunId, from: u64, limit: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<u64, JournalError> {
         self.look("read events", |tx| {
             let last = last_seq(tx, run)?;
-            let mut query = tx.prepare_cached(
-                "SELECT seq, at_ms, kind, v, data FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
-            )?;
+            let mut head = if from == 1 { Some(ChainHash::start(run)) } else { self.link_of(tx, run, from - 1)? };
+            let mut is_linked = from > 1 && head.is_some();
+            let mut query = tx.prepare_cached(&self.rows("seq >= ?2 ORDER BY seq LIMIT ?3"))?;
             let mut rows = query.query(params![run.as_str(), stored(from), stored(limit)])?;
             let mut next = from;
             while let Some(row) = rows.next()? {
-                let seq = number(row, 0)?;
-                if seq != next || seq > last {
-                    return Err(self.damaged(run, next, last));
+                let entry = proofs::entry(row)?;
+                if entry.seq != next || entry.seq > last {
+                    return Err(self.damaged(run, format!("event {next} of {last} of run {run} is missing")));
                 }
+                let (bound, link) = (head.map(|head| head.then(entry)), proofs::link(row, 5)?);
+                is_linked |= link.is_some();
+                if is_linked && bound.is_some_and(|bound| link != Some(bound)) {
+                    return Err(self.damaged(run, format!("event {next} of run {run} is not as it was appended")));
+                }
+                head = link.or(bound);
                 next += 1;
-                see(EntryRef { seq, at_ms: row.get(1)?, kind: text(row, 2)?, v: row.get(3)?, data: text(row, 4)? });
+                see(entry);
             }
             let ended_early = next - from < limit && next <= last;
-            if ended_early { Err(self.damaged(run, next, last)) } else { Ok(next - from) }
+            let missing = || self.damaged(run, format!("event {next} of {last} of run {run} is missing"));
+            if ended_early { Err(missing()) } else { Ok(next - from) }
         })
     }
 
-    fn damaged(&self, run: &RunId, missing: u64, last: u64) -> Fault {
-        let why = format!("event {missing} of {last} of run {run} is missing");
+    /// Words a query for events: their columns, and their link where the file has links.
+    fn rows(&self, which: &str) -> String {
+        let link = if self.is_chained { "chain" } else { "NULL" };
+        format!("SELECT seq, at_ms, kind, v, data, {link} FROM events WHERE run = ?1 AND {which}")
+    }
+
+    fn link_of(&self, tx: &Transaction<'_>, run: &RunId, seq: u64) -> Result<Option<ChainHash>, Fault> {
+        if self.is_chained { proofs::chain_at(tx, run, seq) } else { Ok(None) }
+    }
+
+    fn damaged(&self, run: &RunId, why: String) -> Fault {
+        let why = format!("{why}; `artel verify {run}` looks at all of it");
         Fault::Told(JournalError::Damaged { path: self.path.clone(), why })
     }
 }
@@ -225,10 +249,12 @@ impl Journal for SqliteJournal {
             if moved == 0 {
                 return Err(stale(tx, run, Position { epoch, seq: after_seq })?);
             }
-            let mut insert = tx.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            let mut head = proofs::head(tx, run, after_seq)?;
+            let mut insert = tx.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
             for (entry, seq) in entries.iter().zip(after_seq + 1..) {
                 let NewEntry { at_ms, kind, v, data } = entry;
-                insert.execute(params![run.as_str(), stored(seq), at_ms, kind, v, data])?;
+                head = head.then(EntryRef { seq, at_ms: *at_ms, kind, v: *v, data });
+                insert.execute(params![run.as_str(), stored(seq), at_ms, kind, v, data, head.0])?;
                 failpoint::torn(seq, || tx.cache_flush())?;
             }
             Ok(last)
@@ -299,6 +325,47 @@ impl Journal for SqliteJournal {
                 })?
                 .collect::<Result<_, _>>()?;
             Ok(rows)
+        })
+    }
+
+    fn survey(&self, run: &RunId, see: &mut dyn FnMut(EntryRef<'_>, Option<ChainHash>)) -> Result<(), JournalError> {
+        self.look("read events", |tx| {
+            last_seq(tx, run)?;
+            let mut query = tx.prepare_cached(&self.rows("TRUE ORDER BY seq"))?;
+            let mut rows = query.query([run.as_str()])?;
+            while let Some(row) = rows.next()? {
+                see(proofs::entry(row)?, proofs::link(row, 5)?);
+            }
+            Ok(())
+        })
+    }
+
+    fn chain_at(&self, run: &RunId, seq: u64) -> Result<Option<ChainHash>, JournalError> {
+        self.look("read an event's link", |tx| {
+            last_seq(tx, run)?;
+            self.link_of(tx, run, seq)
+        })
+    }
+
+    fn add_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), JournalError> {
+        self.write("store a checkpoint", |tx| proofs::add_checkpoint(tx, checkpoint))
+    }
+
+    fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError> {
+        self.look("read the checkpoints", |tx| match self.is_chained {
+            true => proofs::checkpoints(tx, run),
+            false => last_seq(tx, run).map(|_| Vec::new()),
+        })
+    }
+
+    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError> {
+        self.write("keep a snapshot", |tx| proofs::keep_snapshot(tx, run, snapshot))
+    }
+
+    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError> {
+        self.look("read a snapshot", |tx| match self.is_chained {
+            true => proofs::snapshot(tx, run, form),
+            false => last_seq(tx, run).map(|_| None),
         })
     }
 }
@@ -377,44 +444,6 @@ fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 /// SQLite counts to 2^63; what lies above is no event's number and matches none.
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn take_turn(path: &Path) -> Result<File, Box<dyn Error + Send + Sync>> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = File::open(dir)?;
-    rustix::fs::flock(&dir, FlockOperation::LockExclusive)?;
-    Ok(dir)
-}
-
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(PATIENCE)?;
-    Ok(conn)
-}
-
-/// Opens a file that nobody can be writing, without the locks that would need a file beside it.
-fn connect_unlocked(path: &Path) -> rusqlite::Result<Connection> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
-    let spell = |byte: &u8| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
-    let spelt: String =
-        std::path::absolute(path).unwrap_or(path.to_owned()).as_os_str().as_bytes().iter().map(spell).collect();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(format!("file:{spelt}?immutable=1"), flags)
-}
-
-/// Says whether all that was written is in the file itself: the last writer left in order.
-fn settled(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or_else(|no| no.kind() == io::ErrorKind::NotFound, |met| met.len() == 0)
-}
-
-fn make_durable(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-    conn.pragma_update(None, "synchronous", if failpoint::is_unflushed() { "OFF" } else { "FULL" })?;
-    conn.pragma_update(None, "fullfsync", true)?;
-    conn.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |row| row.get::<_, i64>(0))?;
-    Ok(())
 }
 
 fn is_disk_fault(fault: &rusqlite::Error) -> bool {

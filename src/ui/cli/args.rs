@@ -63,6 +63,8 @@ pub enum Verb {
     Deliver(super::deliver::DeliverArgs),
     /// Take a landed task back out; the checks run again
     Revert(super::revert::RevertArgs),
+    /// Look whether a run's journal is what was stored, and what landed is what was checked
+    Verify(super::verify::VerifyArgs),
     /// Clear away what is no longer needed
     Gc(super::gc::GcArgs),
     /// Look whether this machine and repository are fit

@@ -54,6 +54,9 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
             (Exit::JournalLost, Some("the journal is newer than this artel, or damaged; nothing was changed"))
         }
         AppError::Git(error) => of_git(error),
+        AppError::Signing(_) => {
+            (Exit::Unfit, Some("`git config artel.signingKey` names the key that signs commits; unset it to sign none"))
+        }
         AppError::Roles(_) | AppError::Prompt { .. } => {
             (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
         }

@@ -14,6 +14,10 @@ use crate::model::inert::fit;
 /// Looks whether this machine and repository are fit.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Look through every run of the journal, explain what is damaged, and drop caches that do not fit; no event is
+    /// ever changed
+    #[arg(long)]
+    repair: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -23,7 +27,7 @@ pub struct DoctorArgs {
 /// # Errors
 /// Where the answer cannot be written.
 pub fn doctor(out: &Out, args: &DoctorArgs) -> Result<Exit, Fail> {
-    let facts = seam::facts();
+    let facts = if args.repair { seam::repair() } else { seam::facts() };
     if args.format.json {
         out.json(&facts)?;
     } else {

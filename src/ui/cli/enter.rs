@@ -66,6 +66,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Steer(args) => super::steer::steer(out, &args),
         Verb::Deliver(args) => super::deliver::deliver(out, &args),
         Verb::Revert(args) => super::revert::revert(out, &args),
+        Verb::Verify(args) => super::verify::verify(out, &args),
         Verb::Gc(args) => super::gc::gc(out, &args),
         Verb::Doctor(args) => super::doctor::doctor(out, &args),
         Verb::Roles(args) => super::roles::roles(out, &args),

@@ -34,6 +34,7 @@ pub mod resume;
 pub mod steer;
 pub mod deliver;
 pub mod revert;
+pub mod verify;
 pub mod gc;
 pub mod doctor;
 pub mod roles;

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::seam::{self, Place};
-use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::goal::Gate;
 use crate::model::ids::{RunId, TaskId};
@@ -83,15 +82,8 @@ pub struct Read {
 /// Where there is none, or the journal cannot be read.
 pub fn read(place: &Place, text: Option<&str>) -> Result<Read, Fail> {
     let run = seam::find(place, text)?;
-    let mut read = Read { run, state: State::default(), pace: Pace::default() };
-    for recorded in seam::events(place, &read.run, 0)? {
-        read.pace.learn(&recorded);
-        read.state = evolve(read.state, &recorded);
-    }
-    if read.state.opening.is_none() {
-        return Err(Fail::new(Exit::Missing, format!("read run {}", read.run)).because("it holds no events"));
-    }
-    Ok(read)
+    let (state, pace) = seam::load_paced(place, &run)?;
+    Ok(Read { run, state, pace })
 }
 
 /// Gathers what views need beside the state.

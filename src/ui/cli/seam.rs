@@ -20,6 +20,7 @@ use crate::machine::state::State;
 use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
 use crate::model::role::Role;
 use crate::views::board::CheckingRow;
+use crate::views::pace::Pace;
 
 /// Holds the state directory and the journal.
 pub struct Place(app::Place);
@@ -191,6 +192,20 @@ pub fn load(place: &Place, run: &RunId) -> Result<(State, u64), Fail> {
     Ok((state, seq))
 }
 
+/// Gives a run's state and how fast it lands.
+///
+/// # Errors
+/// Where the journal cannot be read, or the run is not open.
+pub fn load_paced(place: &Place, run: &RunId) -> Result<(State, Pace), Fail> {
+    match place.0.load_paced(run) {
+        Ok(loaded) => Ok((loaded.state, loaded.pace)),
+        Err(app::AppError::Unopened { .. }) => {
+            Err(Fail::new(Exit::Missing, format!("read run {run}")).because("it holds no events"))
+        }
+        Err(error) => Err(blame(error)),
+    }
+}
+
 /// Reads a run's events from a number on.
 ///
 /// # Errors
@@ -205,6 +220,14 @@ pub fn events(place: &Place, run: &RunId, from_seq: u64) -> Result<Vec<Recorded>
 /// Where it cannot be stored.
 pub fn ask(place: &Place, run: &RunId, ask: Ask) -> Result<RequestId, Fail> {
     app::ask(&place.0, run, &ask).map_err(blame)
+}
+
+/// Looks whether a run's journal and landings are what they say; `anchor` names what it is held against.
+///
+/// # Errors
+/// Where the journal cannot be read at all.
+pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::Proof, Fail> {
+    app::verify(&place.0, run, anchor).map_err(blame)
 }
 
 /// Tells whether a coordinator works on the run.
@@ -373,19 +396,22 @@ pub fn schemas() -> BTreeMap<String, serde_json::Value> {
 /// Looks at the machine and the repository.
 pub fn facts() -> Vec<Fact> {
     let Ok((env, cwd)) = surroundings() else { return Vec::new() };
-    app::doctor(env, &cwd)
-        .into_iter()
-        .map(|fact| Fact {
-            name: fact.name.to_owned(),
-            fit: match fact.fit {
-                app::Fitness::Good => Fit::Good,
-                app::Fitness::Weak => Fit::Weak,
-                app::Fitness::Unfit => Fit::Unfit,
-            },
-            found: fact.found,
-            advice: fact.advice,
-        })
-        .collect()
+    app::doctor(env, &cwd).into_iter().map(fact).collect()
+}
+
+/// Looks through every run of the journal; empties caches that do not fit.
+pub fn repair() -> Vec<Fact> {
+    let Ok((env, cwd)) = surroundings() else { return Vec::new() };
+    app::repair(env, &cwd).into_iter().map(fact).collect()
+}
+
+fn fact(fact: app::Fact) -> Fact {
+    let fit = match fact.fit {
+        app::Fitness::Good => Fit::Good,
+        app::Fitness::Weak => Fit::Weak,
+        app::Fitness::Unfit => Fit::Unfit,
+    };
+    Fact { name: fact.name.to_owned(), fit, found: fact.found, advice: fact.advice }
 }
 
 /// Lists what could be cleared away.

@@ -1,0 +1,264 @@
+//! Owns the proof of a run: its journal as evidence, and what landed by its account. Never mends anything.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::place::decode_events;
+use super::{AppError, Place};
+use crate::actors::seal::ANCHOR_EVERY;
+use crate::io::git::{RefNames, Repo};
+use crate::io::journal::Checkpoint;
+use crate::io::journal::audit::{Audit, audit};
+use crate::io::signing::Signer;
+use crate::machine::event::{Event, Recorded};
+use crate::model::ids::{BatchId, Oid, RunId};
+
+/// Tells what is proven of a run, and what is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// The run.
+    pub run: RunId,
+    /// How many events the journal holds.
+    pub events: u64,
+    /// How many of them, from the first on, were appended before artel chained them.
+    pub unlinked: u64,
+    /// How many signed checkpoints the journal holds.
+    pub checkpoints: u64,
+    /// The last event that a sound one covers; 0 where there is none.
+    pub checkpointed_to: u64,
+    /// The ref in which checkpoints are kept outside the journal.
+    pub anchor: String,
+    /// How many it holds.
+    pub anchors: u64,
+    /// The last event that a sound one covers; 0 where there is none.
+    pub anchored_to: u64,
+    /// The public key that all of them must be signed with; none where this user has none.
+    pub key: Option<String>,
+    /// How many commits landed by the journal's account.
+    pub landed: u64,
+    /// What is not signed yet, though nothing is wrong with it; none where all is signed.
+    pub unsealed: Option<Finding>,
+    /// All that is wrong; empty where all holds.
+    pub flaws: Vec<Finding>,
+}
+
+/// States one thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The first event in question; none where no event is.
+    pub from: Option<u64>,
+    /// The last.
+    pub to: Option<u64>,
+    /// What was found.
+    pub what: String,
+}
+
+impl Finding {
+    fn at(seq: u64, what: String) -> Self {
+        Self { from: Some(seq), to: Some(seq), what }
+    }
+
+    fn whole(what: impl Into<String>) -> Self {
+        Self { from: None, to: None, what: what.into() }
+    }
+}
+
+/// Looks whether a run's journal is what was appended, by its chain, its checkpoints and its anchor, and whether what
+/// landed by its account is there and is what was checked. `anchor` names another ref or commit to hold it against.
+///
+/// # Errors
+/// Fails where there is no such run or the journal's file cannot be read at all.
+pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof, AppError> {
+    let mut flaws = Vec::new();
+    // Noted only once the end was sealed, and read before the events, which others may append to meanwhile.
+    let has_ended = place.runs()?.iter().any(|row| row.run == *run && row.ended.is_some());
+    let key = Signer::read(&place.dir.journal_key()).ok().map(|signer| signer.public());
+    let Evidence { opened, landings, checked } = gather(place, run, &mut flaws)?;
+    let repo = opened.as_ref().and_then(|opened| Repo::discover(std::path::Path::new(&opened.repo)).ok());
+    if repo.is_none() {
+        flaws.push(Finding::whole("the run's repository is not there: neither anchor nor landings can be looked at"));
+    }
+    let is_named = anchor.is_some();
+    let anchor = match (anchor, &opened) {
+        (Some(named), _) => named.to_owned(),
+        (None, Some(opened)) => RefNames::new(&opened.prefix, run.clone())?.anchor(),
+        (None, None) => String::new(),
+    };
+    let anchors = match &repo {
+        Some(repo) => anchored(repo, &anchor, &mut flaws)?,
+        None => Some(Vec::new()),
+    };
+    let found =
+        audit(place.journal.as_ref(), run, key.as_deref().unwrap_or_default(), anchors.as_deref().unwrap_or_default())?;
+    if key.is_none() && found.checkpoints + found.anchors > 0 {
+        flaws.push(Finding::whole("the key that signs checkpoints is gone: who signed these is not known"));
+    }
+    let has_ended = has_ended && found.unlinked == 0;
+    if has_ended && found.checkpoints == 0 {
+        flaws.push(Finding::whole("the run has ended, and none of its checkpoints is there"));
+    }
+    let is_due = is_named || has_ended || found.events - found.unlinked >= 2 * ANCHOR_EVERY;
+    if is_due && anchors.is_none() {
+        flaws.push(Finding::whole(format!("the anchor `{anchor}` is gone: whether the end was cut off is not known")));
+    }
+    for flaw in &found.flaws {
+        let (from, to) = flaw.range();
+        flaws.push(Finding { from: Some(from), to: Some(to), what: flaw.to_string() });
+    }
+    let landed = landings.iter().map(|landing| landing.commits.len() as u64).sum();
+    if let Some(repo) = &repo {
+        for landing in &landings {
+            flaws.extend(unproven(repo, landing, &checked)?);
+        }
+    }
+    if let (Ok(by_snapshot), Ok(by_events)) = (place.load(run), place.replay(run))
+        && by_snapshot.seq == by_events.state.seq
+        && by_snapshot != by_events.state
+    {
+        flaws.push(Finding::whole(
+            "the snapshot holds another state than the events give; `artel doctor --repair` drops it",
+        ));
+    }
+    flaws.sort_by_key(|wrong| (wrong.from, wrong.to));
+    Ok(Proof {
+        run: run.clone(),
+        events: found.events,
+        unlinked: found.unlinked,
+        checkpoints: found.checkpoints,
+        checkpointed_to: found.checkpointed_to,
+        anchor,
+        anchors: found.anchors,
+        anchored_to: found.anchored_to,
+        key,
+        landed,
+        unsealed: unsealed(&found),
+        flaws,
+    })
+}
+
+/// Tells what lies beyond all that was signed: where a run is live, and where its coordinator was killed before it could
+/// seal the end.
+fn unsealed(found: &Audit) -> Option<Finding> {
+    if found.unlinked == found.events {
+        return None;
+    }
+    let signed = found.checkpointed_to.max(found.anchored_to);
+    let (from, what) = if signed < found.events {
+        (signed + 1, "not sealed: bound by the chain alone")
+    } else if found.anchored_to < found.events {
+        (found.anchored_to + 1, "not sealed: signed in the journal, and not in the anchor")
+    } else {
+        return None;
+    };
+    Some(Finding { from: Some(from), to: Some(found.events), what: what.to_owned() })
+}
+
+/// Holds what a run says of itself.
+#[derive(Default)]
+struct Evidence {
+    opened: Option<Opened>,
+    landings: Vec<Landing>,
+    /// Trees on which the checks were green, with the batch for which they ran.
+    checked: BTreeSet<(BatchId, Oid)>,
+}
+
+struct Opened {
+    repo: String,
+    prefix: String,
+}
+
+struct Landing {
+    seq: u64,
+    batch: BatchId,
+    commits: Vec<(Oid, Oid)>,
+    tree: Oid,
+}
+
+/// Reads all events that can be read; those that cannot are flaws.
+fn gather(place: &Place, run: &RunId, flaws: &mut Vec<Finding>) -> Result<Evidence, AppError> {
+    let mut evidence = Evidence::default();
+    place.journal.survey(run, &mut |entry, _| match decode_events(entry) {
+        Ok(recorded) => evidence.learn(recorded),
+        Err(error) => {
+            flaws.push(Finding::at(entry.seq, format!("cannot be read: {}", crate::actors::world::told(&error))))
+        }
+    })?;
+    Ok(evidence)
+}
+
+impl Evidence {
+    fn learn(&mut self, Recorded { seq, event, .. }: Recorded) {
+        if let Event::RunOpened(opening) = event {
+            self.opened = Some(Opened { repo: opening.repo, prefix: opening.config.branch_prefix });
+        } else if let Event::PrefixChecked { batch, tree, green: true, .. } = event {
+            self.checked.insert((batch, tree));
+        } else if let Event::BatchLanded { batch, landed, tree, .. } = event {
+            let commits = landed.iter().map(|link| (link.commit, link.tree)).collect();
+            self.landings.push(Landing { seq, batch, commits, tree });
+        }
+    }
+}
+
+/// Reads the checkpoints that an anchor keeps, the oldest first; none where there is no such anchor.
+fn anchored(repo: &Repo, anchor: &str, flaws: &mut Vec<Finding>) -> Result<Option<Vec<Checkpoint>>, AppError> {
+    let Some(texts) = repo.anchors(anchor, usize::MAX)? else { return Ok(None) };
+    let mut kept = Vec::new();
+    for text in texts {
+        match Checkpoint::from_text(&text) {
+            Some(checkpoint) => kept.push(checkpoint),
+            None => flaws.push(Finding::whole(format!("the anchor `{anchor}` holds a commit without a checkpoint"))),
+        }
+    }
+    kept.sort_by_key(|checkpoint| checkpoint.seq);
+    Ok(Some(kept))
+}
+
+/// Tells what of a landing is not there or is not what was checked.
+fn unproven(repo: &Repo, landing: &Landing, checked: &BTreeSet<(BatchId, Oid)>) -> Result<Vec<Finding>, AppError> {
+    let Landing { seq, batch, commits, tree } = landing;
+    let mut wrong = Vec::new();
+    for (commit, stands) in commits {
+        match repo.commit_of(*commit) {
+            Ok((found, _)) if found == *stands => {}
+            Ok((found, _)) => {
+                wrong.push(Finding::at(*seq, format!("landed {commit} has the tree {found}, not {stands}")));
+            }
+            Err(_) => wrong.push(Finding::at(*seq, format!("landed {commit} is not in the repository"))),
+        }
+    }
+    if commits.last().is_some_and(|(_, last)| last != tree) {
+        wrong.push(Finding::at(*seq, format!("{batch} landed the tree {tree}, which is not that of its last commit")));
+    }
+    if !checked.contains(&(*batch, *tree)) {
+        wrong.push(Finding::at(*seq, format!("{batch} landed the tree {tree}, on which no check was green")));
+    }
+    Ok(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beyond_the_last_signature_is_told_and_nothing_else() {
+        for (checkpointed_to, anchored_to, unlinked, want) in [
+            (9, 9, 0, None),
+            (0, 9, 0, None),
+            (0, 0, 0, Some((1, "chain alone"))),
+            (7, 5, 3, Some((8, "chain alone"))),
+            (9, 5, 0, Some((6, "not in the anchor"))),
+            (0, 0, 9, None),
+        ] {
+            let found = unsealed(&Audit { events: 9, checkpointed_to, anchored_to, unlinked, ..Audit::default() });
+            match (&found, want) {
+                (None, None) => {}
+                (Some(tail), Some((from, says))) => {
+                    assert_eq!((tail.from, tail.to), (Some(from), Some(9)));
+                    assert!(tail.what.contains(says), "{tail:?}");
+                }
+                (Some(_), None) | (None, Some(_)) => panic!("{checkpointed_to} {anchored_to}: {found:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Owns the form in which a state is kept, so as not to fold all events again. It is no truth: other laws, or another
+//! form of the state, make another snapshot.
+
+/// Names the laws that make a state of events; what other laws made is no snapshot.
+pub const FORM: &str = env!("ARTEL_LAWS");
+
+/// Writes a state, or whatever holds one.
+///
+/// # Errors
+/// Where a value cannot be written in this form.
+pub fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_stdvec(value)
+}
+
+/// Reads what [`write()`] wrote; nothing where it is anything else.
+pub fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+    rest.is_empty().then_some(value)
+}
+
+/// Writes and reads what is shared as if it were not.
+pub(super) mod opening {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::machine::command::Opening;
+
+    pub(in crate::machine) fn serialize<S: Serializer>(
+        opening: &Option<Arc<Opening>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        opening.as_deref().serialize(to)
+    }
+
+    pub(in crate::machine) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Arc<Opening>>, D::Error> {
+        Ok(Option::<Opening>::deserialize(from)?.map(Arc::new))
+    }
+}

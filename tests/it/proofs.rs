@@ -1,0 +1,180 @@
+//! Tells what can be proven of a run afterwards: its journal, what landed, who signed; and what is said and done where
+//! somebody has been at the journal.
+
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use crate::common::House;
+use crate::crew::{crew, playing};
+
+/// A run that has ended with one task landed.
+fn ended() -> House {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    crew(&house, &[("a", "src/a.txt", "")], "  - write: {text: new}\n", "");
+    house.artel(&playing(&[])).exits(0);
+    house
+}
+
+/// Opens the journal as whoever may write the file can: past artel, and with nothing that guards it.
+fn behind_its_back(house: &House) -> Connection {
+    let raw = Connection::open(house.home().join("artel.db")).unwrap();
+    for guarded in ["events", "checkpoints"] {
+        for verb in ["changed", "removed"] {
+            raw.execute(&format!("DROP TRIGGER IF EXISTS {guarded}_are_never_{verb}"), []).unwrap();
+        }
+    }
+    raw
+}
+
+/// Makes an ssh key in the house; gives its path.
+fn key(house: &House, name: &str, passphrase: &str) -> String {
+    let path = house.root().join(name);
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", passphrase, "-f"]).arg(&path);
+    assert!(keygen.status().unwrap().success());
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_that_has_ended_is_proven_to_its_last_event() {
+    let house = ended();
+    let last = house.events().len();
+    house.artel(&["verify"]).exits(0).says("all that was looked at").says("1 commits");
+    let proof = house.artel(&["verify", "--json"]).exits(0).json();
+    assert_eq!(proof["flaws"], serde_json::json!([]));
+    for field in ["events", "checkpointed_to", "anchored_to"] {
+        assert_eq!(proof[field], last, "{field}: {proof}");
+    }
+    // The anchor can be kept elsewhere, and the journal held against what was fetched from there.
+    let anchor = proof["anchor"].as_str().unwrap();
+    house.git(&["clone", "--quiet", "--bare", ".", "../elsewhere"]);
+    house.git(&["push", "--quiet", "../elsewhere", anchor]);
+    house.git(&["fetch", "--quiet", "../elsewhere", &format!("{anchor}:refs/kept")]);
+    house.artel(&["verify", "--anchor", "refs/kept"]).exits(0);
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(house.home().join("journal.key")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_event_stops_its_run_is_explained_and_leaves_other_runs_alone() {
+    let house = ended();
+    let run = house.run();
+    let raw = behind_its_back(&house);
+    let edit = "UPDATE events SET data = replace(data, 'new', 'mew'), at_ms = at_ms + 1 WHERE seq = 5";
+    assert_eq!(raw.execute(edit, []).unwrap(), 1);
+    for verb in ["status", "resume"] {
+        house.artel(&[verb]).exits(70).says("event 5 of run").says("artel verify");
+    }
+    house.artel(&["verify"]).exits(14).says("event 5: not as they were appended");
+    let whole: i64 = raw.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    house.artel(&["doctor", "--repair"]).exits(4).says(&run).says("4 of").says("nothing was changed");
+    let left: i64 = raw.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, whole, "no event is dropped");
+    house.artel(&playing(&[])).exits(0);
+    assert_ne!(house.run(), run);
+    house.artel(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_journal_that_ends_before_what_was_signed_is_not_gone_on_from() {
+    let house = ended();
+    let raw = behind_its_back(&house);
+    let last: i64 = raw.query_row("SELECT last_seq FROM runs", [], |row| row.get(0)).unwrap();
+    let cut = format!(
+        "DELETE FROM events WHERE seq > {0}; DELETE FROM checkpoints; UPDATE runs SET last_seq = {0}, ended = NULL",
+        last - 3
+    );
+    raw.execute_batch(&cut).unwrap();
+    let proof = house.artel(&["verify", "--json"]).exits(14).json();
+    let flaws = proof["flaws"].as_array().unwrap();
+    let is_cut = |flaw: &serde_json::Value| {
+        flaw["from"] == last - 2 && flaw["to"] == last && flaw["what"].as_str().unwrap().contains("cut off")
+    };
+    assert!(flaws.iter().any(is_cut), "{proof}");
+    house.artel(&["resume"]).exits(70).says(&format!("event {last}")).says("was signed");
+}
+
+#[test]
+fn a_run_killed_before_its_seal_is_not_sealed_and_not_tampered_with() {
+    let house = ended();
+    let last = house.events().len();
+    let anchor = format!("refs/artel/{}/anchor", house.run());
+    let raw = behind_its_back(&house);
+    // Killed after the checkpoint and before the anchor.
+    house.git(&["update-ref", "refs/kept", &anchor]);
+    house.git(&["update-ref", "-d", &anchor]);
+    house.artel(&["verify"]).exits(14).says("is gone");
+    raw.execute_batch("UPDATE runs SET ended = NULL").unwrap();
+    house.artel(&["verify"]).exits(0).says("not sealed").says("not in the anchor");
+    house.artel(&["verify", "--anchor", "refs/none"]).exits(14).says("the anchor `refs/none` is gone");
+    // Killed before both.
+    raw.execute_batch("DELETE FROM checkpoints").unwrap();
+    let proof = house.artel(&["verify", "--json"]).exits(0).json();
+    assert_eq!((&proof["unsealed"]["from"], &proof["unsealed"]["to"]), (&1.into(), &last.into()), "{proof}");
+    // What was signed elsewhere still tells that the end was cut off.
+    let cut = "DELETE FROM events WHERE seq = (SELECT last_seq FROM runs); UPDATE runs SET last_seq = last_seq - 1";
+    raw.execute_batch(cut).unwrap();
+    house.artel(&["verify", "--anchor", "refs/kept"]).exits(14).says("cut off");
+    // An end that was noted was sealed before.
+    raw.execute_batch("UPDATE runs SET ended = 'done'").unwrap();
+    house.artel(&["verify"]).exits(14).says("none of its checkpoints");
+}
+
+#[test]
+fn a_landing_whose_commit_is_gone_is_named() {
+    let house = ended();
+    let landed = house.told("BatchLanded")[0].clone();
+    let commit = landed["head"].as_str().unwrap();
+    for name in house.git(&["for-each-ref", "--format=%(refname)", "refs/heads/artel"]).lines() {
+        house.git(&["update-ref", "-d", name]);
+    }
+    house.git(&["reflog", "expire", "--expire=now", "--all"]);
+    house.git(&["gc", "--prune=now", "--quiet"]);
+    let said = house.artel(&["verify"]).exits(14);
+    said.says(&format!("event {}: landed {commit} is not in the repository", landed["seq"]));
+}
+
+#[test]
+fn candidates_and_landings_are_signed_with_the_key_that_git_names() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let path = key(&house, "key", "");
+    house.git(&["config", "artel.signingKey", &path]);
+    let public = std::fs::read_to_string(format!("{path}.pub")).unwrap();
+    let allowed = house.root().join("allowed");
+    std::fs::write(&allowed, format!("artel@artel.invalid {public}")).unwrap();
+    house.git(&["config", "gpg.ssh.allowedSignersFile", allowed.to_str().unwrap()]);
+    crew(&house, &[("a", "src/a.txt", "")], "  - write: {text: new}\n", "");
+    house.artel(&playing(&[])).exits(0);
+    let (head, run) = (house.head(), house.run());
+    for commit in [head.clone(), format!("{head}^2")] {
+        house.git(&["verify-commit", &commit]);
+        let body = house.git(&["log", "-1", "--format=%(trailers:unfold)", &commit]);
+        for trailer in [
+            format!("Artel-Run: {run}"),
+            "Artel-Task: t1".to_owned(),
+            "Artel-Attempt: t1.1".to_owned(),
+            "Artel-Agent: script:".to_owned(),
+            "Artel-Role: worker".to_owned(),
+        ] {
+            assert!(body.contains(&trailer), "no {trailer} in {body}");
+        }
+    }
+    house.artel(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_key_that_cannot_serve_stops_a_run_only_where_it_was_named_for_artel() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let locked = key(&house, "locked", "a secret");
+    crew(&house, &[("a", "src/a.txt", "")], "  - write: {text: new}\n", "");
+    house.git(&["config", "artel.signingKey", &locked]);
+    house.artel(&playing(&[])).exits(4).says("passphrase").says("artel.signingKey");
+    house.git(&["config", "--unset", "artel.signingKey"]);
+    house.git(&["config", "gpg.format", "ssh"]);
+    house.git(&["config", "user.signingKey", &format!("{locked}.pub")]);
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(house.git(&["log", "-1", "--format=%G?", &house.head()]), "N");
+}
