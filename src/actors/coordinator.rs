@@ -13,17 +13,18 @@ use tokio::time::Instant;
 
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
+use super::progress::{Lost, Progress};
 use super::seal::{self, Reach, SealError, seal};
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
 use super::world::{World, told};
 use crate::io::failpoint::{self, Point};
-use crate::io::journal::format::FORMAT;
+use crate::io::journal::format::encode;
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
 use crate::machine::due::{Effect, deadline, due};
-use crate::machine::event::{Event, Recorded};
+use crate::machine::event::Recorded;
 use crate::machine::evolve::evolve;
 use crate::machine::laws::{Broken, follows, moves_or_rests};
 use crate::machine::rejection::Rejection;
@@ -41,30 +42,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Says whether a command was followed.
 pub type Answer = Result<(), Rejection>;
-
-/// Tells what may be known of a coordinator from outside.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// The last stored event.
-    pub seq: u64,
-    /// Whether nothing is under way and nothing is owed.
-    pub is_idle: bool,
-    /// Whether the run has ended or rests.
-    pub is_resting: bool,
-    /// Why it can store no more, where it cannot.
-    pub lost: Option<Lost>,
-}
-
-/// Says why a coordinator can store no more.
-#[derive(Debug, Clone)]
-pub enum Lost {
-    /// Another coordinator has taken the run over.
-    PassedOver,
-    /// The journal cannot be written; what it said.
-    Journal(String),
-    /// What was to be stored next would break a law of the machine.
-    Broken(Broken),
-}
 
 /// Brings a command; the answer comes when what it made happen is stored.
 pub struct Tell {
@@ -387,7 +364,7 @@ impl Coordinator {
                 self.broken.get_or_insert(broken);
                 break;
             }
-            entries.push(entry(&event, now_ms));
+            entries.push(encode(event.kind(), &event, now_ms));
             let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
         }
@@ -514,12 +491,4 @@ impl Coordinator {
             me.tell(Tick).send_after(wait);
         }
     }
-}
-
-fn entry(event: &Event, at_ms: i64) -> NewEntry {
-    let data = match serde_json::to_string(event) {
-        Ok(data) => data,
-        Err(error) => panic!("bug: an event could not be written as JSON: {error}"),
-    };
-    NewEntry { at_ms, kind: event.kind().to_owned(), v: FORMAT, data }
 }

@@ -3,6 +3,7 @@
 
 pub mod world;
 pub mod instruments;
+pub mod progress;
 pub mod coordinator;
 pub mod planner;
 pub mod planning;

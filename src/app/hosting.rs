@@ -7,8 +7,9 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::{AppError, Loaded, Place};
-use crate::actors::coordinator::{Coordinator, CoordinatorArgs, Lost, MAILBOX, Progress, Tell};
+use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::feed;
+use crate::actors::progress::{Lost, Progress};
 use crate::actors::seal::{Reach, seal};
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};

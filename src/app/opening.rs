@@ -12,7 +12,7 @@ use crate::actors::world::Ground;
 use crate::io::git::{Base, GitError, RefNames, Repo, Survey};
 use crate::io::journal::NewEntry;
 use crate::io::journal::NewRun;
-use crate::io::journal::format::FORMAT;
+use crate::io::journal::format::encode;
 use crate::io::roles::Roles;
 use crate::io::syntax::Rules;
 use crate::machine::command::{Command, Opening};
@@ -109,14 +109,7 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
         Ok(events) => events,
         Err(rejection) => panic!("bug: an empty journal refuses to be opened: {rejection}"),
     };
-    let mut entries = Vec::new();
-    for event in &events {
-        let data = match serde_json::to_string(event) {
-            Ok(data) => data,
-            Err(error) => panic!("bug: an event could not be written as JSON: {error}"),
-        };
-        entries.push(NewEntry { at_ms, kind: event.kind().to_owned(), v: FORMAT, data });
-    }
+    let entries: Vec<NewEntry> = events.iter().map(|event| encode(event.kind(), event, at_ms)).collect();
     place.journal.open_run(&new)?;
     let epoch = place.journal.claim(&run, "the opening")?;
     place.journal.append(&run, epoch, 0, &entries)?;

@@ -40,7 +40,7 @@ fn look(place: &Place, row: &RunRow) -> Option<Fact> {
         Err(AppError::Unopened { .. }) if row.last_seq == 0 => None,
         Ok(whole) => cache(place, row, &whole),
         Err(error) => {
-            let found = format!("{}: {}; {}", row.run, told(&error), sound(place, row));
+            let found = format!("{}: {}; {}", row.run, sound(place, row), told(&error));
             Some(Fact::bad("run", Fitness::Unfit, found, RESTORE))
         }
     }
@@ -50,7 +50,9 @@ fn look(place: &Place, row: &RunRow) -> Option<Fact> {
 fn sound(place: &Place, row: &RunRow) -> String {
     match audit(place.journal.as_ref(), &row.run, "", &[]) {
         Ok(found) => match found.flaws.iter().find(|flaw| flaw.is_of_events()) {
-            Some(flaw) => format!("{} of {} events before that are sound", flaw.range().0 - 1, row.last_seq),
+            Some(flaw) => {
+                format!("{} of {} events are sound before the first that is not", flaw.range().0 - 1, row.last_seq)
+            }
             None => format!("all {} events are as they were appended, but not all can be read", found.events),
         },
         Err(error) => format!("the file itself is damaged there: {}", told(&error)),

@@ -107,9 +107,10 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
         flaws.push(Finding { from: Some(from), to: Some(to), what: flaw.to_string() });
     }
     let landed = landings.iter().map(|landing| landing.commits.len() as u64).sum();
+    let checked = opened.as_ref().is_some_and(|opened| opened.has_checks).then_some(&checked);
     if let Some(repo) = &repo {
         for landing in &landings {
-            flaws.extend(unproven(repo, landing, &checked)?);
+            flaws.extend(unproven(repo, landing, checked)?);
         }
     }
     if let (Ok(by_snapshot), Ok(by_events)) = (place.load(run), place.replay(run))
@@ -166,6 +167,8 @@ struct Evidence {
 struct Opened {
     repo: String,
     prefix: String,
+    /// Whether landings had to be checked at all.
+    has_checks: bool,
 }
 
 struct Landing {
@@ -190,7 +193,8 @@ fn gather(place: &Place, run: &RunId, flaws: &mut Vec<Finding>) -> Result<Eviden
 impl Evidence {
     fn learn(&mut self, Recorded { seq, event, .. }: Recorded) {
         if let Event::RunOpened(opening) = event {
-            self.opened = Some(Opened { repo: opening.repo, prefix: opening.config.branch_prefix });
+            let has_checks = !opening.goal.checks.is_empty();
+            self.opened = Some(Opened { repo: opening.repo, prefix: opening.config.branch_prefix, has_checks });
         } else if let Event::PrefixChecked { batch, tree, green: true, .. } = event {
             self.checked.insert((batch, tree));
         } else if let Event::BatchLanded { batch, landed, tree, .. } = event {
@@ -214,8 +218,12 @@ fn anchored(repo: &Repo, anchor: &str, flaws: &mut Vec<Finding>) -> Result<Optio
     Ok(Some(kept))
 }
 
-/// Tells what of a landing is not there or is not what was checked.
-fn unproven(repo: &Repo, landing: &Landing, checked: &BTreeSet<(BatchId, Oid)>) -> Result<Vec<Finding>, AppError> {
+/// Tells what of a landing is not there or is not what was checked; `checked` is none where the goal has no check.
+fn unproven(
+    repo: &Repo,
+    landing: &Landing,
+    checked: Option<&BTreeSet<(BatchId, Oid)>>,
+) -> Result<Vec<Finding>, AppError> {
     let Landing { seq, batch, commits, tree } = landing;
     let mut wrong = Vec::new();
     for (commit, stands) in commits {
@@ -230,7 +238,7 @@ fn unproven(repo: &Repo, landing: &Landing, checked: &BTreeSet<(BatchId, Oid)>) 
     if commits.last().is_some_and(|(_, last)| last != tree) {
         wrong.push(Finding::at(*seq, format!("{batch} landed the tree {tree}, which is not that of its last commit")));
     }
-    if !checked.contains(&(*batch, *tree)) {
+    if checked.is_some_and(|checked| !checked.contains(&(*batch, *tree))) {
         wrong.push(Finding::at(*seq, format!("{batch} landed the tree {tree}, on which no check was green")));
     }
     Ok(wrong)

@@ -6,7 +6,8 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use artel::actors::coordinator::{Coordinator, CoordinatorArgs, Lost, Progress, Tell};
+use artel::actors::coordinator::{Coordinator, CoordinatorArgs, Tell};
+use artel::actors::progress::{Lost, Progress};
 use artel::actors::world::{Ground, World};
 use artel::io::clock::SystemClock;
 use artel::io::files::StateDir;

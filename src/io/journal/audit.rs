@@ -34,7 +34,7 @@ pub enum Flaw {
     Changed { from: u64, to: u64 },
     /// A chain that is whole is not the one that was signed: something in this range was rewritten.
     Rewritten { from: u64, to: u64, by: Kept },
-    /// Events that were signed are beyond the end.
+    /// Events that were signed are beyond the end; what comes after the last sound checkpoint is not proven.
     CutOff { from: u64, to: u64, by: Kept },
     /// A checkpoint's signature is not its key's.
     Forged { seq: u64, by: Kept },
@@ -79,7 +79,9 @@ impl fmt::Display for Flaw {
             Self::Rewritten { to, by: kept, .. } => {
                 write!(f, "rewritten, here or in between: {} signed other events up to {to}", by(kept))
             }
-            Self::CutOff { to, by: kept, .. } => write!(f, "cut off: {} signed events up to {to}", by(kept)),
+            Self::CutOff { to, by: kept, .. } => {
+                write!(f, "cut off, here or in between: {} signed events up to {to}", by(kept))
+            }
             Self::Forged { by: kept, .. } => write!(f, "{} here has a signature that is not its key's", by(kept)),
             Self::Stranger { by: kept, .. } => write!(f, "{} here was signed with a strange key", by(kept)),
         }
@@ -220,7 +222,8 @@ impl Walk {
             }
         }
         if let Some(to) = beyond.last() {
-            self.flaws.push(Flaw::CutOff { from: last + 1, to: *to, by });
+            // An end that is gone may hide that what comes after the last sound checkpoint was rewritten too.
+            self.flaws.push(Flaw::CutOff { from: sound + 1, to: *to, by });
         }
         sound
     }

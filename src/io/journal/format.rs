@@ -1,11 +1,11 @@
 //! Owns the versions of the events' stored forms: how an old one is lifted to today's, and the text form in which a
 //! journal leaves the database. Never alters what is stored: lifting happens on reading.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::io::journal::record::{Entry, EntryRef};
+use crate::io::journal::record::{Entry, EntryRef, NewEntry};
 
 /// The version in which events are written. Rises when the form of any event gains a field or changes meaning.
 pub const FORMAT: u32 = 1;
@@ -59,6 +59,18 @@ pub enum FormatError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// Writes an event of a kind as it is appended.
+///
+/// # Panics
+/// Panics where it has no form in JSON, which no event of artel's may lack.
+pub fn encode<T: Serialize>(kind: &str, event: &T, at_ms: i64) -> NewEntry {
+    let data = match serde_json::to_string(event) {
+        Ok(data) => data,
+        Err(error) => panic!("bug: an event could not be written as JSON: {error}"),
+    };
+    NewEntry { at_ms, kind: kind.to_owned(), v: FORMAT, data }
 }
 
 /// Reads an event's content into today's type, lifting it first where it is older.

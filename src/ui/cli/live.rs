@@ -16,7 +16,7 @@ use super::log::{EventJson, stamped};
 use super::out::Out;
 use super::pick::outside;
 use super::seam::{self, Place};
-use crate::actors::coordinator::Progress;
+use crate::actors::progress::Progress;
 use crate::io::failpoint;
 use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;

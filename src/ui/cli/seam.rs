@@ -12,7 +12,7 @@ use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
-use crate::actors::coordinator::Progress;
+use crate::actors::progress::Progress;
 use crate::app;
 use crate::machine::command::Ask;
 use crate::machine::event::Recorded;
