@@ -8,6 +8,7 @@ pub mod planner;
 pub mod planning;
 pub mod session;
 pub mod order;
+pub mod room;
 pub mod setup;
 pub mod worker;
 pub mod judge;

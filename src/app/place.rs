@@ -14,6 +14,7 @@ use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
+use crate::model::sandbox::Tier;
 
 /// Knows where this machine's runs are stored and in what environment artel was started.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Place {
     pub journal: Arc<dyn Journal>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The sandbox that the command line asks for.
+    pub sandbox: Option<Tier>,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// The folder that artel was started in.
@@ -55,7 +58,7 @@ impl Place {
     }
 
     fn with(dir: StateDir, journal: Arc<dyn Journal>, env: BTreeMap<String, String>, cwd: PathBuf) -> Self {
-        Self { dir, journal, clock: Arc::new(SystemClock), env, cwd, artel: "/proc/self/exe".into() }
+        Self { dir, journal, clock: Arc::new(SystemClock), sandbox: None, env, cwd, artel: "/proc/self/exe".into() }
     }
 
     /// Finds the repository that artel was started in.

@@ -40,7 +40,7 @@ impl Ledger {
     pub fn before(&mut self, state: &State, event: &Event, repo: &Repo, is_tampered: bool) -> Law {
         self.kinds.entry(event.kind()).or_insert_with(|| event.clone());
         match event {
-            Event::CoordinatorWoke { epoch } => {
+            Event::CoordinatorWoke { epoch, sandbox: _ } => {
                 law(*epoch > self.epoch, || format!("epoch {epoch} does not rise"))?;
                 self.epoch = *epoch;
                 Ok(())

@@ -1,33 +1,39 @@
 //! Owns the process that stands between artel and a job: it starts the job's command, watches the lifeline, and ends
-//! all that the command has started before it ends itself. Never outlives its lifeline.
+//! all that the command has started before it ends itself. Never outlives its lifeline. In a namespace of processes it
+//! is the first of them, with whose end the kernel ends all others.
+//!
+//! The lifeline is a socket pair on standard input. What to start comes in on it, how the command ended goes out on it;
+//! the command is given neither, nor any way to this process's memory and descriptors.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
-    set_child_subreaper, setrlimit, setsid, wait,
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
+    set_child_subreaper, set_dumpable_behavior, setrlimit, setsid, wait,
 };
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal as Deaths, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::procs;
+use super::seccomp::{self, Network};
+use super::{landlock, procs};
 use crate::io::process::keep_standard_descriptors;
 
-/// Hidden verb under which artel runs itself as a job's init; the next argument is the file for its report.
+/// Hidden verb under which artel runs itself as a job's init.
 pub const INIT_VERB: &str = "__init";
 
 /// What a coordinator writes on the lifeline to ask for an end without hurry; closing it asks for an end at once.
 pub(super) const STOP: &[u8] = b"stop\n";
+
+/// What an init says first, so that one that never came to life is told from one that was lost.
+pub(super) const ALIVE: u8 = b'+';
 
 /// Tells an init what to start; one line of JSON on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,9 +44,22 @@ pub(super) struct Spec {
     pub(super) processes: u64,
     pub(super) file_bytes: u64,
     pub(super) grace_ms: u64,
+    pub(super) walls: Walls,
 }
 
-/// Tells the coordinator how the command ended; one JSON document in the report file.
+/// Says what an init puts round the command before it runs; namespaces are there already.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Walls {
+    /// Nothing.
+    None,
+    /// The filter of system calls.
+    Seccomp,
+    /// Landlock, and a filter of what it does not know.
+    Landlock(landlock::Allowed),
+}
+
+/// Tells the coordinator how the command ended; one JSON document on the lifeline.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) end: End,
@@ -57,12 +76,11 @@ pub(super) enum End {
     NotStarted(String),
 }
 
-/// Runs one job as its init and gives the exit code: 0 where the report was written.
+/// Runs one job as its init and gives the exit code: 0 where the report was made.
 ///
 /// Must be called before the process has threads. The job's standard output and error are this process's own.
 pub fn init_main() -> i32 {
-    let Some(report) = std::env::args_os().nth(2) else { return 2 };
-    match attend(Path::new(&report)) {
+    match attend() {
         Ok(()) => 0,
         Err(error) => {
             let _ = writeln!(io::stderr(), "artel: failed to watch over a job: {error}");
@@ -71,16 +89,20 @@ pub fn init_main() -> i32 {
     }
 }
 
-fn attend(report: &Path) -> io::Result<()> {
+fn attend() -> io::Result<()> {
+    let mut lifeline = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    lifeline.write_all(&[ALIVE])?;
     setsid()?;
     set_child_subreaper(Some(getpid()))?;
     keep_standard_descriptors()?;
+    // From here on no process of the same user without further rights reaches this one's memory and descriptors.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let Some((spec, told_to_stop)) = read_spec()? else { return Ok(()) };
+    let grace = Duration::from_millis(spec.grace_ms);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let deaths = runtime.block_on(async { signal(SignalKind::child()) })?;
-    let account = match start(&spec) {
+    let account = match start(spec) {
         Ok(command) => {
-            let grace = Duration::from_millis(spec.grace_ms);
             let watched = runtime.block_on(watch(command, deaths, told_to_stop, grace));
             let met = procs::end_descendants();
             let (end, of_itself) = watched?;
@@ -88,7 +110,8 @@ fn attend(report: &Path) -> io::Result<()> {
         }
         Err(error) => Account { end: End::NotStarted(error.to_string()), cpu_ms: 0, leaked: 0 },
     };
-    write_account(report, &account)
+    lifeline.set_nonblocking(false)?;
+    lifeline.write_all(&serde_json::to_vec(&account)?)
 }
 
 /// Reads the first line of the lifeline; nothing where it was closed first. Tells too whether more came with it.
@@ -108,8 +131,9 @@ fn read_spec() -> io::Result<Option<(Spec, bool)>> {
 }
 
 /// Starts the command in a process group of its own. The limits are set on this process, since it can neither run
-/// code between fork and exec nor raise them again, and needs little itself.
-fn start(spec: &Spec) -> io::Result<Pid> {
+/// code between fork and exec nor raise them again, and needs little itself. The walls are put round a thread and so
+/// round what it starts: this process must go on to end and reap what is in them.
+fn start(spec: Spec) -> io::Result<Pid> {
     let (program, arguments) =
         spec.argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
     let mut command = Command::new(program);
@@ -118,11 +142,21 @@ fn start(spec: &Spec) -> io::Result<Pid> {
     limit(Resource::Nproc, bound(spec.processes))?;
     limit(Resource::Fsize, bound(spec.file_bytes))?;
     limit(Resource::As, bound(spec.memory_bytes))?;
-    let child = command.spawn()?;
+    let child = match spec.walls {
+        Walls::None => command.spawn()?,
+        Walls::Seccomp => within(move || seccomp::put_on(Network::Own).and_then(|()| command.spawn()))?,
+        Walls::Landlock(allowed) => within(move || landlock::put_on(&allowed).and_then(|()| command.spawn()))?,
+    };
     i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("a process id is out of range"))
+}
+
+/// Does something in a thread of its own.
+fn within<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let done = std::thread::Builder::new().stack_size(256 << 10).spawn(act)?.join();
+    done.unwrap_or_else(|_| Err(io::Error::other("the thread that puts up walls broke; this is a bug")))
 }
 
 fn bound(limit: u64) -> Option<u64> {
@@ -141,7 +175,9 @@ fn limit(resource: Resource, to: Option<u64>) -> io::Result<()> {
 /// Every process that loses its parent becomes a child of this one and is reaped at once, since the dead that nobody
 /// reaps are counted among the processes of the machine.
 async fn watch(command: Pid, mut deaths: Deaths, told_to_stop: bool, grace: Duration) -> io::Result<(End, bool)> {
-    let mut lifeline = Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+    let lifeline = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    lifeline.set_nonblocking(true)?;
+    let mut lifeline = tokio::net::UnixStream::from_std(lifeline)?;
     let mut wish = if told_to_stop { ask_to_end(command, grace) } else { Wish::Run };
     let mut chunk = [0; 64];
     loop {
@@ -207,12 +243,4 @@ fn end_of(status: WaitStatus) -> End {
         (None, Some(signal)) => End::Signalled(signal),
         (None, None) => End::Signalled(0),
     }
-}
-
-/// Writes the report whole or not at all.
-fn write_account(report: &Path, account: &Account) -> io::Result<()> {
-    let mut unfinished = report.as_os_str().to_owned();
-    unfinished.push(".part");
-    File::create(&unfinished)?.write_all(&serde_json::to_vec(account)?)?;
-    std::fs::rename(&unfinished, report)
 }

@@ -46,6 +46,14 @@ pub(super) fn end_stragglers(session: i32, mark: &str) -> u32 {
     u32::try_from(met.len()).unwrap_or(u32::MAX)
 }
 
+/// Kills the children of a process.
+pub(super) fn kill_children(of: i32) {
+    for child in children(of).into_iter().filter_map(Pid::from_raw) {
+        // One that is gone already is as wanted.
+        let _ = kill_process(child, Signal::KILL);
+    }
+}
+
 /// Kills processes and their groups; tells whether one of them had not been met before.
 ///
 /// A group lies within one session and a session within one job, so that no stranger is in it.

@@ -33,12 +33,14 @@ pub enum Exit {
     Missing,
     /// Another coordinator holds the run.
     Held,
+    /// No sandbox holds.
+    Unsandboxed,
     /// The journal was lost.
     JournalLost,
 }
 
 /// Lists every exit code and what it means, as help and documentation show it.
-pub const TABLE: [(Exit, &str); 14] = [
+pub const TABLE: [(Exit, &str); 15] = [
     (Exit::Done, "done; for a verb that only reads or asks: it did"),
     (Exit::Bug, "artel itself is at fault: please report it"),
     (Exit::Usage, "the command line is at fault"),
@@ -52,6 +54,7 @@ pub const TABLE: [(Exit, &str); 14] = [
     (Exit::Refused, "the run refused what was asked, with the reason"),
     (Exit::Missing, "there is no such run or task"),
     (Exit::Held, "another coordinator holds the run"),
+    (Exit::Unsandboxed, "no sandbox holds on this machine, or not the one that was asked for"),
     (Exit::JournalLost, "the journal was lost or cannot be read"),
 ];
 
@@ -72,6 +75,7 @@ impl Exit {
             Self::Refused => 10,
             Self::Missing => 11,
             Self::Held => 12,
+            Self::Unsandboxed => 13,
             Self::JournalLost => 70,
         }
     }
