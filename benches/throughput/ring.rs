@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use artel::app::{OpenOptions, Place, host, open_run};
+use artel::model::sandbox::Tier;
 
 use super::figure::{Cost, cost};
 use super::ground::{Lab, tasks, write_goal};
@@ -26,6 +27,7 @@ pub fn artel(files: usize, count: usize, workers: u32, agent: &str) -> Cost {
     let (hosted, cost) = cost(|| {
         let mut place = Place::open(env, lab.repo()).expect("a state directory");
         place.artel = env!("CARGO_BIN_EXE_artel").into();
+        place.sandbox = Some(Tier::None);
         let options = OpenOptions { goal, workers: Some(workers), seed: Some(1), ..OpenOptions::default() };
         let (run, _) = open_run(&place, &options).expect("an open run");
         runtime.block_on(host(&place, &run)).expect("a hosted run")

@@ -13,6 +13,8 @@ mod packages;
 
 mod first;
 mod hands;
+mod sandboxes;
+mod planted;
 mod script;
 mod goals;
 mod misfit;

@@ -26,6 +26,7 @@ mod snapshot;
 mod walk;
 mod pool;
 mod own_git;
+mod programs;
 mod deliver;
 mod doctor;
 #[cfg(test)]

@@ -13,6 +13,9 @@ use super::view::{System, View};
 use super::{bubblewrap, landlock};
 use crate::model::sandbox::Tier;
 
+/// Processes and threads of a job in a namespace of its own, where its role does not say.
+const PROCESSES: u64 = 4096;
+
 /// Holds jobs apart from the rest of the machine.
 #[derive(Debug, Clone)]
 pub enum Enclosure {
@@ -82,6 +85,16 @@ impl Enclosure {
             Self::None => Tier::None,
             Self::Landlock(_) => Tier::Landlock,
             Self::Bubblewrap(_) => Tier::Bubblewrap,
+        }
+    }
+
+    /// Gives the number of processes that a job may have where nothing else is said; 0 is no bound. There is one only
+    /// where a job's are counted apart from the user's: by the kernel in a namespace, by the init for the superuser.
+    pub(super) fn processes(&self) -> u64 {
+        match self {
+            Self::Bubblewrap(_) => PROCESSES,
+            Self::Landlock(_) if rustix::process::geteuid().is_root() => PROCESSES,
+            Self::None | Self::Landlock(_) => 0,
         }
     }
 

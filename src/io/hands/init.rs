@@ -68,7 +68,7 @@ pub(super) struct Account {
 }
 
 /// Says how the command itself ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum End {
     Exited(i32),
@@ -101,12 +101,15 @@ fn attend() -> io::Result<()> {
     let grace = Duration::from_millis(spec.grace_ms);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let deaths = runtime.block_on(async { signal(SignalKind::child()) })?;
+    let most = crowd_at(&spec);
     let account = match start(spec) {
         Ok(command) => {
-            let watched = runtime.block_on(watch(command, deaths, told_to_stop, grace));
-            let met = procs::end_descendants();
-            let (end, of_itself) = watched?;
-            Account { end, cpu_ms: procs::cpu_of_reaped_ms(), leaked: if of_itself { met } else { 0 } }
+            let watched = runtime.block_on(watch(command, deaths, (told_to_stop, grace), most));
+            // A crowd forks faster than it can be ended one by one; it ends with this process, which is its first.
+            let crowded = matches!(watched, Ok((_, Close::Crowded)));
+            let met = if crowded { 0 } else { procs::end_descendants() };
+            let (end, close) = watched?;
+            Account { end, cpu_ms: procs::cpu_of_reaped_ms(), leaked: if close == Close::OfItself { met } else { 0 } }
         }
         Err(error) => Account { end: End::NotStarted(error.to_string()), cpu_ms: 0, leaked: 0 },
     };
@@ -145,12 +148,37 @@ fn start(spec: Spec) -> io::Result<Pid> {
     let child = match spec.walls {
         Walls::None => command.spawn()?,
         Walls::Seccomp => within(move || seccomp::put_on(Network::Own).and_then(|()| command.spawn()))?,
-        Walls::Landlock(allowed) => within(move || landlock::put_on(&allowed).and_then(|()| command.spawn()))?,
+        Walls::Landlock(allowed) => {
+            keep_in_group(&mut command)?;
+            within(move || landlock::put_on(&allowed).and_then(|()| command.spawn()))?
+        }
     };
     i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::Error::other("a process id is out of range"))
+}
+
+/// Has the command put on a filter by which nothing of it leaves its process group, once it is in it.
+fn keep_in_group(command: &mut Command) -> io::Result<()> {
+    let filter = seccomp::staying_in_group()?;
+    let put_on =
+        move || seccompiler::apply_filter(&filter).map_err(|_| io::Error::from(io::ErrorKind::PermissionDenied));
+    #[expect(unsafe_code, reason = "it makes two system calls with what was made before, and allocates nothing")]
+    unsafe {
+        command.pre_exec(put_on);
+    }
+    Ok(())
+}
+
+/// How often the processes are counted where no limit binds.
+const COUNT_EVERY: Duration = Duration::from_millis(250);
+
+/// Gives the number of processes over which all are ended, where the kernel's own limit does not bind: it lets the
+/// superuser be.
+fn crowd_at(spec: &Spec) -> Option<usize> {
+    let is_needed = rustix::process::geteuid().is_root() && !matches!(spec.walls, Walls::None);
+    bound(spec.processes).filter(|_| is_needed).and_then(|most| usize::try_from(most).ok())
 }
 
 /// Does something in a thread of its own.
@@ -170,20 +198,41 @@ fn limit(resource: Resource, to: Option<u64>) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: most, maximum: most })?)
 }
 
-/// Waits until the command has ended; tells how, and whether nobody had asked it to.
+/// Says why a command is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Close {
+    /// It ended when nobody had asked it to.
+    OfItself,
+    /// It was asked to, or killed.
+    Asked,
+    /// It had more processes than it may.
+    Crowded,
+}
+
+/// Waits until the command has ended; tells how, and why.
 ///
 /// Every process that loses its parent becomes a child of this one and is reaped at once, since the dead that nobody
 /// reaps are counted among the processes of the machine.
-async fn watch(command: Pid, mut deaths: Deaths, told_to_stop: bool, grace: Duration) -> io::Result<(End, bool)> {
+async fn watch(
+    command: Pid,
+    mut deaths: Deaths,
+    (told_to_stop, grace): (bool, Duration),
+    most: Option<usize>,
+) -> io::Result<(End, Close)> {
+    let mut count_at = Instant::now() + COUNT_EVERY;
     let lifeline = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     lifeline.set_nonblocking(true)?;
     let mut lifeline = tokio::net::UnixStream::from_std(lifeline)?;
     let mut wish = if told_to_stop { ask_to_end(command, grace) } else { Wish::Run };
     let mut chunk = [0; 64];
     loop {
-        if let Some(end) = reap(command)? {
-            return Ok((end, wish == Wish::Run));
-        }
+        let is_more = match reap(command)? {
+            Reaped::Command(end) => {
+                return Ok((end, if wish == Wish::Run { Close::OfItself } else { Close::Asked }));
+            }
+            Reaped::All => false,
+            Reaped::Many => true,
+        };
         let kill_at = match wish {
             Wish::EndBy(at) => Some(at),
             Wish::Run | Wish::Killed => None,
@@ -198,6 +247,18 @@ async fn watch(command: Pid, mut deaths: Deaths, told_to_stop: bool, grace: Dura
                 }
             }
             () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => wish = kill(command),
+            () = sleep_until(count_at), if most.is_some() => {
+                count_at = Instant::now() + COUNT_EVERY;
+                if most.is_some_and(|most| procs::count() > most) {
+                    let _ = writeln!(io::stderr(), "artel: ended: more processes than it may have");
+                    if getpid().is_init() {
+                        return Ok((End::Signalled(Signal::KILL.as_raw()), Close::Crowded));
+                    }
+                    wish = kill(command);
+                }
+            }
+            // What forks without end also dies without end, and must not keep this process from looking up.
+            () = tokio::task::yield_now(), if is_more => {}
         }
     }
 }
@@ -225,16 +286,31 @@ fn kill(command: Pid) -> Wish {
     Wish::Killed
 }
 
-/// Reaps every child that has ended, those that lost their parent among them, and tells of the command's own end.
-fn reap(command: Pid) -> io::Result<Option<End>> {
-    loop {
+/// Says what was reaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reaped {
+    /// The command, among others.
+    Command(End),
+    /// All that had ended.
+    All,
+    /// Many, and there may be more.
+    Many,
+}
+
+/// How many are reaped before anything else is looked at.
+const REAPED_AT_ONCE: u32 = 256;
+
+/// Reaps children that have ended, those that lost their parent among them, and tells of the command's own end.
+fn reap(command: Pid) -> io::Result<Reaped> {
+    for _ in 0..REAPED_AT_ONCE {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((pid, status))) if pid == command => return Ok(Some(end_of(status))),
+            Ok(Some((pid, status))) if pid == command => return Ok(Reaped::Command(end_of(status))),
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(Reaped::All),
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(Reaped::Many)
 }
 
 fn end_of(status: WaitStatus) -> End {

@@ -163,7 +163,10 @@ impl Local {
             argv: job.program.argv(),
             env,
             memory_bytes: job.limits.memory_bytes,
-            processes: job.limits.processes,
+            processes: match job.limits.processes {
+                0 => self.enclosure.processes(),
+                most => most,
+            },
             file_bytes: job.limits.file_bytes,
             grace_ms: millis(job.limits.grace),
             walls: self.enclosure.walls(&job.view),

@@ -131,7 +131,8 @@ fn lay(out: &Out, args: &DemoArgs, dir: &Path) -> Result<(), Fail> {
 
 fn git(dir: &Path, words: &[&str]) -> Result<(), Fail> {
     let tried = || format!("run git {} in {}", words.join(" "), dir.display());
-    let ran = Command::new("git").current_dir(dir).args(words).output();
+    let quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+    let ran = Command::new("git").current_dir(dir).args(quiet).args(words).output();
     let ran = ran.map_err(|error| Fail::new(Exit::Unfit, tried()).because(error).hint("install git"))?;
     if ran.status.success() {
         return Ok(());
