@@ -8,6 +8,7 @@ fn main() -> ExitCode {
     // A hidden verb must be seen before the process has threads.
     let code = match std::env::args_os().nth(1).and_then(|verb| verb.into_string().ok()).as_deref() {
         Some(hands::INIT_VERB) => hands::init_main(),
+        Some(hands::TRIAL_VERB) => hands::trial_main(),
         Some(script::SCRIPT_VERB) => script::script_main(),
         _ => return artel::ui::cli::enter::enter().into(),
     };

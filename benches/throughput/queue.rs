@@ -80,7 +80,7 @@ pub fn play(count: u32, odds: Odds) -> (Outcomes, Vec<Recorded>) {
     let bad = shuffled.into_iter().take((f64::from(count) * odds.bad).round() as usize).map(TaskId).collect();
     let mut sim = Sim { state: State::default(), log: Vec::new(), odds, bad, chance, checks: 0 };
     sim.tell(&Command::Open(Box::new(opening())));
-    sim.tell(&Command::Wake { epoch: 1 });
+    sim.tell(&Command::Wake { epoch: 1, sandbox: None });
     sim.tell(&Command::ReportBranch { at: oid(0, 0) });
     sim.tell(&Command::ReportBaseline { results: vec![result(Answer::Green, 1)] });
     let (scope, wake) = (artel::model::ids::ScopeId(0), 1);

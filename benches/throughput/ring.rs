@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use artel::app::{Hosted, OpenOptions, Place, host, open_run};
+use artel::model::sandbox::Tier;
 
 use super::Size;
 use super::figure::{Cost, Goal, cost, figure, note};
@@ -86,6 +87,7 @@ pub fn place(lab: &Lab) -> Place {
     env.insert("ARTEL_HOME".to_owned(), lab.beside("state").to_string_lossy().into_owned());
     let mut place = Place::open(env, lab.repo()).expect("a state directory");
     place.artel = env!("CARGO_BIN_EXE_artel").into();
+    place.sandbox = Some(Tier::None);
     place
 }
 

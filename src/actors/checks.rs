@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::room::{Room, Work};
 use super::setup::{For, NotSetUp, set_up};
 use super::world::{World, told};
 use crate::io::agents::Desk;
-use crate::io::git::{GitError, Tree};
-use crate::io::hands::{Ended, Job, JobLimits};
+use crate::io::git::{GitError, OwnGit, Tree};
+use crate::io::hands::{Ended, JobLimits};
 use crate::io::process::{How, Program};
 use crate::model::attempt::Usage;
 use crate::model::check::{Answer, Baseline, Check, CheckResult, Looks};
@@ -76,15 +77,22 @@ pub async fn run(
     if checks.is_empty() {
         return Ok((results, usage));
     }
-    let mut tree = world.blocking(move |world| world.bench.take(commit)).await?;
-    let whom = For { name, grants: &Grants::default(), limits: JobLimits::default() };
+    let (mut tree, git) = world
+        .blocking(move |world| {
+            let tree = world.bench.take(commit)?;
+            let git = world.own_git(&tree)?;
+            Ok((tree, git))
+        })
+        .await?;
+    let git = git.as_ref();
+    let whom = For { name, grants: &Grants::default(), git, limits: JobLimits::default() };
     let ready = set_up(world, &mut tree, &whom, cancelled.clone()).await;
     let answers = async {
         ready?;
         for (number, check) in checks.iter().enumerate() {
             let log = format!("{name}-{}", number + 1);
             let base = baseline.get(&check.name);
-            let result = answer(world, &tree, &log, check, base, &repeat, &cancelled, &mut usage).await?;
+            let result = answer(world, (&tree, git), &log, check, base, &repeat, &cancelled, &mut usage).await?;
             let is_worse = result.is_worse_than(base);
             results.push(result);
             if is_worse {
@@ -96,6 +104,7 @@ pub async fn run(
     let answered: Result<(), NoAnswer> = answers.await;
     world
         .blocking(move |world| {
+            let _ = tree.turn_back();
             world.bench.give_back(tree);
             Ok(())
         })
@@ -125,7 +134,7 @@ pub async fn run_all(
 #[expect(clippy::too_many_arguments, reason = "each says one thing, and only this file calls it")]
 async fn answer(
     world: &Arc<World>,
-    tree: &Tree,
+    place: (&Tree, Option<&OwnGit>),
     log: &str,
     check: &Check,
     base: Option<&CheckResult>,
@@ -140,7 +149,7 @@ async fn answer(
     let mut looks = Looks::after(before, world.opening.config.flaky_reruns);
     let mut shown: Option<CheckResult> = None;
     loop {
-        let result = once(world, tree, log, check, cancelled, usage).await?;
+        let result = once(world, place, log, check, cancelled, usage).await?;
         let is_red = result.is_worse_than(base);
         looks.learn(is_red);
         // What is shown of two answers is the red one: that is what somebody must mend.
@@ -163,7 +172,7 @@ async fn answer(
 
 async fn once(
     world: &Arc<World>,
-    tree: &Tree,
+    (tree, git): (&Tree, Option<&OwnGit>),
     log: &str,
     check: &Check,
     cancelled: &watch::Receiver<bool>,
@@ -172,18 +181,19 @@ async fn once(
     let desk = Desk::at(world.desk(&format!("check-{log}")));
     let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
     desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
-    let job = Job {
+    let room = Room { tree, desk: &desk, grants: &Grants::default(), git, ports: None };
+    let work = Work {
         program: Program::Shell(check.run.clone()),
-        cwd: tree.path().to_owned(),
-        env: world.job_env(&Grants::default(), tree, &desk),
+        env: BTreeMap::new(),
         limits: JobLimits {
             wall: Duration::from_secs(check.timeout_s),
             idle: Duration::from_secs(check.timeout_s),
             ..JobLimits::default()
         },
-        log: world.log(log),
+        log,
         tail_bytes: OUTPUT_BYTES,
     };
+    let job = world.job(&room, work).map_err(NoAnswer::Trouble)?;
     let sign = world.log(CHECKING);
     let told = format!("{log}\n{}", check.name);
     // Only for whoever watches: nothing depends on it.

@@ -126,7 +126,7 @@ impl Actor for Coordinator {
         let root =
             PlannerArgs { scope: ScopeId(0), ground: Arc::clone(&args.world.ground), coordinator: me.downgrade() };
         let planner = Planner::spawn_link(&me, root).await;
-        let wake = Command::Wake { epoch: args.epoch };
+        let wake = Command::Wake { epoch: args.epoch, sandbox: Some(args.world.hands.tier()) };
         // A failed send means that the mailbox is closed, and then nothing is owed any more.
         let _ = me.tell(Tell::report(wake)).send().await;
         Ok(Self {

@@ -10,6 +10,7 @@ pub mod planning;
 pub mod shortage;
 pub mod session;
 pub mod order;
+pub mod room;
 pub mod setup;
 pub mod worker;
 pub mod judge;

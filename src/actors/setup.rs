@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
+use super::room::{Room, Work};
 use super::world::{World, told};
 use crate::io::agents::Desk;
-use crate::io::git::Tree;
-use crate::io::hands::{Ended, Job, JobLimits};
+use crate::io::git::{OwnGit, Tree};
+use crate::io::hands::{Ended, JobLimits};
 use crate::io::process::{How, Program};
 use crate::model::role::Grants;
 
@@ -32,6 +33,8 @@ pub struct For<'a> {
     pub name: &'a str,
     /// What it is given beside its worktree.
     pub grants: &'a Grants,
+    /// The git that is found in the worktree, where that is not the repository's.
+    pub git: Option<&'a OwnGit>,
     /// What each command may use.
     pub limits: JobLimits,
 }
@@ -54,14 +57,15 @@ pub async fn set_up(
         let name = format!("{}-setup-{}", whom.name, number + 1);
         let desk = Desk::at(world.desk(&name));
         desk.lay(&BTreeMap::new()).map_err(|error| NotSetUp::Failed(told(&error)))?;
-        let job = Job {
+        let room = Room { tree, desk: &desk, grants: whom.grants, git: whom.git, ports: None };
+        let work = Work {
             program: Program::Shell(line.clone()),
-            cwd: tree.path().to_owned(),
-            env: world.job_env(whom.grants, tree, &desk),
+            env: BTreeMap::new(),
             limits: whom.limits,
-            log: world.log(&name),
+            log: &name,
             tail_bytes: TAIL_BYTES,
         };
+        let job = world.job(&room, work).map_err(NotSetUp::Failed)?;
         match world.hands.run(job, cancelled.clone()).await {
             Ok(Ended { how: How::Exited(0), .. }) => {}
             Ok(Ended { how: How::Cancelled, .. }) => return Err(NotSetUp::Cancelled),

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
+use super::room::{Room, Work};
 use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::script::Script;
 use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Stance, collect};
-use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Repo, Snapshot, Tree};
-use crate::io::hands::{Job, JobLimits};
+use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Repo, Snapshot, Tree};
+use crate::io::hands::JobLimits;
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -192,15 +193,22 @@ async fn process_once(
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Played>, GitError> {
     let from = order.from.unwrap_or(order.base);
-    let mut tree = world.blocking(move |world| world.workshop.take(from)).await?;
+    let (mut tree, git) = world
+        .blocking(move |world| {
+            let tree = world.workshop.take(from)?;
+            let git = world.own_git(&tree)?;
+            Ok((tree, git))
+        })
+        .await?;
     let name = order.attempt.to_string();
-    let whom = For { name: &name, grants: &order.role.grants, limits: job_limits(&order.role.limits) };
+    let limits = job_limits(&order.role.limits);
+    let whom = For { name: &name, grants: &order.role.grants, git: git.as_ref(), limits };
     if let Err(why) = set_up(world, &mut tree, &whom, cancelled.clone()).await {
         discard(world, tree).await?;
         return Ok(Some(Played::failed(format!("failed to {why}"))));
     }
     let desk = Desk::at(world.desk(&name));
-    let played = run_agent(world, &order, &tree, &desk, cancelled).await;
+    let played = run_agent(world, &order, (&tree, git.as_ref()), &desk, cancelled).await;
     if !tree.is_there() {
         discard(world, tree).await?;
         return Ok(None);
@@ -214,6 +222,8 @@ async fn process_once(
     };
     let outcome = world
         .blocking(move |world| {
+            // Whatever stands there, what was an agent's leads no git of this machine astray.
+            let _ = tree.turn_back();
             let outcome = match stance {
                 Stance::Done => {
                     let outcome = snapshot(world, &order, &tree, from, usage)?;
@@ -240,7 +250,7 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
 async fn run_agent(
     world: &Arc<World>,
     order: &Order,
-    tree: &Tree,
+    (tree, git): (&Tree, Option<&OwnGit>),
     desk: &Desk,
     cancelled: watch::Receiver<bool>,
 ) -> Result<(Stance, Handoff, Usage), String> {
@@ -262,17 +272,11 @@ async fn run_agent(
     drop(agent);
     desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
-    let mut env = world.job_env(&order.role.grants, tree, desk);
-    env.extend(own);
-    env.extend(ports.env());
-    let job = Job {
-        program,
-        cwd: tree.path().to_owned(),
-        env,
-        limits: job_limits(&order.role.limits),
-        log: world.log(&order.attempt.to_string()),
-        tail_bytes: TAIL_BYTES,
-    };
+    let name = order.attempt.to_string();
+    let room = Room { tree, desk, grants: &order.role.grants, git, ports: Some(&ports) };
+    let limits = job_limits(&order.role.limits);
+    let env = own.into_iter().chain(ports.env()).collect();
+    let job = world.job(&room, Work { program, env, limits, log: &name, tail_bytes: TAIL_BYTES })?;
     let ended = world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?;
     let report = CommandAgent::new(String::new()).read(ended.how, &ended.tail, collect(&desk.handoff()));
     let mut usage = ended.usage;

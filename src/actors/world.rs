@@ -117,6 +117,11 @@ impl World {
         self.place.run_dir(&self.run).join(DESKS).join(name)
     }
 
+    /// Gives the folder that attempts and checks share, where the repository's configuration names it.
+    pub fn cache(&self) -> PathBuf {
+        self.place.root().join("cache")
+    }
+
     /// Names the agent that writes a candidate.
     pub fn author(&self, agent: &str) -> Author {
         let mut name: String =
@@ -133,7 +138,7 @@ impl World {
         let config = &self.opening.config;
         let granted = config.env.union(&grants.env).cloned().collect();
         let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
-        let cache = self.place.root().join("cache").to_string_lossy().into_owned();
+        let cache = self.cache().to_string_lossy().into_owned();
         for (name, value) in &config.set {
             let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
             env.insert(name.clone(), filled);

@@ -11,6 +11,7 @@ use crate::io::roles::RolesError;
 use crate::io::signing::SigningError;
 use crate::io::syntax::RuleError;
 use crate::machine::laws::Broken;
+use crate::model::sandbox::Tier;
 use crate::model::written::Fault;
 
 /// Says what was tried, on what, and why it did not work.
@@ -94,6 +95,12 @@ pub enum AppError {
         /// Why.
         #[source]
         source: crate::views::brief::BriefError,
+    },
+    /// No sandbox holds that would do.
+    #[error("hold agents and checks apart from this machine: {}", why.iter().map(|(tier, why)| format!("{tier}: {why}")).collect::<Vec<_>>().join("; "))]
+    Sandbox {
+        /// What was tried, and why it is not used.
+        why: Vec<(Tier, String)>,
     },
     /// There is no run here yet.
     #[error("find a run of this repository: there is none yet")]

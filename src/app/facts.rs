@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::opening::{read_config, read_roles};
-use super::{AppError, Place};
+use super::{AppError, Place, sandbox};
 use crate::actors::world::told;
 use crate::io::files::{RepoKey, RunLock, StateDir};
 use crate::io::git::{Pool, RefNames, Repo};
 use crate::io::journal::RunRow;
 use crate::machine::state::{State, Status};
+use crate::model::sandbox::Tier;
 
 /// States a fact about the machine or the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +58,14 @@ pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
         Ok(ref dir) => Fact::good("state directory", dir.root().display().to_string()),
         Err(ref error) => Fact::bad("state directory", Fitness::Unfit, told(error), "set ARTEL_HOME"),
     });
-    facts.push(match Place::open(env, cwd.to_owned()) {
+    let place = Place::open(env, cwd.to_owned());
+    facts.push(match &place {
         Ok(place) => {
             let runs = place.runs().unwrap_or_default();
             let open = runs.iter().filter(|row| row.ended.is_none()).count();
             Fact::good("journal", format!("{} runs, {open} not ended", runs.len()))
         }
-        Err(error) => Fact::bad("journal", Fitness::Unfit, told(&error), "mend what it says, or set ARTEL_HOME"),
+        Err(error) => Fact::bad("journal", Fitness::Unfit, told(error), "mend what it says, or set ARTEL_HOME"),
     });
     if let Ok(dir) = &dir {
         let free = crate::io::space::free_bytes(dir.root()).unwrap_or(u64::MAX);
@@ -75,10 +77,33 @@ pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
         });
     }
     facts.extend(about_git(cwd));
-    let isolation = "process groups and limits; agents run with your rights";
-    let advice = "run only agents and checks that you trust: there is no sandbox in this version";
-    facts.push(Fact::bad("isolation", Fitness::Weak, isolation, advice));
+    facts.extend(place.ok().map(|place| about_sandbox(&place)));
     facts
+}
+
+/// Tries the sandboxes out, the one that holds most first, and tells which one a run would have and why not a better.
+fn about_sandbox(place: &Place) -> Fact {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Fact::bad("sandbox", Fitness::Unfit, error.to_string(), "free some resources"),
+    };
+    let superuser = rustix::process::geteuid().is_root();
+    let limits = if superuser { "; as root, processes are bounded by artel's own counting" } else { "" };
+    let mut why = Vec::new();
+    for tier in [Tier::Bubblewrap, Tier::Landlock] {
+        let reason = match runtime.block_on(sandbox::hands(place, tier)) {
+            Ok(_) if why.is_empty() => return Fact::good("sandbox", format!("{tier} holds{limits}")),
+            Ok(_) => {
+                let found = format!("{tier} holds{limits}; not better, because {}", why.join("; "));
+                let advice = "install bubblewrap 0.8 or newer and allow user namespaces: docs/sandbox.md";
+                return Fact::bad("sandbox", Fitness::Weak, found, advice);
+            }
+            Err(reason) => reason,
+        };
+        why.push(format!("{tier}: {reason}"));
+    }
+    let advice = "install bubblewrap and allow user namespaces; `--sandbox none` runs without, with your rights";
+    Fact::bad("sandbox", Fitness::Unfit, format!("none holds: {}", why.join("; ")), advice)
 }
 
 fn about_git(cwd: &Path) -> Vec<Fact> {

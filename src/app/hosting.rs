@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::{AppError, Loaded, Place};
+use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::feed;
 use crate::actors::progress::{Lost, Progress};
@@ -14,7 +14,7 @@ use crate::actors::seal::{Reach, seal};
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
 use crate::io::git::{GitError, KeyNamed, Pool, RefNames, Repo};
-use crate::io::hands::{Hands, Local, Ports};
+use crate::io::hands::Ports;
 use crate::io::journal::{Checkpoint, JournalError};
 use crate::io::signing::Signer;
 use crate::machine::command::{Ask, Command};
@@ -109,6 +109,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
         pool.sweep()?;
         Ok(pool)
     };
+    let hands = tokio::runtime::Handle::current().block_on(sandbox::choose(place, opening.config.sandbox))?;
     let (workshop, bench) = (pool("work")?, pool("check")?);
     for dir in [place.dir.logs(run), place.dir.root().join("cache")] {
         std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
@@ -125,7 +126,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
         refs,
         workshop,
         bench,
-        hands: Hands::Local(Local::with_init(place.artel.clone())),
+        hands,
         ports: Ports::default(),
         clock: Arc::clone(&place.clock),
         journal: Arc::clone(&place.journal),

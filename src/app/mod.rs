@@ -3,6 +3,7 @@
 mod error;
 mod place;
 mod opening;
+mod sandbox;
 mod hosting;
 mod requests;
 mod facts;

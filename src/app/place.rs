@@ -19,6 +19,7 @@ use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
+use crate::model::sandbox::Tier;
 use crate::views::pace::Pace;
 
 /// How many events must have been folded for a snapshot to pay: some tens of milliseconds' worth.
@@ -68,6 +69,8 @@ pub struct Place {
     pub journal: Arc<dyn Journal>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The sandbox that the command line asks for.
+    pub sandbox: Option<Tier>,
     /// The environment.
     pub env: BTreeMap<String, String>,
     /// The folder that artel was started in.
@@ -99,7 +102,7 @@ impl Place {
     }
 
     fn with(dir: StateDir, journal: Arc<dyn Journal>, env: BTreeMap<String, String>, cwd: PathBuf) -> Self {
-        Self { dir, journal, clock: Arc::new(SystemClock), env, cwd, artel: "/proc/self/exe".into() }
+        Self { dir, journal, clock: Arc::new(SystemClock), sandbox: None, env, cwd, artel: "/proc/self/exe".into() }
     }
 
     /// Finds the repository that artel was started in.

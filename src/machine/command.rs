@@ -11,6 +11,7 @@ use crate::model::config::Config;
 use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
 use crate::model::role::Role;
+use crate::model::sandbox::Tier;
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::Verdict;
 
@@ -23,6 +24,8 @@ pub enum Command {
     Wake {
         /// The number under which the journal lets it write.
         epoch: u64,
+        /// How it holds agents and checks apart from the machine.
+        sandbox: Option<Tier>,
     },
     /// Lets time pass: expires leases, hands out tasks, forms batches, closes iterations.
     Advance,

@@ -18,7 +18,7 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
     }
     match command {
         Command::Open(_) => Err(Rejection::AlreadyOpen),
-        Command::Wake { epoch } => open::wake(state, *epoch),
+        Command::Wake { epoch, sandbox } => open::wake(state, *epoch, *sandbox),
         Command::Advance => Ok(advance::advance(state, now_ms)),
         Command::Request { id, ask } => Ok(request::request(state, id, ask)),
         Command::ReportBranch { at } => open::branch(state, *at),

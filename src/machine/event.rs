@@ -8,6 +8,7 @@ use crate::model::check::CheckResult;
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
 use crate::model::role::AgentRef;
+use crate::model::sandbox::Tier;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
 
@@ -16,8 +17,12 @@ use crate::model::verdict::{Finding, Verdict};
 pub enum Event {
     /// The run was opened; its goal is locked.
     RunOpened(Box<Opening>),
-    /// A coordinator took the run over.
-    CoordinatorWoke { epoch: u64 },
+    /// A coordinator took the run over; agents and checks are held in this sandbox from here on.
+    CoordinatorWoke {
+        epoch: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sandbox: Option<Tier>,
+    },
     /// The run's branch was made at the base.
     BranchOpened { at: Oid },
     /// The checks were run on the base.

@@ -21,7 +21,10 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
     let at = recorded.at_ms;
     match &recorded.event {
         Event::RunOpened(opening) => open(&mut state, opening, at),
-        Event::CoordinatorWoke { epoch } => wake(&mut state, *epoch),
+        Event::CoordinatorWoke { epoch, sandbox } => {
+            wake(&mut state, *epoch);
+            state.sandbox = *sandbox;
+        }
         Event::BranchOpened { at } => {
             state.head = Some(*at);
             state.head_tree = Some(state.opening().base_tree);

@@ -14,6 +14,7 @@ use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
 use crate::model::role::{AgentRef, Role};
+use crate::model::sandbox::Tier;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
 
@@ -31,6 +32,8 @@ pub struct State {
     pub last_ms: i64,
     /// The coordinator that may write.
     pub epoch: u64,
+    /// How it holds agents and checks apart from the machine, as far as it was told.
+    pub sandbox: Option<Tier>,
     /// Where the run's branch stands; none before it is made.
     pub head: Option<Oid>,
     /// The tree of that commit.

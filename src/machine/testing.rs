@@ -40,7 +40,7 @@ impl Scene {
         let mut opening = opening();
         change(&mut opening);
         let scene = Self { state: State::default(), now_ms: 1_000_000, asked: 0 };
-        scene.does(Command::Open(Box::new(opening))).does(Command::Wake { epoch: 1 })
+        scene.does(Command::Open(Box::new(opening))).does(Command::Wake { epoch: 1, sandbox: None })
     }
 
     /// Makes the branch and takes a green baseline.

@@ -1,10 +1,12 @@
 //! Owns `artel.toml`: what belongs to a repository rather than to one goal. Never reads the file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sandbox::Tier;
 use super::{listers, protected};
 
 /// Holds the repository's configuration; every field has a default.
@@ -31,6 +33,11 @@ pub struct Config {
     pub env: BTreeSet<String>,
     /// Environment variables set for agents and checks; `{worktree}`, `{cache}` and `{tmp}` are filled in.
     pub set: BTreeMap<String, String>,
+    /// The least sandbox in which this repository's agents and checks may run. It raises what the user asks for and
+    /// never lowers it.
+    pub sandbox: Option<Tier>,
+    /// Paths outside the worktree that all sandboxed agents and checks may read and run; absolute.
+    pub read: BTreeSet<PathBuf>,
     /// How long a task is leased to a worker before it must renew, in seconds.
     pub lease_s: u64,
     /// Space that must be free where state and the repository lie for an attempt to be begun, in MiB; 0 asks for none.
@@ -73,6 +80,8 @@ impl Default for Config {
             branch_prefix: "artel".to_owned(),
             env: BTreeSet::new(),
             set: BTreeMap::new(),
+            sandbox: None,
+            read: BTreeSet::new(),
             lease_s: 300,
             free_mib_min: 256,
             flaky_reruns: 3,

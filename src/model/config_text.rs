@@ -1,11 +1,13 @@
 //! The written form of `artel.toml`, read into a [`Config`] or into the list of all its faults. Never opens a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::config::{Config, TestLister};
+use super::sandbox::Tier;
 use super::written::{
     Faults, Fields, Node, SIZE_MAX, Value, command, count, glob, globs, list, nearest, read_toml, regex, relative_path,
-    shown, text,
+    shown, text, word,
 };
 
 pub use super::written::Fault;
@@ -20,11 +22,14 @@ const CONFIG: &[&str] = &[
     "branch_prefix",
     "env",
     "set",
+    "sandbox",
+    "read",
     "lease_s",
     "free_mib_min",
     "flaky_reruns",
     "tests",
 ];
+const TIERS: &[(&str, Tier)] = &[("bubblewrap", Tier::Bubblewrap), ("landlock", Tier::Landlock), ("none", Tier::None)];
 const LISTER: &[&str] = &["files", "test_files", "test", "skip", "executed", "failed"];
 
 /// Reads `artel.toml`; what is not written has its default.
@@ -74,6 +79,10 @@ fn fields(node: &Node, faults: &mut Faults) -> Option<Config> {
     if let Some(node) = fields.take("set") {
         config.set = settings(node, faults);
     }
+    config.sandbox = fields.take("sandbox").and_then(|node| word(node, "`sandbox`", TIERS, faults));
+    if let Some(node) = fields.take("read") {
+        config.read = list(node, "`read`", faults).iter().filter_map(|node| absolute_path(node, faults)).collect();
+    }
     if let Some(node) = fields.take("tests") {
         listers(&mut config.tests, node, faults);
     }
@@ -92,6 +101,21 @@ fn fields(node: &Node, faults: &mut Faults) -> Option<Config> {
         config.free_mib_min = mib;
     }
     Some(config)
+}
+
+/// Reads a path outside the repository.
+pub(super) fn absolute_path(node: &Node, faults: &mut Faults) -> Option<PathBuf> {
+    let written = text(node, "each path that is granted", faults)?;
+    let path = PathBuf::from(&written);
+    if path.is_absolute() && path.components().all(|part| !matches!(part, std::path::Component::ParentDir)) {
+        return Some(path);
+    }
+    faults.add_with_help(
+        &node.at,
+        format!("`{}` is not an absolute path", shown(&written)),
+        "begin it with `/`, and write it without `..`",
+    );
+    None
 }
 
 fn commands(node: &Node, what: &str, faults: &mut Faults) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -101,6 +102,13 @@ pub struct Grants {
     pub env: BTreeSet<String>,
     /// How many free ports of this machine are leased to an attempt; named `ARTEL_PORT_1` and on.
     pub ports: u32,
+    /// Paths outside the worktree that a sandboxed attempt may read and run; absolute.
+    pub read: BTreeSet<PathBuf>,
+    /// Paths outside the worktree that a sandboxed attempt may write; absolute.
+    pub write: BTreeSet<PathBuf>,
+    /// Toolchains whose programs and stores of packages are shown to a sandboxed attempt: cargo, npm, python, go, jvm.
+    /// Without it all that the machine has.
+    pub toolchains: Option<BTreeSet<String>>,
 }
 
 /// Names an agent as roles do: `codemod`, `command:./fix.sh`, `script:parts/worker.yml`, `shard`, `ladder`.

@@ -24,11 +24,13 @@ const LIMITS: &[&str] = &[
     "fan_out",
     "tasks",
 ];
-const GRANTS: &[&str] = &["env", "ports"];
+const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains"];
+const TOOLCHAINS: &[(&str, &str)] =
+    &[("cargo", "cargo"), ("npm", "npm"), ("python", "python"), ("go", "go"), ("jvm", "jvm")];
 const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
 
 /// Fields whose values are lists; on the command line a comma parts them.
-const LISTS: &[&str] = &["agents", "grants.env"];
+const LISTS: &[&str] = &["agents", "grants.env", "grants.read", "grants.write", "grants.toolchains"];
 
 /// Reads a role file over the role that it changes, field by field.
 ///
@@ -254,6 +256,17 @@ fn grants(grants: &mut Grants, node: &Node, faults: &mut Faults) {
     }
     if let Some(ports) = fields.take("ports").and_then(|node| count(node, "`ports`", 0..=100, faults)) {
         grants.ports = ports;
+    }
+    for (name, into) in [("read", &mut grants.read), ("write", &mut grants.write)] {
+        if let Some(node) = fields.take(name) {
+            let paths = list(node, &format!("`{name}`"), faults).iter();
+            *into = paths.filter_map(|node| super::config_text::absolute_path(node, faults)).collect();
+        }
+    }
+    if let Some(node) = fields.take("toolchains") {
+        let names = list(node, "`toolchains`", faults).iter();
+        let known = names.filter_map(|node| word(node, "each toolchain", TOOLCHAINS, faults));
+        grants.toolchains = Some(known.map(str::to_owned).collect());
     }
 }
 

@@ -13,6 +13,7 @@ use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Ta
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
+use crate::model::sandbox::Tier;
 
 /// Holds what the board needs beside the state.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +43,8 @@ pub struct Board {
     pub stands: Ended,
     /// Whether a coordinator lives.
     pub coordinated: bool,
+    /// How agents and checks are held apart from the machine, as the last coordinator said.
+    pub sandbox: Option<Tier>,
     /// Which planning this is, from 1.
     pub iteration: u32,
     /// The commit that it began from.
@@ -258,6 +261,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         goal: opening.goal.name.clone(),
         stands: ended(state),
         coordinated: outside.coordinated,
+        sandbox: state.sandbox,
         iteration: state.iteration,
         base: opening.base,
         head: state.head,

@@ -14,6 +14,7 @@ use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
+use crate::model::sandbox::Tier;
 use crate::model::verdict::{Ruling, Verdict};
 
 /// Longest text of an agent's that a line holds, in columns.
@@ -62,7 +63,14 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
             let goal = text(&opening.goal.name);
             progress(format!("run {} opened on {}: {goal}", opening.run, opening.base.short()))
         }
-        Event::CoordinatorWoke { epoch } => detail(format!("coordinator {epoch} took the run over")),
+        Event::CoordinatorWoke { epoch, sandbox: None } => detail(format!("coordinator {epoch} took the run over")),
+        Event::CoordinatorWoke { epoch, sandbox: Some(Tier::None) } => {
+            let words = "agents and checks run without a sandbox, with your rights";
+            progress(format!("coordinator {epoch} took the run over: {words}")).in_tone(Tone::Warning)
+        }
+        Event::CoordinatorWoke { epoch, sandbox: Some(tier) } => {
+            detail(format!("coordinator {epoch} took the run over; sandbox: {tier}"))
+        }
         Event::BranchOpened { at } => detail(format!("the run's branch was made at {}", at.short())),
         Event::BaselineTaken { results } => {
             let tone = if all_green(results) { Tone::Plain } else { Tone::Warning };

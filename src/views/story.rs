@@ -47,7 +47,7 @@ impl Story {
         let opening = story.opening(approve, workers);
         let at = opening.base;
         story.tell(Command::Open(Box::new(opening)));
-        story.tell(Command::Wake { epoch: 1 });
+        story.tell(Command::Wake { epoch: 1, sandbox: None });
         story.tell(Command::ReportBranch { at });
         let results = vec![story.answer("build", true), story.answer("lint", false)];
         story.tell(Command::ReportBaseline { results });

@@ -92,7 +92,7 @@ fn time_before_a_restart_does_not_slow_the_guess() {
     let mut story = Story::at_work("");
     assert!(story.pace.eta(&story.state, story.now_ms).is_some());
     story.pass(86_400_000);
-    story.tell(crate::machine::command::Command::Wake { epoch: 2 });
+    story.tell(crate::machine::command::Command::Wake { epoch: 2, sandbox: None });
     assert_eq!(story.pace.eta(&story.state, story.now_ms), None);
 }
 

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use artel::io::hands::{Ended, Hands, HandsError, Job, JobLimits, Local};
+use artel::io::hands::{Enclosure, Ended, Hands, HandsError, Job, JobLimits, Local, View};
 use artel::io::process::{How, Program};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 fn hands() -> Hands {
-    Hands::Local(Local::with_init(env!("CARGO_BIN_EXE_artel").into()))
+    Hands::Local(Local::with_init(env!("CARGO_BIN_EXE_artel").into(), Enclosure::None))
 }
 
 fn shell(dir: &Path, line: &str) -> Job {
@@ -21,7 +21,9 @@ fn shell(dir: &Path, line: &str) -> Job {
         cwd: dir.to_path_buf(),
         env: BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]),
         limits: JobLimits { grace: Duration::from_millis(100), ..JobLimits::default() },
+        view: View { write: vec![dir.to_path_buf()], ..View::default() },
         log: dir.join("log"),
+        clock: dir.join("clock"),
         tail_bytes: 4096,
     }
 }
@@ -217,7 +219,7 @@ fn many_that_fork_for_ever_are_all_ended() {
     let many = "i=0; while [ $i -lt 50 ]; do (trap '' TERM; hop) & i=$((i+1)); done; ";
     let ended = run(shell(dir.path(), &format!("{hop}{many}until [ -s hops ]; do :; done; exit 3"))).unwrap();
     assert_eq!(ended.how, How::Exited(3));
-    let mark = dir.path().join("log.end").to_string_lossy().into_owned();
+    let mark = dir.path().join("log").to_string_lossy().into_owned();
     assert_eq!(marked(&mark), Vec::<i32>::new());
 }
 
@@ -310,7 +312,7 @@ fn a_coordinator_that_is_killed_leaves_nothing_alive() {
     coordinator.kill().unwrap();
     coordinator.wait().unwrap();
     eventually("the end of all", || pids_in(&pids).iter().all(|pid| !is_alive(*pid)));
-    let report = dir.path().join("log.end").to_string_lossy().into_owned();
+    let report = dir.path().join("log").to_string_lossy().into_owned();
     eventually("the end of the init", || marked(&report).is_empty());
 }
 
@@ -326,7 +328,7 @@ fn plays_a_coordinator() {
 #[test]
 fn an_init_without_a_coordinator_does_nothing() {
     let mut init = Command::new(env!("CARGO_BIN_EXE_artel"))
-        .args(["__init", "/nonexistent/report"])
+        .arg("__init")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

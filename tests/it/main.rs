@@ -14,6 +14,8 @@ mod packages;
 mod first;
 mod hands;
 mod idle;
+mod sandboxes;
+mod planted;
 mod script;
 mod goals;
 mod misfit;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use artel::io::agents::script::{PlannerMove, Script, planner_moves, read_part};
 use artel::io::agents::{Agent, AgentError, Brief, Command, Desk, NamedRule, Play, Report, Stance, collect};
-use artel::io::hands::{Ended, Hands, Job, JobLimits, Local};
+use artel::io::hands::{Enclosure, Ended, Hands, Job, JobLimits, Local, View};
 use artel::io::process::How;
 use artel::model::paths::PathSet;
 use tempfile::TempDir;
@@ -65,10 +65,12 @@ impl Stage {
             cwd: self.dir.path().join("tree"),
             env,
             limits: self.limits,
+            view: View::default(),
             log: self.dir.path().join("log"),
+            clock: self.dir.path().join("clock"),
             tail_bytes: 4096,
         };
-        let hands = Hands::Local(Local::with_init(env!("CARGO_BIN_EXE_artel").into()));
+        let hands = Hands::Local(Local::with_init(env!("CARGO_BIN_EXE_artel").into(), Enclosure::None));
         let (_keep, cancel) = tokio::sync::watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ended = runtime.block_on(hands.run(job, cancel)).unwrap();

@@ -64,7 +64,7 @@ fn begun(journal: &MemoryJournal, opening: Opening) -> State {
     let mut state = State::default();
     for command in [
         Command::Open(Box::new(opening)),
-        Command::Wake { epoch },
+        Command::Wake { epoch, sandbox: None },
         Command::ReportBranch { at: BASE },
         planned(PlanStep::Emit(vec![task])),
         planned(PlanStep::Done),

@@ -149,9 +149,9 @@ impl World {
 
     fn take_over(&mut self) -> Law {
         self.epoch += 1;
-        self.command(&Command::Wake { epoch: self.epoch }, Must::Anything)?;
+        self.command(&Command::Wake { epoch: self.epoch, sandbox: None }, Must::Anything)?;
         law(self.state.running.is_empty(), || "what a dead coordinator had running goes on".to_owned())?;
-        self.command(&Command::Wake { epoch: self.epoch }, Must::BeRefused)?;
+        self.command(&Command::Wake { epoch: self.epoch, sandbox: None }, Must::BeRefused)?;
         for (id, ask) in self.requests.clone() {
             if !self.state.answered.contains_key(&id) {
                 self.post(Command::Request { id, ask }, Must::Anything, None);

@@ -62,6 +62,11 @@ impl Desk {
         Self { dir }
     }
 
+    /// Gives the folder.
+    pub fn folder(&self) -> &Path {
+        &self.dir
+    }
+
     /// Gives the place of one of its files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)

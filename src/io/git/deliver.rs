@@ -9,6 +9,7 @@ use super::admin;
 use super::commit::Author;
 use super::error::{GitError, OnFile, plain};
 use super::merge::{Member, Merge};
+use super::programs;
 use super::refs::Swap;
 use super::repo::{Repo, from_git, to_git};
 use crate::model::ids::Oid;
@@ -129,6 +130,17 @@ impl Repo {
         to: Oid,
         kind: DeliveredKind,
     ) -> Result<Delivered, GitError> {
+        let filters = programs::own_filters(checkout)?;
+        if let Some(name) = programs::filter_in_use(self, checkout, to, &filters)? {
+            let why = format!(
+                "the repository's own configuration has git run `{}` on files, and artel runs none of its programs",
+                plain(&format!("filter.{name}"))
+            );
+            return Ok(refused(
+                why,
+                &format!("look at that program, then bring them yourself: git merge --ff-only {to}"),
+            ));
+        }
         let mut git = Command::new("git");
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("GIT_")) {
             git.env_remove(key);
@@ -136,8 +148,12 @@ impl Repo {
         let output = git
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            // Also where attributes of the user's or the machine's name one.
+            .envs(programs::without(&filters))
             .current_dir(checkout)
             .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "merge.autoStash=false"])
+            .args(["-c", "merge.verifySignatures=false", "-c", "protocol.allow=never", "-c", "core.pager=cat"])
             .args(["-c", "submodule.recurse=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"])
             .args(["merge", "--ff-only", "--no-stat", "--quiet", "--end-of-options", &to.to_string()])
             .stdin(Stdio::null())

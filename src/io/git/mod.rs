@@ -28,6 +28,8 @@ mod checkout;
 mod snapshot;
 mod walk;
 mod pool;
+mod own_git;
+mod programs;
 mod deliver;
 mod doctor;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use error::GitError;
 pub use locks::Lock;
 pub use merge::{Member, Merge};
 pub use objects::{FileEntry, Files, OddEntry};
+pub use own_git::OwnGit;
 pub use path_law::why_refused;
 pub use pool::{Pool, Tree};
 pub use refs::{RefNames, Swap};

@@ -2,7 +2,8 @@
 //! change. Never runs the git program, and never trusts anything that an agent could write.
 //!
 //! A pool's folder has one owner process at a time; what a dead one left is swept. In it, `<id>` is a tree,
-//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written.
+//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written, `<id>.git` and
+//! `<id>.link` the git that a job in a sandbox finds there.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -329,7 +330,7 @@ impl Pool {
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
         remove_any(first).on("remove", first)?;
-        for end in ["trash", "rules", "index"] {
+        for end in ["trash", "rules", "index", "git", "link"] {
             let path = self.dir.join(format!("{id}.{end}"));
             remove_any(&path).on("remove", &path)?;
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::view::View;
 use crate::io::process::{How, Program};
 use crate::model::attempt::Usage;
 
@@ -19,9 +20,12 @@ pub struct Job {
     pub env: BTreeMap<String, String>,
     /// What it may use.
     pub limits: JobLimits,
-    /// File that its standard output and error go to, as they were written, up to the limit on output. Names beside
-    /// it (`.end`, `.virtual`) are used while it runs.
+    /// What it sees of the machine where it runs in a sandbox; else it sees all.
+    pub view: View,
+    /// File that its standard output and error go to, as they were written, up to the limit on output.
     pub log: PathBuf,
+    /// File that it may write to tell the time that it passed without sleeping, as scripted parts do.
+    pub clock: PathBuf,
     /// How much of the end of its output is kept in memory, in bytes.
     pub tail_bytes: usize,
 }
@@ -101,6 +105,12 @@ pub enum HandsError {
     /// The watching process could not be told what to do, or waited for.
     #[error("speak to the process that watches over a job")]
     Lifeline(#[source] io::Error),
+    /// The sandbox could not be made.
+    #[error("make a sandbox: {why}")]
+    Sandbox {
+        /// What who makes it said.
+        why: String,
+    },
     /// The program itself could not be started.
     #[error("start `{program}`: {why}")]
     NotStarted {

@@ -1,7 +1,6 @@
-//! Owns jobs on this machine: starts each under its own init, takes its output in, holds it to its limits, and
-//! answers when nothing of it is alive. Never judges what it did.
+//! Owns jobs on this machine: starts each under its own init, in a sandbox where there is one, takes its output in,
+//! holds it to its limits, and answers when nothing of it is alive. Never judges what it did.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,23 +8,30 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::Child;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::init::{Account, End, INIT_VERB, STOP, Spec};
+use super::enclosure::Enclosure;
+use super::init::{ALIVE, Account, End, STOP, Spec};
 use super::job::{Ended, HandsError, Job, JobLimits};
 use super::output::Output;
 use super::procs;
 use crate::io::process::How;
 use crate::model::attempt::Usage;
+use crate::model::sandbox::Tier;
 
 /// Bytes that are read from a job at one time; also what a silent job costs in memory.
 const CHUNK: usize = 16 << 10;
 
 /// Time beyond the grace after which an init that does not answer is taken for lost; longer than it tries to kill.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Bytes that an init's report may have.
+const REPORT_BYTES: u64 = 64 << 10;
 
 /// Largest virtual time that a job may claim, in milliseconds: thirty days.
 const VIRTUAL_MS_MAX: u64 = 30 * 24 * 3_600_000;
@@ -36,7 +42,7 @@ const MARK: &str = "ARTEL_JOB";
 /// Runs jobs in one of the places where they can run.
 #[derive(Debug, Clone)]
 pub enum Hands {
-    /// On this machine, with this user's rights.
+    /// On this machine.
     Local(Local),
 }
 
@@ -53,45 +59,54 @@ impl Hands {
             Self::Local(local) => local.run(job, cancel).await,
         }
     }
+
+    /// Says how jobs are held apart from the rest of the machine.
+    pub fn tier(&self) -> Tier {
+        match self {
+            Self::Local(local) => local.enclosure.tier(),
+        }
+    }
 }
 
 /// Runs jobs on this machine.
 #[derive(Debug, Clone)]
 pub struct Local {
     artel: PathBuf,
+    enclosure: Enclosure,
 }
 
 impl Local {
-    /// Runs jobs under inits that are this very program, also when its file is replaced meanwhile.
+    /// Runs jobs with this user's rights, under inits that are this very program, also when its file is replaced
+    /// meanwhile.
     pub fn new() -> Self {
-        Self::with_init("/proc/self/exe".into())
+        Self::with_init("/proc/self/exe".into(), Enclosure::None)
     }
 
-    /// Runs jobs under inits that are the given artel.
-    pub fn with_init(artel: PathBuf) -> Self {
-        Self { artel }
+    /// Runs jobs in an enclosure, under inits that are the given artel.
+    pub fn with_init(artel: PathBuf, enclosure: Enclosure) -> Self {
+        Self { artel, enclosure }
     }
 
     async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
-        let report = beside(&job.log, ".end");
-        let virtual_clock = beside(&job.log, ".virtual");
         let log_error = |source| HandsError::Log { log: job.log.clone(), source };
-        forget(&report);
-        forget(&virtual_clock);
+        forget(&job.clock);
         let log = tokio::fs::File::create(&job.log).await.map_err(log_error)?;
         let output = Output::new(log, job.limits.output_bytes, job.tail_bytes);
         let started = Instant::now();
-        let (init, read) = self.start(&job, &report)?;
-        let (session, mark) = (init.id(), mark(&report));
-        let watched = Watched { init, read, output, limits: job.limits, spec: spec_of(&job, &virtual_clock, &mark)? };
+        let mark = mark(&job.log);
+        let spec = self.spec_of(&job, &mark)?;
+        let (init, lifeline, read) = self.start(&job)?;
+        let session = init.id();
+        let (answers, lifeline) = lifeline.into_split();
+        let lifeline = Some(lifeline);
+        let watched = Watched { init, lifeline, answers, read, output, limits: job.limits, spec };
         let seen = watched.watch(cancel).await?;
 
-        let account = account_in(&report);
-        forget(&report);
-        let virtual_ms = virtual_ms_in(&virtual_clock);
-        forget(&virtual_clock);
+        let virtual_ms = virtual_ms_in(&job.clock);
+        forget(&job.clock);
         let mut usage =
             Usage { wall_ms: millis(started.elapsed()), output_bytes: seen.output.bytes, ..Usage::default() };
+        let account = seen.report.account;
         if let Some(account) = &account {
             (usage.cpu_ms, usage.leaked) = (account.cpu_ms, account.leaked);
         } else if let Some(session) = session.and_then(|id| i32::try_from(id).ok()) {
@@ -110,29 +125,55 @@ impl Local {
             (Some(reason), _) => reason,
             (None, Some(End::Exited(code))) => How::Exited(code),
             (None, Some(End::Signalled(signal))) => How::Signalled(signal),
+            (None, None) if !seen.report.came_to_life => {
+                return Err(HandsError::Sandbox { why: tail.trim_end().to_owned() });
+            }
             (None, None) => How::InitLost,
         };
         Ok(Ended { how, usage, tail, virtual_ms })
     }
 
-    fn start(&self, job: &Job, report: &Path) -> Result<(Child, Receiver), HandsError> {
+    fn start(&self, job: &Job) -> Result<(Child, UnixStream, Receiver), HandsError> {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| HandsError::Pipe(errno.into()))?;
         let read = Receiver::from_owned_fd(read).map_err(HandsError::Pipe)?;
         let also: OwnedFd = write.try_clone().map_err(HandsError::Pipe)?;
-        let report = std::path::absolute(report).unwrap_or_else(|_| report.to_path_buf());
-        let init = Command::new(&self.artel)
-            .arg0("artel")
-            .arg(INIT_VERB)
-            .arg(report)
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(HandsError::Lifeline)?;
+        ours.set_nonblocking(true).map_err(HandsError::Lifeline)?;
+        let ours = UnixStream::from_std(ours).map_err(HandsError::Lifeline)?;
+        let mut command = self.enclosure.command(&self.artel, &job.view, &job.cwd);
+        let init = command
             .env_clear()
             .current_dir(&job.cwd)
-            .stdin(Stdio::piped())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(write)
             .stderr(also)
             .spawn()
             .map_err(|source| HandsError::Init { init: self.artel.clone(), cwd: job.cwd.clone(), source })?;
-        Ok((init, read))
+        Ok((init, ours, read))
+    }
+
+    fn spec_of(&self, job: &Job, mark: &str) -> Result<Vec<u8>, HandsError> {
+        let mut env = job.env.clone();
+        env.insert("ARTEL_VIRTUAL".to_owned(), job.clock.to_string_lossy().into_owned());
+        if let Some((name, value)) = mark.split_once('=') {
+            env.insert(name.to_owned(), value.to_owned());
+        }
+        let spec = Spec {
+            argv: job.program.argv(),
+            env,
+            memory_bytes: job.limits.memory_bytes,
+            processes: match job.limits.processes {
+                0 => self.enclosure.processes(),
+                most => most,
+            },
+            file_bytes: job.limits.file_bytes,
+            grace_ms: millis(job.limits.grace),
+            walls: self.enclosure.walls(&job.view),
+        };
+        let mut line = serde_json::to_vec(&spec).map_err(|error| HandsError::Lifeline(error.into()))?;
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
@@ -145,6 +186,8 @@ impl Default for Local {
 /// Holds a job while it runs.
 struct Watched {
     init: Child,
+    lifeline: Option<OwnedWriteHalf>,
+    answers: OwnedReadHalf,
     read: Receiver,
     output: Output,
     limits: JobLimits,
@@ -157,12 +200,20 @@ struct Seen {
     ended_by: Option<How>,
     output: Output,
     log_error: Option<io::Error>,
+    report: Report,
+}
+
+/// Tells what an init has said of itself and of the command.
+#[derive(Default)]
+struct Report {
+    came_to_life: bool,
+    account: Option<Account>,
 }
 
 /// Holds what changes while a job is watched.
 struct Course {
-    /// The pipe whose end the init takes for the end of this process.
-    lifeline: Option<ChildStdin>,
+    /// The line whose end the init takes for the end of this process.
+    lifeline: Option<OwnedWriteHalf>,
     ended_by: Option<How>,
     log_error: Option<io::Error>,
     /// When an init that was asked to end is taken for lost.
@@ -191,7 +242,7 @@ impl Course {
 impl Watched {
     async fn watch(mut self, mut cancel: watch::Receiver<bool>) -> Result<Seen, HandsError> {
         let mut course = Course {
-            lifeline: self.init.stdin.take(),
+            lifeline: self.lifeline.take(),
             ended_by: None,
             log_error: None,
             lost_at: None,
@@ -223,11 +274,13 @@ impl Watched {
                 () = sleep_until(idle), if running => course.ask_to_end(How::IdleLimit).await,
                 () = unwanted(&mut cancel), if running => course.ask_to_end(How::Cancelled).await,
                 () = sleep_until(course.lost_at.unwrap_or(wall)), if !running => {
-                    self.init.start_kill().map_err(HandsError::Lifeline)?;
+                    self.kill_init()?;
                     course.lost_at = Some(Instant::now() + PATIENCE);
                 }
             }
         }
+        course.lifeline = None;
+        let report = report(&mut self.answers).await;
         // The writers are dead, so that what they wrote is all in the pipe.
         while open {
             match self.read.try_read(&mut chunk) {
@@ -235,7 +288,15 @@ impl Watched {
                 Ok(n) => self.take(&chunk[..n], &mut course).await,
             }
         }
-        Ok(Seen { ended_by: course.ended_by, output: self.output, log_error: course.log_error })
+        Ok(Seen { ended_by: course.ended_by, output: self.output, log_error: course.log_error, report })
+    }
+
+    /// Kills an init that does not answer, also where it is the child of who made its sandbox.
+    fn kill_init(&mut self) -> Result<(), HandsError> {
+        if let Some(maker) = self.init.id().and_then(|id| i32::try_from(id).ok()) {
+            procs::kill_children(maker);
+        }
+        self.init.start_kill().map_err(HandsError::Lifeline)
     }
 
     async fn take(&mut self, chunk: &[u8], course: &mut Course) {
@@ -257,45 +318,29 @@ async fn unwanted(cancel: &mut watch::Receiver<bool>) {
     let _ = cancel.wait_for(|cancelled| *cancelled).await;
 }
 
-fn spec_of(job: &Job, virtual_clock: &Path, mark: &str) -> Result<Vec<u8>, HandsError> {
-    let mut env = job.env.clone();
-    env.insert("ARTEL_VIRTUAL".to_owned(), virtual_clock.to_string_lossy().into_owned());
-    if let Some((name, value)) = mark.split_once('=') {
-        env.insert(name.to_owned(), value.to_owned());
+/// Reads what an init has said, once it is gone.
+async fn report(line: &mut OwnedReadHalf) -> Report {
+    let mut said = Vec::new();
+    // In a namespace of processes the line ends when all in it are dead, also where the watched process died first.
+    let read = timeout(PATIENCE, line.take(REPORT_BYTES).read_to_end(&mut said)).await;
+    match (read, said.split_first()) {
+        (Ok(Ok(_)), Some((&ALIVE, account))) => {
+            Report { came_to_life: true, account: serde_json::from_slice(account).ok() }
+        }
+        (_, Some((&ALIVE, _))) => Report { came_to_life: true, account: None },
+        (_, Some(_) | None) => Report::default(),
     }
-    let spec = Spec {
-        argv: job.program.argv(),
-        env,
-        memory_bytes: job.limits.memory_bytes,
-        processes: job.limits.processes,
-        file_bytes: job.limits.file_bytes,
-        grace_ms: millis(job.limits.grace),
-    };
-    let mut line = serde_json::to_vec(&spec).map_err(|error| HandsError::Lifeline(error.into()))?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// Gives the entry of the environment that no other job on this machine has.
-fn mark(report: &Path) -> String {
-    let chance = fastrand::u64(..);
-    format!("{MARK}={chance:016x}:{}", report.to_string_lossy())
-}
-
-fn account_in(report: &Path) -> Option<Account> {
-    serde_json::from_slice(&std::fs::read(report).ok()?).ok()
+fn mark(log: &Path) -> String {
+    format!("{MARK}={:016x}:{}", fastrand::u64(..), log.display())
 }
 
 fn virtual_ms_in(clock: &Path) -> u64 {
     let claim = crate::io::process::read_small(clock, 32).ok().flatten();
     let claim = claim.and_then(|bytes| String::from_utf8(bytes).ok());
     claim.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0).min(VIRTUAL_MS_MAX)
-}
-
-fn beside(log: &Path, ending: &str) -> PathBuf {
-    let mut path = OsString::from(std::path::absolute(log).unwrap_or_else(|_| log.to_path_buf()));
-    path.push(ending);
-    path.into()
 }
 
 fn forget(path: &Path) {

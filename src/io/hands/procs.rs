@@ -46,6 +46,23 @@ pub(super) fn end_stragglers(session: i32, mark: &str) -> u32 {
     u32::try_from(met.len()).unwrap_or(u32::MAX)
 }
 
+/// Counts the processes of the job: all that this one can see, where it is the first of a namespace.
+pub(super) fn count() -> usize {
+    if own_pid() != 1 {
+        return descendants(own_pid()).len();
+    }
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)).count()
+}
+
+/// Kills the children of a process.
+pub(super) fn kill_children(of: i32) {
+    for child in children(of).into_iter().filter_map(Pid::from_raw) {
+        // One that is gone already is as wanted.
+        let _ = kill_process(child, Signal::KILL);
+    }
+}
+
 /// Kills processes and their groups; tells whether one of them had not been met before.
 ///
 /// A group lies within one session and a session within one job, so that no stranger is in it.
@@ -71,15 +88,19 @@ fn pause_unless(new_ones_were_met: bool) {
     }
 }
 
-/// Reaps every child that has ended; tells whether none is left.
+/// How many are reaped before what is left is killed again: what forks without end also dies without end.
+const REAPED_AT_ONCE: u32 = 4096;
+
+/// Reaps children that have ended; tells whether none is left.
 fn reap_all() -> bool {
-    loop {
+    for _ in 0..REAPED_AT_ONCE {
         match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return false,
             Err(_) => return true,
         }
     }
+    false
 }
 
 /// Lists the living descendants of a process.

@@ -19,7 +19,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
     law(opens != is_open, || format!("{} in a run that is {}open", event.kind(), if is_open { "" } else { "not " }))?;
     match event {
         Event::RunOpened(_) | Event::Steered { .. } | Event::BudgetRaised { .. } => Ok(()),
-        Event::CoordinatorWoke { epoch } => {
+        Event::CoordinatorWoke { epoch, .. } => {
             law(*epoch > state.epoch, || format!("coordinator {epoch} follows coordinator {}", state.epoch))
         }
         Event::BranchOpened { at } => {

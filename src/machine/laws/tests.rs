@@ -44,7 +44,7 @@ fn landed(upto: u32, flaky: bool) -> Event {
 #[test]
 fn a_fence_and_an_epoch_only_rise() {
     let scene = running();
-    assert!(refusal(&scene, Event::CoordinatorWoke { epoch: 1 }).contains("coordinator 1 follows"));
+    assert!(refusal(&scene, Event::CoordinatorWoke { epoch: 1, sandbox: None }).contains("coordinator 1 follows"));
     let lease = |fence| {
         Event::AttemptLeased(Lease {
             attempt: attempt(1, 2),

@@ -250,7 +250,7 @@ mod tests {
     fn the_death_of_a_coordinator_says_nothing_against_a_task() {
         let mut scene = running();
         for epoch in 2..20 {
-            scene = scene.does(Command::Wake { epoch }).settled();
+            scene = scene.does(Command::Wake { epoch, sandbox: None }).settled();
         }
         assert_eq!((scene.status(1), scene.task(1).lost), (&Status::Running, 0));
     }

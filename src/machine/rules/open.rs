@@ -8,6 +8,7 @@ use crate::machine::state::State;
 use crate::model::check::CheckResult;
 use crate::model::ids::{Oid, ScopeId};
 use crate::model::paths::PathSet;
+use crate::model::sandbox::Tier;
 use crate::model::task::ScopeDraft;
 
 pub(in crate::machine) fn open(opening: &Opening) -> Vec<Event> {
@@ -26,11 +27,11 @@ pub(in crate::machine) fn open(opening: &Opening) -> Vec<Event> {
     ]
 }
 
-pub(in crate::machine) fn wake(state: &State, epoch: u64) -> Result<Vec<Event>, Rejection> {
+pub(in crate::machine) fn wake(state: &State, epoch: u64, sandbox: Option<Tier>) -> Result<Vec<Event>, Rejection> {
     if epoch <= state.epoch {
         return Err(Rejection::StaleEpoch { epoch, current: state.epoch });
     }
-    let mut events = vec![Event::CoordinatorWoke { epoch }];
+    let mut events = vec![Event::CoordinatorWoke { epoch, sandbox }];
     for id in &state.running {
         events.extend(attempt::lost(state, *id, "its coordinator died", Loss::Other)?);
     }
@@ -89,12 +90,13 @@ mod tests {
     #[test]
     fn an_older_coordinator_may_not_wake() {
         let stale = Rejection::StaleEpoch { epoch: 1, current: 1 };
-        assert_eq!(Scene::open().when(&Command::Wake { epoch: 1 }), Err(stale));
+        assert_eq!(Scene::open().when(&Command::Wake { epoch: 1, sandbox: None }), Err(stale));
     }
 
     #[test]
     fn what_ran_under_a_dead_coordinator_is_lost_and_tried_again() {
-        let scene = Scene::open().begun().planned(vec![draft("a", "a")]).does(Command::Wake { epoch: 2 });
+        let scene =
+            Scene::open().begun().planned(vec![draft("a", "a")]).does(Command::Wake { epoch: 2, sandbox: None });
         assert!(scene.state.running.is_empty());
         assert_eq!(scene.task(1).lost, 0);
         let scene = scene.settled();
@@ -126,6 +128,6 @@ mod tests {
         assert_eq!(scene.state.rest, Some(Rest::Trouble { what: what.clone() }));
         assert!(scene.owes().is_empty());
         assert_eq!(scene.when(&Command::ReportTrouble { what }), Ok(Vec::new()), "told once is enough");
-        assert!(scene.does(Command::Wake { epoch: 2 }).state.is_live());
+        assert!(scene.does(Command::Wake { epoch: 2, sandbox: None }).state.is_live());
     }
 }

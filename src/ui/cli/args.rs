@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::exit;
 use super::paint::Color;
+use crate::model::sandbox::Tier;
 
 /// Gets a goal done in a git repository by a crew of agents: plans, works in isolation, judges, lands.
 ///
@@ -104,6 +105,21 @@ impl RunFlag {
     /// Gives what was written, if anything.
     pub fn text(&self) -> Option<&str> {
         self.run.as_deref()
+    }
+}
+
+/// Chooses the sandbox.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// How agents and checks are held apart from this machine: bubblewrap, landlock, none [default: the best that holds]
+    #[arg(long, value_name = "TIER")]
+    sandbox: Option<Tier>,
+}
+
+impl Sandbox {
+    /// Gives what was asked for, if anything.
+    pub fn tier(&self) -> Option<Tier> {
+        self.sandbox
     }
 }
 

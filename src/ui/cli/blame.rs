@@ -67,6 +67,12 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
             (Exit::Unfit, Some("rename that branch, or set `branch_prefix` in artel.toml to another word"))
         }
         AppError::NotFetched { .. } => (Exit::Unfit, Some(NOT_FETCHED)),
+        AppError::Sandbox { .. } => (
+            Exit::Unsandboxed,
+            Some(
+                "`artel doctor` says more; `--sandbox none` goes on without, and agents and checks then have your rights",
+            ),
+        ),
         AppError::NoRun => (Exit::Missing, Some("`artel run goal.md` opens one; `artel list` shows all runs")),
         AppError::Held { .. } => {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))

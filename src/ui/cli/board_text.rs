@@ -4,6 +4,7 @@ use super::columns::{Cell, Columns};
 use super::paint::{Hue, Paint, of_status};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::inert::{fit, headline, width_of};
+use crate::model::sandbox::Tier;
 use crate::views::board::{Board, Counts};
 use crate::views::ended::Class;
 use crate::views::words;
@@ -363,6 +364,14 @@ impl Page {
         if let Some(head) = board.head {
             let what = format!("{} at {}", board.branch, Oid::short(&head));
             table.row([Cell::new("branch").hue(Hue::Faint), Cell::new(what)]);
+        }
+        match board.sandbox {
+            Some(Tier::None) => {
+                let words = Cell::new("none: agents and checks run with your rights").hue(Hue::Warning);
+                table.row([Cell::new("sandbox").hue(Hue::Faint), words]);
+            }
+            Some(tier) => table.row([Cell::new("sandbox").hue(Hue::Faint), Cell::new(tier.name())]),
+            None => {}
         }
         let mut add = |command: String, why: String| {
             table.row([

@@ -33,6 +33,8 @@ pub enum Exit {
     Missing,
     /// Another coordinator holds the run.
     Held,
+    /// No sandbox holds.
+    Unsandboxed,
     /// The journal does not prove what it holds.
     Unproven,
     /// The journal was lost.
@@ -40,7 +42,7 @@ pub enum Exit {
 }
 
 /// Lists every exit code and what it means, as help and documentation show it.
-pub const TABLE: [(Exit, &str); 15] = [
+pub const TABLE: [(Exit, &str); 16] = [
     (Exit::Done, "done; for a verb that only reads or asks: it did"),
     (Exit::Bug, "artel itself is at fault: please report it"),
     (Exit::Usage, "the command line is at fault"),
@@ -54,6 +56,7 @@ pub const TABLE: [(Exit, &str); 15] = [
     (Exit::Refused, "the run refused what was asked, with the reason"),
     (Exit::Missing, "there is no such run or task"),
     (Exit::Held, "another coordinator holds the run"),
+    (Exit::Unsandboxed, "no sandbox holds on this machine, or not the one that was asked for"),
     (Exit::Unproven, "`artel verify` found something that is not as it was stored, signed or checked"),
     (Exit::JournalLost, "the journal was lost or cannot be read"),
 ];
@@ -75,6 +78,7 @@ impl Exit {
             Self::Refused => 10,
             Self::Missing => 11,
             Self::Held => 12,
+            Self::Unsandboxed => 13,
             Self::Unproven => 14,
             Self::JournalLost => 70,
         }

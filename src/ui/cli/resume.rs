@@ -3,7 +3,7 @@
 
 use clap::Args;
 
-use super::args::{Format, RunArg};
+use super::args::{Format, RunArg, Sandbox};
 use super::asking::put;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -31,6 +31,8 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     cpu: Option<u64>,
     #[command(flatten)]
+    sandbox: Sandbox,
+    #[command(flatten)]
     format: Format,
 }
 
@@ -39,7 +41,7 @@ pub struct ResumeArgs {
 /// # Errors
 /// Where there is no such run, or it cannot be hosted.
 pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
-    let place = Place::open()?;
+    let place = Place::open()?.in_sandbox(args.sandbox.tier());
     let read = read(&place, args.run.text())?;
     let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu };
     if raised != Budget::default() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Format;
+use super::args::{Format, Sandbox};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::live;
@@ -22,6 +22,8 @@ pub struct RunArgs {
     open_only: bool,
     #[command(flatten)]
     opening: OpeningArgs,
+    #[command(flatten)]
+    sandbox: Sandbox,
     #[command(flatten)]
     format: Format,
 }
@@ -59,7 +61,7 @@ impl OpeningArgs {
 /// # Errors
 /// Where the goal is faulty, the repository not fit, or the run cannot be hosted.
 pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
-    let place = Place::open()?;
+    let place = Place::open()?.in_sandbox(args.sandbox.tier());
     let (run, notes) = seam::open_run(&place, &args.goal, &args.opening.options())?;
     for note in notes {
         out.remark(&format!("note: {note}"));

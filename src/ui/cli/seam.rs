@@ -19,6 +19,7 @@ use crate::machine::event::Recorded;
 use crate::machine::state::State;
 use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
 use crate::model::role::Role;
+use crate::model::sandbox::Tier;
 use crate::views::board::CheckingRow;
 use crate::views::pace::Pace;
 
@@ -139,6 +140,12 @@ impl Place {
     pub fn open_in(cwd: &Path) -> Result<Self, Fail> {
         let (env, _) = surroundings()?;
         app::Place::open(env, cwd.to_owned()).map(Self).map_err(blame)
+    }
+
+    /// Has runs that this process hosts held in the sandbox that was asked for, if one was.
+    pub fn in_sandbox(mut self, tier: Option<Tier>) -> Self {
+        self.0.sandbox = tier;
+        self
     }
 
     /// Opens the state directory for reading; it works while a run is live and on a read-only file system.

@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use super::{CRATE, GOAL, GOAL_SAMPLE, VERSION, fetch_crate, write_assets, write_sample};
-use crate::ui::cli::args::Format;
+use crate::ui::cli::args::{Format, Sandbox};
 use crate::ui::cli::exit::Exit;
 use crate::ui::cli::fail::Fail;
 use crate::ui::cli::live::{self, Shape};
@@ -26,6 +26,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     workers: u32,
     #[command(flatten)]
+    sandbox: Sandbox,
+    #[command(flatten)]
     format: Format,
 }
 
@@ -37,7 +39,7 @@ pub fn demo(out: &Out, args: &DemoArgs) -> Result<Exit, Fail> {
     let dir = folder(args.dir.as_deref())?;
     lay(out, args, &dir)?;
     let goal = dir.join("goal.md");
-    let place = Place::open_in(&dir)?;
+    let place = Place::open_in(&dir)?.in_sandbox(args.sandbox.tier());
     let options = OpenOptions { workers: Some(args.workers), ..OpenOptions::default() };
     out.remark(&format!("the repository is {}; its goal is {}", dir.display(), goal.display()));
     let (run, _) = seam::open_run(&place, &goal, &options)?;
@@ -129,7 +131,8 @@ fn lay(out: &Out, args: &DemoArgs, dir: &Path) -> Result<(), Fail> {
 
 fn git(dir: &Path, words: &[&str]) -> Result<(), Fail> {
     let tried = || format!("run git {} in {}", words.join(" "), dir.display());
-    let ran = Command::new("git").current_dir(dir).args(words).output();
+    let quiet = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+    let ran = Command::new("git").current_dir(dir).args(quiet).args(words).output();
     let ran = ran.map_err(|error| Fail::new(Exit::Unfit, tried()).because(error).hint("install git"))?;
     if ran.status.success() {
         return Ok(());

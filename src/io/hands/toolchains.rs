@@ -1,0 +1,226 @@
+//! Owns what is given to builds of each language: where its tools and its store of packages lie. One table; never a
+//! file that holds a credential.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Describes what the tools of one language need.
+struct Toolchain {
+    name: &'static str,
+    roots: &'static [Root],
+}
+
+/// Describes a folder of a toolchain.
+struct Root {
+    /// The variable that names it, where there is one.
+    variable: &'static str,
+    /// Where it lies below the user's home otherwise.
+    below_home: &'static str,
+    /// What of it may be read; the folder itself is then empty and the job's own, because its tools write there.
+    parts: &'static [&'static str],
+}
+
+/// All of a root may be read, and none of it be written.
+const WHOLE: &[&str] = &[];
+
+const fn root(variable: &'static str, below_home: &'static str, parts: &'static [&'static str]) -> Root {
+    Root { variable, below_home, parts }
+}
+
+const TOOLCHAINS: [Toolchain; 5] = [
+    Toolchain {
+        name: "cargo",
+        roots: &[
+            root("CARGO_HOME", ".cargo", &["bin", "registry", "git", "config", "config.toml", "env"]),
+            root("RUSTUP_HOME", ".rustup", WHOLE),
+        ],
+    },
+    Toolchain {
+        name: "npm",
+        roots: &[
+            root("", ".npm", &["_cacache/content-v2", "_cacache/index-v5"]),
+            root("NVM_DIR", ".nvm", WHOLE),
+            root("VOLTA_HOME", ".volta", &["bin", "tools"]),
+            root("", ".local/share/fnm", WHOLE),
+            root("", ".local/share/pnpm", WHOLE),
+            root("", ".cache/yarn", WHOLE),
+        ],
+    },
+    Toolchain {
+        name: "python",
+        roots: &[
+            root("PYENV_ROOT", ".pyenv", WHOLE),
+            root("", ".local/lib", WHOLE),
+            root("", ".local/share/uv", &["python", "tools"]),
+            root("", ".local/share/pipx", WHOLE),
+            root("", ".cache/pip", WHOLE),
+        ],
+    },
+    Toolchain { name: "go", roots: &[root("GOPATH", "go", &["bin", "pkg/mod"]), root("GOROOT", ".go", WHOLE)] },
+    Toolchain {
+        name: "jvm",
+        roots: &[
+            root("JAVA_HOME", ".jdk", WHOLE),
+            root("SDKMAN_DIR", ".sdkman", &["candidates"]),
+            root("", ".m2", &["repository"]),
+        ],
+    },
+];
+
+/// Names the toolchains that can be granted.
+pub const TOOLCHAIN_NAMES: [&str; 5] = ["cargo", "npm", "python", "go", "jvm"];
+
+/// Where people keep what nobody else may have, below their home.
+const SECRETS: [&str; 30] = [
+    ".ssh",
+    ".gnupg",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".netrc",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".pypirc",
+    ".pgpass",
+    ".git-credentials",
+    ".password-store",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".m2/settings.xml",
+    ".m2/settings-security.xml",
+    ".gradle/gradle.properties",
+    ".config/gh",
+    ".config/git",
+    ".config/gcloud",
+    ".config/pip",
+    ".config/pypoetry",
+    ".config/uv",
+    ".config/containers",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".claude",
+    ".codex",
+    ".gemini",
+];
+
+/// Folders of the machine itself, which no grant shows.
+const MACHINE: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/var/run", "/boot"];
+
+/// Lists what was found of the toolchains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toolchains {
+    /// What may be read.
+    pub read: Vec<PathBuf>,
+    /// What is empty and the job's own.
+    pub empty: Vec<PathBuf>,
+    /// Variables that name the folders, also where the home is another.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Toolchains {
+    /// Looks which of the wanted toolchains this machine has; without a wish, all.
+    pub fn look(env: &BTreeMap<String, String>, wanted: Option<&BTreeSet<String>>) -> Self {
+        let mut found = Self::default();
+        let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
+        for root in TOOLCHAINS.iter().filter(|one| is_wanted(one.name)).flat_map(|one| one.roots) {
+            found.take(env, root);
+        }
+        found
+    }
+
+    fn take(&mut self, env: &BTreeMap<String, String>, root: &Root) {
+        let named = env.get(root.variable).map(PathBuf::from);
+        let Some(place) = named.or_else(|| Some(Path::new(env.get("HOME")?).join(root.below_home))) else { return };
+        if !place.is_absolute() || !place.is_dir() {
+            return;
+        }
+        if !root.variable.is_empty() {
+            self.env.insert(root.variable.to_owned(), place.to_string_lossy().into_owned());
+        }
+        if root.parts.is_empty() {
+            self.read.push(place);
+            return;
+        }
+        self.read.extend(root.parts.iter().map(|part| place.join(part)).filter(|part| part.exists()));
+        self.empty.push(place);
+    }
+}
+
+/// Says why a path is shown to no job: because it is, lies in, or holds something that nobody else may have. `own` is
+/// where artel keeps its state.
+pub fn why_hidden(path: &Path, home: Option<&Path>, own: &Path) -> Option<String> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if !path.is_absolute() {
+        return Some("it is not absolute".to_owned());
+    }
+    let secrets = home.into_iter().flat_map(|home| {
+        let home = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());
+        SECRETS.iter().map(move |secret| home.join(secret))
+    });
+    let machine = MACHINE.iter().map(PathBuf::from);
+    let meets = |hidden: &PathBuf| path.starts_with(hidden) || hidden.starts_with(&path);
+    let met = secrets.chain(machine).chain([own.to_path_buf()]).find(meets)?;
+    Some(format!("it would show {}", met.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_table() {
+        assert!(TOOLCHAINS.iter().map(|one| one.name).eq(TOOLCHAIN_NAMES));
+    }
+
+    #[test]
+    fn no_toolchain_shows_a_credential() {
+        for root in TOOLCHAINS.iter().flat_map(|one| one.roots) {
+            let place = Path::new(root.below_home);
+            let shown = |part: &&str| place.join(part);
+            let parts: Vec<PathBuf> =
+                if root.parts.is_empty() { vec![place.to_path_buf()] } else { root.parts.iter().map(shown).collect() };
+            for (part, secret) in parts.iter().flat_map(|part| SECRETS.map(|secret| (part, Path::new(secret)))) {
+                assert!(!part.starts_with(secret) && !secret.starts_with(part), "{part:?} meets {secret:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_toolchain_is_found_where_its_variable_says_and_only_where_it_is_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        for folder in ["home/.cargo/bin", "other/pkg/mod", "home/.pyenv"] {
+            std::fs::create_dir_all(at(folder)).unwrap();
+        }
+        std::fs::write(at("home/.cargo/credentials.toml"), "secret").unwrap();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let env = [("HOME", text(at("home"))), ("GOPATH", text(at("other")))];
+        let env: BTreeMap<String, String> = env.map(|(name, value)| (name.to_owned(), value)).into();
+        let all = Toolchains::look(&env, None);
+        assert_eq!(all.read, [at("home/.cargo/bin"), at("home/.pyenv"), at("other/pkg/mod")]);
+        assert_eq!(all.empty, [at("home/.cargo"), at("other")]);
+        assert_eq!(all.env["CARGO_HOME"], text(at("home/.cargo")));
+        let go = Toolchains::look(&env, Some(&["go".to_owned()].into()));
+        assert_eq!(go.read, [at("other/pkg/mod")]);
+    }
+
+    #[test]
+    fn what_is_or_holds_or_lies_in_a_secret_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().canonicalize().unwrap();
+        let state = home.join("state");
+        let hidden = |path: &Path| why_hidden(path, Some(&home), &state).is_some();
+        for path in ["", ".ssh", ".ssh/id", ".config", ".cargo", "state/runs"] {
+            assert!(hidden(&home.join(path)), "{path:?}");
+        }
+        for path in ["/", "/run/docker.sock", "/proc/1", "relative"] {
+            assert!(hidden(Path::new(path)), "{path:?}");
+        }
+        std::os::unix::fs::symlink(home.join(".."), home.join("link")).unwrap();
+        assert!(hidden(&home.join("link")));
+        for path in ["bin", ".cargo/bin", "src"] {
+            assert!(!hidden(&home.join(path)), "{path:?}");
+        }
+    }
+}
