@@ -1,4 +1,5 @@
-//! Owns which sandbox a run gets: the best that this machine gives, unless a person asks for less. Runs nothing of a run.
+//! Owns which sandbox a run gets: the one that a person asks for, or the best where the repository demands one. Runs
+//! nothing of a run.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,8 +12,8 @@ use crate::model::sandbox::Tier;
 /// Names the variable by which a person asks for a tier.
 pub const SANDBOX_VARIABLE: &str = "ARTEL_SANDBOX";
 
-/// Gives hands in the sandbox that was asked for, or in the best that holds; `least` is what the repository demands.
-/// Nothing but a person's own word, by flag or environment, makes it less than what the machine gives.
+/// Gives hands in the sandbox that was asked for, by flag or environment; else in the best that holds where the
+/// repository demands `least`, and in none where it does not. No file of the repository makes it less than was asked.
 ///
 /// # Errors
 /// [`AppError::Sandbox`] where none holds that would do, and why.
@@ -21,9 +22,11 @@ pub async fn choose(place: &Place, least: Option<Tier>) -> Result<Hands, AppErro
         Some(tier) => Some(tier),
         None => named_in(place)?,
     };
+    let is_demanded = least.is_some_and(|least| least > Tier::None);
     let wanted = match asked {
         Some(tier) => vec![tier],
-        None => vec![Tier::Bubblewrap, Tier::Landlock],
+        None if is_demanded => vec![Tier::Bubblewrap, Tier::Landlock],
+        None => vec![Tier::None],
     };
     let mut why = Vec::new();
     for tier in wanted {

@@ -157,7 +157,7 @@ fn no_verb_runs_what_is_planted() {
     ok(&["doctor"]);
     let agent =
         "worker.agents=['command:sed -i s/old/new/ $(cat $ARTEL_PATHS); git status; git commit -qam x; git log']";
-    ok(&["run", "goal.md", "--base", &base, "--role", agent]);
+    ok(&["run", "goal.md", "--base", &base, "--sandbox", "bubblewrap", "--role", agent]);
 }
 
 #[test]

@@ -369,17 +369,21 @@ fn a_file_of_the_repository_raises_the_tier_and_never_lowers_it() {
     let house = house();
     house.write("artel.toml", "sandbox = 'none'\n");
     house.commit("lower");
-    assert_eq!(house.artel(&["run", "goal.md"]).code, Some(0));
+    assert_eq!(house.artel(&["run", "goal.md", "--sandbox", "bubblewrap"]).code, Some(0));
     assert_eq!(house.board()["sandbox"], "bubblewrap");
-    house.write("artel.toml", "sandbox = 'bubblewrap'\n");
+    house.write("artel.toml", "sandbox = 'landlock'\n");
     house.commit("raise");
+    assert_eq!(house.artel(&["run", "goal.md"]).code, Some(0));
+    assert_eq!(house.board()["sandbox"], "bubblewrap", "the best that holds");
+    house.write("artel.toml", "sandbox = 'bubblewrap'\n");
+    house.commit("raise more");
     let said = house.artel(&["run", "goal.md", "--sandbox", "landlock"]);
     assert_eq!(said.code, Some(13), "{}", said.err);
     assert!(said.err.contains("artel.toml asks for bubblewrap"), "{}", said.err);
 }
 
 #[test]
-fn none_is_had_by_a_persons_word_alone_and_said() {
+fn none_is_said() {
     let house = house();
     let said = crate::common::said(&house.command(&["run", "goal.md"]).env("ARTEL_SANDBOX", "none").output().unwrap());
     assert_eq!(said.code, Some(0), "{}", said.err);
@@ -401,6 +405,8 @@ fn a_grant_that_shows_a_credential_is_refused() {
     let said = house.artel(&[
         "run",
         "goal.md",
+        "--sandbox",
+        "bubblewrap",
         "--role",
         &agent("true"),
         "--role",
@@ -416,7 +422,7 @@ fn only_this_attempts_desk_is_seen() {
     let house = house();
     let line = "sed -i s/old/new/ a.py; echo desks $(ls $(dirname $(dirname $ARTEL_BRIEF)))";
     let role = agent(line);
-    let said = house.artel(&["run", "goal.md", "--role", &role]);
+    let said = house.artel(&["run", "goal.md", "--sandbox", "bubblewrap", "--role", &role]);
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(log(&house).contains("desks t1.1\n"), "{}", log(&house));
 }
