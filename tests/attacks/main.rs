@@ -1,0 +1,227 @@
+//! Tests artel against those who play in it: one run of the real binary whose attempts are attacks, for each tier that
+//! says that it holds them, and one for none, which shows that the attacks are real.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where")]
+
+#[expect(dead_code, reason = "shared with the stories, which use more of it")]
+#[path = "../it/common.rs"]
+mod common;
+#[expect(dead_code, reason = "shared with the stories, which use more of it")]
+#[path = "../it/crew.rs"]
+mod crew;
+mod attack;
+mod ears;
+mod world;
+mod scene;
+mod effects;
+mod repository;
+mod worktree;
+mod secrets;
+mod outside;
+mod network;
+mod kernel;
+mod floods;
+
+use std::collections::BTreeSet;
+
+use attack::{Attack, Ends, Tier};
+use crew::all_end;
+use effects::{Effects, changed, size};
+use scene::Scene;
+
+/// The user as whom artel is run where the tests run as the superuser.
+const UNPRIVILEGED: u32 = 20_001;
+
+fn quiet() -> Vec<Attack> {
+    [
+        vec![outside::bystander()],
+        repository::attacks(),
+        worktree::attacks(),
+        secrets::attacks(),
+        outside::attacks(),
+        network::attacks(),
+        kernel::attacks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn there_are_sixty_attacks_and_each_has_a_name_of_its_own() {
+    let all: Vec<Attack> = quiet().into_iter().chain(floods::attacks()).collect();
+    let names: BTreeSet<_> = all.iter().map(|attack| attack.name).collect();
+    assert_eq!(names.len(), all.len());
+    for tier in [Tier::Bubblewrap, Tier::Landlock] {
+        let held = all.iter().filter(|attack| attack.is_held_in(tier)).count();
+        assert!(held >= 60, "{tier:?} says that it holds {held}");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn without_a_sandbox_the_attacks_get_through() {
+    let harmed = attacked(Tier::Bare, None);
+    assert!(harmed >= 60, "only {harmed} attacks had an effect: the others prove nothing");
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn bubblewrap_holds_every_attack() {
+    attacked(Tier::Bubblewrap, None);
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn landlock_holds_every_attack_that_it_says_it_holds() {
+    attacked(Tier::Landlock, None);
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn bubblewrap_holds_every_attack_of_a_user_without_privileges() {
+    // Where the tests run as such a user, the one above has shown it.
+    if is_root() {
+        attacked(Tier::Bubblewrap, Some(UNPRIVILEGED));
+    }
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn bubblewrap_ends_every_flood() {
+    flooded(Tier::Bubblewrap);
+}
+
+#[test]
+#[ignore = "takes minutes and a quiet machine: cargo nextest run --test attacks --run-ignored all"]
+fn landlock_ends_every_flood_that_it_says_it_ends() {
+    flooded(Tier::Landlock);
+}
+
+/// Plays all floods in one run: it ends, its neighbours go on, and nothing stays alive or on the disk.
+#[track_caller]
+fn flooded(tier: Tier) {
+    if lacks(tier) {
+        return;
+    }
+    let mut scene = Scene::set(tier, None, floods::attacks());
+    let mut args = vec!["--workers", "4"];
+    args.extend(floods::LIMITS.iter().flat_map(|limit| ["--role", limit]));
+    let mut run = scene.start(&args);
+    scene.until_all_is_done(&mut run);
+    scene.let_go();
+    let code = run.wait().unwrap().code();
+    assert_eq!(code, Some(5), "{}", scene.started_log());
+    all_end(&scene.house);
+    let effects = Effects::of(&mut scene);
+    verdict(&scene, &effects);
+}
+
+/// Tells whether this machine lacks what a tier is made of, and says so.
+#[expect(clippy::print_stderr, reason = "what was not tested must be said")]
+fn lacks(tier: Tier) -> bool {
+    let lacks = tier == Tier::Bubblewrap && !std::path::Path::new("/usr/bin/bwrap").exists();
+    if lacks {
+        eprintln!("skipped: bubblewrap is not installed on this machine");
+    }
+    lacks
+}
+
+/// Plays all quiet attacks in one run; gives how many had an effect.
+#[track_caller]
+fn attacked(tier: Tier, user: Option<u32>) -> usize {
+    if lacks(tier) {
+        return 0;
+    }
+    let mut scene = Scene::set(tier, user, quiet());
+    let stay = scene.attempts.iter().filter(|attempt| attempt.stays()).count();
+    let mut run = scene.start(&["--workers", &(stay + 3).to_string()]);
+    scene.until_all_is_done(&mut run);
+    scene.look_into_trees();
+    scene.let_go();
+    let code = run.wait().unwrap().code();
+    assert_eq!(code, Some(5), "{}", scene.started_log());
+    look_around(&scene);
+    all_end(&scene.house);
+    let effects = Effects::of(&mut scene);
+    verdict(&scene, &effects)
+}
+
+/// Does what a person does afterwards: asks artel by every verb that reads, and git in the checkout.
+fn look_around(scene: &Scene) {
+    let mut said = Vec::new();
+    for verb in [&["status"][..], &["list"], &["log"], &["cost"], &["blame", "shared.txt"], &["roles"], &["doctor"]] {
+        said.push(scene.artel(verb));
+    }
+    for (attempt, number) in scene.attempts.iter().zip(1..) {
+        if attempt.stays() || attempt.name.contains("name") || attempt.name.contains("escape") {
+            said.push(scene.artel(&["show", &format!("t{number}")]));
+            said.push(scene.artel(&["diff", &format!("t{number}")]));
+        }
+    }
+    for said in &said {
+        let text = format!("{}{}", said.out, said.err);
+        let odd = text.chars().find(|c| c.is_control() && !"\n\t".contains(*c) || "\u{202e}\u{200f}".contains(*c));
+        assert_eq!(odd, None, "{text}");
+    }
+    let head = scene.head();
+    for args in [
+        &["status"][..],
+        &["diff"],
+        &["diff", "HEAD", &head],
+        &["log", "--all", "--patch", "--stat"],
+        &["branch", "--all", "--verbose"],
+        &["worktree", "list"],
+        &["fsck"],
+    ] {
+        scene.git_in(&scene.house.repo(), args);
+    }
+}
+
+/// Holds what was seen against what each attack's tier says; gives how many attacks had an effect.
+#[track_caller]
+fn verdict(scene: &Scene, effects: &Effects) -> usize {
+    let as_root = is_root() && scene.user.is_none();
+    let landed = scene.git_in(&scene.house.repo(), &["ls-tree", "-r", "--name-only", &scene.head()]).out;
+    let landed: BTreeSet<&str> = landed.lines().collect();
+    let mut wrong = Vec::new();
+    let mut harmed = 0;
+    for (attempt, number) in scene.attempts.iter().zip(1..) {
+        let log = scene.log_of(number);
+        for attack in &attempt.attacks {
+            let (name, did) = (attack.name, effects.by(attack.name));
+            harmed += usize::from(!did.is_empty());
+            if !log.contains(&attack.tells_that_it_was_tried()) {
+                wrong.push(format!("{name} was not tried:\n{log}"));
+            }
+            if attack.is_held_in(scene.tier) && !did.is_empty() {
+                wrong.push(format!("{name} {}", did.join("; ")));
+            }
+            if attack.harms_in(scene.tier, as_root) && did.is_empty() {
+                wrong.push(format!("{name} had no effect, so it proves nothing:\n{log}"));
+            }
+        }
+        let name = attempt.name;
+        match (attempt.ends_in(scene.tier), landed.contains(format!("out/{name}").as_str())) {
+            (Some(Ends::Lands), false) => wrong.push(format!("{name} did not land: {}\n{log}", scene.why(number))),
+            (Some(Ends::Fails), true) => wrong.push(format!("{name} landed")),
+            (Some(Ends::Lands), true) | (Some(Ends::Fails), false) | (Some(Ends::Either) | None, _) => {}
+        }
+    }
+    // The last verb, since it clears away what the others read.
+    scene.artel(&["gc"]).exits(0);
+    if scene.tier != Tier::Bare {
+        wrong.extend(changed(scene).into_iter().map(|place| format!("{place} is not what it was")));
+    }
+    let trees = std::fs::read_dir(scene.house.home().join("trees")).into_iter().flatten().flatten();
+    let left = trees.map(|pool| size(&pool.path())).sum::<u64>();
+    if left > 0 {
+        wrong.push(format!("{left} bytes are left of worktrees"));
+    }
+    assert!(wrong.is_empty(), "{} went wrong in {:?}:\n{}", wrong.len(), scene.tier, wrong.join("\n"));
+    harmed
+}
