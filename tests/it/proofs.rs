@@ -91,9 +91,7 @@ fn a_journal_that_ends_before_what_was_signed_is_not_gone_on_from() {
     let proof = house.artel(&["verify", "--json"]).exits(14).json();
     let flaws = proof["flaws"].as_array().unwrap();
     let is_cut = |flaw: &serde_json::Value| {
-        flaw["from"].as_i64() <= Some(last - 2)
-            && flaw["to"] == last
-            && flaw["what"].as_str().unwrap().contains("cut off")
+        flaw["from"] == 1 && flaw["to"] == last && flaw["what"].as_str().unwrap().contains("cut off")
     };
     assert!(flaws.iter().any(is_cut), "{proof}");
     house.artel(&["resume"]).exits(70).says(&format!("event {last}")).says("was signed");
