@@ -124,11 +124,12 @@ impl World {
     }
 }
 
-/// Gives the file that a program is, where it was named by its path.
+/// Gives the file that a program is, where it was named by its path. A job's own processes (`/proc`) are not the machine's
+/// to show.
 fn named_by_path(program: &Program) -> Option<PathBuf> {
     let first = match program {
         Program::Argv(words) => words.first()?.as_str(),
         Program::Shell(line) => line.split_whitespace().next()?,
     };
-    Some(PathBuf::from(first)).filter(|path| path.is_absolute() && path.is_file())
+    Some(PathBuf::from(first)).filter(|path| path.is_absolute() && !path.starts_with("/proc") && path.is_file())
 }

@@ -102,8 +102,8 @@ fn about_sandbox(place: &Place) -> Fact {
         };
         why.push(format!("{tier}: {reason}"));
     }
-    let advice = "install bubblewrap and allow user namespaces; until then agents and checks run with your rights";
-    Fact::bad("sandbox", Fitness::Weak, format!("none holds: {}", why.join("; ")), advice)
+    let advice = "install bubblewrap and allow user namespaces; until then only `--sandbox none` opens runs";
+    Fact::bad("sandbox", Fitness::Unfit, format!("none holds: {}", why.join("; ")), advice)
 }
 
 fn about_git(cwd: &Path) -> Vec<Fact> {

@@ -14,10 +14,10 @@ use crate::actors::seal::{Reach, seal};
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
 use crate::io::git::{GitError, KeyNamed, Pool, RefNames, Repo};
-use crate::io::hands::Ports;
+use crate::io::hands::{Hands, Ports};
 use crate::io::journal::{Checkpoint, JournalError};
 use crate::io::signing::Signer;
-use crate::machine::command::{Ask, Command};
+use crate::machine::command::{Ask, Command, Opening};
 use crate::machine::state::State;
 use crate::model::ids::RunId;
 
@@ -54,12 +54,11 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
         }
         Err(error) => return Err(error.into()),
     };
-    let (opening, run_of) = (place.clone(), run.clone());
-    let started = tokio::task::spawn_blocking(move || start(&opening, &run_of)).await;
-    let (world, state, epoch) = match started {
-        Ok(started) => started?,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    };
+    let (reader, run_of) = (place.clone(), run.clone());
+    let found = aside(move || find(&reader, &run_of)).await?;
+    let hands = sandbox::choose(place, found.opening.config.sandbox).await?;
+    let (opener, run_of) = (place.clone(), run.clone());
+    let (world, state, epoch) = aside(move || start(&opener, &run_of, found, hands)).await?;
     let mut seen = progress.subscribe();
     let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
     let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
@@ -95,21 +94,41 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     Ok(Hosted { state })
 }
 
-/// Replays the run and opens all that its actors reach the world through.
-fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppError> {
+/// Does work that blocks on a thread of its own, and lets its panic be ours.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// Holds a run as it was found in the journal, and where it is at home.
+struct Found {
+    loaded: Loaded,
+    opening: Arc<Opening>,
+    repo: Repo,
+    refs: RefNames,
+}
+
+/// Replays the run and looks for its repository.
+fn find(place: &Place, run: &RunId) -> Result<Found, AppError> {
     let loaded = place.load_paced(run)?;
-    let state = &loaded.state;
-    let opening = state.opening.clone().ok_or_else(|| AppError::Unopened { run: run.to_string() })?;
+    let opening = loaded.state.opening.clone().ok_or_else(|| AppError::Unopened { run: run.to_string() })?;
     let repo = signing(Repo::discover(Path::new(&opening.repo))?)?;
     let refs = RefNames::new(&opening.config.branch_prefix, run.clone())?;
     reaches_its_anchor(place, run, &repo, &refs)?;
+    Ok(Found { loaded, opening, repo, refs })
+}
+
+/// Takes the run over, and opens all that its actors reach the world through.
+fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<World>, State, u64), AppError> {
+    let Found { loaded, opening, repo, refs } = found;
     let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(run.as_str());
     let pool = |name: &str| -> Result<Pool, GitError> {
         let pool = Pool::open(&repo, trees.join(name), &opening.config.warm)?;
         pool.sweep()?;
         Ok(pool)
     };
-    let hands = tokio::runtime::Handle::current().block_on(sandbox::choose(place, opening.config.sandbox))?;
     let (workshop, bench) = (pool("work")?, pool("check")?);
     for dir in [place.dir.logs(run), place.dir.root().join("cache")] {
         std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
@@ -117,7 +136,7 @@ fn start(place: &Place, run: &RunId) -> Result<(Arc<World>, State, u64), AppErro
     let holder = format!("process {}", std::process::id());
     let epoch = place.journal.claim(run, &holder)?;
     // Between reading and claiming, whoever owned the run before may have appended once more.
-    let loaded = if place.journal.last_seq(run)? == state.seq { loaded } else { place.load_paced(run)? };
+    let loaded = if place.journal.last_seq(run)? == loaded.state.seq { loaded } else { place.load_paced(run)? };
     keep_snapshot(place, run, &loaded);
     let state = loaded.state;
     repo.break_locks(&[refs.branches(), refs.pins()])?;

@@ -1,5 +1,4 @@
-//! Owns which sandbox a run gets: the one that a person asks for, or the best where the repository demands one. Runs
-//! nothing of a run.
+//! Owns which sandbox a run gets: the one that a person asks for, or the best that holds. Runs nothing of a run.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,8 +11,8 @@ use crate::model::sandbox::Tier;
 /// Names the variable by which a person asks for a tier.
 pub const SANDBOX_VARIABLE: &str = "ARTEL_SANDBOX";
 
-/// Gives hands in the sandbox that was asked for, by flag or environment; else in the best that holds where the
-/// repository demands `least`, and in none where it does not. No file of the repository makes it less than was asked.
+/// Gives hands in the sandbox that was asked for, by flag or environment; else in the best that holds. None is given only
+/// where it was asked for, and never less than the repository demands (`least`).
 ///
 /// # Errors
 /// [`AppError::Sandbox`] where none holds that would do, and why.
@@ -22,12 +21,7 @@ pub async fn choose(place: &Place, least: Option<Tier>) -> Result<Hands, AppErro
         Some(tier) => Some(tier),
         None => named_in(place)?,
     };
-    let is_demanded = least.is_some_and(|least| least > Tier::None);
-    let wanted = match asked {
-        Some(tier) => vec![tier],
-        None if is_demanded => vec![Tier::Bubblewrap, Tier::Landlock],
-        None => vec![Tier::None],
-    };
+    let wanted = asked.map_or_else(|| vec![Tier::Bubblewrap, Tier::Landlock], |tier| vec![tier]);
     let mut why = Vec::new();
     for tier in wanted {
         if let Some(least) = least.filter(|least| tier < *least) {

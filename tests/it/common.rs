@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Holds a repository, a state directory and a clean environment.
 pub struct House {
     dir: tempfile::TempDir,
+    is_open: AtomicBool,
 }
 
 /// What a verb printed and how it exited.
@@ -51,7 +53,7 @@ impl Said {
 impl House {
     /// Builds a house whose repository holds these files in one commit on `main`.
     pub fn with(files: &[(&str, &str)]) -> Self {
-        let house = Self { dir: tempfile::tempdir().unwrap() };
+        let house = Self { dir: tempfile::tempdir().unwrap(), is_open: AtomicBool::new(false) };
         fs::create_dir_all(house.repo()).unwrap();
         house.git(&["init", "--quiet", "--initial-branch=main"]);
         for (path, text) in files {
@@ -86,6 +88,11 @@ impl House {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Has runs held in no sandbox from now on: for stories in which agents and the story meet in files outside.
+    pub fn in_the_open(&self) {
+        self.is_open.store(true, Ordering::Relaxed);
+    }
+
     fn env(&self) -> BTreeMap<String, String> {
         let mut env: BTreeMap<String, String> = ["PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"]
             .iter()
@@ -112,6 +119,9 @@ impl House {
             ("LC_ALL", "C.UTF-8".to_owned()),
         ] {
             env.insert(name.to_owned(), value);
+        }
+        if self.is_open.load(Ordering::Relaxed) {
+            env.insert("ARTEL_SANDBOX".to_owned(), "none".to_owned());
         }
         env
     }

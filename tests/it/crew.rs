@@ -41,6 +41,7 @@ pub fn playing<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// Writes the step that waits until a story opens a gate; `{task}` and `{attempt}` are filled in.
 pub fn waits(house: &House, gate: &str) -> String {
+    house.in_the_open();
     let gate = house.root().join(format!("gate-{gate}"));
     format!("  - run: \"until test -e {}; do sleep 0.02; done\"\n", gate.display())
 }

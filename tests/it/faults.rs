@@ -159,6 +159,7 @@ fn a_check_that_is_red_now_and_then_is_never_counted_green_unmarked() {
         let lines: Vec<_> = tasks.iter().map(|(key, path)| (key.as_str(), path.as_str(), "")).collect();
         let seen = house.root().join("seen");
         fs::create_dir_all(&seen).unwrap();
+        house.in_the_open();
         house.write("artel.toml", &format!("[set]\nSEED = \"{seed}\"\nSEEN = \"{}\"\n", seen.display()));
         crew(&house, &lines, "  - write: {text: \"new {attempt}\\n\"}\n", "checks: [sh check.sh]\n");
         let code = house.artel(&playing(&["--workers", "2"])).code;

@@ -23,6 +23,7 @@ fn wakes(pid: u32) -> BTreeMap<String, u64> {
 fn a_run_that_waits_for_an_agent_is_woken_by_nothing() {
     let house = House::with(&[("src/a.txt", "old\n")]);
     let fifo = house.root().join("fifo");
+    house.in_the_open();
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let steps = format!("  - run: \"read word < {}\"\n  - write: {{text: new}}\n", fifo.display());
     crew(&house, &[("a", "src/a.txt", "")], &steps, "");

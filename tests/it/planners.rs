@@ -208,6 +208,7 @@ plan:
     // The task that owns the folder ends only once the task beside it has begun.
     let house = house(plan, "steps: [nothing]\n");
     let meet = house.root().join("met");
+    house.in_the_open();
     let script = format!(
         "case $ARTEL_TASK in t1) n=0; until test -e {meet}; do n=$((n+1)); test $n -lt 400 || exit 9; sleep 0.05; done;; \
          t4) touch {meet};; esac\nwhile read -r path; do test -d $path || echo x >> $path; done < $ARTEL_PATHS\n\
@@ -279,6 +280,7 @@ plan:
     // The straggler ends only after a chain of three tasks beside it has been gone through.
     let house = house(plan, "steps: [nothing]\n");
     let gone = house.root().join("gone");
+    house.in_the_open();
     let script = format!(
         "case $ARTEL_TASK in t1) n=0; until test -e {gone}; do n=$((n+1)); test $n -lt 400 || exit 9; sleep 0.05; done;; \
          t4) touch {gone};; esac\nmkdir -p w; echo x > $(cat $ARTEL_PATHS)\n",

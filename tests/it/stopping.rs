@@ -119,6 +119,7 @@ fn requests_that_nobody_heard_are_carried_out_when_somebody_comes() {
 fn a_kept_task_is_tried_again_once_however_often_that_was_asked() {
     let house = House::with(&[("src/a.txt", "old\n")]);
     let may = house.root().join("gate-may");
+    house.in_the_open();
     let steps = format!("  - run: \"test -e {}\"\n  - write: {{text: new}}\n", may.display());
     crew(&house, &[("a", "src/a.txt", "")], &steps, "");
     house.artel(&playing(&[])).exits(5);

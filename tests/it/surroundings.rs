@@ -9,6 +9,7 @@ const TWO: &str = "[{key: one, paths: [a]}, {key: two, paths: [b]}]";
 
 /// Writes `artel.toml` with `{house}` filled in, and commits it.
 fn configure(house: &House, text: &str) {
+    house.in_the_open();
     house.write("artel.toml", &text.replace("{house}", &house.root().to_string_lossy()));
     house.commit("settings");
 }

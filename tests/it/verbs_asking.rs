@@ -33,6 +33,7 @@ fn run(house: &House) -> crate::common::Said {
 
 /// Starts a run and waits until its agent works.
 fn started(house: &House) -> Child {
+    house.in_the_open();
     let child = house.start(&[&["run", "goal.md"], &AGENT[..]].concat());
     house.until("the agent works", || {
         let board = house.artel(&["status", "--json"]);

@@ -6,6 +6,7 @@ use crate::stage::{crew, leased, refused_by, task, text, told, why, work};
 const ONCE: [&str; 2] = ["--role", "worker.limits.attempts=1"];
 
 fn configure(house: &House, text: &str) {
+    house.in_the_open();
     house.write("artel.toml", &text.replace("{house}", &house.root().to_string_lossy()));
     house.commit("settings");
 }

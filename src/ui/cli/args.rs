@@ -111,7 +111,7 @@ impl RunFlag {
 /// Chooses the sandbox.
 #[derive(Debug, Args)]
 pub struct Sandbox {
-    /// How agents and checks are held apart from this machine: bubblewrap, landlock, none [default: ARTEL_SANDBOX, else what artel.toml demands, else none]
+    /// How agents and checks are held apart from this machine: bubblewrap, landlock, none [default: ARTEL_SANDBOX, else the best that holds here]
     #[arg(long, value_name = "TIER")]
     sandbox: Option<Tier>,
 }
