@@ -129,22 +129,30 @@ fn a_pipe_a_link_that_leaves_and_a_nested_repository_are_no_candidate() {
 
 #[test]
 fn git_of_a_worktree_may_be_tampered_with_and_nothing_of_it_runs_or_counts() {
-    let evil = "rm .git && git init -q && git config core.fsmonitor \"touch $PROOF\" && git config core.hooksPath evil && printf '#!/bin/sh\\ntouch $PROOF\\n' > .git/hooks/post-checkout && chmod +x .git/hooks/post-checkout\n";
+    // In a sandbox the first line is refused, and what follows tampers with the git of the job's own.
+    let evil = "rm .git && git init -q\ngit config core.fsmonitor \"touch $PROOF\" && git config core.hooksPath evil\n\
+                hook=$(git rev-parse --git-dir)/hooks/post-checkout\nmkdir -p ${hook%/*}\n\
+                printf '#!/bin/sh\\ntouch $PROOF\\n' > $hook && chmod +x $hook\n";
     let part = "steps: [{run: sh evil.sh}, {write: {text: \"b\\n\"}}]\n";
-    let house = crew(
-        "checks: [\"git status --porcelain && test -d src\"]\n",
-        "[{key: one, paths: [src/a]}, {key: two, paths: [src/b]}]",
-        &[("part.yml", part), ("evil.sh", evil), ("src/a", "a\n"), ("src/b", "a\n")],
-    );
-    let proof = house.root().join("proof");
-    house.write("artel.toml", &format!("[set]\nPROOF = \"{}\"\n", proof.display()));
-    house.commit("settings");
-    let config = std::fs::read(house.repo().join(".git/config")).unwrap();
-    work(&house, BY_PART, &["--workers", "1"]).exits(0);
-    assert_eq!((house.landed("src/a"), house.landed("src/b")), ("b".to_owned(), "b".to_owned()));
-    assert!(!proof.exists(), "something of the agent's was run");
-    assert_eq!(std::fs::read(house.repo().join(".git/config")).unwrap(), config);
-    assert_eq!(house.git(&["worktree", "list"]).lines().count(), 1);
+    for is_open in [true, false] {
+        let house = crew(
+            "checks: [\"git status --porcelain && test -d src\"]\n",
+            "[{key: one, paths: [src/a]}, {key: two, paths: [src/b]}]",
+            &[("part.yml", part), ("evil.sh", evil), ("src/a", "a\n"), ("src/b", "a\n")],
+        );
+        if is_open {
+            house.in_the_open();
+        }
+        let proof = house.root().join("proof");
+        house.write("artel.toml", &format!("[set]\nPROOF = \"{}\"\n", proof.display()));
+        house.commit("settings");
+        let config = std::fs::read(house.repo().join(".git/config")).unwrap();
+        work(&house, BY_PART, &["--workers", "1"]).exits(0);
+        assert_eq!((house.landed("src/a"), house.landed("src/b")), ("b".to_owned(), "b".to_owned()));
+        assert!(!proof.exists(), "something of the agent's was run");
+        assert_eq!(std::fs::read(house.repo().join(".git/config")).unwrap(), config);
+        assert_eq!(house.git(&["worktree", "list"]).lines().count(), 1);
+    }
 }
 
 #[test]
