@@ -383,6 +383,26 @@ fn a_file_of_the_repository_raises_the_tier_and_never_lowers_it() {
 }
 
 #[test]
+fn without_bubblewrap_landlock_holds_and_what_was_asked_for_and_is_not_there_is_refused() {
+    let house = house();
+    let artel = |args: &[&str]| {
+        let artel = house.command(args);
+        let mut without = std::process::Command::new("bwrap");
+        without.args(["--dev-bind", "/", "/", "--ro-bind", "/dev/null", "/usr/bin/bwrap"]);
+        without.arg(artel.get_program()).args(args).current_dir(house.repo()).env_clear();
+        without.envs(artel.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        crate::common::said(&without.output().unwrap())
+    };
+    artel(&["run", "goal.md"]).exits(0);
+    assert_eq!(house.board()["sandbox"], "landlock");
+    artel(&["doctor"]).exits(0).says("landlock holds").says("install bubblewrap");
+    artel(&["run", "goal.md", "--sandbox", "bubblewrap"]).exits(13).says("bwrap").says("--sandbox none");
+    assert_eq!(house.board()["counts"]["landed"], 0, "nothing was begun");
+    artel(&["resume", "--sandbox", "none"]).exits(0).says("with your rights");
+    assert_eq!(house.landed("a.py"), "new(1)");
+}
+
+#[test]
 fn none_is_said() {
     let house = house();
     let said = crate::common::said(&house.command(&["run", "goal.md"]).env("ARTEL_SANDBOX", "none").output().unwrap());
