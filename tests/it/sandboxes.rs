@@ -156,6 +156,24 @@ fn there_is_no_network_but_the_jobs_own_loopback() {
 }
 
 #[test]
+fn a_socket_that_was_given_is_the_only_way_out() {
+    let yard = Yard::new();
+    let listen = |name: &str| {
+        let socket = std::os::unix::net::UnixListener::bind(yard.at("out").join(name)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    };
+    let (given, other) = (listen("given"), listen("other"));
+    let line = "/usr/bin/python3 -c \"import socket as s\nfor name in ('given', 'other'):\n  a = s.socket(s.AF_UNIX)\n  try: a.connect('$OUT/' + name); print(name, 'met')\n  except OSError: print(name, 'not met')\"";
+    let mut job = yard.job(line);
+    job.view.read.push(yard.at("out/given"));
+    assert_eq!(run(Tier::Bubblewrap, job).tail, "given met\nother not met\n");
+    assert!(given.accept().is_ok() && other.accept().is_err());
+    let ended = yard.run(Tier::Landlock, line);
+    assert_ne!(ended.how, How::Exited(0), "docs/sandbox.md says that there is none: {}", ended.tail);
+}
+
+#[test]
 fn a_leased_port_can_be_listened_on_and_reached_under_landlock() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let line = format!(
