@@ -330,7 +330,7 @@ impl Pool {
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
         remove_any(first).on("remove", first)?;
-        for end in ["trash", "rules", "index", "git", "link"] {
+        for end in ["trash", "rules", "index", "index.lock", "git", "link"] {
             let path = self.dir.join(format!("{id}.{end}"));
             remove_any(&path).on("remove", &path)?;
         }
@@ -556,6 +556,7 @@ mod tests {
         fs::write(places[4].1.join("index.lock"), "").unwrap();
         fs::remove_file(places[5].0.join(".git")).unwrap();
         fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        fs::write(places[5].0.with_extension("index.lock"), "").unwrap();
         for name in ["HEAD", "commondir", "index"] {
             fs::remove_file(places[2].1.join(name)).unwrap();
         }
