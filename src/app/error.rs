@@ -121,6 +121,14 @@ pub enum AppError {
         /// The law.
         broken: Broken,
     },
+    /// The coordinator acted on another state than the journal gives.
+    #[error("go on with run {run}: up to event {seq} its journal gives another state than the one that was acted on")]
+    Untrue {
+        /// The run.
+        run: String,
+        /// The event.
+        seq: u64,
+    },
     /// The coordinator could store no more.
     #[error("go on with run {run}: {why}")]
     Lost {

@@ -8,7 +8,7 @@ use artel::model::ids::RunId;
 use rusqlite::{Connection, params};
 
 use crate::common::House;
-use crate::crew::{crew, playing};
+use crate::crew::{all_end, crew, landed_tasks, of_kind, open_gate, playing, waits};
 
 /// A run that has ended with one task landed.
 fn ended() -> House {
@@ -173,6 +173,35 @@ fn links_that_were_taken_away_hide_neither_an_anchor_that_is_gone_nor_themselves
         raw.query_row("SELECT run FROM events WHERE run <> ?1 AND seq = 1", [&run], |row| row.get(0)).unwrap();
     chain_anew(&raw, &first, 1);
     house.artel(&["verify"]).exits(14).says(&format!("events 1 to {last}: their links are gone"));
+}
+
+#[test]
+fn a_journal_that_gives_another_state_than_is_acted_on_stops_the_run_before_it_lands() {
+    let house = House::with(&[]);
+    let tasks: Vec<(String, String)> = (1..=8).map(|n| (format!("k{n}"), format!("src/{n}.txt"))).collect();
+    tasks.iter().for_each(|(_, path)| house.write(path, "old\n"));
+    let lines: Vec<_> = tasks.iter().map(|(key, path)| (key.as_str(), path.as_str(), "")).collect();
+    crew(&house, &lines, &format!("{}  - write: {{text: new}}\n", waits(&house, "{task}")), "");
+    let mut running = house.start(&playing(&["--workers", "8"]));
+    house.until("all are at work", || {
+        house.command(&["status"]).output().unwrap().status.success()
+            && of_kind(&house.events(), "AttemptLeased").len() == 8
+    });
+    let (run, last) = (house.run(), house.events().len() as u64);
+    assert!(last < 17, "it has looked at {last} events already");
+    let raw = behind_its_back(&house);
+    raw.execute("UPDATE events SET at_ms = at_ms + 1 WHERE seq = ?1", [last as i64]).unwrap();
+    chain_anew(&raw, &run, last);
+    (1..=8).for_each(|task| open_gate(&house, &format!("t{task}")));
+    assert_eq!(running.wait().unwrap().code(), Some(70));
+    let told = std::fs::read_to_string(house.root().join("started.log")).unwrap();
+    assert!(told.contains("its journal gives another state") && told.contains("artel verify"), "{told}");
+    assert_eq!(landed_tasks(&house.events()), Vec::<String>::new());
+    assert_eq!(house.head(), house.git(&["rev-parse", "main"]));
+    all_end(&house);
+    // Who takes the run up acts on what is stored, and on nothing else.
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(landed_tasks(&house.events()).len(), 8);
 }
 
 #[test]
