@@ -63,7 +63,6 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Roles(_) | AppError::Prompt { .. } => {
             (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
         }
-        AppError::Rule(_) => (Exit::Faulty, Some("rule files are ast-grep's: see its documentation")),
         AppError::Read { .. } => (Exit::Faulty, Some("look whether it is there and can be read")),
         AppError::Faults { .. } | AppError::Unfit { .. } => (Exit::Faulty, None),
         AppError::PrefixTaken { .. } => {
