@@ -220,6 +220,21 @@ impl Pool {
         removed.into_iter().collect()
     }
 
+    /// Sweeps the pool for good: its folder goes too, where nothing else is in it. Only where nobody else opens it.
+    ///
+    /// # Errors
+    /// As [`Pool::sweep`], and where the folder cannot be removed.
+    pub fn close(self) -> Result<(), GitError> {
+        self.sweep()?;
+        let lock = self.dir.join("lock");
+        fs::remove_file(&lock).on("remove", &lock)?;
+        match fs::remove_dir(&self.dir) {
+            // What is not ours stays.
+            Err(error) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error).on("remove", &self.dir),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts the trees, lent and idle.
     pub fn len(&self) -> usize {
         let state = self.state();
