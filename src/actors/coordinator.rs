@@ -18,7 +18,7 @@ use super::progress::{Lost, Progress};
 use super::seal::{self, Reach, SealError, seal};
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
-use super::world::{World, told};
+use super::world::{World, blocking, told};
 use crate::io::failpoint::{self, Point};
 use crate::io::journal::format::encode;
 use crate::io::journal::{JournalError, NewEntry};
@@ -326,10 +326,7 @@ impl Coordinator {
         ctx.pipe(async move {
             let kept = append.clone();
             let write = move || world.journal.append(&world.run, epoch, append.after_seq, &append.entries);
-            match tokio::task::spawn_blocking(write).await {
-                Ok(result) => Stored(result, kept),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
+            Stored(blocking(write).await, kept)
         });
     }
 
@@ -372,12 +369,7 @@ impl Coordinator {
         self.is_sealing = true;
         let reach = Reach::after(std::mem::replace(&mut self.sealed, seq), seq);
         let world = Arc::clone(&self.world);
-        ctx.pipe(async move {
-            match tokio::task::spawn_blocking(move || seal(&world, reach)).await {
-                Ok(result) => Sealed(result),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
-        });
+        ctx.pipe(async move { Sealed(blocking(move || seal(&world, reach)).await) });
     }
 
     /// Has what is stored folded again and held against this state, now and then and before the run comes to rest.
@@ -386,13 +378,8 @@ impl Coordinator {
         let Some(mut mirror) = self.mirror.take_if(is_due) else { return };
         let (world, live) = (Arc::clone(&self.world), digest(&self.state));
         let seq = self.state.seq;
-        ctx.pipe(async move {
-            let follow = move || mirror.follow(world.journal.as_ref(), &world.run, (seq, live)).map(|()| mirror);
-            match tokio::task::spawn_blocking(follow).await {
-                Ok(result) => Mirrored(result),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
-        });
+        let follow = move || mirror.follow(world.journal.as_ref(), &world.run, (seq, live)).map(|()| mirror);
+        ctx.pipe(async move { Mirrored(blocking(follow).await) });
     }
 
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
