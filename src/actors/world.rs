@@ -171,10 +171,18 @@ impl World {
         F: FnOnce(&Self) -> Result<T, GitError> + Send + 'static,
     {
         let world = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || work(&world)).await {
-            Ok(result) => result,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        blocking(move || work(&world)).await
+    }
+}
+
+/// Runs what blocks where blocking is allowed.
+///
+/// # Panics
+/// Panics where the work panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

@@ -230,8 +230,14 @@ pub fn clear(place: &Place) -> Result<(), AppError> {
     let repo = place.repo()?;
     for run in ended_runs(place, &repo)? {
         for dir in pool_dirs(place, &repo, &run.row).into_iter().filter(|dir| dir.is_dir()) {
-            Pool::open(&repo, dir, &[])?.sweep()?;
+            Pool::open(&repo, dir, &[])?.close()?;
         }
+        if let Some(trees) = pool_dirs(place, &repo, &run.row)[0].parent() {
+            // What is not ours stays, and its folder with it.
+            let _ = std::fs::remove_dir(trees);
+        }
+        // Where its coordinator died, it still stands there.
+        let _ = std::fs::remove_file(place.dir.socket(&run.row.run)?);
         for dir in folders(place, &run.row).into_iter().filter(|dir| dir.exists()) {
             std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
         }

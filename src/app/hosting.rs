@@ -84,6 +84,7 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     match lost {
         None => {}
         Some(Lost::Broken(broken)) => return Err(AppError::Bug { run: run.to_string(), broken }),
+        Some(Lost::Untrue(seq)) => return Err(AppError::Untrue { run: run.to_string(), seq }),
         Some(Lost::Journal(why)) => return Err(AppError::Lost { run: run.to_string(), why }),
         Some(Lost::PassedOver) => {
             let holder = Some("another process has taken it over meanwhile".to_owned());

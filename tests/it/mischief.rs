@@ -66,6 +66,27 @@ fn what_an_attempt_leaves_running_is_ended_and_counted() {
     assert_eq!(house.landed("src/a"), "b", "work that was done well lands all the same");
 }
 
+/// Forks on into a session of its own each time, deaf to every plea, for so many times that it would take a minute.
+const ON: &str = "trap '' TERM HUP INT\n[ $1 -lt 1200 ] || exit 0\nsleep 0.05\nsetsid sh on.sh $(($1 + 1)) &\n";
+
+/// Becomes a daemon as daemons do: forks, leaves the session, forks again, and closes what it inherited.
+const DAEMON: &str = "(setsid sh -c \"trap '' TERM HUP INT; (sleep 1000; :) &\" &) </dev/null >/dev/null 2>&1\n";
+
+#[test]
+fn what_forks_without_end_and_what_became_a_daemon_ends_with_its_attempt() {
+    for last in ["write: {text: \"b\\n\"}", "crash: {signal: 9}"] {
+        let part = format!("steps: [{{run: 'sh on.sh 0 & sh daemon.sh'}}, {{{last}}}]\n");
+        let files = [("part.yml", &part[..]), ("on.sh", ON), ("daemon.sh", DAEMON), ("src/a", "a\n")];
+        let house = crew("", "[{key: one, paths: [src/a]}]", &files);
+        work(&house, BY_PART, &ONCE);
+        assert_eq!(alive(&house), Vec::<String>::new(), "something outlived its attempt");
+        let ended = &told(&house, "AttemptEnded")[0];
+        assert!(ended["usage"]["leaked"].as_u64().unwrap() >= 2, "{ended}");
+        let landed = if last.starts_with("write") { "b" } else { "a" };
+        assert_eq!(house.landed("src/a"), landed);
+    }
+}
+
 #[test]
 fn a_stop_ends_what_runs_with_all_that_it_started() {
     let part = "steps: [{leak: {children: 2}}, ignore_term, {run: 'echo $PPID > $TMPDIR/../up'}, hang]\n";

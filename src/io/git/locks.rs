@@ -41,7 +41,8 @@ impl Repo {
     }
 
     /// Removes the lock files of refs whose names begin so, such as `refs/artel/r-1/`, where a process that was killed
-    /// left them. Only for refs that no other living process of ours writes. Takes a second where there are any.
+    /// left them: those of living ones stay, and whoever moves the ref waits for them or tells. Only for refs that no
+    /// other living process of ours writes. Takes a second where there are any.
     ///
     /// # Errors
     /// Fails where a lock file cannot be removed.
@@ -62,11 +63,26 @@ impl Repo {
             return Ok(0);
         }
         std::thread::sleep(PATIENCE);
-        let dead: Vec<_> = look().into_iter().filter(|lock| before.contains(lock)).collect();
+        let is_dead = |lock: &(PathBuf, u64, i64, i64)| before.contains(lock) && !self.is_held(&lock.0);
+        let dead: Vec<_> = look().into_iter().filter(is_dead).collect();
         for (path, ..) in &dead {
             fs::remove_file(path).on("remove the lock", path)?;
         }
         Ok(dead.len())
+    }
+
+    /// Tells whether a living process has a lock open, or is a git at work here: git closes a lock once it is written,
+    /// before it puts it in place. What this user may not look at is taken for none.
+    fn is_held(&self, lock: &Path) -> bool {
+        let is_here =
+            |at: &Path| at.starts_with(self.git_dir()) || self.workdir().is_some_and(|dir| at.starts_with(dir));
+        let holds = |process: &Path| {
+            let mut open = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+            open.any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == lock))
+                || (fs::read(process.join("comm")).is_ok_and(|name| name.starts_with(b"git"))
+                    && fs::read_link(process.join("cwd")).is_ok_and(|cwd| is_here(&cwd)))
+        };
+        fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| holds(&process.path()))
     }
 }
 

@@ -220,6 +220,21 @@ impl Pool {
         removed.into_iter().collect()
     }
 
+    /// Sweeps the pool for good: its folder goes too, where nothing else is in it. Only where nobody else opens it.
+    ///
+    /// # Errors
+    /// As [`Pool::sweep`], and where the folder cannot be removed.
+    pub fn close(self) -> Result<(), GitError> {
+        self.sweep()?;
+        let lock = self.dir.join("lock");
+        fs::remove_file(&lock).on("remove", &lock)?;
+        match fs::remove_dir(&self.dir) {
+            // What is not ours stays.
+            Err(error) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error).on("remove", &self.dir),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts the trees, lent and idle.
     pub fn len(&self) -> usize {
         let state = self.state();
@@ -330,7 +345,7 @@ impl Pool {
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
         remove_any(first).on("remove", first)?;
-        for end in ["trash", "rules", "index", "git", "link"] {
+        for end in ["trash", "rules", "index", "index.lock", "git", "link"] {
             let path = self.dir.join(format!("{id}.{end}"));
             remove_any(&path).on("remove", &path)?;
         }
@@ -556,6 +571,7 @@ mod tests {
         fs::write(places[4].1.join("index.lock"), "").unwrap();
         fs::remove_file(places[5].0.join(".git")).unwrap();
         fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        fs::write(places[5].0.with_extension("index.lock"), "").unwrap();
         for name in ["HEAD", "commondir", "index"] {
             fs::remove_file(places[2].1.join(name)).unwrap();
         }
