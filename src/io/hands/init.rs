@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal as Deaths, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::seccomp::{self, Network};
+use super::seccomp::{self, Beside};
 use super::{landlock, procs};
 use crate::io::process::keep_standard_descriptors;
 
@@ -150,7 +150,7 @@ fn start(spec: Spec) -> io::Result<Pid> {
     limit(Resource::As, bound(spec.memory_bytes))?;
     let child = match spec.walls {
         Walls::None => command.spawn()?,
-        Walls::Seccomp => within(move || seccomp::put_on(Network::Own).and_then(|()| command.spawn()))?,
+        Walls::Seccomp => within(move || seccomp::put_on(Beside::Namespaces).and_then(|()| command.spawn()))?,
         Walls::Landlock(allowed) => {
             keep_in_group(&mut command)?;
             within(move || landlock::put_on(&allowed).and_then(|()| command.spawn()))?
