@@ -38,10 +38,12 @@ rt = ctypes.CDLL('librt.so.1', use_errno=True)
 queue = rt.mq_open(('/' + tag).encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
 for _ in range(4):
     rt.mq_send(queue, b'secret-of-queue', 15, 0)
+rt.mq_open(('/' + tag + '-second').encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
 held = open(sys.stdin.readline().strip() + '/secret.txt')
 print(shm, ctypes.addressof(secret), flush=True)
 sys.stdin.read()
 rt.mq_unlink(('/' + tag).encode())
+rt.mq_unlink(('/' + tag + '-second').encode())
 os.unlink('/dev/shm/' + tag)
 "#;
 
@@ -52,11 +54,18 @@ met() {
     grep -rahoE -D skip --exclude-dir=.git 'evil[.][a-z0-9-]+[.]z' . "$TMPDIR" 2>/dev/null | sort -u | sed 's/^/met /'
 }
 stay() {
-    python3 -c "import signal
+    python3 -S -c "import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, {10})
 print('staying', flush=True)
 signal.sigwait({10})" "staying-$TAG"
 }
+"#;
+
+/// Plays the program of the attempt that owns a file of its name.
+const BEGIN: &str = r#"
+name=$(sed -n 's,^out/\([a-z0-9-]*\)$,\1,p' "$ARTEL_PATHS")
+sed -n "/^#### $name\$/,/^####/p" attacks/all > "$TMPDIR/program"
+exec sh "$TMPDIR/program"
 "#;
 
 /// Holds everything that is attacked, and those who attack.
@@ -82,7 +91,7 @@ pub struct Scene {
 impl Scene {
     /// Builds the house and plants all that could be harmed.
     pub fn set(tier: Tier, user: Option<u32>, attacks: Vec<Attack>) -> Self {
-        let all = Attempt::of(attacks.into_iter().filter(|attack| attack.runs_in(tier)).collect());
+        let all = Attempt::of(attacks);
         let house = House::with(&[
             ("shared.txt", "long enough to be replaced by a mark\n"),
             ("mine.txt", "mine\n"),
@@ -258,7 +267,7 @@ impl Scene {
         panic!("these never came so far: {}\n{}", named.collect::<String>(), self.started_log());
     }
 
-    /// Does what a person does meanwhile: looks at each worktree with git, and calls a port of the host.
+    /// Does what a person does meanwhile: looks at each worktree with git, and calls ports of the host.
     pub fn look_into_trees(&self) {
         let mut trees = Vec::new();
         trees_below(&self.house.home().join("trees"), &mut trees);
@@ -269,6 +278,11 @@ impl Scene {
             }
         }
         self.ears.call(self.free_port);
+        for number in 1..=self.attempts.len() {
+            let log = self.log_of(number);
+            let ports = log.lines().filter_map(|line| line.strip_prefix("listening on ")?.trim().parse().ok());
+            ports.for_each(|port| self.ears.call(port));
+        }
     }
 
     /// Lets those go that stay.
@@ -382,6 +396,7 @@ fn plant_home(home: &Path) {
         ("outside.txt", "mine\n"),
         ("second.txt", "mine\n"),
         ("rights.txt", "mine\n"),
+        ("times.txt", "mine\n"),
         ("movable/x", "mine\n"),
         ("trap/mine", "mine\n"),
     ] {
@@ -392,14 +407,17 @@ fn plant_home(home: &Path) {
     }
 }
 
-/// Writes each attempt as a program of the repository, with what it may know of the scene: all there is.
+/// Writes the attempts as programs of the repository, with what they may know of the scene: all there is. They are one
+/// file, since each attempt is given all files.
 fn lay_attacks(house: &House, attempts: &[Attempt], known: &[(&str, String)], victims: &BTreeMap<&'static str, Child>) {
     let mut world: String = known.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
     world.push_str(WORLD);
     house.write("attacks/world", &world);
-    house.write("attacks/begin", "exec sh attacks/$(sed -n 's,^out/\\([a-z0-9-]*\\)$,\\1,p' \"$ARTEL_PATHS\")\n");
-    for Attempt { name, attacks } in attempts {
-        let body: String = attacks.iter().map(|attack| program(attack, victims.get(attack.name))).collect();
+    house.write("attacks/begin", BEGIN);
+    let mut all = String::new();
+    for attempt in attempts {
+        let Attempt { name, attacks } = attempt;
+        let body = attempt.program(|name| victims.get(name).map(Child::id));
         let text = if attacks[0].in_check {
             house.write(&format!("attacks/{name}.check"), &format!(". attacks/world\nmet\n{body}true\n"));
             format!("mkdir -p out; cp attacks/{name}.check out/{name}; echo tried\n")
@@ -409,19 +427,10 @@ fn lay_attacks(house: &House, attempts: &[Attempt], known: &[(&str, String)], vi
                 ". attacks/world\nexport OWN={name}\nmkdir -p out; echo done > out/{name}; met\n{body}{stay}echo finished\n"
             )
         };
-        house.write(&format!("attacks/{name}"), &text);
+        all.push_str(&format!("#### {name}\n{text}"));
     }
+    house.write("attacks/all", &all);
     house.commit("attacks");
-}
-
-/// Gives the lines that play one attack; one that ends with 77 has its attempt fail.
-fn program(attack: &Attack, victim: Option<&Child>) -> String {
-    let name = attack.name;
-    let victim = victim.map(|victim| format!("export VICTIM={}\n", victim.id())).unwrap_or_default();
-    let body = &attack.body;
-    format!(
-        "export NAME={name} EVIL=evil.{name}'.z'\n{victim}echo \"tried $EVIL\"\n(\n{body}\n) 2>&1\nif [ $? = 77 ]; then exit 3; fi\n"
-    )
 }
 
 /// Leaves the repository as one in use: other branches, a worktree, unsaved work, an object that nothing names.
@@ -443,4 +452,38 @@ fn terminal() -> (OwnedFd, String) {
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     rustix::io::ioctl_fionbio(&master, true).unwrap();
     (master, name)
+}
+
+/// Tells whether this machine lacks what a tier is made of, asking another than artel, and says so.
+#[expect(clippy::print_stderr, reason = "what was not tested must be said")]
+pub fn lacks(tier: Tier, user: Option<u32>) -> bool {
+    let lacking = match tier {
+        Tier::Bubblewrap => {
+            let mut bwrap = Command::new("bwrap");
+            bwrap.env("PATH", PATH).args([
+                "--unshare-all",
+                "--unshare-user",
+                "--disable-userns",
+                "--ro-bind",
+                "/",
+                "/",
+                "true",
+            ]);
+            let made = run_as(bwrap, user).output().is_ok_and(|said| said.status.success());
+            (!made).then_some("bubblewrap, or no user namespaces")
+        }
+        Tier::Landlock => landlock_is_there().is_err().then_some("Landlock of Linux 6.12"),
+        Tier::Bare => None,
+    };
+    if let Some(lacking) = lacking {
+        eprintln!("skipped: this machine does not have {lacking}");
+    }
+    lacking.is_some()
+}
+
+/// Asks the kernel for rules of the version that keeps signals in; they bind nobody.
+fn landlock_is_there() -> Result<(), landlock::RulesetError> {
+    use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    rules.handle_access(AccessFs::from_all(ABI::V6))?.scope(Scope::from_all(ABI::V6))?.create().map(drop)
 }
