@@ -63,20 +63,27 @@ pub struct Effects(BTreeMap<String, BTreeSet<String>>);
 impl Effects {
     /// Looks everywhere; the run must be over.
     pub fn of(scene: &mut Scene) -> Self {
+        let mut effects = Self::without_git(scene);
+        effects.in_events(scene);
+        effects.in_git(scene);
+        effects
+    }
+
+    /// Looks everywhere but where neither git nor artel may work any more.
+    pub fn without_git(scene: &mut Scene) -> Self {
         let mut effects = Self::default();
         effects.in_services(scene);
         effects.in_house(scene);
         effects.elsewhere(scene);
         effects.in_logs(scene);
-        effects.in_events(scene);
-        effects.in_git(scene);
         effects.on_processes(scene);
         effects
     }
 
-    /// Gives what one attack did.
-    pub fn by(&self, name: &str) -> Vec<&str> {
-        self.0.get(name).into_iter().flatten().map(String::as_str).collect()
+    /// Tells what one attack did; nothing where it had no effect.
+    pub fn by(&self, name: &str) -> Option<String> {
+        let did: Vec<&str> = self.0.get(name)?.iter().map(String::as_str).collect();
+        Some(format!("{name} {}", did.join("; ")))
     }
 
     fn add(&mut self, names: impl IntoIterator<Item = String>, what: &str) {
@@ -129,7 +136,8 @@ impl Effects {
 
     /// Reads what was printed: what an attack tells of its loot, and what one attempt met of another.
     fn in_logs(&mut self, scene: &Scene) {
-        for entry in fs::read_dir(scene.run_dir().join("logs")).unwrap().flatten() {
+        for entry in scene.run_dir().and_then(|run| fs::read_dir(run.join("logs")).ok()).into_iter().flatten().flatten()
+        {
             let file = entry.file_name().to_string_lossy().into_owned();
             let own = scene.attempts.iter().zip(1..).find(|(_, number)| file == format!("t{number}.1.log"));
             let own = own.map(|(attempt, _)| attempt);

@@ -25,6 +25,7 @@ mod floods;
 
 use std::collections::BTreeSet;
 use std::iter;
+use std::process::Child;
 
 use attack::{Attack, Choice, Ends, Tier};
 use crew::all_end;
@@ -127,10 +128,7 @@ fn flooded(tier: Tier, user: Option<u32>) {
     let mut args = vec!["--workers", "12"];
     args.extend(floods::LIMITS.iter().flat_map(|limit| ["--role", limit]));
     let mut run = scene.start(&args);
-    scene.until_all_is_done(&mut run);
-    scene.let_go();
-    let code = run.wait().unwrap().code();
-    assert_eq!(code, Some(5), "{}", scene.started_log());
+    play(&mut scene, &mut run, |_| {});
     all_end(&scene.house);
     let effects = Effects::of(&mut scene);
     verdict(&scene, &effects);
@@ -146,15 +144,39 @@ fn attacked(tier: Tier, user: Option<u32>, choice: Choice) -> usize {
     let mut scene = Scene::set(tier, user, iter::once(outside::bystander()).chain(attacks).collect());
     let stay = scene.attempts.iter().filter(|attempt| attempt.stays()).count();
     let mut run = scene.start(&["--workers", &(stay + 3).to_string()]);
-    scene.until_all_is_done(&mut run);
-    scene.look_into_trees();
-    scene.let_go();
-    let code = run.wait().unwrap().code();
-    assert_eq!(code, Some(5), "{}", scene.started_log());
+    play(&mut scene, &mut run, Scene::look_into_trees);
     look_around(&scene);
     all_end(&scene.house);
     let effects = Effects::of(&mut scene);
     verdict(&scene, &effects)
+}
+
+/// Plays a run to its end, doing something when all attempts have done their worst; one that does not come there is ended,
+/// and who did what is told all the same.
+#[track_caller]
+fn play(scene: &mut Scene, run: &mut Child, meanwhile: impl Fn(&Scene)) {
+    let missing = scene.until_all_is_done(run);
+    let code = if missing.is_empty() {
+        meanwhile(scene);
+        scene.let_go();
+        run.wait().unwrap().code()
+    } else {
+        scene.end(run);
+        None
+    };
+    if code != Some(5) {
+        let effects = Effects::without_git(scene);
+        let held = scene.attempts.iter().flat_map(|it| &it.attacks).filter(|attack| attack.is_held_in(scene.tier));
+        let did: Vec<String> = held.filter_map(|attack| effects.by(attack.name)).collect();
+        let late: Vec<&str> = missing.iter().map(|n| scene.attempts[n - 1].name).collect();
+        panic!(
+            "the run broke off in {:?} with {code:?}; in this time\n{}\nthese never came so far: {}\n{}",
+            scene.tier,
+            did.join("\n"),
+            late.join(", "),
+            scene.started_log()
+        );
+    }
 }
 
 /// Does what a person does afterwards: asks artel by every verb that reads, and git in the checkout.
@@ -200,18 +222,16 @@ fn verdict(scene: &Scene, effects: &Effects) -> usize {
         let log = scene.log_of(number);
         for attack in &attempt.attacks {
             let (name, did) = (attack.name, effects.by(attack.name));
-            harmed += usize::from(!did.is_empty());
+            harmed += usize::from(did.is_some());
             if !log.contains(&attack.tells_that_it_was_tried()) {
                 wrong.push(format!("{name} was not tried:\n{log}"));
             }
-            if attack.is_held_in(scene.tier) && !did.is_empty() {
-                wrong.push(format!("{name} {}", did.join("; ")));
-            }
-            if attack.harms_in(scene.tier, as_root) && did.is_empty() {
+            if attack.harms_in(scene.tier, as_root) && did.is_none() {
                 let why = attack.past_landlock.filter(|_| scene.tier == Tier::Landlock);
                 let why = why.map_or("so it proves nothing", |_| "so Landlock holds it, and should say so");
                 wrong.push(format!("{name} had no effect, {why}:\n{log}"));
             }
+            wrong.extend(did.filter(|_| attack.is_held_in(scene.tier)));
         }
         let name = attempt.name;
         match (attempt.ends_in(scene.tier), landed.contains(format!("out/{name}").as_str())) {

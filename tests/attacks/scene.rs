@@ -68,6 +68,9 @@ sed -n "/^#### $name\$/,/^####/p" attacks/all > "$TMPDIR/program"
 exec sh "$TMPDIR/program"
 "#;
 
+/// How often it is looked whether all is done, twice a second.
+const LOOKS: u32 = 300;
+
 /// Holds everything that is attacked, and those who attack.
 pub struct Scene {
     pub house: House,
@@ -183,7 +186,7 @@ impl Scene {
 
     /// Gives the commit of the run's branch.
     pub fn head(&self) -> String {
-        let run = self.run_dir().file_name().unwrap().to_string_lossy().into_owned();
+        let run = self.run_dir().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         self.git_in(&self.house.repo(), &["rev-parse", &format!("refs/heads/artel/{run}/main")])
             .exits(0)
             .out
@@ -224,47 +227,49 @@ impl Scene {
         command.stdin(stdin).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
-    /// Gives the newest run's own directory.
-    pub fn run_dir(&self) -> PathBuf {
+    /// Gives the run's own directory.
+    pub fn run_dir(&self) -> Option<PathBuf> {
         let runs = self.house.home().join("runs");
-        fs::read_dir(&runs).unwrap().flatten().next().unwrap().path()
+        Some(fs::read_dir(&runs).ok()?.flatten().next()?.path())
     }
 
     /// Reads what an attempt has printed so far.
     pub fn log_of(&self, number: usize) -> String {
-        let runs = fs::read_dir(self.house.home().join("runs"));
-        let log = runs.ok().and_then(|mut runs| Some(runs.next()?.ok()?.path().join(format!("logs/t{number}.1.log"))));
+        let log = self.run_dir().map(|run| run.join(format!("logs/t{number}.1.log")));
         log.and_then(|log| fs::read(log).ok()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 
-    /// Waits until each attempt that stays has done its worst, and every other has ended.
-    pub fn until_all_is_done(&self, run: &mut Child) {
-        let ended = || {
-            let told = self.artel(&["log", "--json"]);
-            let events = told.json_lines();
-            let ended = events.iter().filter(|event| event["kind"] == "AttemptEnded" || event["kind"] == "AttemptLost");
-            let named = ended.map(|event| event["event"].to_string());
-            named.collect::<Vec<_>>()
-        };
-        let mut missing = Vec::new();
-        for _ in 0..1200 {
-            missing = (1..=self.attempts.len()).collect();
+    /// Waits until each attempt that stays has done its worst, and every other has ended; gives the numbers of those that
+    /// never came so far.
+    pub fn until_all_is_done(&self, run: &mut Child) -> Vec<usize> {
+        let mut missing: Vec<usize> = (1..=self.attempts.len()).collect();
+        for _ in 0..LOOKS {
             missing.retain(|n| !(self.attempts[n - 1].stays() && self.log_of(*n).contains("staying")));
             if missing.iter().all(|n| self.log_of(*n).contains("tried")) {
-                let ended = ended();
+                let ended = self.ended();
                 missing.retain(|n| !ended.iter().any(|event| event.contains(&format!("\"t{n}.1\""))));
-                if missing.is_empty() {
-                    return;
-                }
             }
-            if run.try_wait().unwrap().is_some() {
+            if missing.is_empty() || run.try_wait().unwrap().is_some() {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(250));
+            std::thread::sleep(std::time::Duration::from_millis(500));
         }
-        let odd = missing.iter().filter(|n| !self.log_of(**n).contains("tried") || self.attempts[**n - 1].stays());
-        let named = odd.map(|n| format!("{}:\n{}", self.attempts[n - 1].name, self.log_of(*n)));
-        panic!("these never came so far: {}\n{}", named.collect::<String>(), self.started_log());
+        missing
+    }
+
+    /// Lists the events by which attempts end.
+    fn ended(&self) -> Vec<String> {
+        let events = self.artel(&["log", "--json"]).json_lines();
+        let ended = events.iter().filter(|event| event["kind"] == "AttemptEnded" || event["kind"] == "AttemptLost");
+        ended.map(|event| event["event"].to_string()).collect()
+    }
+
+    /// Ends all that is left of the run.
+    pub fn end(&self, run: &mut Child) {
+        for pid in processes(&self.house).into_keys() {
+            signal(pid, "KILL");
+        }
+        run.wait().unwrap();
     }
 
     /// Does what a person does meanwhile: looks at each worktree with git, and calls ports of the host.
