@@ -12,6 +12,7 @@ mod common;
 mod crew;
 mod attack;
 mod ears;
+mod who;
 mod world;
 mod scene;
 mod effects;
@@ -22,6 +23,7 @@ mod outside;
 mod network;
 mod kernel;
 mod floods;
+mod container;
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -31,9 +33,7 @@ use attack::{Attack, Choice, Ends, Tier};
 use crew::all_end;
 use effects::{Effects, changed, size};
 use scene::Scene;
-
-/// The user as whom artel is run where the tests run as the superuser.
-const UNPRIVILEGED: u32 = 20_001;
+use who::{Who, is_root};
 
 fn quiet() -> Vec<Attack> {
     [
@@ -47,10 +47,6 @@ fn quiet() -> Vec<Attack> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// Gives a choice, or all where everything is asked for.
@@ -71,60 +67,58 @@ fn there_are_sixty_attacks_and_each_has_a_name_of_its_own() {
 
 #[test]
 fn without_a_sandbox_the_attacks_get_through() {
-    let harmed = attacked(Tier::Bare, None, at_least(Choice::Harmful));
+    let harmed = attacked(Tier::Bare, Who::Tester, at_least(Choice::Harmful));
     assert!(harmed >= 60, "only {harmed} attacks had an effect: the others prove nothing");
 }
 
 #[test]
 fn bubblewrap_holds_every_attack() {
-    attacked(Tier::Bubblewrap, None, Choice::All);
+    attacked(Tier::Bubblewrap, Who::Tester, Choice::All);
 }
 
 #[test]
 fn landlock_holds_every_attack_that_it_says_it_holds() {
-    attacked(Tier::Landlock, None, Choice::All);
+    attacked(Tier::Landlock, Who::Tester, Choice::All);
 }
 
 #[test]
 fn bubblewrap_holds_every_attack_of_a_user_without_privileges() {
-    // Where the tests run as such a user, what is above has shown it.
-    if is_root() {
-        attacked(Tier::Bubblewrap, Some(UNPRIVILEGED), at_least(Choice::ByTheSandbox));
-    }
+    attacked(Tier::Bubblewrap, Who::Unprivileged, at_least(Choice::ByTheSandbox));
 }
 
 #[test]
 fn landlock_holds_every_attack_of_a_user_without_privileges_that_it_says_it_holds() {
-    if is_root() {
-        attacked(Tier::Landlock, Some(UNPRIVILEGED), at_least(Choice::ByTheSandbox));
-    }
+    attacked(Tier::Landlock, Who::Unprivileged, at_least(Choice::ByTheSandbox));
+}
+
+#[test]
+fn landlock_holds_every_attack_of_the_superuser_of_a_container() {
+    attacked(Tier::Landlock, Who::Container, at_least(Choice::ByTheSandbox));
 }
 
 #[test]
 fn bubblewrap_ends_every_flood() {
-    flooded(Tier::Bubblewrap, None);
+    flooded(Tier::Bubblewrap, Who::Tester);
 }
 
 #[test]
 fn landlock_ends_every_flood() {
-    flooded(Tier::Landlock, None);
+    flooded(Tier::Landlock, Who::Tester);
 }
 
 #[test]
 fn bubblewrap_ends_every_flood_of_a_user_without_privileges() {
     // There it is the kernel that bounds processes, and not artel's counting.
-    if is_root() {
-        flooded(Tier::Bubblewrap, Some(UNPRIVILEGED));
-    }
+    flooded(Tier::Bubblewrap, Who::Unprivileged);
 }
 
 /// Plays all floods in one run: it ends, its neighbours go on, and nothing stays alive or on the disk.
 #[track_caller]
-fn flooded(tier: Tier, user: Option<u32>) {
-    if scene::lacks(tier, user) {
+fn flooded(tier: Tier, who: Who) {
+    if who.lacks(tier) {
         return;
     }
-    let mut scene = Scene::set(tier, user, floods::attacks());
+    let mut scene = Scene::set(tier, who, floods::attacks());
     let mut args = vec!["--workers", "12"];
     args.extend(floods::LIMITS.iter().flat_map(|limit| ["--role", limit]));
     let mut run = scene.start(&args);
@@ -136,12 +130,12 @@ fn flooded(tier: Tier, user: Option<u32>) {
 
 /// Plays quiet attacks in one run; gives how many had an effect.
 #[track_caller]
-fn attacked(tier: Tier, user: Option<u32>, choice: Choice) -> usize {
-    if scene::lacks(tier, user) {
+fn attacked(tier: Tier, who: Who, choice: Choice) -> usize {
+    if who.lacks(tier) {
         return 0;
     }
     let attacks = quiet().into_iter().filter(|attack| attack.runs_in(tier, choice));
-    let mut scene = Scene::set(tier, user, iter::once(outside::bystander()).chain(attacks).collect());
+    let mut scene = Scene::set(tier, who, iter::once(outside::bystander()).chain(attacks).collect());
     let stay = scene.attempts.iter().filter(|attempt| attempt.stays()).count();
     let mut run = scene.start(&["--workers", &(stay + 3).to_string()]);
     play(&mut scene, &mut run, Scene::look_into_trees);
@@ -213,7 +207,7 @@ fn look_around(scene: &Scene) {
 /// Holds what was seen against what each attack's tier says; gives how many attacks had an effect.
 #[track_caller]
 fn verdict(scene: &Scene, effects: &Effects) -> usize {
-    let as_root = is_root() && scene.user.is_none();
+    let as_root = is_root() && scene.who != Who::Unprivileged;
     let landed = scene.git_in(&scene.house.repo(), &["ls-tree", "-r", "--name-only", &scene.head()]).out;
     let landed: BTreeSet<&str> = landed.lines().collect();
     let mut wrong = Vec::new();

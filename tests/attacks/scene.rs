@@ -9,16 +9,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::attack::{Attack, Attempt, Tier};
 use super::common::{House, Said, said};
 use super::crew::{processes, signal};
 use super::ears::Ears;
+use super::who::{PATH, Who};
 use super::world::{World, shape};
-
-/// Where programs are looked for: the system's own, which every tier shows.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Keeps secrets in its memory and in what the system shares between processes, until its input ends.
 const KEEPER: &str = r#"
@@ -75,8 +74,8 @@ const LOOKS: u32 = 300;
 pub struct Scene {
     pub house: House,
     pub tier: Tier,
-    /// Who runs artel, where that is not who runs the tests.
-    pub user: Option<u32>,
+    /// Who runs artel.
+    pub who: Who,
     /// All attempts, in the order of their tasks.
     pub attempts: Vec<Attempt>,
     pub tag: String,
@@ -93,7 +92,7 @@ pub struct Scene {
 
 impl Scene {
     /// Builds the house and plants all that could be harmed.
-    pub fn set(tier: Tier, user: Option<u32>, attacks: Vec<Attack>) -> Self {
+    pub fn set(tier: Tier, who: Who, attacks: Vec<Attack>) -> Self {
         let all = Attempt::of(attacks);
         let house = House::with(&[
             ("shared.txt", "long enough to be replaced by a mark\n"),
@@ -106,12 +105,12 @@ impl Scene {
         plant_home(house.root());
         let ears = Ears::listen(house.root(), &tag);
         let (terminal, terminal_name) = terminal();
-        let as_user = |mut command: Command| {
+        let theirs = |mut command: Command| {
             command.env_clear().env("PATH", PATH);
-            run_as(command, user).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+            who.runs(command).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
         };
-        give_to(&house, user, &[&terminal_name]);
-        let (keeper, shm, at) = start_keeper(&house, user, &tag);
+        who.is_given(&house, &[&terminal_name]);
+        let (keeper, shm, at) = start_keeper(&house, who, &tag);
         let free_port = ears.free_port();
         let shm_key = keeper.id() | 0x4000_0000;
         let known = [
@@ -133,14 +132,14 @@ impl Scene {
         for attack in all.iter().flat_map(|attempt| &attempt.attacks).filter(|attack| attack.has_victim) {
             let mut victim = Command::new("setsid");
             victim.arg("cat");
-            victims.insert(attack.name, as_user(victim));
+            victims.insert(attack.name, theirs(victim));
         }
         lay_attacks(&house, &all, &known, &victims);
         let dangling = use_repository(&house);
         let mut scene = Self {
             house,
             tier,
-            user,
+            who,
             attempts: all,
             tag,
             victims,
@@ -152,7 +151,7 @@ impl Scene {
             free_port,
             keeper,
         };
-        give_to(&scene.house, user, &[]);
+        who.is_given(&scene.house, &[]);
         scene.world = scene.look();
         scene
     }
@@ -162,7 +161,7 @@ impl Scene {
         let mut command = self.house.command(args);
         command.env("PATH", PATH).env("ANTHROPIC_API_KEY", "secret-of-environment");
         command.env("GITHUB_TOKEN", "secret-of-environment").env("SSH_AUTH_SOCK", self.house.root().join("agent.sock"));
-        run_as(command, self.user)
+        self.who.runs(command)
     }
 
     pub fn artel(&self, args: &[&str]) -> Said {
@@ -174,14 +173,14 @@ impl Scene {
         let mut command = Command::new("git");
         command.current_dir(folder).args(args).env_clear().env("PATH", PATH).env("HOME", self.house.root());
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_PAGER", "cat");
-        said(&run_as(command, self.user).stdin(Stdio::null()).output().unwrap())
+        said(&self.who.runs(command).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Runs a program of the system as the user of the scene.
     pub fn program(&self, program: &str, args: &[&str]) -> Said {
         let mut command = Command::new(program);
         command.args(args).env_clear().env("PATH", PATH);
-        said(&run_as(command, self.user).stdin(Stdio::null()).output().unwrap())
+        said(&self.who.runs(command).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Gives the commit of the run's branch.
@@ -267,7 +266,8 @@ impl Scene {
     /// Ends all that is left of the run.
     pub fn end(&self, run: &mut Child) {
         for pid in processes(&self.house).into_keys() {
-            signal(pid, "KILL");
+            // One that has ended meanwhile is as wanted.
+            let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
         }
         run.wait().unwrap();
     }
@@ -328,11 +328,11 @@ impl Drop for Scene {
 }
 
 /// Starts who keeps secrets outside; gives the number of its shared memory and the place of a secret in its own.
-fn start_keeper(house: &House, user: Option<u32>, tag: &str) -> (Child, String, String) {
+fn start_keeper(house: &House, who: Who, tag: &str) -> (Child, String, String) {
     let mut keeping = Command::new("python3");
     keeping.args(["-c", KEEPER]).env_clear().env("PATH", PATH).env("TAG", tag);
     keeping.env("KEEPER_ENV", "secret-of-a-process");
-    let mut command = run_as(keeping, user);
+    let mut command = who.runs(keeping);
     let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It is told by another way than its environment where the house is: it is none of the run's processes.
     writeln!(keeper.stdin.as_mut().unwrap(), "{}", house.root().display()).unwrap();
@@ -350,28 +350,6 @@ fn trees_below(folder: &Path, into: &mut Vec<PathBuf>) {
         } else {
             trees_below(&entry.path(), into);
         }
-    }
-}
-
-/// Has a command run as another user, where one is named.
-fn run_as(command: Command, user: Option<u32>) -> Command {
-    let Some(user) = user else { return command };
-    let mut wrapped = Command::new("setpriv");
-    wrapped.args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned(), "--".to_owned()]);
-    wrapped.arg(command.get_program()).args(command.get_args()).env_clear();
-    wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if let Some(folder) = command.get_current_dir() {
-        wrapped.current_dir(folder);
-    }
-    wrapped
-}
-
-/// Gives the house, and more, to the user of the scene.
-fn give_to(house: &House, user: Option<u32>, more: &[&str]) {
-    if let Some(user) = user {
-        let given =
-            Command::new("chown").args(["-hR", &format!("{user}:{user}")]).arg(house.root()).args(more).status();
-        assert!(given.unwrap().success());
     }
 }
 
@@ -457,38 +435,4 @@ fn terminal() -> (OwnedFd, String) {
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     rustix::io::ioctl_fionbio(&master, true).unwrap();
     (master, name)
-}
-
-/// Tells whether this machine lacks what a tier is made of, asking another than artel, and says so.
-#[expect(clippy::print_stderr, reason = "what was not tested must be said")]
-pub fn lacks(tier: Tier, user: Option<u32>) -> bool {
-    let lacking = match tier {
-        Tier::Bubblewrap => {
-            let mut bwrap = Command::new("bwrap");
-            bwrap.env("PATH", PATH).args([
-                "--unshare-all",
-                "--unshare-user",
-                "--disable-userns",
-                "--ro-bind",
-                "/",
-                "/",
-                "true",
-            ]);
-            let made = run_as(bwrap, user).output().is_ok_and(|said| said.status.success());
-            (!made).then_some("bubblewrap, or no user namespaces")
-        }
-        Tier::Landlock => landlock_is_there().is_err().then_some("Landlock of Linux 6.12"),
-        Tier::Bare => None,
-    };
-    if let Some(lacking) = lacking {
-        eprintln!("skipped: this machine does not have {lacking}");
-    }
-    lacking.is_some()
-}
-
-/// Asks the kernel for rules of the version that keeps signals in; they bind nobody.
-fn landlock_is_there() -> Result<(), landlock::RulesetError> {
-    use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
-    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    rules.handle_access(AccessFs::from_all(ABI::V6))?.scope(Scope::from_all(ABI::V6))?.create().map(drop)
 }
