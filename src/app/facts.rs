@@ -94,7 +94,8 @@ fn about_sandbox(place: &Place) -> Fact {
         let reason = match runtime.block_on(sandbox::hands(place, tier)) {
             Ok(_) if why.is_empty() => return Fact::good("sandbox", format!("{tier} holds{limits}")),
             Ok(_) => {
-                let found = format!("{tier} holds{limits}; not better, because {}", why.join("; "));
+                let open = "it does not hold the rights and times of files that you own";
+                let found = format!("{tier} holds; not better, because {}; {open}{limits}", why.join("; "));
                 let advice = "install bubblewrap 0.8 or newer and allow user namespaces: docs/sandbox.md";
                 return Fact::bad("sandbox", Fitness::Weak, found, advice);
             }

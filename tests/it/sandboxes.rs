@@ -292,8 +292,8 @@ fn supervision_works_as_without() {
 
 /// Doubles nine times, then sleeps: 512 processes, each of which has tried to leave its session and whose parent is dead,
 /// so that only a namespace or a group holds them together. It is bounded by itself, lest a fault here take the machine.
-const CROWD: &str = "echo '[ $1 = 0 ] && exec sleep 1000; setsid sh ./f $(($1 - 1)) & setsid sh ./f $(($1 - 1)) & exit' > f; \
-                     sh ./f 9; sleep 1000";
+const CROWD: &str = "echo '[ $1 = 0 ] && exec sleep 30; setsid sh ./f $(($1 - 1)) & setsid sh ./f $(($1 - 1)) & exit' > f; \
+                     sh ./f 9; sleep 30";
 
 fn nothing_is_left_in(folder: &Path) -> bool {
     let is_in = |entry: fs::DirEntry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
