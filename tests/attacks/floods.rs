@@ -6,7 +6,7 @@ use super::attack::{Attack, Bare, Ends, py, sh};
 /// Limits under which they run, as `--role` takes them.
 pub const LIMITS: [&str; 7] = [
     "worker.limits.attempts=1",
-    "worker.limits.wall_s=6",
+    "worker.limits.wall_s=12",
     "worker.limits.idle_s=4",
     "worker.limits.output_bytes=1000000",
     "worker.limits.processes=100",
@@ -19,9 +19,10 @@ pub fn attacks() -> Vec<Attack> {
     let flood = |name, body| sh(name, body).bare(Bare::Unsafe).ending(Ends::Either);
     let flood_py = |name, body| py(name, body).bare(Bare::Unsafe).ending(Ends::Either);
     vec![
+        // Those that make many tell how far they are, lest their silence end them, and wait so long that they are counted.
         flood(
             "fork-bomb",
-            r#"n=0; while [ $n -lt 300 ]; do sleep 8 & n=$((n+1)); done; sleep 3; echo "$EVIL door-open: $n processes""#,
+            r#"n=0; while [ $n -lt 300 ]; do sleep 12 & n=$((n+1)); echo $n; done; sleep 3; echo "$EVIL door-open: $n processes""#,
         ),
         flood_py(
             "fork-flight",
@@ -45,7 +46,8 @@ for n in range(20000):
 try:
     for n in range(300):
         if os.fork() == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); time.sleep(8); os._exit(0)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); time.sleep(12); os._exit(0)
+        print(n, flush=True)
     time.sleep(3)
     door('processes', n)
 except OSError:
@@ -59,7 +61,8 @@ import threading
 threading.stack_size(65536)
 try:
     for n in range(300):
-        threading.Thread(target=time.sleep, args=(8,), daemon=True).start()
+        threading.Thread(target=time.sleep, args=(12,), daemon=True).start()
+        print(n, flush=True)
     time.sleep(3)
     door('threads', n)
 except RuntimeError:
