@@ -249,17 +249,15 @@ pub fn clear(place: &Place) -> Result<(), AppError> {
     Ok(())
 }
 
-fn ended_runs(place: &Place, repo: &Repo) -> Result<Vec<Ended>, AppError> {
-    let mut ended = Vec::new();
-    for row in place.runs()?.into_iter().filter(|row| row.repo == repo.identity()) {
-        let Ok(lock) = RunLock::try_acquire(&place.dir.lock(&row.run)) else { continue };
+/// Goes through the ended runs one by one: many states together would be large.
+fn ended_runs<'a>(place: &'a Place, repo: &'a Repo) -> Result<impl Iterator<Item = Ended> + use<'a>, AppError> {
+    let rows = place.runs()?.into_iter().filter(|row| row.repo == repo.identity());
+    Ok(rows.filter_map(|row| {
+        let lock = RunLock::try_acquire(&place.dir.lock(&row.run)).ok()?;
         // What cannot be read is left alone.
-        let Ok(state) = place.load(&row.run) else { continue };
-        if state.end.is_some() {
-            ended.push(Ended { state, row, _lock: lock });
-        }
-    }
-    Ok(ended)
+        let state = place.load(&row.run).ok()?;
+        state.end.is_some().then_some(Ended { state, row, _lock: lock })
+    }))
 }
 
 fn pool_dirs(place: &Place, repo: &Repo, row: &RunRow) -> [PathBuf; 2] {
