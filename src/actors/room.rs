@@ -104,12 +104,8 @@ impl World {
                 return Err(format!("failed to grant {}: {why}", path.display()));
             }
         }
-        let mut view = View {
-            read: toolchains.read,
-            empty: toolchains.empty,
-            links: toolchains.links,
-            ..View::default()
-        };
+        let mut view =
+            View { read: toolchains.read, empty: toolchains.empty, links: toolchains.links, ..View::default() };
         view.empty.extend(home.clone());
         // What is found by its name, or was named by its path, must be there to be run.
         let programs = path.into_iter().flat_map(std::env::split_paths).chain(named_by_path(program));

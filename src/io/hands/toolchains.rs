@@ -22,6 +22,9 @@ struct Root {
     parts: &'static [&'static str],
 }
 
+/// Where Maven keeps what it needs.
+const MAVEN: &str = ".m2";
+
 /// All of a root may be read, and none of it be written.
 const WHOLE: &[&str] = &[];
 
@@ -66,7 +69,7 @@ static TOOLCHAINS: [Toolchain; 5] = [
         roots: &[
             root("JAVA_HOME", ".jdk", WHOLE),
             root("SDKMAN_DIR", ".sdkman", &["candidates"]),
-            root("", ".m2", &["repository"]),
+            root("", MAVEN, &["repository"]),
         ],
     },
 ];
@@ -141,6 +144,9 @@ impl Toolchains {
         for root in TOOLCHAINS.iter().filter(|one| is_wanted(one.name)).flat_map(|one| one.roots) {
             found.take(env, root);
         }
+        if let Some(home) = env.get("HOME") {
+            found.tell_maven(Path::new(home));
+        }
         found
     }
 
@@ -176,6 +182,17 @@ impl Toolchains {
             if !root.variable.is_empty() {
                 self.env.insert(root.variable.to_owned(), moved.to_string_lossy().into_owned());
             }
+        }
+        self.tell_maven(home);
+    }
+
+    /// Names the home to Maven, which else takes it from the list of users: it stops where it finds settings there that
+    /// it may not read.
+    fn tell_maven(&mut self, home: &Path) {
+        let has_maven = self.roots.iter().any(|found| found.root.below_home == MAVEN);
+        // The words of the variable are divided at spaces, whatever they are quoted with.
+        if let Some(home) = home.to_str().filter(|home| has_maven && !home.contains(char::is_whitespace)) {
+            self.env.insert("MAVEN_OPTS".to_owned(), format!("-Duser.home={home}"));
         }
     }
 }
@@ -257,6 +274,18 @@ mod tests {
         go.move_to(&at("tmp"));
         assert_eq!(go.links, [(at("tmp/go/pkg/mod"), at("other/pkg/mod"))]);
         assert_eq!(go.env["GOPATH"], text(at("tmp/go")));
+        assert!(!go.env.contains_key("MAVEN_OPTS"));
+    }
+
+    #[test]
+    fn maven_is_told_of_the_jobs_home() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".m2/repository")).unwrap();
+        let env = [("HOME".to_owned(), dir.path().to_string_lossy().into_owned())].into();
+        let mut found = Toolchains::look(&env, None);
+        assert_eq!(found.env["MAVEN_OPTS"], format!("-Duser.home={}", dir.path().display()));
+        found.move_to(Path::new("/desk/tmp"));
+        assert_eq!(found.env["MAVEN_OPTS"], "-Duser.home=/desk/tmp");
     }
 
     #[test]

@@ -42,7 +42,7 @@ const ROOTS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"
 
 /// What programs need of `/etc`: who and what is called how, where libraries and certificates lie, which of several
 /// programs is meant. Nothing in it is secret, and nothing tells this machine from another.
-const ETC: [&str; 31] = [
+const ETC: [&str; 32] = [
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
@@ -62,6 +62,7 @@ const ETC: [&str; 31] = [
     "localtime",
     "maven/logging",
     "maven/m2.conf",
+    "maven/toolchains.xml",
     "mime.types",
     "nsswitch.conf",
     "os-release",
