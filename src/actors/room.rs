@@ -74,15 +74,16 @@ impl World {
     /// Says which grant shows what nobody else may see.
     pub fn job(&self, room: &Room<'_>, work: Work<'_>) -> Result<Job, String> {
         let mut env = self.job_env(room);
-        let toolchains = Toolchains::look(&self.outer_env, room.grants.toolchains.as_ref());
+        let mut toolchains = Toolchains::look(&self.outer_env, room.grants.toolchains.as_ref());
+        if self.hands.tier() == Tier::Landlock {
+            // Nothing can be laid over the user's home, so that the job's is another.
+            toolchains.move_to(&room.desk.tmp());
+            env.insert("HOME".to_owned(), room.desk.tmp().to_string_lossy().into_owned());
+        }
         if self.hands.tier() != Tier::None {
             for (name, place) in &toolchains.env {
                 env.entry(name.clone()).or_insert_with(|| place.clone());
             }
-        }
-        if self.hands.tier() == Tier::Landlock {
-            // Nothing can be laid over the user's home, so that the job's is another.
-            env.insert("HOME".to_owned(), room.desk.tmp().to_string_lossy().into_owned());
         }
         env.extend(work.env);
         let view = self.view(room, &work.program, env.get("PATH").map(String::as_str), toolchains)?;
@@ -114,7 +115,8 @@ impl World {
                 return Err(format!("failed to grant {}: {why}", path.display()));
             }
         }
-        let mut view = View { read: toolchains.read, empty: toolchains.empty, ..View::default() };
+        let mut view =
+            View { read: toolchains.read, empty: toolchains.empty, links: toolchains.links, ..View::default() };
         view.empty.extend(home.clone());
         // What is found by its name, or was named by its path, must be there to be run.
         let folders: Vec<PathBuf> = path.into_iter().flat_map(std::env::split_paths).collect();

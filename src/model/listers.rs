@@ -68,9 +68,9 @@ fn javascript() -> TestLister {
         test: r"\b(?:it|test|specify)(?:\.(?:each|only|skip|todo|concurrent|failing|fails))*\s*(?:\(|`)".to_owned(),
         skip: r"\b(?:it|test|describe|suite|context|specify)\.(?:skip|todo|skipIf|runIf|failing|fails)\b|\b(?:xit|xtest|xdescribe|xcontext|xspecify)\b|\b(?:this|t|ctx)\.skip\(|\b(?:skip|todo)\s*:\s*(?:true|['\x22`])".to_owned(),
         executed: texts(&[
-            // node:test, in TAP (`# pass 5`) and as a person sees it
-            r"(?m)^(?:#|ℹ) pass (\d+)$",
-            r"(?m)^(?:#|ℹ) fail (\d+)$",
+            // node:test, in TAP (`# pass 5`) and as a person sees it; tape, which lines its numbers up
+            r"(?m)^(?:#|ℹ) pass +(\d+)$",
+            r"(?m)^(?:#|ℹ) fail +(\d+)$",
             // jest: `Tests:       1 failed, 5 passed, 6 total`
             r"(?m)^Tests:\s+(?:\d+ [a-z]+, )*(\d+) passed\b",
             r"(?m)^Tests:\s+(?:\d+ [a-z]+, )*(\d+) failed\b",

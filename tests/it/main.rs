@@ -48,3 +48,4 @@ mod verbs_asking;
 mod verbs_first;
 mod verbs_looks;
 mod migrations;
+mod ecosystems;

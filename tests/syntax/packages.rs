@@ -18,7 +18,7 @@ pub fn target(name: &str) -> PathBuf {
 }
 
 /// Makes a folder in one step, so that a run that was stopped half-way leaves nothing that looks whole.
-fn once(folder: &Path, make: impl FnOnce(&Path)) {
+pub fn once(folder: &Path, make: impl FnOnce(&Path)) {
     let _held = FETCH.lock().unwrap();
     if folder.exists() {
         return;

@@ -30,6 +30,7 @@ pub(super) struct Allowed {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     ports: Vec<u16>,
+    links: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Gives what a view allows; folders that would be empty are left out, since nothing can be laid over them.
@@ -38,7 +39,7 @@ pub(super) fn allowed(view: &View, system: &System) -> Allowed {
     let links = system.links.iter().map(|(link, _)| link);
     let read = system.read.iter().chain(links).chain(&view.read).cloned().chain(own).collect();
     let write = view.write.iter().cloned().chain(DEVICES.map(PathBuf::from)).collect();
-    Allowed { read, write, ports: view.ports.clone() }
+    Allowed { read, write, ports: view.ports.clone(), links: view.links.clone() }
 }
 
 /// Puts the walls round the present thread and all that it starts.
@@ -48,7 +49,18 @@ pub(super) fn allowed(view: &View, system: &System) -> Allowed {
 pub(super) fn put_on(allowed: &Allowed) -> io::Result<()> {
     give_up_capabilities()?;
     restrict(allowed).map_err(io::Error::other)?;
-    seccomp::put_on(if allowed.ports.is_empty() { Beside::LandlockWithoutPorts } else { Beside::Landlock })
+    seccomp::put_on(if allowed.ports.is_empty() { Beside::LandlockWithoutPorts } else { Beside::Landlock })?;
+    lay_links(&allowed.links);
+    Ok(())
+}
+
+/// Lays links where the job may write. It is done within the walls, since the way there may lead elsewhere by then; what
+/// stands in it was put there by the job itself, whose loss it is.
+fn lay_links(links: &[(PathBuf, PathBuf)]) {
+    for (place, target) in links {
+        let _ = place.parent().map(std::fs::create_dir_all);
+        let _ = std::os::unix::fs::symlink(target, place);
+    }
 }
 
 fn restrict(allowed: &Allowed) -> Result<(), RulesetError> {

@@ -11,14 +11,19 @@ struct Toolchain {
 }
 
 /// Describes a folder of a toolchain.
+#[derive(Debug, PartialEq, Eq)]
 struct Root {
     /// The variable that names it, where there is one.
     variable: &'static str,
     /// Where it lies below the user's home otherwise.
     below_home: &'static str,
-    /// What of it may be read; the folder itself is then empty and the job's own, because its tools write there.
+    /// What of it may be read; the folder itself is then empty and the job's own, because its tools write there. A name
+    /// that ends with `*` stands for all that begin so.
     parts: &'static [&'static str],
 }
+
+/// Where Maven keeps what it needs.
+const MAVEN: &str = ".m2";
 
 /// All of a root may be read, and none of it be written.
 const WHOLE: &[&str] = &[];
@@ -27,7 +32,7 @@ const fn root(variable: &'static str, below_home: &'static str, parts: &'static 
     Root { variable, below_home, parts }
 }
 
-const TOOLCHAINS: [Toolchain; 5] = [
+static TOOLCHAINS: [Toolchain; 5] = [
     Toolchain {
         name: "cargo",
         roots: &[
@@ -54,6 +59,8 @@ const TOOLCHAINS: [Toolchain; 5] = [
             root("", ".local/share/uv", &["python", "tools"]),
             root("", ".local/share/pipx", WHOLE),
             root("", ".cache/pip", WHOLE),
+            // Beside what it builds itself, which lies in more folders, and is built and locked there again.
+            root("UV_CACHE_DIR", ".cache/uv", &["archive-v*", "simple-v*", "wheels-v*"]),
         ],
     },
     Toolchain { name: "go", roots: &[root("GOPATH", "go", &["bin", "pkg/mod"]), root("GOROOT", ".go", WHOLE)] },
@@ -62,7 +69,7 @@ const TOOLCHAINS: [Toolchain; 5] = [
         roots: &[
             root("JAVA_HOME", ".jdk", WHOLE),
             root("SDKMAN_DIR", ".sdkman", &["candidates"]),
-            root("", ".m2", &["repository"]),
+            root("", MAVEN, &["repository"]),
         ],
     },
 ];
@@ -116,6 +123,17 @@ pub struct Toolchains {
     pub empty: Vec<PathBuf>,
     /// Variables that name the folders, also where the home is another.
     pub env: BTreeMap<String, String>,
+    /// Links that lead from the job's home to what may be read, where it is not the user's.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    roots: Vec<Found>,
+}
+
+/// Describes a folder of a toolchain that this machine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    root: &'static Root,
+    place: PathBuf,
+    parts: Vec<String>,
 }
 
 impl Toolchains {
@@ -126,10 +144,13 @@ impl Toolchains {
         for root in TOOLCHAINS.iter().filter(|one| is_wanted(one.name)).flat_map(|one| one.roots) {
             found.take(env, root);
         }
+        if let Some(home) = env.get("HOME") {
+            found.tell_maven(Path::new(home));
+        }
         found
     }
 
-    fn take(&mut self, env: &BTreeMap<String, String>, root: &Root) {
+    fn take(&mut self, env: &BTreeMap<String, String>, root: &'static Root) {
         let named = env.get(root.variable).map(PathBuf::from);
         let Some(place) = named.or_else(|| Some(Path::new(env.get("HOME")?).join(root.below_home))) else { return };
         if !place.is_absolute() || !place.is_dir() {
@@ -138,13 +159,60 @@ impl Toolchains {
         if !root.variable.is_empty() {
             self.env.insert(root.variable.to_owned(), place.to_string_lossy().into_owned());
         }
+        let parts = present(root.parts, &place);
         if root.parts.is_empty() {
-            self.read.push(place);
-            return;
+            self.read.push(place.clone());
+        } else {
+            self.read.extend(parts.iter().map(|part| place.join(part)));
+            self.empty.push(place.clone());
         }
-        self.read.extend(root.parts.iter().map(|part| place.join(part)).filter(|part| part.exists()));
-        self.empty.push(place);
+        self.roots.push(Found { root, place, parts });
     }
+
+    /// Has tools find their folders in another home, where nothing can be laid over the user's: what may be read by
+    /// links, and beside them what they may write.
+    pub fn move_to(&mut self, home: &Path) {
+        for Found { root, place, parts } in &self.roots {
+            let moved = home.join(root.below_home);
+            if root.parts.is_empty() {
+                self.links.push((moved, place.clone()));
+                continue;
+            }
+            self.links.extend(parts.iter().map(|part| (moved.join(part), place.join(part))));
+            if !root.variable.is_empty() {
+                self.env.insert(root.variable.to_owned(), moved.to_string_lossy().into_owned());
+            }
+        }
+        self.tell_maven(home);
+    }
+
+    /// Names the home to Maven, which else takes it from the list of users: it stops where it finds settings there that
+    /// it may not read.
+    fn tell_maven(&mut self, home: &Path) {
+        let has_maven = self.roots.iter().any(|found| found.root.below_home == MAVEN);
+        // The words of the variable are divided at spaces, whatever they are quoted with.
+        if let Some(home) = home.to_str().filter(|home| has_maven && !home.contains(char::is_whitespace)) {
+            self.env.insert("MAVEN_OPTS".to_owned(), format!("-Duser.home={home}"));
+        }
+    }
+}
+
+/// Lists which of some parts a folder has.
+fn present(parts: &[&str], place: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in parts {
+        match part.strip_suffix('*') {
+            Some(start) => {
+                let names = std::fs::read_dir(place).into_iter().flatten().flatten();
+                let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+                found.extend(names.filter(|name| name.starts_with(start)));
+            }
+            None if place.join(part).exists() => found.push((*part).to_owned()),
+            None => {}
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Says why a path is shown to no job: because it is, lies in, or holds something that nobody else may have. `own` is
@@ -201,8 +269,34 @@ mod tests {
         assert_eq!(all.read, [at("home/.cargo/bin"), at("home/.pyenv"), at("other/pkg/mod")]);
         assert_eq!(all.empty, [at("home/.cargo"), at("other")]);
         assert_eq!(all.env["CARGO_HOME"], text(at("home/.cargo")));
-        let go = Toolchains::look(&env, Some(&["go".to_owned()].into()));
+        let mut go = Toolchains::look(&env, Some(&["go".to_owned()].into()));
         assert_eq!(go.read, [at("other/pkg/mod")]);
+        go.move_to(&at("tmp"));
+        assert_eq!(go.links, [(at("tmp/go/pkg/mod"), at("other/pkg/mod"))]);
+        assert_eq!(go.env["GOPATH"], text(at("tmp/go")));
+        assert!(!go.env.contains_key("MAVEN_OPTS"));
+    }
+
+    #[test]
+    fn maven_is_told_of_the_jobs_home() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".m2/repository")).unwrap();
+        let env = [("HOME".to_owned(), dir.path().to_string_lossy().into_owned())].into();
+        let mut found = Toolchains::look(&env, None);
+        assert_eq!(found.env["MAVEN_OPTS"], format!("-Duser.home={}", dir.path().display()));
+        found.move_to(Path::new("/desk/tmp"));
+        assert_eq!(found.env["MAVEN_OPTS"], "-Duser.home=/desk/tmp");
+    }
+
+    #[test]
+    fn a_part_may_stand_for_all_that_begin_so() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in [".cache/uv/wheels-v5", ".cache/uv/wheels-v6", ".cache/uv/builds-v0"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        let env = [("HOME".to_owned(), dir.path().to_string_lossy().into_owned())].into();
+        let read = Toolchains::look(&env, None).read;
+        assert_eq!(read, ["wheels-v5", "wheels-v6"].map(|part| dir.path().join(".cache/uv").join(part)));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct View {
     pub empty: Vec<PathBuf>,
     /// Files that it finds in another's place and may not write: the place, and what stands there.
     pub instead: Vec<(PathBuf, PathBuf)>,
+    /// Links that it finds in its own folders, where nothing can be laid into them: the place, and where it leads.
+    pub links: Vec<(PathBuf, PathBuf)>,
     /// Loopback ports that are its own, where it does not have the loopback address to itself.
     pub ports: Vec<u16>,
 }
@@ -40,7 +42,7 @@ const ROOTS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"
 
 /// What programs need of `/etc`: who and what is called how, where libraries and certificates lie, which of several
 /// programs is meant. Nothing in it is secret, and nothing tells this machine from another.
-const ETC: [&str; 30] = [
+const ETC: [&str; 32] = [
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
@@ -58,7 +60,9 @@ const ETC: [&str; 30] = [
     "ld.so.conf.d",
     "locale.alias",
     "localtime",
+    "maven/logging",
     "maven/m2.conf",
+    "maven/toolchains.xml",
     "mime.types",
     "nsswitch.conf",
     "os-release",
