@@ -13,7 +13,7 @@ pub enum Tier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
     All,
-    /// Those that the sandbox itself must hold, and not whoever reads what an attempt leaves.
+    /// Those that the sandbox itself must hold, and not whoever reads what an attempt leaves, and that share attempts.
     ByTheSandbox,
     /// Those that get through where nothing holds them.
     Harmful,
@@ -205,7 +205,7 @@ impl Attack {
     pub fn runs_in(&self, tier: Tier, choice: Choice) -> bool {
         let is_chosen = match choice {
             Choice::All => true,
-            Choice::ByTheSandbox => self.bare != Bare::Holds,
+            Choice::ByTheSandbox => self.bare != Bare::Holds && self.is_plain(),
             Choice::Harmful => matches!(self.bare, Bare::Harms | Bare::HarmsAsRoot),
         };
         is_chosen && (self.bare != Bare::Unsafe || tier != Tier::Bare && self.is_held_in(tier))

@@ -6,8 +6,8 @@ use super::attack::{Attack, Bare, Ends, py, sh};
 /// Limits under which they run, as `--role` takes them.
 pub const LIMITS: [&str; 7] = [
     "worker.limits.attempts=1",
-    "worker.limits.wall_s=12",
-    "worker.limits.idle_s=4",
+    "worker.limits.wall_s=20",
+    "worker.limits.idle_s=8",
     "worker.limits.output_bytes=1000000",
     "worker.limits.processes=100",
     "worker.limits.memory_bytes=1000000000",

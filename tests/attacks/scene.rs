@@ -243,12 +243,14 @@ impl Scene {
     pub fn until_all_is_done(&self, run: &mut Child) -> Vec<usize> {
         let mut missing: Vec<usize> = (1..=self.attempts.len()).collect();
         for _ in 0..LOOKS {
+            // Asked first, so that what has ended with the run is seen to have ended.
+            let is_over = run.try_wait().unwrap().is_some();
             missing.retain(|n| !(self.attempts[n - 1].stays() && self.log_of(*n).contains("staying")));
             if missing.iter().all(|n| self.log_of(*n).contains("tried")) {
                 let ended = self.ended();
                 missing.retain(|n| !ended.iter().any(|event| event.contains(&format!("\"t{n}.1\""))));
             }
-            if missing.is_empty() || run.try_wait().unwrap().is_some() {
+            if missing.is_empty() || is_over {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(500));
