@@ -204,7 +204,9 @@ fn draft(number: u32) -> TaskDraft {
 /// Opens a run whose candidates are queued as fast as they land, each tried once.
 pub fn opening() -> Opening {
     let text = "---\nname: bench\ndone: [\"true\"]\nchecks: [{name: full, run: \"true\"}]\n---\nbench\n";
-    let roles = Roles::load(None, &["worker.limits.attempts=1".to_owned()]).expect("the built-in roles");
+    // A run of a million events has more tasks than one planner may give out by default.
+    let changes = ["worker.limits.attempts=1", "shard.limits.tasks=1000000"].map(str::to_owned);
+    let roles = Roles::load(None, &changes).expect("the built-in roles");
     let roles: BTreeMap<_, _> = roles.iter().map(|role| (role.name.clone(), role.clone())).collect();
     Opening {
         run: RunId::from_str("r-bench").expect("a name"),

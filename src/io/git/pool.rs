@@ -476,6 +476,10 @@ mod tests {
             let fresh = pool.make(commit).unwrap();
             assert_eq!(shape(tree.path()), shape(fresh.path()), "round {round}");
             assert_eq!(tree.snapshot(Limits::default()).unwrap(), crate::io::git::Snapshot::default());
+            // Opening it proves its sum.
+            let told = git2::Index::open(&tree.index).unwrap();
+            let files = shape(tree.path()).into_values().filter(|(kind, _)| *kind != 'd');
+            assert_eq!(told.len(), files.count());
             if round % 6 == 0 {
                 assert_eq!(git_in(tree.path(), &["status", "--porcelain", "--ignored"]), "");
                 assert_eq!(git_in(tree.path(), &["rev-parse", "HEAD"]), commit.to_string());
