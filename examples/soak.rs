@@ -155,6 +155,8 @@ impl Ground {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let mut env: BTreeMap<String, String> = std::env::vars().collect();
+        // Another one soaks in a sandbox.
+        env.entry("ARTEL_SANDBOX".to_owned()).or_insert_with(|| "none".to_owned());
         env.insert("ARTEL_HOME".to_owned(), dir.path().join("state").to_string_lossy().into_owned());
         let ground = Self { dir, env };
         fs::create_dir_all(ground.repo().join("src")).expect("a folder");

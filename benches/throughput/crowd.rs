@@ -95,7 +95,11 @@ fn sleep(workers: u32) {
     let goal = write_goal(&lab, workers as usize, &[agent]);
     let place: Place = place(&lab);
     let mut command = Command::new(&place.artel);
-    command.arg("run").arg(&goal).args(["--workers", &workers.to_string()]).current_dir(lab.repo());
+    command
+        .arg("run")
+        .arg(&goal)
+        .args(["--sandbox", "none", "--workers", &workers.to_string()])
+        .current_dir(lab.repo());
     command.env("ARTEL_HOME", place.dir.root()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut coordinator = command.spawn().expect("artel runs");
     let all = wait_for(&mut coordinator, &awake, workers as usize);

@@ -24,7 +24,7 @@ pub fn idle(seconds: u64) -> Idle {
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
     let goal = write_goal(&lab, 20, &[format!("command:read -r word < {}", fifo.display())]);
     let mut run = Command::new(env!("CARGO_BIN_EXE_artel"))
-        .args(["run", &goal.to_string_lossy(), "--workers", "1"])
+        .args(["run", &goal.to_string_lossy(), "--sandbox", "none", "--workers", "1"])
         .current_dir(lab.repo())
         .env("ARTEL_HOME", lab.beside("state"))
         .stdin(Stdio::null())

@@ -15,6 +15,7 @@ mod oracle;
 mod provision;
 mod queue;
 mod ring;
+mod sandbox;
 
 use figure::{Goal, figure, note};
 
@@ -29,7 +30,7 @@ enum Size {
 type Part = fn(Size);
 
 /// What is measured unless parts are named.
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("ring", ring::rings),
     ("large", ring::large_repositories),
     ("crowd", crowd::crowds),
@@ -37,6 +38,7 @@ const PARTS: [(&str, Part); 11] = [
     ("oracle", oracle::oracles),
     ("queue", queue::queues),
     ("provision", provision::provisions),
+    ("sandbox", sandbox::starts),
     ("journal", journals),
     ("idle", idles),
     ("footprint", footprint::footprints),

@@ -32,13 +32,19 @@ pub fn rings(size: Size) {
         let name = |what: &str| format!("{what}_n{count}_w{workers}");
         per_task(&name("script"), script, count);
         let goal = if (count, workers) == (1000, 2) { Goal::Most(0.5) } else { Goal::None };
-        let stub = artel(300, count, workers, STUB);
+        let stub = artel(300, count, workers, STUB, Tier::None);
         per_task(&name("artel"), stub, count);
         ratios(&name("artel_to_script"), stub, script, goal, goal);
         // The rule needs something to rewrite in every task's file, so that the repository may be larger.
-        let codemod = artel(300.max(count), count, workers, CODEMOD);
+        let codemod = artel(300.max(count), count, workers, CODEMOD, Tier::None);
         per_task(&name("codemod"), codemod, count);
         ratios(&name("codemod_to_script"), codemod, script, Goal::None, Goal::None);
+        if workers == 2 {
+            let sandboxed = artel(300, count, workers, STUB, Tier::Bubblewrap);
+            per_task(&name("sandboxed"), sandboxed, count);
+            let goal = if count == 1000 { Goal::Most(1.0) } else { Goal::None };
+            ratios(&name("sandboxed_to_script"), sandboxed, script, goal, Goal::None);
+        }
     }
 }
 
@@ -54,7 +60,7 @@ pub fn large_repositories(size: Size) {
         let script = plain(files, share, 2).times(count as f64 / share as f64);
         note(&format!("the script's cost is that of {share} tasks, times {}", count as f64 / share as f64));
         per_task(&name("script"), script, count);
-        let stub = artel(files, count, 2, STUB);
+        let stub = artel(files, count, 2, STUB, Tier::None);
         per_task(&name("artel"), stub, count);
         ratios(&name("artel_to_script"), stub, script, Goal::Most(goal), Goal::None);
     }
@@ -63,8 +69,8 @@ pub fn large_repositories(size: Size) {
 /// Measures whether a task costs more in a long run than in a short one.
 pub fn growth(size: Size) {
     let (short, long) = if size == Size::Quick { (20, 100) } else { (200, 10_000) };
-    let of_short = artel(300, short, 2, STUB).cpu_s / short as f64;
-    let of_long = artel(300, long, 2, STUB).cpu_s / long as f64;
+    let of_short = artel(300, short, 2, STUB, Tier::None).cpu_s / short as f64;
+    let of_long = artel(300, long, 2, STUB, Tier::None).cpu_s / long as f64;
     figure(&format!("cpu_per_task_n{short}"), of_short * 1000.0, "ms", Goal::None);
     figure(&format!("cpu_per_task_n{long}"), of_long * 1000.0, "ms", Goal::None);
     figure("cpu_per_task_growth", of_long / of_short, "x", Goal::Most(1.25));
@@ -100,10 +106,12 @@ pub fn work(place: &Place, goal: PathBuf, workers: u32) -> Hosted {
 }
 
 /// Has artel do so many tasks; tells what the run cost, from the goal file to the landed branch.
-fn artel(files: usize, count: usize, workers: u32, agent: &str) -> Cost {
+fn artel(files: usize, count: usize, workers: u32, agent: &str, tier: Tier) -> Cost {
     let lab = Lab::new(files);
     let goal = write_goal(&lab, count, &[agent.to_owned()]);
-    let (hosted, cost) = cost(|| work(&place(&lab), goal, workers));
+    let mut place = place(&lab);
+    place.sandbox = Some(tier);
+    let (hosted, cost) = cost(|| work(&place, goal, workers));
     let landed = hosted.state.tally.landed as usize;
     assert!(landed == count, "{landed} of {count} landed: {:?} {:?}", hosted.state.tally, hosted.state.rest);
     cost

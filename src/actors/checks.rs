@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::room::{Room, Work};
+use super::room::{Room, Whose, Work};
 use super::setup::{For, NotSetUp, set_up};
 use super::world::{World, told};
 use crate::io::agents::Desk;
@@ -85,7 +85,7 @@ pub async fn run(
         })
         .await?;
     let git = git.as_ref();
-    let whom = For { name, grants: &Grants::default(), git, limits: JobLimits::default() };
+    let whom = For { name, whose: Whose::Checks, grants: &Grants::default(), git, limits: JobLimits::default() };
     let ready = set_up(world, &mut tree, &whom, cancelled.clone()).await;
     let answers = async {
         ready?;
@@ -181,7 +181,7 @@ async fn once(
     let desk = Desk::at(world.desk(&format!("check-{log}")));
     let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
     desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
-    let room = Room { tree, desk: &desk, grants: &Grants::default(), git, ports: None };
+    let room = Room { whose: Whose::Checks, tree, desk: &desk, grants: &Grants::default(), git, ports: None };
     let work = Work {
         program: Program::Shell(check.run.clone()),
         env: BTreeMap::new(),

@@ -11,13 +11,14 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::mirror::{Mirror, Untrue};
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
 use super::progress::{Lost, Progress};
 use super::seal::{self, Reach, SealError, seal};
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
-use super::world::{World, told};
+use super::world::{World, blocking, told};
 use crate::io::failpoint::{self, Point};
 use crate::io::journal::format::encode;
 use crate::io::journal::{JournalError, NewEntry};
@@ -28,6 +29,7 @@ use crate::machine::event::Recorded;
 use crate::machine::evolve::evolve;
 use crate::machine::laws::{Broken, follows, moves_or_rests};
 use crate::machine::rejection::Rejection;
+use crate::machine::snapshot::digest;
 use crate::machine::state::State;
 use crate::model::ids::ScopeId;
 
@@ -84,6 +86,8 @@ pub struct Coordinator {
     /// The last event for which a proof was begun; none is begun while another is made.
     sealed: u64,
     is_sealing: bool,
+    /// What the journal gave when it was last folded again; gone while it is being folded.
+    mirror: Option<Box<Mirror>>,
     /// When time is let pass next.
     ticks_at: Option<Instant>,
     /// Whether something was not done for want of space, so that nothing is begun until there is some.
@@ -116,6 +120,7 @@ struct Append {
 
 struct Stored(Result<u64, JournalError>, Append);
 struct Sealed(Result<(), SealError>);
+struct Mirrored(Result<Box<Mirror>, Untrue>);
 struct Tick;
 
 impl Actor for Coordinator {
@@ -131,6 +136,7 @@ impl Actor for Coordinator {
         let _ = me.tell(Tell::report(wake)).send().await;
         Ok(Self {
             world: args.world,
+            mirror: Some(Box::new(Mirror::new(args.state.clone()))),
             state: args.state,
             epoch: args.epoch,
             progress: args.progress,
@@ -199,6 +205,7 @@ impl Message<Stored> for Coordinator {
             Ok(_) => {
                 self.is_storing = false;
                 self.seal(ctx);
+                self.mirror(ctx);
                 self.settle(ctx).await;
                 if !self.waiting.is_empty() {
                     self.turn(ctx).await;
@@ -236,6 +243,21 @@ impl Message<Sealed> for Coordinator {
         if let Err(error) = result {
             // The next proof covers what this one does not; a disk that fails is met by the next append too.
             tracing::warn!(run = %self.world.run, "failed to prove what the journal holds: {}", told(&error));
+        }
+    }
+}
+
+impl Message<Mirrored> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, Mirrored(result): Mirrored, ctx: &mut Context<Self, ()>) {
+        match result {
+            Ok(mirror) => self.mirror = Some(mirror),
+            Err(untrue) => return self.stop(untrue.into(), ctx),
+        }
+        if !self.is_storing {
+            self.mirror(ctx);
+            self.settle(ctx).await;
         }
     }
 }
@@ -304,10 +326,7 @@ impl Coordinator {
         ctx.pipe(async move {
             let kept = append.clone();
             let write = move || world.journal.append(&world.run, epoch, append.after_seq, &append.entries);
-            match tokio::task::spawn_blocking(write).await {
-                Ok(result) => Stored(result, kept),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
+            Stored(blocking(write).await, kept)
         });
     }
 
@@ -350,12 +369,17 @@ impl Coordinator {
         self.is_sealing = true;
         let reach = Reach::after(std::mem::replace(&mut self.sealed, seq), seq);
         let world = Arc::clone(&self.world);
-        ctx.pipe(async move {
-            match tokio::task::spawn_blocking(move || seal(&world, reach)).await {
-                Ok(result) => Sealed(result),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
-        });
+        ctx.pipe(async move { Sealed(blocking(move || seal(&world, reach)).await) });
+    }
+
+    /// Has what is stored folded again and held against this state, now and then and before the run comes to rest.
+    fn mirror(&mut self, ctx: &Context<Self, ()>) {
+        let is_due = |mirror: &mut Box<Mirror>| mirror.is_due(&self.state);
+        let Some(mut mirror) = self.mirror.take_if(is_due) else { return };
+        let (world, live) = (Arc::clone(&self.world), digest(&self.state));
+        let seq = self.state.seq;
+        let follow = move || mirror.follow(world.journal.as_ref(), &world.run, (seq, live)).map(|()| mirror);
+        ctx.pipe(async move { Mirrored(blocking(follow).await) });
     }
 
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
@@ -381,12 +405,15 @@ impl Coordinator {
         self.under_way.retain(|effect, _| owed.contains(effect));
         self.starts.retain(|effect, _| owed.contains(effect));
         for effect in owed {
-            if !self.under_way.contains_key(&effect) && !self.is_held {
+            // What is being doubted does not land.
+            let may_start = self.mirror.is_some() || !matches!(effect, Effect::Land { .. });
+            if !self.under_way.contains_key(&effect) && !self.is_held && may_start {
                 self.start(effect).await;
             }
         }
         self.keep_time();
-        let is_idle = self.under_way.is_empty() && self.waiting.is_empty();
+        let is_mirrored = self.mirror.as_ref().is_some_and(|mirror| !mirror.is_due(&self.state));
+        let is_idle = self.under_way.is_empty() && self.waiting.is_empty() && is_mirrored;
         let seq = self.state.seq;
         let is_resting = !self.state.is_live() && self.state.opening.is_some();
         self.progress.send_modify(|progress| {
@@ -423,41 +450,12 @@ impl Coordinator {
             self.call_planner(scope).await;
             return;
         }
-        let Some(errand) = self.errand(&effect) else { return };
+        let Some(errand) = Errand::of(&self.state, &effect) else { return };
         let Some(me) = self.me.upgrade() else { return };
         let (sender, cancelled) = watch::channel(false);
         let args = SessionArgs { world: Arc::clone(&self.world), errand, cancelled, coordinator: self.me.clone() };
         let actor = Session::spawn_link(&me, args).await;
         self.under_way.insert(effect, UnderWay::Session { actor, _cancel: sender });
-    }
-
-    /// Puts together all that carrying out an effect needs, so that whoever does it never asks back.
-    fn errand(&self, effect: &Effect) -> Option<Errand> {
-        Some(match effect {
-            Effect::OpenBranch => Errand::OpenBranch,
-            Effect::TakeBaseline => Errand::TakeBaseline,
-            Effect::Plan { .. } => return None,
-            Effect::Work { attempt, fence } => Errand::Work(Box::new(order::work(&self.state, *attempt, *fence)?)),
-            Effect::Judge { attempt } => Errand::Judge(Box::new(order::judging(&self.state, *attempt)?)),
-            Effect::Merge { batch } => Errand::Merge(order::merging(&self.state, *batch)?),
-            Effect::Check { batch, upto, commit, tree, repeat } => {
-                let baseline = self.state.baseline.clone()?;
-                Errand::Check(order::Checking {
-                    batch: *batch,
-                    upto: *upto,
-                    commit: *commit,
-                    tree: *tree,
-                    reds: repeat.then(|| order::reds(&self.state)),
-                    baseline,
-                })
-            }
-            Effect::Land { batch, from, to, tree } => {
-                let landed = order::landing_attempts(&self.state);
-                Errand::Land(order::Landing { batch: *batch, from: *from, to: *to, tree: *tree, landed })
-            }
-            Effect::CheckConditions { head } => Errand::CheckConditions(*head),
-            Effect::Deliver { branch, head } => Errand::Deliver { branch: branch.clone(), head: *head },
-        })
     }
 
     /// Sends a scope's call down the tree of planners, from the root.

@@ -19,4 +19,5 @@ pub mod evidence;
 pub mod landing;
 pub mod closing;
 pub mod seal;
+pub mod mirror;
 pub mod feed;

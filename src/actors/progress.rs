@@ -24,4 +24,6 @@ pub enum Lost {
     Journal(String),
     /// What was to be stored next would break a law of the machine.
     Broken(Broken),
+    /// The state that it acted on is not what the journal gives up to this event.
+    Untrue(u64),
 }

@@ -12,8 +12,19 @@ use crate::io::process::Program;
 use crate::model::role::Grants;
 use crate::model::sandbox::Tier;
 
+/// Says for whom jobs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Attempts at tasks.
+    Attempts,
+    /// Checks.
+    Checks,
+}
+
 /// Says where a job works and what it is given beside.
 pub struct Room<'a> {
+    /// For whom the job is.
+    pub whose: Whose,
     /// Its worktree.
     pub tree: &'a Tree,
     /// Its folder outside the worktree.
@@ -62,7 +73,7 @@ impl World {
     /// # Errors
     /// Says which grant shows what nobody else may see.
     pub fn job(&self, room: &Room<'_>, work: Work<'_>) -> Result<Job, String> {
-        let mut env = self.job_env(room.grants, room.tree, room.desk);
+        let mut env = self.job_env(room);
         let mut toolchains = Toolchains::look(&self.outer_env, room.grants.toolchains.as_ref());
         if self.hands.tier() == Tier::Landlock {
             // Nothing can be laid over the user's home, so that the job's is another.
@@ -108,13 +119,15 @@ impl World {
             View { read: toolchains.read, empty: toolchains.empty, links: toolchains.links, ..View::default() };
         view.empty.extend(home.clone());
         // What is found by its name, or was named by its path, must be there to be run.
-        let programs = path.into_iter().flat_map(std::env::split_paths).chain(named_by_path(program));
+        let folders: Vec<PathBuf> = path.into_iter().flat_map(std::env::split_paths).collect();
+        let beside = folders.iter().flat_map(|folder| beside_programs(folder)).collect::<Vec<_>>();
+        let programs = folders.into_iter().chain(beside).chain(named_by_path(program));
         view.read.extend(programs.filter(|path| path.is_absolute() && path.exists() && why_hidden(path).is_none()));
         view.read.extend(config.read.iter().chain(&room.grants.read).cloned());
         view.write = vec![room.tree.path().to_owned(), room.desk.folder().to_owned()];
         view.write.extend(room.grants.write.iter().cloned());
         if config.set.values().any(|value| value.contains("{cache}")) {
-            view.write.push(self.cache());
+            view.write.push(self.cache(room.whose));
         }
         if let Some(git) = room.git {
             view.write.push(git.dir.clone());
@@ -124,6 +137,16 @@ impl World {
         view.ports = room.ports.map(|lease| lease.ports().to_vec()).unwrap_or_default();
         Ok(view)
     }
+}
+
+/// What programs find beside their folder (`bin`, or pyenv's `shims`), by the layout in which Unix programs are installed,
+/// virtual environments of Python and JDKs among them.
+const BESIDE_PROGRAMS: [&str; 8] = ["lib", "lib64", "libexec", "share", "include", "conf", "release", "pyvenv.cfg"];
+
+/// Lists what the programs of a folder of `PATH` may need beside it; nothing where the folder is no place of programs only.
+fn beside_programs(folder: &Path) -> Vec<PathBuf> {
+    let prefix = folder.parent().filter(|_| folder.ends_with("bin") || folder.ends_with("shims"));
+    prefix.into_iter().flat_map(|prefix| BESIDE_PROGRAMS.map(|name| prefix.join(name))).collect()
 }
 
 /// Gives the file that a program is, where it was named by its path. A job's own processes (`/proc`) are not the machine's

@@ -8,11 +8,13 @@ use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
-use super::order::{Checking, Judging, Landing, Merging, Order};
+use super::order::{self, Checking, Judging, Landing, Merging, Order};
 use super::world::World;
 use super::{closing, judge, landing, worker};
 use crate::io::failpoint;
 use crate::machine::command::Command;
+use crate::machine::due::Effect;
+use crate::machine::state::State;
 use crate::model::ids::Oid;
 
 /// Says what is to be carried out, with all that it needs.
@@ -40,6 +42,38 @@ pub enum Errand {
         /// What is delivered.
         head: Oid,
     },
+}
+
+impl Errand {
+    /// Puts together all that carrying out an effect needs, so that whoever does it never asks back; none for what a
+    /// planner does, and for what the state no longer holds.
+    pub fn of(state: &State, effect: &Effect) -> Option<Self> {
+        Some(match effect {
+            Effect::OpenBranch => Self::OpenBranch,
+            Effect::TakeBaseline => Self::TakeBaseline,
+            Effect::Plan { .. } => return None,
+            Effect::Work { attempt, fence } => Self::Work(Box::new(order::work(state, *attempt, *fence)?)),
+            Effect::Judge { attempt } => Self::Judge(Box::new(order::judging(state, *attempt)?)),
+            Effect::Merge { batch } => Self::Merge(order::merging(state, *batch)?),
+            Effect::Check { batch, upto, commit, tree, repeat } => {
+                let baseline = state.baseline.clone()?;
+                Self::Check(Checking {
+                    batch: *batch,
+                    upto: *upto,
+                    commit: *commit,
+                    tree: *tree,
+                    reds: repeat.then(|| order::reds(state)),
+                    baseline,
+                })
+            }
+            Effect::Land { batch, from, to, tree } => {
+                let landed = order::landing_attempts(state);
+                Self::Land(Landing { batch: *batch, from: *from, to: *to, tree: *tree, landed })
+            }
+            Effect::CheckConditions { head } => Self::CheckConditions(*head),
+            Effect::Deliver { branch, head } => Self::Deliver { branch: branch.clone(), head: *head },
+        })
+    }
 }
 
 /// What a session starts from.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use super::room::{Room, Work};
+use super::room::{Room, Whose, Work};
 use super::world::{World, told};
 use crate::io::agents::Desk;
 use crate::io::git::{OwnGit, Tree};
@@ -31,6 +31,8 @@ pub enum NotSetUp {
 pub struct For<'a> {
     /// The attempt or check, as its log is named.
     pub name: &'a str,
+    /// Which of the two it is.
+    pub whose: Whose,
     /// What it is given beside its worktree.
     pub grants: &'a Grants,
     /// The git that is found in the worktree, where that is not the repository's.
@@ -57,7 +59,7 @@ pub async fn set_up(
         let name = format!("{}-setup-{}", whom.name, number + 1);
         let desk = Desk::at(world.desk(&name));
         desk.lay(&BTreeMap::new()).map_err(|error| NotSetUp::Failed(told(&error)))?;
-        let room = Room { tree, desk: &desk, grants: whom.grants, git: whom.git, ports: None };
+        let room = Room { whose: whom.whose, tree, desk: &desk, grants: whom.grants, git: whom.git, ports: None };
         let work = Work {
             program: Program::Shell(line.clone()),
             env: BTreeMap::new(),

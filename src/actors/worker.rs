@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
-use super::room::{Room, Work};
+use super::room::{Room, Whose, Work};
 use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::script::Script;
@@ -202,7 +202,7 @@ async fn process_once(
         .await?;
     let name = order.attempt.to_string();
     let limits = job_limits(&order.role.limits);
-    let whom = For { name: &name, grants: &order.role.grants, git: git.as_ref(), limits };
+    let whom = For { name: &name, whose: Whose::Attempts, grants: &order.role.grants, git: git.as_ref(), limits };
     if let Err(why) = set_up(world, &mut tree, &whom, cancelled.clone()).await {
         discard(world, tree).await?;
         return Ok(Some(Played::failed(format!("failed to {why}"))));
@@ -273,7 +273,7 @@ async fn run_agent(
     desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
     let name = order.attempt.to_string();
-    let room = Room { tree, desk, grants: &order.role.grants, git, ports: Some(&ports) };
+    let room = Room { whose: Whose::Attempts, tree, desk, grants: &order.role.grants, git, ports: Some(&ports) };
     let limits = job_limits(&order.role.limits);
     let env = own.into_iter().chain(ports.env()).collect();
     let job = world.job(&room, Work { program, env, limits, log: &name, tail_bytes: TAIL_BYTES })?;

@@ -6,18 +6,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::instruments::{Engines, Instruments};
-use crate::io::agents::Desk;
+use super::room::{Room, Whose};
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
-use crate::io::files::StateDir;
-use crate::io::git::{Author, GitError, Pool, RefNames, Repo, Tree};
+use crate::io::files::{RepoKey, StateDir};
+use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
 use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
 use crate::io::process::base_env;
 use crate::io::syntax::{RuleError, Rules};
 use crate::machine::command::Opening;
 use crate::model::ids::RunId;
-use crate::model::role::Grants;
 
 /// Holds what a run stands on and what may be read of it.
 pub struct Ground {
@@ -117,9 +116,14 @@ impl World {
         self.place.run_dir(&self.run).join(DESKS).join(name)
     }
 
-    /// Gives the folder that attempts and checks share, where the repository's configuration names it.
-    pub fn cache(&self) -> PathBuf {
-        self.place.root().join("cache")
+    /// Gives the folder that the repository's attempts share, or its checks, where its configuration names it. Not one for
+    /// both: what an attempt leaves must not be what it is checked with.
+    pub fn cache(&self, whose: Whose) -> PathBuf {
+        let key = RepoKey::of(self.repo.identity());
+        self.place.cache(&key).join(match whose {
+            Whose::Attempts => "attempts",
+            Whose::Checks => "checks",
+        })
     }
 
     /// Names the agent that writes a candidate.
@@ -134,11 +138,11 @@ impl World {
 
     /// Gives the environment that commands start from: the allow-list, what the repository and the role grant, and
     /// what the repository sets.
-    fn env(&self, grants: &Grants, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
+    fn env(&self, room: &Room<'_>, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
         let config = &self.opening.config;
-        let granted = config.env.union(&grants.env).cloned().collect();
+        let granted = config.env.union(&room.grants.env).cloned().collect();
         let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
-        let cache = self.cache().to_string_lossy().into_owned();
+        let cache = self.cache(room.whose).to_string_lossy().into_owned();
         for (name, value) in &config.set {
             let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
             env.insert(name.clone(), filled);
@@ -146,10 +150,10 @@ impl World {
         env
     }
 
-    /// Gives the environment of a job that runs in a worktree, with a desk of its own.
-    pub fn job_env(&self, grants: &Grants, tree: &Tree, desk: &Desk) -> BTreeMap<String, String> {
-        let (worktree, tmp) = (tree.path().to_string_lossy(), desk.tmp().to_string_lossy().into_owned());
-        let mut env = self.env(grants, &worktree, &tmp);
+    /// Gives the environment of a job that runs in a room.
+    pub fn job_env(&self, room: &Room<'_>) -> BTreeMap<String, String> {
+        let (worktree, tmp) = (room.tree.path().to_string_lossy(), room.desk.tmp().to_string_lossy().into_owned());
+        let mut env = self.env(room, &worktree, &tmp);
         env.insert("TMPDIR".to_owned(), tmp);
         env
     }
@@ -167,10 +171,18 @@ impl World {
         F: FnOnce(&Self) -> Result<T, GitError> + Send + 'static,
     {
         let world = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || work(&world)).await {
-            Ok(result) => result,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        blocking(move || work(&world)).await
+    }
+}
+
+/// Runs what blocks where blocking is allowed.
+///
+/// # Panics
+/// Panics where the work panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 

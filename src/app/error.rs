@@ -9,7 +9,6 @@ use crate::io::journal::JournalError;
 use crate::io::journal::format::FormatError;
 use crate::io::roles::RolesError;
 use crate::io::signing::SigningError;
-use crate::io::syntax::RuleError;
 use crate::machine::laws::Broken;
 use crate::model::sandbox::Tier;
 use crate::model::written::Fault;
@@ -35,9 +34,6 @@ pub enum AppError {
     /// Roles and prompts.
     #[error(transparent)]
     Roles(#[from] RolesError),
-    /// A rule file.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
     /// A file that people wrote could not be read.
     #[error("read {what} `{}`", path.display())]
     Read {
@@ -120,6 +116,14 @@ pub enum AppError {
         run: String,
         /// The law.
         broken: Broken,
+    },
+    /// The coordinator acted on another state than the journal gives.
+    #[error("go on with run {run}: up to event {seq} its journal gives another state than the one that was acted on")]
+    Untrue {
+        /// The run.
+        run: String,
+        /// The event.
+        seq: u64,
     },
     /// The coordinator could store no more.
     #[error("go on with run {run}: {why}")]

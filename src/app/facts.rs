@@ -94,7 +94,8 @@ fn about_sandbox(place: &Place) -> Fact {
         let reason = match runtime.block_on(sandbox::hands(place, tier)) {
             Ok(_) if why.is_empty() => return Fact::good("sandbox", format!("{tier} holds{limits}")),
             Ok(_) => {
-                let found = format!("{tier} holds{limits}; not better, because {}", why.join("; "));
+                let open = "it does not hold the rights and times of files that you own";
+                let found = format!("{tier} holds; not better, because {}; {open}{limits}", why.join("; "));
                 let advice = "install bubblewrap 0.8 or newer and allow user namespaces: docs/sandbox.md";
                 return Fact::bad("sandbox", Fitness::Weak, found, advice);
             }
@@ -230,8 +231,14 @@ pub fn clear(place: &Place) -> Result<(), AppError> {
     let repo = place.repo()?;
     for run in ended_runs(place, &repo)? {
         for dir in pool_dirs(place, &repo, &run.row).into_iter().filter(|dir| dir.is_dir()) {
-            Pool::open(&repo, dir, &[])?.sweep()?;
+            Pool::open(&repo, dir, &[])?.close()?;
         }
+        if let Some(trees) = pool_dirs(place, &repo, &run.row)[0].parent() {
+            // What is not ours stays, and its folder with it.
+            let _ = std::fs::remove_dir(trees);
+        }
+        // Where its coordinator died, it still stands there.
+        let _ = std::fs::remove_file(place.dir.socket(&run.row.run)?);
         for dir in folders(place, &run.row).into_iter().filter(|dir| dir.exists()) {
             std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
         }
@@ -242,17 +249,15 @@ pub fn clear(place: &Place) -> Result<(), AppError> {
     Ok(())
 }
 
-fn ended_runs(place: &Place, repo: &Repo) -> Result<Vec<Ended>, AppError> {
-    let mut ended = Vec::new();
-    for row in place.runs()?.into_iter().filter(|row| row.repo == repo.identity()) {
-        let Ok(lock) = RunLock::try_acquire(&place.dir.lock(&row.run)) else { continue };
+/// Goes through the ended runs one by one: many states together would be large.
+fn ended_runs<'a>(place: &'a Place, repo: &'a Repo) -> Result<impl Iterator<Item = Ended> + use<'a>, AppError> {
+    let rows = place.runs()?.into_iter().filter(|row| row.repo == repo.identity());
+    Ok(rows.filter_map(|row| {
+        let lock = RunLock::try_acquire(&place.dir.lock(&row.run)).ok()?;
         // What cannot be read is left alone.
-        let Ok(state) = place.load(&row.run) else { continue };
-        if state.end.is_some() {
-            ended.push(Ended { state, row, _lock: lock });
-        }
-    }
-    Ok(ended)
+        let state = place.load(&row.run).ok()?;
+        state.end.is_some().then_some(Ended { state, row, _lock: lock })
+    }))
 }
 
 fn pool_dirs(place: &Place, repo: &Repo, row: &RunRow) -> [PathBuf; 2] {

@@ -10,6 +10,7 @@ use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::feed;
 use crate::actors::progress::{Lost, Progress};
+use crate::actors::room::Whose;
 use crate::actors::seal::{Reach, seal};
 use crate::actors::world::{Ground, World, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
@@ -83,6 +84,7 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     match lost {
         None => {}
         Some(Lost::Broken(broken)) => return Err(AppError::Bug { run: run.to_string(), broken }),
+        Some(Lost::Untrue(seq)) => return Err(AppError::Untrue { run: run.to_string(), seq }),
         Some(Lost::Journal(why)) => return Err(AppError::Lost { run: run.to_string(), why }),
         Some(Lost::PassedOver) => {
             let holder = Some("another process has taken it over meanwhile".to_owned());
@@ -130,9 +132,6 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
         Ok(pool)
     };
     let (workshop, bench) = (pool("work")?, pool("check")?);
-    for dir in [place.dir.logs(run), place.dir.root().join("cache")] {
-        std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
-    }
     let holder = format!("process {}", std::process::id());
     let epoch = place.journal.claim(run, &holder)?;
     // Between reading and claiming, whoever owned the run before may have appended once more.
@@ -153,6 +152,9 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
         artel: place.artel.clone(),
         outer_env: place.env.clone(),
     };
+    for dir in [world.place.logs(run), world.cache(Whose::Attempts), world.cache(Whose::Checks)] {
+        std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
+    }
     Ok((Arc::new(world), state, epoch))
 }
 

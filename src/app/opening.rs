@@ -14,7 +14,7 @@ use crate::io::journal::NewEntry;
 use crate::io::journal::NewRun;
 use crate::io::journal::format::encode;
 use crate::io::roles::Roles;
-use crate::io::syntax::Rules;
+use crate::io::syntax::{RuleError, Rules};
 use crate::machine::command::{Command, Opening};
 use crate::machine::decide::decide;
 use crate::machine::state::State;
@@ -239,7 +239,9 @@ fn read_assets(
         let path = find(&name);
         let text =
             std::fs::read_to_string(&path).map_err(|source| AppError::Read { what: "the rule file", path, source })?;
-        Rules::parse(&name, &text)?;
+        if let Err(RuleError { file, text, faults }) = Rules::parse(&name, &text) {
+            return Err(AppError::Faults { what: "the rule file", name: file, text, faults });
+        }
         assets.insert(name, text);
     }
     let used = roles.values().filter(|role| role.part != Part::Judge);

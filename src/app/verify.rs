@@ -94,7 +94,12 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
     if key.is_none() && found.checkpoints + found.anchors > 0 {
         flaws.push(Finding::whole("the key that signs checkpoints is gone: who signed these is not known"));
     }
-    let has_ended = has_ended && found.unlinked == 0;
+    if found.unlinked > 0 && chains_since(place, run)? {
+        let what = "their links are gone: a run that was opened earlier has them".to_owned();
+        flaws.push(Finding { from: Some(1), to: Some(found.unlinked), what });
+    }
+    // Whoever stores an event with a link seals the end; a run that has none is older than all of this.
+    let has_ended = has_ended && found.unlinked < found.events;
     if has_ended && found.checkpoints == 0 {
         flaws.push(Finding::whole("the run has ended, and none of its checkpoints is there"));
     }
@@ -136,6 +141,16 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
         unsealed: unsealed(&found),
         flaws,
     })
+}
+
+/// Tells whether events were bound to each other before this run was opened, so that none of its own lacks a link.
+fn chains_since(place: &Place, run: &RunId) -> Result<bool, AppError> {
+    for earlier in place.runs()?.iter().take_while(|row| row.run != *run) {
+        if place.journal.chain_at(&earlier.run, 1)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Tells what lies beyond all that was signed: where a run is live, and where its coordinator was killed before it could

@@ -181,6 +181,11 @@ impl StateDir {
         self.root.join("trees").join(&repo.0)
     }
 
+    /// Returns the directory of what a repository's jobs keep between them.
+    pub fn cache(&self, repo: &RepoKey) -> PathBuf {
+        self.root.join("cache").join(&repo.0)
+    }
+
     /// Returns the file whose lock makes a process the only coordinator of the run.
     pub fn lock(&self, run: &RunId) -> PathBuf {
         self.run_dir(run).join("lock")

@@ -1,6 +1,10 @@
 //! Owns the form in which a state is kept, so as not to fold all events again. It is no truth: other laws, or another
 //! form of the state, make another snapshot.
 
+use sha2::{Digest, Sha256};
+
+use super::state::State;
+
 /// Names the laws that make a state of events; what other laws made is no snapshot.
 pub const FORM: &str = env!("ARTEL_LAWS");
 
@@ -16,6 +20,17 @@ pub fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, postcard::Error>
 pub fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
     rest.is_empty().then_some(value)
+}
+
+/// Stands for a state: one that differs in anything has another.
+///
+/// # Panics
+/// Panics where the state cannot be written, which none of artel's may be.
+pub fn digest(state: &State) -> [u8; 32] {
+    match write(state) {
+        Ok(bytes) => Sha256::digest(bytes).into(),
+        Err(error) => panic!("bug: a state could not be written: {error}"),
+    }
 }
 
 /// Writes and reads what is shared as if it were not.

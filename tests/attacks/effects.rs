@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use rustix::process::{Pid, getpriority_process};
 use serde_json::Value;
 
 use super::attack::Tier;
@@ -31,6 +32,27 @@ const ELSEWHERE: [&str; 13] = [
     "/dev/shm",
 ];
 
+/// Looks for what processes share by a number or by a name that is no file's, and removes what was left there.
+const SHARED: &str = r#"
+import ctypes, sys
+key, c, rt = int(sys.argv[1]), ctypes.CDLL(None), ctypes.CDLL('librt.so.1')
+c.shmat.restype = ctypes.c_void_p
+memory, queue, semaphores = c.shmget(key, 0, 0), c.msgget(key, 0), c.semget(key, 0, 0)
+if memory >= 0:
+    print(ctypes.string_at(c.shmat(memory, None, 0), 64))
+    c.shmctl(memory, 0, None)
+if queue >= 0:
+    text = ctypes.create_string_buffer(256)
+    c.msgrcv(queue, text, 240, 0, 0o4000)
+    print(text.raw, 'evil.message-left.z')
+    c.msgctl(queue, 0, None)
+if semaphores >= 0:
+    print('evil.semaphore-left.z')
+    c.semctl(semaphores, 0, 0)
+if rt.mq_open(('/' + sys.argv[2] + '-second').encode(), 0) < 0:
+    print('evil.message-queue-removed.z')
+"#;
+
 /// What an attack prints beside its mark where it has got in.
 static LOOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("secret-of-[a-z]|door-open").unwrap());
 
@@ -41,20 +63,27 @@ pub struct Effects(BTreeMap<String, BTreeSet<String>>);
 impl Effects {
     /// Looks everywhere; the run must be over.
     pub fn of(scene: &mut Scene) -> Self {
+        let mut effects = Self::without_git(scene);
+        effects.in_events(scene);
+        effects.in_git(scene);
+        effects
+    }
+
+    /// Looks everywhere but where neither git nor artel may work any more.
+    pub fn without_git(scene: &mut Scene) -> Self {
         let mut effects = Self::default();
         effects.in_services(scene);
         effects.in_house(scene);
         effects.elsewhere(scene);
         effects.in_logs(scene);
-        effects.in_events(scene);
-        effects.in_git(scene);
         effects.on_processes(scene);
         effects
     }
 
-    /// Gives what one attack did.
-    pub fn by(&self, name: &str) -> Vec<&str> {
-        self.0.get(name).into_iter().flatten().map(String::as_str).collect()
+    /// Tells what one attack did; nothing where it had no effect.
+    pub fn by(&self, name: &str) -> Option<String> {
+        let did: Vec<&str> = self.0.get(name)?.iter().map(String::as_str).collect();
+        Some(format!("{name} {}", did.join("; ")))
     }
 
     fn add(&mut self, names: impl IntoIterator<Item = String>, what: &str) {
@@ -72,11 +101,8 @@ impl Effects {
             seen.extend_from_slice(&part[..read]);
         }
         self.add(marks(&seen), "reached the terminal");
-        let shared = "import ctypes, sys; c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p\n\
-                      i = c.shmget(int(sys.argv[1]), 0, 0)\n\
-                      print(ctypes.string_at(c.shmat(i, None, 0), 64) if i >= 0 else '') or c.shmctl(i, 0, None)";
-        let look = scene.program("python3", &["-c", shared, &scene.shm_key.to_string()]);
-        self.add(marks(look.out.as_bytes()), "left shared memory");
+        let look = scene.program("python3", &["-c", SHARED, &scene.shm_key.to_string(), &scene.tag]).exits(0);
+        self.add(marks(look.out.as_bytes()), "changed what processes share by number or name");
     }
 
     /// Looks at all files of the house but those that are an attempt's own.
@@ -110,7 +136,8 @@ impl Effects {
 
     /// Reads what was printed: what an attack tells of its loot, and what one attempt met of another.
     fn in_logs(&mut self, scene: &Scene) {
-        for entry in fs::read_dir(scene.run_dir().join("logs")).unwrap().flatten() {
+        for entry in scene.run_dir().and_then(|run| fs::read_dir(run.join("logs")).ok()).into_iter().flatten().flatten()
+        {
             let file = entry.file_name().to_string_lossy().into_owned();
             let own = scene.attempts.iter().zip(1..).find(|(_, number)| file == format!("t{number}.1.log"));
             let own = own.map(|(attempt, _)| attempt);
@@ -167,9 +194,12 @@ impl Effects {
         if scene.git_in(&repo, &["cat-file", "-e", &scene.dangling]).code != Some(0) {
             self.add(["git-prune".to_owned()], "removed an object");
         }
-        let rights = fs::metadata(scene.house.root().join("rights.txt")).unwrap().permissions().mode();
-        if rights & 0o777 != 0o600 {
+        let of = |name: &str| fs::metadata(scene.house.root().join(name)).unwrap();
+        if of("rights.txt").permissions().mode() & 0o777 != 0o600 {
             self.add(["rights-of-a-file".to_owned()], "changed rights");
+        }
+        if of("times.txt").modified().unwrap().elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(86_400)) {
+            self.add(["times-of-a-file".to_owned()], "changed times");
         }
     }
 
@@ -178,12 +208,16 @@ impl Effects {
             if victim.try_wait().unwrap().is_some() {
                 self.add([(*name).to_owned()], "ended a process of the host");
             }
+            let theirs = Some(Pid::from_child(victim));
+            if name.starts_with("slow") && getpriority_process(theirs) != getpriority_process(None) {
+                self.add([(*name).to_owned()], "slowed a process of the host down");
+            }
         }
     }
 }
 
-/// Lists what is not as it was: what was changed, removed or added beside artel's own objects. Where nothing holds
-/// rights, they are not compared.
+/// Lists what is not as it was: what was changed, removed or added beside artel's own objects, and beside the song,
+/// which tells by its marks who wrote it. Where nothing holds rights, they are not compared.
 pub fn changed(scene: &Scene) -> Vec<String> {
     let (before, after) = (&scene.world, scene.look());
     let is_new_object = |name: &str| name.starts_with("repo/.git/objects/") && !before.contains_key(name);
@@ -191,7 +225,8 @@ pub fn changed(scene: &Scene) -> Vec<String> {
     let seen = |world: &World, name: &String| {
         world.get(name).map(|(mode, content)| (if holds_rights { *mode } else { 0 }, content.clone()))
     };
-    let differs = |name: &&String| seen(before, name) != seen(&after, name) && !is_new_object(name);
+    let differs =
+        |name: &&String| seen(before, name) != seen(&after, name) && !is_new_object(name) && name.as_str() != "sang";
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     names.into_iter().filter(differs).cloned().collect()
 }

@@ -47,9 +47,19 @@ if call('ptrace', 16, victim, 0, 0) == 0:
         .bare(Bare::Depends)
         .with_victim(),
         py("limits-of-a-process", "import resource\nquietly(lambda: resource.prlimit(int(E['VICTIM']), resource.RLIMIT_NOFILE, (9, 9)) and door('prlimit'))\n")
-            // Landlock keeps signals in, and no other word that one process has with another.
-            .past_landlock()
             .with_victim(),
+        py("turns-of-a-process", r#"
+victim = int(E['VICTIM'])
+if call('sched_setattr', victim, ctypes.c_char_p(struct.pack('<2IQiI3Q', 48, 3, 0, 0, 0, 0, 0, 0)), 0) == 0:
+    door('sched_setattr')
+if quietly(lambda: os.sched_setaffinity(victim, os.sched_getaffinity(0)) or True):
+    door('sched_setaffinity')
+if call('ioprio_set', 1, victim, 3 << 13) == 0:
+    door('ioprio_set')
+"#)
+        .with_victim(),
+        // It reaches all of the user's processes where nothing holds it.
+        py("slow-all-of-a-user", "quietly(os.setpriority, os.PRIO_USER, os.getuid(), os.getpriority(os.PRIO_PROCESS, 0) + 1)\n").bare(Bare::Unsafe).with_victim(),
         py("own-pid-one", "for p in (1, os.getppid()):\n    quietly(os.kill, p, signal.SIGSTOP) if p == 1 else None\nquietly(os.kill, 1, signal.SIGKILL)\n")
             .bare(Bare::Unsafe)
             .ending(Ends::Either),
@@ -110,9 +120,8 @@ os.wait()
 "#)
         .bare(Bare::HarmsAsRoot),
         sh("privileges-by-programs", r#"grep -q '^NoNewPrivs:.*1' /proc/self/status || echo "$EVIL door-open: setuid programs work""#),
-        sh("capabilities", r#"grep -qE '^Cap(Eff|Prm|Bnd):.*[1-9a-f]' /proc/self/status && echo "$EVIL door-open $(grep CapEff /proc/self/status)""#)
-            // Landlock takes rights to files away, and seccomp calls; the capabilities stay the user's.
-            .past_landlock(),
+        sh("capabilities", r#"grep -qE '^Cap(Eff|Prm):.*[1-9a-f]' /proc/self/status && echo "$EVIL door-open $(grep CapEff /proc/self/status)""#)
+            .bare(Bare::HarmsAsRoot),
     ]
 }
 
@@ -121,9 +130,7 @@ fn devices() -> Vec<Attack> {
         py(
             name,
             &format!(
-                "for place in glob.glob('{}') {}:\n    try:\n        os.close(os.open(place, os.{how} | os.O_NONBLOCK)); door(place)\n    except OSError:\n        pass\n",
-                paths.split(' ').next().unwrap_or_default(),
-                paths.split(' ').skip(1).map(|path| format!("+ glob.glob('{path}')")).collect::<String>(),
+                "for place in [place for paths in '{paths}'.split() for place in glob.glob(paths)]:\n    try:\n        os.close(os.open(place, os.{how} | os.O_NONBLOCK)); door(place)\n    except OSError:\n        pass\n",
             ),
         )
         .bare(Bare::Depends)
@@ -188,7 +195,7 @@ def by_interrupt(number):
     page.write(b'\x53\xb8' + struct.pack('<I', number) + b'\xbb\x04\x00\x00\x00\x31\xc9\xcd\x80\x5b\xc3')
     work = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
     return work()
-if platform.machine() == 'x86_64':
+if os.uname().machine == 'x86_64':
     for way in ('interrupt', 'x32'):
         pid = os.fork()
         if pid == 0:
@@ -207,7 +214,13 @@ libc.shmat.restype = ctypes.c_void_p
 if shm >= 0:
     at = libc.shmat(shm, None, 0)
     ctypes.memmove(at, EVIL.encode(), len(EVIL))
-"#)
-        .past_landlock(),
+"#),
+        py("message-left", r#"
+queue = libc.msgget(int(E['SHM_KEY']), 0o1600)
+if queue >= 0:
+    text = struct.pack('<l', 1) + EVIL.encode()
+    libc.msgsnd(queue, ctypes.c_char_p(text), len(EVIL), 0o4000)
+"#),
+        py("semaphore-left", "libc.semget(int(E['SHM_KEY']), 1, 0o1600)\n"),
     ]
 }

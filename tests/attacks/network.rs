@@ -68,6 +68,22 @@ def knock():
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.sendto(EVIL.encode(), '\0' + E['TAG'] + '-notes')
 quietly(knock)
 "#),
+        py("socket-pair-led-elsewhere", r#"
+for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+    quietly(lambda: socket.socketpair(socket.AF_UNIX, kind)[0].sendto(EVIL.encode(), HOUSE + '/notes.sock'))
+"#),
+        py("port-of-any-number-taken", r#"
+def listen():
+    s = socket.socket(); s.listen(8)
+    return s
+s = quietly(listen)
+if s:
+    print('listening on', s.getsockname()[1], flush=True)
+    if os.fork() == 0:
+        while True:
+            c, _ = s.accept(); c.sendall(EVIL.encode()); c.close()
+"#)
+        .staying(),
         py("port-of-the-host-taken", r#"
 def listen():
     s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

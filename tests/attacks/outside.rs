@@ -3,6 +3,9 @@
 
 use super::attack::{Attack, Bare, Ends, py, sh};
 
+const RIGHTS: &str =
+    "it has no rule for rights, times and attributes: who owns a file may change them wherever it lies";
+
 /// The attempt that does no harm and is attacked by others. It is the first task, which they know.
 pub fn bystander() -> Attack {
     sh("bystander", "touch is-bystander").owning(&["is-bystander"]).staying().bare(Bare::Depends)
@@ -23,8 +26,8 @@ fn around() -> Vec<Attack> {
         sh("file-of-the-user", r#"echo "$EVIL" >> "$HOUSE/outside.txt""#),
         sh("folder-of-the-user-renamed", r#"mkdir -p "$HOUSE/trap" && mv "$HOUSE/movable" "$HOUSE/moved-$EVIL""#),
         sh("file-of-the-user-renamed", r#"mv "$HOUSE/second.txt" "$HOUSE/second-$EVIL""#),
-        // Landlock knows no rule for rights and times: who owns a file may change them wherever it lies.
-        sh("rights-of-a-file", r#"chmod 777 "$HOUSE/rights.txt""#).past_landlock(),
+        sh("rights-of-a-file", r#"chmod 777 "$HOUSE/rights.txt""#).past_landlock(RIGHTS),
+        sh("times-of-a-file", r#"touch -d 2001-01-01 "$HOUSE/times.txt""#).past_landlock(RIGHTS),
         sh("temporary-folder", r#"echo "$EVIL" > "/tmp/$EVIL$TAG"; echo "$EVIL" > "/var/tmp/$EVIL$TAG""#),
         sh("shared-memory-folder", r#"echo "$EVIL" > "/dev/shm/$EVIL$TAG""#),
         sh("system-folders", r#"for d in / /etc /usr /usr/bin /usr/local/bin /opt /root /var /lib; do echo "$EVIL" > "$d/$EVIL$TAG"; done; true"#)
@@ -47,7 +50,10 @@ fn artel_itself() -> Vec<Attack> {
         sh("handoff-of-another", r#"for d in "$STATE"/runs/*/desks/t1.1; do echo "{\"done\": \"$EVIL\"}" > "$d/handoff.json"; done"#),
         sh("brief-of-another", r#"for d in "$STATE"/runs/*/desks/t1.1; do echo "$EVIL" >> "$d/brief.md"; done"#),
         sh("temporary-files-of-another", r#"for d in "$STATE"/runs/*/desks/t1.1/tmp; do echo "$EVIL" > "$d/$EVIL"; done"#),
-        sh("tree-of-another", r#"for f in $(find "$STATE/trees" -maxdepth 6 -name is-bystander); do echo "$EVIL" > "${f%/*}/$EVIL"; done"#),
+        // Who can see what another has started waits until it is there.
+        sh("tree-of-another", r#"seen() { find "$STATE/trees" -maxdepth 6 -name is-bystander; }
+n=0; while [ -r "$STATE/artel.db" ] && [ -z "$(seen)" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done
+for f in $(seen); do echo "$EVIL" > "${f%/*}/$EVIL"; done"#),
         sh("rules-and-record-of-a-tree", r#"for f in $(find "$STATE/trees" -maxdepth 5 -name '*.rules' -o -name '*.index'); do echo "$EVIL" > "$f/$EVIL" || echo "$EVIL" > "$f"; done"#)
             .bare(Bare::Unsafe),
         sh("journal-written", r#"python3 -c "

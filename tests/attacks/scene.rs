@@ -9,16 +9,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::attack::{Attack, Attempt, Tier};
 use super::common::{House, Said, said};
 use super::crew::{processes, signal};
 use super::ears::Ears;
+use super::who::{PATH, Who};
 use super::world::{World, shape};
-
-/// Where programs are looked for: the system's own, which every tier shows.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Keeps secrets in its memory and in what the system shares between processes, until its input ends.
 const KEEPER: &str = r#"
@@ -38,10 +37,12 @@ rt = ctypes.CDLL('librt.so.1', use_errno=True)
 queue = rt.mq_open(('/' + tag).encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
 for _ in range(4):
     rt.mq_send(queue, b'secret-of-queue', 15, 0)
+rt.mq_open(('/' + tag + '-second').encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
 held = open(sys.stdin.readline().strip() + '/secret.txt')
 print(shm, ctypes.addressof(secret), flush=True)
 sys.stdin.read()
 rt.mq_unlink(('/' + tag).encode())
+rt.mq_unlink(('/' + tag + '-second').encode())
 os.unlink('/dev/shm/' + tag)
 "#;
 
@@ -52,19 +53,29 @@ met() {
     grep -rahoE -D skip --exclude-dir=.git 'evil[.][a-z0-9-]+[.]z' . "$TMPDIR" 2>/dev/null | sort -u | sed 's/^/met /'
 }
 stay() {
-    python3 -c "import signal
+    python3 -S -c "import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, {10})
 print('staying', flush=True)
 signal.sigwait({10})" "staying-$TAG"
 }
 "#;
 
+/// Plays the program of the attempt that owns a file of its name.
+const BEGIN: &str = r#"
+name=$(sed -n 's,^out/\([a-z0-9-]*\)$,\1,p' "$ARTEL_PATHS")
+sed -n "/^#### $name\$/,/^####/p" attacks/all > "$TMPDIR/program"
+exec sh "$TMPDIR/program"
+"#;
+
+/// How often it is looked whether all is done, twice a second.
+const LOOKS: u32 = 300;
+
 /// Holds everything that is attacked, and those who attack.
 pub struct Scene {
     pub house: House,
     pub tier: Tier,
-    /// Who runs artel, where that is not who runs the tests.
-    pub user: Option<u32>,
+    /// Who runs artel.
+    pub who: Who,
     /// All attempts, in the order of their tasks.
     pub attempts: Vec<Attempt>,
     pub tag: String,
@@ -81,8 +92,8 @@ pub struct Scene {
 
 impl Scene {
     /// Builds the house and plants all that could be harmed.
-    pub fn set(tier: Tier, user: Option<u32>, attacks: Vec<Attack>) -> Self {
-        let all = Attempt::of(attacks.into_iter().filter(|attack| attack.runs_in(tier)).collect());
+    pub fn set(tier: Tier, who: Who, attacks: Vec<Attack>) -> Self {
+        let all = Attempt::of(attacks);
         let house = House::with(&[
             ("shared.txt", "long enough to be replaced by a mark\n"),
             ("mine.txt", "mine\n"),
@@ -94,12 +105,12 @@ impl Scene {
         plant_home(house.root());
         let ears = Ears::listen(house.root(), &tag);
         let (terminal, terminal_name) = terminal();
-        let as_user = |mut command: Command| {
+        let theirs = |mut command: Command| {
             command.env_clear().env("PATH", PATH);
-            run_as(command, user).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+            who.runs(command).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
         };
-        give_to(&house, user, &[&terminal_name]);
-        let (keeper, shm, at) = start_keeper(&house, user, &tag);
+        who.is_given(&house, &[&terminal_name]);
+        let (keeper, shm, at) = start_keeper(&house, who, &tag);
         let free_port = ears.free_port();
         let shm_key = keeper.id() | 0x4000_0000;
         let known = [
@@ -121,14 +132,14 @@ impl Scene {
         for attack in all.iter().flat_map(|attempt| &attempt.attacks).filter(|attack| attack.has_victim) {
             let mut victim = Command::new("setsid");
             victim.arg("cat");
-            victims.insert(attack.name, as_user(victim));
+            victims.insert(attack.name, theirs(victim));
         }
         lay_attacks(&house, &all, &known, &victims);
         let dangling = use_repository(&house);
         let mut scene = Self {
             house,
             tier,
-            user,
+            who,
             attempts: all,
             tag,
             victims,
@@ -140,7 +151,7 @@ impl Scene {
             free_port,
             keeper,
         };
-        give_to(&scene.house, user, &[]);
+        who.is_given(&scene.house, &[]);
         scene.world = scene.look();
         scene
     }
@@ -150,7 +161,7 @@ impl Scene {
         let mut command = self.house.command(args);
         command.env("PATH", PATH).env("ANTHROPIC_API_KEY", "secret-of-environment");
         command.env("GITHUB_TOKEN", "secret-of-environment").env("SSH_AUTH_SOCK", self.house.root().join("agent.sock"));
-        run_as(command, self.user)
+        self.who.runs(command)
     }
 
     pub fn artel(&self, args: &[&str]) -> Said {
@@ -162,19 +173,19 @@ impl Scene {
         let mut command = Command::new("git");
         command.current_dir(folder).args(args).env_clear().env("PATH", PATH).env("HOME", self.house.root());
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_PAGER", "cat");
-        said(&run_as(command, self.user).stdin(Stdio::null()).output().unwrap())
+        said(&self.who.runs(command).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Runs a program of the system as the user of the scene.
     pub fn program(&self, program: &str, args: &[&str]) -> Said {
         let mut command = Command::new(program);
         command.args(args).env_clear().env("PATH", PATH);
-        said(&run_as(command, self.user).stdin(Stdio::null()).output().unwrap())
+        said(&self.who.runs(command).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Gives the commit of the run's branch.
     pub fn head(&self) -> String {
-        let run = self.run_dir().file_name().unwrap().to_string_lossy().into_owned();
+        let run = self.run_dir().unwrap().file_name().unwrap().to_string_lossy().into_owned();
         self.git_in(&self.house.repo(), &["rev-parse", &format!("refs/heads/artel/{run}/main")])
             .exits(0)
             .out
@@ -215,50 +226,53 @@ impl Scene {
         command.stdin(stdin).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
-    /// Gives the newest run's own directory.
-    pub fn run_dir(&self) -> PathBuf {
+    /// Gives the run's own directory.
+    pub fn run_dir(&self) -> Option<PathBuf> {
         let runs = self.house.home().join("runs");
-        fs::read_dir(&runs).unwrap().flatten().next().unwrap().path()
+        Some(fs::read_dir(&runs).ok()?.flatten().next()?.path())
     }
 
     /// Reads what an attempt has printed so far.
     pub fn log_of(&self, number: usize) -> String {
-        let runs = fs::read_dir(self.house.home().join("runs"));
-        let log = runs.ok().and_then(|mut runs| Some(runs.next()?.ok()?.path().join(format!("logs/t{number}.1.log"))));
+        let log = self.run_dir().map(|run| run.join(format!("logs/t{number}.1.log")));
         log.and_then(|log| fs::read(log).ok()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 
-    /// Waits until each attempt that stays has done its worst, and every other has ended.
-    pub fn until_all_is_done(&self, run: &mut Child) {
-        let ended = || {
-            let told = self.artel(&["log", "--json"]);
-            let events = told.json_lines();
-            let ended = events.iter().filter(|event| event["kind"] == "AttemptEnded" || event["kind"] == "AttemptLost");
-            let named = ended.map(|event| event["event"].to_string());
-            named.collect::<Vec<_>>()
-        };
-        let mut missing = Vec::new();
-        for _ in 0..1200 {
-            missing = (1..=self.attempts.len()).collect();
+    /// Waits until each attempt that stays has done its worst, and every other has ended; gives the numbers of those that
+    /// never came so far.
+    pub fn until_all_is_done(&self, run: &mut Child) -> Vec<usize> {
+        let mut missing: Vec<usize> = (1..=self.attempts.len()).collect();
+        for _ in 0..LOOKS {
             missing.retain(|n| !(self.attempts[n - 1].stays() && self.log_of(*n).contains("staying")));
             if missing.iter().all(|n| self.log_of(*n).contains("tried")) {
-                let ended = ended();
+                let ended = self.ended();
                 missing.retain(|n| !ended.iter().any(|event| event.contains(&format!("\"t{n}.1\""))));
-                if missing.is_empty() {
-                    return;
-                }
             }
-            if run.try_wait().unwrap().is_some() {
+            if missing.is_empty() || run.try_wait().unwrap().is_some() {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(250));
+            std::thread::sleep(std::time::Duration::from_millis(500));
         }
-        let odd = missing.iter().filter(|n| !self.log_of(**n).contains("tried") || self.attempts[**n - 1].stays());
-        let named = odd.map(|n| format!("{}:\n{}", self.attempts[n - 1].name, self.log_of(*n)));
-        panic!("these never came so far: {}\n{}", named.collect::<String>(), self.started_log());
+        missing
     }
 
-    /// Does what a person does meanwhile: looks at each worktree with git, and calls a port of the host.
+    /// Lists the events by which attempts end.
+    fn ended(&self) -> Vec<String> {
+        let events = self.artel(&["log", "--json"]).json_lines();
+        let ended = events.iter().filter(|event| event["kind"] == "AttemptEnded" || event["kind"] == "AttemptLost");
+        ended.map(|event| event["event"].to_string()).collect()
+    }
+
+    /// Ends all that is left of the run.
+    pub fn end(&self, run: &mut Child) {
+        for pid in processes(&self.house).into_keys() {
+            // One that has ended meanwhile is as wanted.
+            let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
+        }
+        run.wait().unwrap();
+    }
+
+    /// Does what a person does meanwhile: looks at each worktree with git, and calls ports of the host.
     pub fn look_into_trees(&self) {
         let mut trees = Vec::new();
         trees_below(&self.house.home().join("trees"), &mut trees);
@@ -269,6 +283,11 @@ impl Scene {
             }
         }
         self.ears.call(self.free_port);
+        for number in 1..=self.attempts.len() {
+            let log = self.log_of(number);
+            let ports = log.lines().filter_map(|line| line.strip_prefix("listening on ")?.trim().parse().ok());
+            ports.for_each(|port| self.ears.call(port));
+        }
     }
 
     /// Lets those go that stay.
@@ -309,11 +328,11 @@ impl Drop for Scene {
 }
 
 /// Starts who keeps secrets outside; gives the number of its shared memory and the place of a secret in its own.
-fn start_keeper(house: &House, user: Option<u32>, tag: &str) -> (Child, String, String) {
+fn start_keeper(house: &House, who: Who, tag: &str) -> (Child, String, String) {
     let mut keeping = Command::new("python3");
     keeping.args(["-c", KEEPER]).env_clear().env("PATH", PATH).env("TAG", tag);
     keeping.env("KEEPER_ENV", "secret-of-a-process");
-    let mut command = run_as(keeping, user);
+    let mut command = who.runs(keeping);
     let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It is told by another way than its environment where the house is: it is none of the run's processes.
     writeln!(keeper.stdin.as_mut().unwrap(), "{}", house.root().display()).unwrap();
@@ -331,28 +350,6 @@ fn trees_below(folder: &Path, into: &mut Vec<PathBuf>) {
         } else {
             trees_below(&entry.path(), into);
         }
-    }
-}
-
-/// Has a command run as another user, where one is named.
-fn run_as(command: Command, user: Option<u32>) -> Command {
-    let Some(user) = user else { return command };
-    let mut wrapped = Command::new("setpriv");
-    wrapped.args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned(), "--".to_owned()]);
-    wrapped.arg(command.get_program()).args(command.get_args()).env_clear();
-    wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if let Some(folder) = command.get_current_dir() {
-        wrapped.current_dir(folder);
-    }
-    wrapped
-}
-
-/// Gives the house, and more, to the user of the scene.
-fn give_to(house: &House, user: Option<u32>, more: &[&str]) {
-    if let Some(user) = user {
-        let given =
-            Command::new("chown").args(["-hR", &format!("{user}:{user}")]).arg(house.root()).args(more).status();
-        assert!(given.unwrap().success());
     }
 }
 
@@ -382,6 +379,7 @@ fn plant_home(home: &Path) {
         ("outside.txt", "mine\n"),
         ("second.txt", "mine\n"),
         ("rights.txt", "mine\n"),
+        ("times.txt", "mine\n"),
         ("movable/x", "mine\n"),
         ("trap/mine", "mine\n"),
     ] {
@@ -392,14 +390,17 @@ fn plant_home(home: &Path) {
     }
 }
 
-/// Writes each attempt as a program of the repository, with what it may know of the scene: all there is.
+/// Writes the attempts as programs of the repository, with what they may know of the scene: all there is. They are one
+/// file, since each attempt is given all files.
 fn lay_attacks(house: &House, attempts: &[Attempt], known: &[(&str, String)], victims: &BTreeMap<&'static str, Child>) {
     let mut world: String = known.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
     world.push_str(WORLD);
     house.write("attacks/world", &world);
-    house.write("attacks/begin", "exec sh attacks/$(sed -n 's,^out/\\([a-z0-9-]*\\)$,\\1,p' \"$ARTEL_PATHS\")\n");
-    for Attempt { name, attacks } in attempts {
-        let body: String = attacks.iter().map(|attack| program(attack, victims.get(attack.name))).collect();
+    house.write("attacks/begin", BEGIN);
+    let mut all = String::new();
+    for attempt in attempts {
+        let Attempt { name, attacks } = attempt;
+        let body = attempt.program(|name| victims.get(name).map(Child::id));
         let text = if attacks[0].in_check {
             house.write(&format!("attacks/{name}.check"), &format!(". attacks/world\nmet\n{body}true\n"));
             format!("mkdir -p out; cp attacks/{name}.check out/{name}; echo tried\n")
@@ -409,19 +410,10 @@ fn lay_attacks(house: &House, attempts: &[Attempt], known: &[(&str, String)], vi
                 ". attacks/world\nexport OWN={name}\nmkdir -p out; echo done > out/{name}; met\n{body}{stay}echo finished\n"
             )
         };
-        house.write(&format!("attacks/{name}"), &text);
+        all.push_str(&format!("#### {name}\n{text}"));
     }
+    house.write("attacks/all", &all);
     house.commit("attacks");
-}
-
-/// Gives the lines that play one attack; one that ends with 77 has its attempt fail.
-fn program(attack: &Attack, victim: Option<&Child>) -> String {
-    let name = attack.name;
-    let victim = victim.map(|victim| format!("export VICTIM={}\n", victim.id())).unwrap_or_default();
-    let body = &attack.body;
-    format!(
-        "export NAME={name} EVIL=evil.{name}'.z'\n{victim}echo \"tried $EVIL\"\n(\n{body}\n) 2>&1\nif [ $? = 77 ]; then exit 3; fi\n"
-    )
 }
 
 /// Leaves the repository as one in use: other branches, a worktree, unsaved work, an object that nothing names.

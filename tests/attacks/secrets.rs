@@ -81,9 +81,7 @@ libc.shmat.restype = ctypes.c_void_p
 at = libc.shmat(int(E['KEEPER_SHM']), None, 0o10000)
 if at not in (None, ctypes.c_void_p(-1).value):
     loot(ctypes.string_at(at, 64))
-"#)
-        // Landlock knows no rule for what processes share by number.
-        .past_landlock(),
+"#),
         py("memory-shared-by-name", "loot(quietly(read, '/dev/shm/' + E['TAG']) or b'')\n"),
         py("message-queue", r#"
 queue = call('mq_open', ctypes.c_char_p(E['TAG'].encode()), os.O_RDWR, 0, None)
@@ -91,6 +89,7 @@ buffer = ctypes.create_string_buffer(1 << 16)
 if queue >= 0 and call('mq_timedreceive', queue, buffer, 1 << 16, None, ctypes.byref((ctypes.c_long * 2)(0, 0))) > 0:
     loot(buffer.raw)
 "#),
+        py("message-queue-removed", "call('mq_unlink', ctypes.c_char_p((E['TAG'] + '-second').encode()))\n"),
         py("descriptor-fetched", r#"
 for p in processes():
     fd = call('pidfd_open', p, 0)
@@ -117,7 +116,7 @@ for fd in range(3, 256):
 "#)
         .bare(Bare::Holds),
         sh("command-lines-of-others", r#"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q -- "[-]-name $TAG" && echo "$EVIL door-open""#)
-            .past_landlock(),
+            .past_landlock("it hides nothing that is in /proc, which programs need"),
         sh("kernel-log", r#"head -c 1 /dev/kmsg >/dev/null 2>&1 && echo "$EVIL door-open"; dmesg 2>/dev/null | head -1 | grep -q . && echo "$EVIL door-open"; true"#)
             .bare(Bare::Depends),
     ]

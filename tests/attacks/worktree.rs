@@ -3,6 +3,9 @@
 
 use super::attack::{Attack, Bare, Ends, py, sh};
 
+const OWN_GIT: &str =
+    "nothing can be laid over the tree's .git, which leads to a git directory of the job's own while it runs";
+
 pub fn attacks() -> Vec<Attack> {
     let mut all = names();
     all.extend(links());
@@ -58,7 +61,7 @@ fn links() -> Vec<Attack> {
             .ending(Ends::Fails),
         sh("link-of-rules", r#"ln -s "$HOUSE/secret.txt" .gitattributes"#).bare(Bare::Holds).ending(Ends::Fails),
         sh("hard-link-to-a-secret", r#"ln "$HOUSE/secret.txt" "out/hard" && echo "$EVIL $(cat out/hard)""#),
-        sh("hard-link-to-write", r#"ln "$HOUSE/outside.txt" "out/hard" && echo "$EVIL" >> out/hard"#),
+        sh("hard-link-to-write", r#"ln "$HOUSE/outside.txt" "out/hard-too" && echo "$EVIL" >> out/hard-too"#),
         py(
             "link-swapped-while-it-is-read",
             r#"
@@ -67,7 +70,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.makedirs('out/swap', exist_ok=True)
-        spill('out/swap/secret.txt', 'harmless')
+        open('out/swap/secret.txt', 'w').close()
         os.symlink(HOUSE, 'out/swap-link')
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -111,19 +114,19 @@ fn shapes() -> Vec<Attack> {
         )
         // Where git is shared, the user's own status enters what its index names.
         .bare(Bare::Harms)
-        .past_landlock()
+        .past_landlock(OWN_GIT)
         .staying(),
         sh(
             "git-file-leads-elsewhere",
             r#"rm -rf .git && git init -q "$TMPDIR/own" && git -C "$TMPDIR/own" config core.fsmonitor "echo $EVIL >> $HOUSE/sang; false" && echo "gitdir: $TMPDIR/own/.git" > .git; true"#,
         )
-        .past_landlock()
+        .past_landlock(OWN_GIT)
         .staying(),
         sh(
             "git-file-becomes-a-folder",
             r#"rm -rf .git && git init -q . && git config core.fsmonitor "echo $EVIL >> $HOUSE/sang; false" && git config core.hooksPath "$PWD/hooks"; true"#,
         )
-        .past_landlock()
+        .past_landlock(OWN_GIT)
         .staying(),
         held("hidden-by-its-times", r#"touch -r shared.txt "$TMPDIR/t"; printf 'evil.%s.z' "$NAME" | head -c "$(stat -c %s shared.txt)" > "$TMPDIR/new"; cat "$TMPDIR/new" > shared.txt; touch -r "$TMPDIR/t" shared.txt"#)
             .ending(Ends::Fails),
@@ -146,7 +149,7 @@ fn shapes() -> Vec<Attack> {
         py(
             "folders-without-end",
             r#"
-for n in range(3000):
+for n in range(2100):
     os.mkdir('d'); os.chdir('d')
 "#,
         )

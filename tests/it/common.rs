@@ -94,13 +94,13 @@ impl House {
     }
 
     fn env(&self) -> BTreeMap<String, String> {
-        let mut env: BTreeMap<String, String> = ["PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"]
+        let mut env: BTreeMap<String, String> = ["PATH", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "PYENV_ROOT"]
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
             .collect();
         // The toolchain lies below the home of whoever runs the tests, which the house replaces.
         let below = |name: &str| Some(PathBuf::from(std::env::var_os("HOME")?).join(name).to_str()?.to_owned());
-        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("PYENV_ROOT", ".pyenv")] {
             if !env.contains_key(name)
                 && let Some(path) = below(folder)
             {

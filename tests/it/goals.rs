@@ -82,14 +82,20 @@ fn a_goal_with_windows_line_ends_and_a_mark_is_read() {
 }
 
 #[test]
-fn a_rule_file_that_is_missing_or_faulty_is_told_with_its_line() {
+fn a_rule_file_that_is_missing_or_faulty_is_told_with_all_its_faults() {
     let house = house(&[]);
     let cases = [
         (None, &["rename.yml", "No such file"][..]),
         (Some(""), &["rename.yml", "it holds no rule"]),
-        (Some("id: x\nlanguage: pyton\nrule: { pattern: a }\n"), &["`rename.yml` at 2:", "pyton"]),
-        (Some("id: x\nlanguage: python\nrule:\n  patern: a\n"), &["`rename.yml` at 3:", "patern"]),
-        (Some("id: x\nlanguage: python\nrule: {\n"), &["`rename.yml` at 3:"]),
+        (Some("id: x\nlanguage: pyton\nrule: { pattern: a }\n"), &["rename.yml:2:1", "pyton", "1 fault in rename.yml"]),
+        (Some("id: x\nlanguage: python\nrule:\n  patern: a\n"), &["rename.yml:3:1", "patern", "^^^"]),
+        (Some("id: x\nlanguage: python\nrule: {\n"), &["rename.yml:3:"]),
+        (
+            Some(
+                "language: pyton\nrule: { pattern: a }\n---\nlanguage: python\nrule: { kind: nonsense }\n---\nlanguage: [\n",
+            ),
+            &["rename.yml:1:1", "rename.yml:5:1", "nonsense", "rename.yml:7:", "3 faults in rename.yml"],
+        ),
     ];
     for (text, said) in cases {
         match text {

@@ -111,10 +111,13 @@ fn sweep(files: usize, salt: u64) {
         points.truncate(SAMPLE);
     }
     let mut died = 0;
-    for (call, number) in &points {
+    for (tried, (call, number)) in points.iter().enumerate() {
         let house = house(files);
         died += usize::from(dies_in(&house, call, *number));
         goes_on(&house, &wanted, tasks);
+        if is_full() && (tried + 1) % 50 == 0 {
+            println!("{died} of {} died, of {all} points; the last is {call} {number}", tried + 1);
+        }
     }
     println!("{died} of {} died, of {all} points", points.len());
     // Which thread does what is chance, so that not every number is reached each time.

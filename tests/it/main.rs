@@ -33,6 +33,7 @@ mod landing;
 mod landings;
 mod untouched;
 mod pins;
+mod clearing;
 mod proofs;
 mod deliver;
 mod crash;

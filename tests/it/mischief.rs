@@ -66,6 +66,27 @@ fn what_an_attempt_leaves_running_is_ended_and_counted() {
     assert_eq!(house.landed("src/a"), "b", "work that was done well lands all the same");
 }
 
+/// Forks on into a session of its own each time, deaf to every plea, for so many times that it would take a minute.
+const ON: &str = "trap '' TERM HUP INT\n[ $1 -lt 1200 ] || exit 0\nsleep 0.05\nsetsid sh on.sh $(($1 + 1)) &\n";
+
+/// Becomes a daemon as daemons do: forks, leaves the session, forks again, and closes what it inherited.
+const DAEMON: &str = "(setsid sh -c \"trap '' TERM HUP INT; (sleep 1000; :) &\" &) </dev/null >/dev/null 2>&1\n";
+
+#[test]
+fn what_forks_without_end_and_what_became_a_daemon_ends_with_its_attempt() {
+    for last in ["write: {text: \"b\\n\"}", "crash: {signal: 9}"] {
+        let part = format!("steps: [{{run: 'sh on.sh 0 & sh daemon.sh'}}, {{{last}}}]\n");
+        let files = [("part.yml", &part[..]), ("on.sh", ON), ("daemon.sh", DAEMON), ("src/a", "a\n")];
+        let house = crew("", "[{key: one, paths: [src/a]}]", &files);
+        work(&house, BY_PART, &ONCE);
+        assert_eq!(alive(&house), Vec::<String>::new(), "something outlived its attempt");
+        let ended = &told(&house, "AttemptEnded")[0];
+        assert!(ended["usage"]["leaked"].as_u64().unwrap() >= 2, "{ended}");
+        let landed = if last.starts_with("write") { "b" } else { "a" };
+        assert_eq!(house.landed("src/a"), landed);
+    }
+}
+
 #[test]
 fn a_stop_ends_what_runs_with_all_that_it_started() {
     let part = "steps: [{leak: {children: 2}}, ignore_term, {run: 'echo $PPID > $TMPDIR/../up'}, hang]\n";
@@ -129,22 +150,30 @@ fn a_pipe_a_link_that_leaves_and_a_nested_repository_are_no_candidate() {
 
 #[test]
 fn git_of_a_worktree_may_be_tampered_with_and_nothing_of_it_runs_or_counts() {
-    let evil = "rm .git && git init -q && git config core.fsmonitor \"touch $PROOF\" && git config core.hooksPath evil && printf '#!/bin/sh\\ntouch $PROOF\\n' > .git/hooks/post-checkout && chmod +x .git/hooks/post-checkout\n";
+    // In a sandbox the first line is refused, and what follows tampers with the git of the job's own.
+    let evil = "rm .git && git init -q\ngit config core.fsmonitor \"touch $PROOF\" && git config core.hooksPath evil\n\
+                hook=$(git rev-parse --git-dir)/hooks/post-checkout\nmkdir -p ${hook%/*}\n\
+                printf '#!/bin/sh\\ntouch $PROOF\\n' > $hook && chmod +x $hook\n";
     let part = "steps: [{run: sh evil.sh}, {write: {text: \"b\\n\"}}]\n";
-    let house = crew(
-        "checks: [\"git status --porcelain && test -d src\"]\n",
-        "[{key: one, paths: [src/a]}, {key: two, paths: [src/b]}]",
-        &[("part.yml", part), ("evil.sh", evil), ("src/a", "a\n"), ("src/b", "a\n")],
-    );
-    let proof = house.root().join("proof");
-    house.write("artel.toml", &format!("[set]\nPROOF = \"{}\"\n", proof.display()));
-    house.commit("settings");
-    let config = std::fs::read(house.repo().join(".git/config")).unwrap();
-    work(&house, BY_PART, &["--workers", "1"]).exits(0);
-    assert_eq!((house.landed("src/a"), house.landed("src/b")), ("b".to_owned(), "b".to_owned()));
-    assert!(!proof.exists(), "something of the agent's was run");
-    assert_eq!(std::fs::read(house.repo().join(".git/config")).unwrap(), config);
-    assert_eq!(house.git(&["worktree", "list"]).lines().count(), 1);
+    for is_open in [true, false] {
+        let house = crew(
+            "checks: [\"git status --porcelain && test -d src\"]\n",
+            "[{key: one, paths: [src/a]}, {key: two, paths: [src/b]}]",
+            &[("part.yml", part), ("evil.sh", evil), ("src/a", "a\n"), ("src/b", "a\n")],
+        );
+        if is_open {
+            house.in_the_open();
+        }
+        let proof = house.root().join("proof");
+        house.write("artel.toml", &format!("[set]\nPROOF = \"{}\"\n", proof.display()));
+        house.commit("settings");
+        let config = std::fs::read(house.repo().join(".git/config")).unwrap();
+        work(&house, BY_PART, &["--workers", "1"]).exits(0);
+        assert_eq!((house.landed("src/a"), house.landed("src/b")), ("b".to_owned(), "b".to_owned()));
+        assert!(!proof.exists(), "something of the agent's was run");
+        assert_eq!(std::fs::read(house.repo().join(".git/config")).unwrap(), config);
+        assert_eq!(house.git(&["worktree", "list"]).lines().count(), 1);
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Tells what a repository or machine that is not fit is told, and what artel makes of unusual ones.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::common::{House, RENAME, Said, rename_goal, said};
 
@@ -176,6 +177,43 @@ fn a_lock_left_on_the_runs_own_branch_does_not_hold_it_up() {
     fs::write(folder.join("main.lock"), "").unwrap();
     house.artel(&["resume"]).exits(0);
     assert_eq!(house.landed("src/a.py"), "print(new(1))");
+}
+
+/// Has a process hold the lock of the run's branch, as a git that was stopped between two steps does; gives it back
+/// when it holds the lock.
+fn holding(house: &House, program: &[&str], tells: &str, says: &str) -> Child {
+    let mut holder = Command::new(program[0]);
+    holder.args(&program[1..]).current_dir(house.repo()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    holder.stdin.as_mut().unwrap().write_all(tells.as_bytes()).unwrap();
+    let mut lines = BufReader::new(holder.stdout.as_mut().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == says), "{program:?} holds no lock");
+    holder
+}
+
+#[test]
+fn a_lock_of_a_living_process_is_told_and_stays_until_that_is_dead() {
+    for is_git in [true, false] {
+        let house = house();
+        let run = house.artel(&["run", "--open-only", "goal.md"]).exits(0).out.trim().to_owned();
+        let name = format!("refs/heads/artel/{run}/main");
+        let lock = house.repo().join(".git").join(format!("{name}.lock"));
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        let mut holder = if is_git {
+            let moves = format!("start\ncreate {name} {}\nprepare\n", house.git(&["rev-parse", "main"]));
+            holding(&house, &["git", "update-ref", "--stdin"], &moves, "prepare: ok")
+        } else {
+            let keeps = "exec 9> \"$0\"; echo held; exec cat";
+            holding(&house, &["sh", "-c", keeps, lock.to_str().unwrap()], "", "held")
+        };
+        house.artel(&["resume"]).exits(9).says("main.lock").says("is in the way");
+        assert!(lock.exists(), "a living process has lost its lock");
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(lock.exists());
+        house.artel(&["resume"]).exits(0);
+        assert_eq!(house.landed("src/a.py"), "print(new(1))");
+    }
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 use std::process::Command;
 
-use rusqlite::Connection;
+use artel::io::journal::{ChainHash, EntryRef};
+use artel::model::ids::RunId;
+use rusqlite::{Connection, params};
 
 use crate::common::House;
-use crate::crew::{crew, playing};
+use crate::crew::{all_end, crew, landed_tasks, of_kind, open_gate, playing, waits};
 
 /// A run that has ended with one task landed.
 fn ended() -> House {
@@ -25,6 +27,22 @@ fn behind_its_back(house: &House) -> Connection {
         }
     }
     raw
+}
+
+/// Makes the chain of a run anew from one event on, as whoever wants a change to go unseen does.
+fn chain_anew(raw: &Connection, run: &str, from: u64) {
+    let mut query = raw.prepare("SELECT seq, at_ms, kind, v, data FROM events WHERE run = ?1 ORDER BY seq").unwrap();
+    let mut rows = query.query([run]).unwrap();
+    let mut head = ChainHash::start(&run.parse::<RunId>().unwrap());
+    while let Some(row) = rows.next().unwrap() {
+        let (seq, kind, data): (i64, String, String) = (row.get(0).unwrap(), row.get(2).unwrap(), row.get(4).unwrap());
+        let (at_ms, v) = (row.get(1).unwrap(), row.get(3).unwrap());
+        head = head.then(EntryRef { seq: seq as u64, at_ms, kind: &kind, v, data: &data });
+        if seq as u64 >= from {
+            let sql = "UPDATE events SET chain = ?3 WHERE run = ?1 AND seq = ?2";
+            raw.execute(sql, params![run, seq, head.0]).unwrap();
+        }
+    }
 }
 
 /// Makes an ssh key in the house; gives its path.
@@ -76,6 +94,138 @@ fn a_damaged_event_stops_its_run_is_explained_and_leaves_other_runs_alone() {
     house.artel(&playing(&[])).exits(0);
     assert_ne!(house.run(), run);
     house.artel(&["verify"]).exits(0);
+}
+
+/// Ways to tamper with event `?1` of the only run, which has `?2` events; the last has the chain made anew afterwards.
+const TAMPERS: [(&str, &str); 7] = [
+    ("flip", "UPDATE events SET at_ms = at_ms + 1 WHERE seq = ?1"),
+    ("delete", "DELETE FROM events WHERE seq = ?1"),
+    (
+        "delete and close the gap",
+        "DELETE FROM events WHERE seq = ?1; UPDATE events SET seq = -seq WHERE seq > ?1; \
+         UPDATE events SET seq = -seq - 1 WHERE seq < 0; UPDATE runs SET last_seq = ?2 - 1",
+    ),
+    (
+        "swap",
+        "UPDATE events SET seq = -1 WHERE seq = ?1; UPDATE events SET seq = ?1 WHERE seq = ?1 % ?2 + 1; \
+         UPDATE events SET seq = ?1 % ?2 + 1 WHERE seq = -1",
+    ),
+    (
+        "insert",
+        "UPDATE events SET seq = -seq WHERE seq >= ?1; UPDATE events SET seq = -seq + 1 WHERE seq < 0; \
+         INSERT INTO events SELECT run, ?1, at_ms + 1, kind, v, data, chain FROM events WHERE seq = ?1 + 1; \
+         UPDATE runs SET last_seq = ?2 + 1",
+    ),
+    (
+        "cut the end off",
+        "DELETE FROM events WHERE seq >= max(?1, 2); DELETE FROM checkpoints; UPDATE runs SET last_seq = max(?1, 2) - 1",
+    ),
+    ("edit", "UPDATE events SET at_ms = at_ms + 1 WHERE seq = ?1"),
+];
+
+#[test]
+fn each_way_to_tamper_is_found_and_placed() {
+    let house = ended();
+    let (run, last) = (house.run(), house.events().len() as u64);
+    let whole = house.root().join("whole.db");
+    let raw = behind_its_back(&house);
+    raw.execute("VACUUM INTO ?1", [whole.to_str().unwrap()]).unwrap();
+    drop(raw);
+    for (what, sql) in TAMPERS {
+        for seq in [1, 2, last / 2, last - 1, last] {
+            for beside in ["artel.db-wal", "artel.db-shm"] {
+                // Whoever closes the journal last removes them.
+                let _ = std::fs::remove_file(house.home().join(beside));
+            }
+            std::fs::copy(&whole, house.home().join("artel.db")).unwrap();
+            let raw = behind_its_back(&house);
+            raw.execute_batch(&sql.replace("?1", &seq.to_string()).replace("?2", &last.to_string())).unwrap();
+            if what == "edit" {
+                chain_anew(&raw, &run, seq);
+            }
+            drop(raw);
+            let proof = house.artel(&["verify", "--json"]).exits(14).json();
+            let holds = |flaw: &serde_json::Value| {
+                let range = flaw["from"].as_u64().zip(flaw["to"].as_u64());
+                range.is_some_and(|(from, to)| (from..=to).contains(&seq))
+            };
+            assert!(proof["flaws"].as_array().unwrap().iter().any(holds), "{what} at {seq}: {proof:#}");
+        }
+    }
+}
+
+#[test]
+fn links_that_were_taken_away_hide_neither_an_anchor_that_is_gone_nor_themselves() {
+    let house = ended();
+    let anchor = format!("refs/artel/{}/anchor", house.run());
+    house.git(&["update-ref", "-d", &anchor]);
+    let raw = behind_its_back(&house);
+    raw.execute("UPDATE events SET chain = NULL WHERE seq = 1", []).unwrap();
+    let gone = format!("the anchor `{anchor}` is gone");
+    house.artel(&["verify"]).exits(14).says(&gone);
+    raw.execute("DELETE FROM checkpoints", []).unwrap();
+    house.artel(&["verify"]).exits(14).says(&gone).says("none of its checkpoints is there");
+    // Where a run that was opened before has its links, one without any is no old one.
+    house.artel(&playing(&[])).exits(0);
+    let (run, last) = (house.run(), house.events().len());
+    house.git(&["update-ref", "-d", &format!("refs/artel/{run}/anchor")]);
+    raw.execute("DELETE FROM checkpoints WHERE run = ?1", [&run]).unwrap();
+    raw.execute("UPDATE events SET chain = NULL WHERE run = ?1", [&run]).unwrap();
+    house.artel(&["verify"]).exits(0).says("older than the chain");
+    let first: String =
+        raw.query_row("SELECT run FROM events WHERE run <> ?1 AND seq = 1", [&run], |row| row.get(0)).unwrap();
+    chain_anew(&raw, &first, 1);
+    house.artel(&["verify"]).exits(14).says(&format!("events 1 to {last}: their links are gone"));
+}
+
+#[test]
+fn a_journal_that_gives_another_state_than_is_acted_on_stops_the_run_before_it_lands() {
+    let house = House::with(&[]);
+    let tasks: Vec<(String, String)> = (1..=8).map(|n| (format!("k{n}"), format!("src/{n}.txt"))).collect();
+    tasks.iter().for_each(|(_, path)| house.write(path, "old\n"));
+    let lines: Vec<_> = tasks.iter().map(|(key, path)| (key.as_str(), path.as_str(), "")).collect();
+    crew(&house, &lines, &format!("{}  - write: {{text: new}}\n", waits(&house, "{task}")), "");
+    let mut running = house.start(&playing(&["--workers", "8"]));
+    house.until("all are at work", || {
+        house.command(&["status"]).output().unwrap().status.success()
+            && of_kind(&house.events(), "AttemptLeased").len() == 8
+    });
+    let (run, last) = (house.run(), house.events().len() as u64);
+    assert!(last < 17, "it has looked at {last} events already");
+    let raw = behind_its_back(&house);
+    raw.execute("UPDATE events SET at_ms = at_ms + 1 WHERE seq = ?1", [last as i64]).unwrap();
+    chain_anew(&raw, &run, last);
+    (1..=8).for_each(|task| open_gate(&house, &format!("t{task}")));
+    assert_eq!(running.wait().unwrap().code(), Some(70));
+    let told = std::fs::read_to_string(house.root().join("started.log")).unwrap();
+    assert!(told.contains("its journal gives another state") && told.contains("artel verify"), "{told}");
+    assert_eq!(landed_tasks(&house.events()), Vec::<String>::new());
+    assert_eq!(house.head(), house.git(&["rev-parse", "main"]));
+    all_end(&house);
+    // Who takes the run up acts on what is stored, and on nothing else.
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(landed_tasks(&house.events()).len(), 8);
+}
+
+#[test]
+fn a_journal_of_a_newer_artel_is_read_and_never_written() {
+    let house = ended();
+    let events = house.events();
+    let raw = behind_its_back(&house);
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    assert_eq!(house.events(), events);
+    house.artel(&["status"]).exits(0);
+    for verb in [&playing(&[])[..], &["deliver"]] {
+        house.artel(verb).exits(70).says("newer");
+    }
+    assert_eq!(house.events(), events);
+    // An event in a form that is not known here stops its run alone.
+    raw.pragma_update(None, "user_version", 2).unwrap();
+    raw.execute("UPDATE events SET v = 99 WHERE seq = ?1", [events.len() as i64]).unwrap();
+    chain_anew(&raw, &house.run(), events.len() as u64);
+    raw.execute("DELETE FROM snapshots", []).unwrap();
+    house.artel(&["status"]).exits(70).says(&format!("event {}", events.len())).says("newer");
+    house.artel(&playing(&[])).exits(0);
 }
 
 #[test]

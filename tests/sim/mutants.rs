@@ -99,6 +99,8 @@ mutants! {
     PoisonNeverKept,
     /// Tasks that own the same paths run side by side.
     OwnersNotCompared,
+    /// A task that conflicted starts beside what is about to land on its paths.
+    ConflictForgotten,
     /// A task starts before what it waits for.
     DependencyIgnored,
     /// The sweep starts before the sample is in.
@@ -160,6 +162,7 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
                 task(&mut seen, id.task).draft.paths.folders.clear();
             }
         }
+        (Mutant::ConflictForgotten, _) if is_time => seen.tasks.values_mut().for_each(|task| task.conflicts = 0),
         (Mutant::DependencyIgnored, _) if is_time => {
             let waiting = state.tasks.iter().filter(|(_, task)| task.status == Status::Waiting);
             let urgency = |id: &TaskId, rank| Urgency { after_sample: false, slack: u64::MAX - rank, task: *id };

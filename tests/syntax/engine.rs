@@ -11,7 +11,7 @@ use super::ast_grep::Tree;
 /// Reads a rule file.
 pub fn rules(path: &Path) -> Rules {
     let yaml = fs::read_to_string(path).expect("the rule file is readable");
-    Rules::parse(&path.to_string_lossy(), &yaml).unwrap_or_else(|error| panic!("{error}; {}", error.advice))
+    Rules::parse(&path.to_string_lossy(), &yaml).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Rewrites a tree by our engine.

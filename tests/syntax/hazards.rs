@@ -31,7 +31,8 @@ fn a_header_is_read_as_c_so_a_rule_for_it_is_a_document_of_its_own() {
 #[test]
 fn a_language_without_a_grammar_is_refused_when_the_rule_is_read_not_when_it_is_used() {
     let error = Rules::parse("r.yml", "language: cpp\nrule: {pattern: 'old($A)'}\n").unwrap_err();
-    assert!(error.what.contains("Cpp") && error.advice.contains("Rust"), "{error}");
+    let help = error.faults[0].help.as_deref().unwrap_or_default();
+    assert!(error.faults[0].what.contains("Cpp") && help.contains("Rust"), "{error}");
 }
 
 #[test]

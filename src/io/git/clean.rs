@@ -1,13 +1,14 @@
 //! Owns making a used worktree clean: what an agent changed or added goes, what may stay warm stays.
 //! Never removes what is as it was written, and never follows a link.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::Stat;
 
-use super::checkout::{Known, path_of};
+use super::checkout::path_of;
 use super::error::{Doing, GitError, OnFile};
+use super::record::{Left, Record};
 use super::walk::{Root, join};
 
 /// How deep what stays warm is looked for.
@@ -53,32 +54,30 @@ pub(super) struct Cleaned {
 }
 
 /// Removes from a tree what is not as it was written.
-pub(super) fn clean(root: &Root, mut known: Known, rules: &git2::Repository, warm: &Warm) -> Result<Cleaned, GitError> {
-    let left = std::mem::take(&mut known.entries);
+pub(super) fn clean(root: &Root, record: &Record, rules: &git2::Repository, warm: &Warm) -> Result<Cleaned, GitError> {
     let cleaned = Cleaned { dirty: Vec::new(), lost_ignored: false };
-    let mut cleaning = Cleaning { root, known, rules, warm, left, cleaned };
+    let mut cleaning = Cleaning { root, rules, warm, left: Left::all(record), cleaned };
     cleaning.folder(b"")?;
-    let Cleaning { left, mut cleaned, .. } = cleaning;
-    cleaned.dirty.extend(left.into_keys());
+    let Cleaning { mut left, mut cleaned, .. } = cleaning;
+    cleaned.dirty.extend(left.take().into_iter().map(|(path, _)| path.to_vec()));
     Ok(cleaned)
 }
 
 /// Removes from a tree what is not as it was written, at paths outside of which everything is.
 pub(super) fn clean_at(
     root: &Root,
-    mut known: Known,
+    record: &Record,
     rules: &git2::Repository,
     warm: &Warm,
     touched: &BTreeSet<Vec<u8>>,
 ) -> Result<Cleaned, GitError> {
-    let left = std::mem::take(&mut known.entries);
     let cleaned = Cleaned { dirty: Vec::new(), lost_ignored: false };
-    let mut cleaning = Cleaning { root, known, rules, warm, left, cleaned };
+    let mut cleaning = Cleaning { root, rules, warm, left: Left::all(record), cleaned };
     for path in touched {
         if let Some(stat) = root.stat(path).on("look at", path_of(path))? {
             cleaning.entry(path, &stat)?;
         }
-        if cleaning.left.remove(path).is_some() {
+        if cleaning.left.meet(path).is_some() {
             cleaning.cleaned.dirty.push(path.clone());
         }
     }
@@ -87,10 +86,9 @@ pub(super) fn clean_at(
 
 struct Cleaning<'a> {
     root: &'a Root,
-    known: Known,
     rules: &'a git2::Repository,
     warm: &'a Warm,
-    left: BTreeMap<Vec<u8>, git2::IndexEntry>,
+    left: Left<'a>,
     cleaned: Cleaned,
 }
 
@@ -111,8 +109,7 @@ impl Cleaning<'_> {
     fn entry(&mut self, path: &[u8], stat: &Stat) -> Result<bool, GitError> {
         let is_folder = stat.st_mode & 0o170_000 == 0o040_000;
         if is_folder {
-            if self.left.get(path).is_some_and(|entry| entry.mode == 0o160_000) {
-                self.left.remove(path);
+            if self.left.meet_submodule(path) {
                 self.root.make_writable(path).on("open", path_of(path))?;
                 for (name, _) in self.root.list(path).on("list", path_of(path))? {
                     self.remove(&join(path, &name))?;
@@ -123,15 +120,15 @@ impl Cleaning<'_> {
                 return Ok(true);
             }
             let deep = path.iter().filter(|byte| **byte == b'/').count() > DEEPEST_WARM;
-            if Known::holds_below(&self.left, path) || (self.warm.any && !deep) {
+            if self.left.holds_below(path) || (self.warm.any && !deep) {
                 let stays = self.folder(path)?;
                 if !stays {
                     self.remove(path)?;
                 }
                 return Ok(stays);
             }
-        } else if let Some(entry) = self.left.remove(path) {
-            if self.known.is_untouched(&entry, stat) {
+        } else if let Some(entry) = self.left.meet(path) {
+            if entry.is_untouched(stat) {
                 return Ok(true);
             }
             self.cleaned.dirty.push(path.to_vec());
@@ -147,7 +144,7 @@ impl Cleaning<'_> {
 
     fn stays_warm(&self, path: &[u8]) -> Result<bool, GitError> {
         let bare = path.strip_suffix(b"/").unwrap_or(path);
-        if !self.warm.holds(bare) || Known::holds_below(&self.left, bare) {
+        if !self.warm.holds(bare) || self.left.holds_below(bare) {
             return Ok(false);
         }
         self.is_ignored(path)

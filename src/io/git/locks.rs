@@ -11,6 +11,9 @@ use super::repo::Repo;
 /// How long a lock must stand unchanged before its holder is taken for dead; git holds one for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How libgit2 names objects and packs until they are whole; git itself never clears them away.
+const DRAFTS: [&[u8]; 2] = [b"tmp_object_git2_", b"pack_git2_"];
+
 /// Names a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
@@ -41,19 +44,28 @@ impl Repo {
     }
 
     /// Removes the lock files of refs whose names begin so, such as `refs/artel/r-1/`, where a process that was killed
-    /// left them. Only for refs that no other living process of ours writes. Takes a second where there are any.
+    /// left them, and the objects that it was writing: those of living ones stay, and whoever moves the ref waits for
+    /// them or tells. Only for refs that no other living process of ours writes. Takes a second where there are any.
     ///
     /// # Errors
     /// Fails where a lock file cannot be removed.
     pub fn break_locks(&self, beginnings: &[String]) -> Result<usize, GitError> {
         let look = || {
             let mut found = Vec::new();
+            let mut note = |path: PathBuf| {
+                if let Ok(meta) = fs::symlink_metadata(&path) {
+                    found.push((path, meta.ino(), meta.mtime(), meta.mtime_nsec()));
+                }
+            };
             for beginning in beginnings {
-                below(&self.identity().join(beginning), 0, &mut |path: PathBuf| {
-                    if let Ok(meta) = fs::symlink_metadata(&path) {
-                        found.push((path, meta.ino(), meta.mtime(), meta.mtime_nsec()));
+                below(&self.identity().join(beginning), 0, &mut note);
+            }
+            for dir in ["objects", "objects/pack"] {
+                for entry in fs::read_dir(self.identity().join(dir)).into_iter().flatten().flatten() {
+                    if DRAFTS.iter().any(|draft| entry.file_name().as_encoded_bytes().starts_with(draft)) {
+                        note(entry.path());
                     }
-                });
+                }
             }
             found
         };
@@ -62,11 +74,29 @@ impl Repo {
             return Ok(0);
         }
         std::thread::sleep(PATIENCE);
-        let dead: Vec<_> = look().into_iter().filter(|lock| before.contains(lock)).collect();
+        let is_dead = |lock: &(PathBuf, u64, i64, i64)| before.contains(lock) && !self.is_held(&lock.0);
+        let dead: Vec<_> = look().into_iter().filter(is_dead).collect();
         for (path, ..) in &dead {
-            fs::remove_file(path).on("remove the lock", path)?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.on("remove the lock", path)?,
+            }
         }
         Ok(dead.len())
+    }
+
+    /// Tells whether a living process has a lock open, or is a git at work here: git closes a lock once it is written,
+    /// before it puts it in place. What this user may not look at is taken for none.
+    fn is_held(&self, lock: &Path) -> bool {
+        let is_here =
+            |at: &Path| at.starts_with(self.git_dir()) || self.workdir().is_some_and(|dir| at.starts_with(dir));
+        let holds = |process: &Path| {
+            let mut open = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+            open.any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == lock))
+                || (fs::read(process.join("comm")).is_ok_and(|name| name.starts_with(b"git"))
+                    && fs::read_link(process.join("cwd")).is_ok_and(|cwd| is_here(&cwd)))
+        };
+        fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| holds(&process.path()))
     }
 }
 
@@ -99,7 +129,14 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         let ours = ["refs/artel/r-1/".to_owned(), "refs/heads/artel/r-1/".to_owned()];
-        assert_eq!(lab.repo.break_locks(&ours).unwrap(), 2);
+        let objects = lab.path().join(".git/objects");
+        for draft in
+            ["tmp_object_git2_1a2b", "pack/pack_git2_1a2b", "pack/pack_git2_1a2bidx.lock", "pack/pack-1a2b.keep"]
+        {
+            fs::write(objects.join(draft), "").unwrap();
+        }
+        assert_eq!(lab.repo.break_locks(&ours).unwrap(), 5);
+        assert!(objects.join("pack/pack-1a2b.keep").exists() && !objects.join("tmp_object_git2_1a2b").exists());
         let left: Vec<PathBuf> = lab.repo.locks(SystemTime::now()).into_iter().map(|lock| lock.path).collect();
         assert_eq!(left.len(), 1);
         assert!(left[0].ends_with(names[2]));

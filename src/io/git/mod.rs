@@ -23,6 +23,7 @@ mod survey;
 mod locks;
 mod admin;
 mod rules;
+mod record;
 mod clean;
 mod checkout;
 mod snapshot;

@@ -2,19 +2,21 @@
 //! change. Never runs the git program, and never trusts anything that an agent could write.
 //!
 //! A pool's folder has one owner process at a time; what a dead one left is swept. In it, `<id>` is a tree,
-//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written, `<id>.git` and
+//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written, as git reads it, `<id>.git` and
 //! `<id>.link` the git that a job in a sandbox finds there.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::admin;
-use super::checkout::{self, Known};
+use super::checkout;
 use super::clean::{Cleaned, Warm, clean, clean_at};
 use super::diff::raw_diff;
 use super::error::{GitError, OnFile};
+use super::record::{GITLINK, Record};
 use super::repo::{Repo, to_git};
 use super::rules;
 use super::walk::{Root, remove_any};
@@ -32,6 +34,8 @@ pub struct Tree {
     is_set_up: bool,
     /// Where the last snapshot found the files not as they were written.
     pub(super) touched: Mutex<Option<BTreeSet<Vec<u8>>>>,
+    /// What was written into it.
+    pub(super) record: Record,
     pub(super) index: PathBuf,
     pub(super) rules: PathBuf,
     pub(super) repo: Repo,
@@ -220,6 +224,21 @@ impl Pool {
         removed.into_iter().collect()
     }
 
+    /// Sweeps the pool for good: its folder goes too, where nothing else is in it. Only where nobody else opens it.
+    ///
+    /// # Errors
+    /// As [`Pool::sweep`], and where the folder cannot be removed.
+    pub fn close(self) -> Result<(), GitError> {
+        self.sweep()?;
+        let lock = self.dir.join("lock");
+        fs::remove_file(&lock).on("remove", &lock)?;
+        match fs::remove_dir(&self.dir) {
+            // What is not ours stays.
+            Err(error) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error).on("remove", &self.dir),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts the trees, lent and idle.
     pub fn len(&self) -> usize {
         let state = self.state();
@@ -235,19 +254,20 @@ impl Pool {
         let id = format!("{:016x}", fastrand::u64(..));
         self.state().lent.insert(id.clone());
         let at = |end: &str| self.dir.join(format!("{id}{end}"));
-        let tree = Tree {
+        let mut tree = Tree {
             path: at(""),
             index: at(".index"),
             rules: at(".rules"),
             commit,
             is_set_up: false,
             touched: Mutex::default(),
+            record: Record::default(),
             repo: self.repo.clone(),
             id: id.clone(),
         };
         let filled = {
             let _turn = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
-            self.fill(&tree)
+            self.fill(&mut tree)
         };
         match filled {
             Ok(()) => Ok(tree),
@@ -259,12 +279,11 @@ impl Pool {
         }
     }
 
-    fn fill(&self, tree: &Tree) -> Result<(), GitError> {
+    fn fill(&self, tree: &mut Tree) -> Result<(), GitError> {
         let (files, _) = self.repo.commit_of(tree.commit)?;
         fs::create_dir(&tree.path).on("make the folder", &tree.path)?;
         rules::write(&self.repo, files, &tree.rules)?;
-        let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
-        checkout::write_all(&handle, tree.commit, &tree.path)?;
+        tree.record = checkout::write_all(&self.repo, &tree.rules, tree.commit, &Root::open(&tree.path)?)?;
         self.connect(tree)
     }
 
@@ -273,20 +292,19 @@ impl Pool {
         let (old, _) = self.repo.commit_of(tree.commit)?;
         let (new, _) = self.repo.commit_of(commit)?;
         let changes = self.repo.with(|handle| raw_diff(handle, to_git(old), to_git(new)))?;
-        let gitlink = |side: Option<(git2::Oid, u32)>| side.is_some_and(|(_, mode)| mode == 0o160_000);
+        let gitlink = |side: Option<(git2::Oid, u32)>| side.is_some_and(|(_, mode)| mode == GITLINK);
         if changes.iter().any(|one| rules::is_attributes(&one.path) || gitlink(one.old) != gitlink(one.new)) {
             return Ok(false);
         }
         if changes.iter().any(|change| rules::is_rule(&change.path)) {
             rules::write(&self.repo, new, &tree.rules)?;
         }
-        let handle = rules::scratch_handle(&self.repo, &tree.rules, &tree.index)?;
+        let handle = rules::scratch_handle(&self.repo, &tree.rules)?;
         let root = Root::open(&tree.path)?;
-        let known = Known::read(&tree.index)?;
         let touched = tree.touched.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let Cleaned { dirty, lost_ignored } = match touched {
-            Some(touched) => clean_at(&root, known, &handle, &self.warm, &touched)?,
-            None => clean(&root, known, &handle, &self.warm)?,
+            Some(touched) => clean_at(&root, &tree.record, &handle, &self.warm, &touched)?,
+            None => clean(&root, &tree.record, &handle, &self.warm)?,
         };
         tree.is_set_up &= !lost_ignored;
         let mut paths: BTreeSet<Vec<u8>> = dirty.into_iter().collect();
@@ -297,7 +315,7 @@ impl Pool {
             paths.insert(change.path);
         }
         let paths: Vec<_> = paths.into_iter().collect();
-        checkout::write_some(&handle, commit, &root, &paths)?;
+        checkout::write_some(&handle, commit, &root, &paths, &mut tree.record)?;
         remove_empty_folders(&root, &paths)?;
         self.connect(tree)?;
         Ok(true)
@@ -314,7 +332,10 @@ impl Pool {
     }
 
     /// Makes a tree a linked worktree, as git knows it.
-    fn connect(&self, tree: &Tree) -> Result<(), GitError> {
+    fn connect(&self, tree: &mut Tree) -> Result<(), GitError> {
+        fs::write(&tree.index, tree.record.to_index()).on("write", &tree.index)?;
+        let meta = fs::metadata(&tree.index).on("look at", &tree.index)?;
+        tree.record.settle((meta.mtime(), meta.mtime_nsec()));
         let common = self.repo.identity();
         admin::write(common, &tree.id, &tree.path, tree.commit)?;
         let place = admin::place(common, &tree.id).join("index");
@@ -330,7 +351,7 @@ impl Pool {
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
         remove_any(first).on("remove", first)?;
-        for end in ["trash", "rules", "index", "git", "link"] {
+        for end in ["trash", "rules", "index", "index.lock", "git", "link"] {
             let path = self.dir.join(format!("{id}.{end}"));
             remove_any(&path).on("remove", &path)?;
         }
@@ -556,6 +577,7 @@ mod tests {
         fs::write(places[4].1.join("index.lock"), "").unwrap();
         fs::remove_file(places[5].0.join(".git")).unwrap();
         fs::remove_file(places[5].0.with_extension("index")).unwrap();
+        fs::write(places[5].0.with_extension("index.lock"), "").unwrap();
         for name in ["HEAD", "commondir", "index"] {
             fs::remove_file(places[2].1.join(name)).unwrap();
         }

@@ -306,6 +306,21 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_that_goes_is_waited_for() {
+        let lab = Lab::new();
+        let tried = std::cell::Cell::new(0);
+        let swap = retry(&lab.repo, "refs/heads/x", || {
+            tried.set(tried.get() + 1);
+            if tried.get() < 4 {
+                let source = git2::Error::new(ErrorCode::Locked, git2::ErrorClass::Os, "held");
+                return Err(GitError::Git { doing: "move".to_owned(), source });
+            }
+            Ok(Swap::Done)
+        });
+        assert_eq!((swap.unwrap(), tried.get()), (Swap::Done, 4));
+    }
+
+    #[test]
     fn a_lock_left_behind_is_named() {
         let lab = Lab::new();
         let lock = lab.path().join(".git/refs/heads/x.lock");

@@ -1,11 +1,11 @@
 //! Owns the rules by which a pooled worktree is read and written: the base commit's own ignore and attribute files,
 //! kept beside the tree, where what an agent writes into the tree has no effect on them.
 //!
-//! A handle from here has that folder as its checkout and an index of its own, so that the user's index, checkout and
+//! A handle from here has that folder as its checkout and an index of nothing, so that the user's index, checkout and
 //! whatever a worktree's git side holds are never looked at. libgit2 runs no external filter.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Doing, GitError, OnFile};
 use super::objects;
@@ -47,21 +47,43 @@ pub(super) fn write(repo: &Repo, tree: Oid, dir: &Path) -> Result<(), GitError> 
     })
 }
 
-/// Opens a handle that reads its rules from such a folder and its index from a file of ours; it may store objects.
-pub(super) fn handle(repo: &Repo, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
-    within(open(repo.identity())?, dir, index)
+/// Tells whether an attribute that changes bytes is named in any file that such a handle reads attributes from: the
+/// commit's own, the repository's, the user's and the machine's.
+pub(super) fn mention_conversion(handle: &git2::Repository) -> Result<bool, GitError> {
+    let own = handle.workdir().map(Path::to_owned).unwrap_or_default();
+    let config = handle.config().doing(|| "read git's configuration".to_owned())?;
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let user = config.get_path("core.attributesfile").ok().or_else(|| Some(home?.join("git/attributes")));
+    let beside = [Some(handle.commondir().join("info/attributes")), user, Some("/etc/gitattributes".into())];
+    let mut files: Vec<PathBuf> = beside.into_iter().flatten().collect();
+    let mut folders = vec![own];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).on("list", &folder)?.flatten() {
+            let list = if entry.path().is_dir() { &mut folders } else { &mut files };
+            list.push(entry.path());
+        }
+    }
+    let mentions =
+        |text: &[u8]| [&b"eol"[..], b"ident"].iter().any(|word| text.windows(word.len()).any(|it| it == *word));
+    Ok(files.iter().any(|file| match fs::read(file) {
+        Ok(text) => mentions(&text),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }))
+}
+
+/// Opens a handle that reads its rules from such a folder; it may store objects.
+pub(super) fn handle(repo: &Repo, dir: &Path) -> Result<git2::Repository, GitError> {
+    within(open(repo.identity())?, dir)
 }
 
 /// Opens such a handle for writing a tree's files; it must store no object.
-pub(super) fn scratch_handle(repo: &Repo, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
-    within(open_scratch(repo.identity())?, dir, index)
+pub(super) fn scratch_handle(repo: &Repo, dir: &Path) -> Result<git2::Repository, GitError> {
+    within(open_scratch(repo.identity())?, dir)
 }
 
-fn within(handle: git2::Repository, dir: &Path, index: &Path) -> Result<git2::Repository, GitError> {
-    let mut own = git2::Index::open(index).doing(|| format!("read the index `{}`", index.display()))?;
-    handle
-        .set_index(&mut own)
-        .and_then(|()| handle.set_workdir(dir, false))
-        .doing(|| format!("use the rules in `{}`", dir.display()))?;
+fn within(handle: git2::Repository, dir: &Path) -> Result<git2::Repository, GitError> {
+    let set = git2::Index::new().and_then(|mut nothing| handle.set_index(&mut nothing));
+    set.and_then(|()| handle.set_workdir(dir, false)).doing(|| format!("use the rules in `{}`", dir.display()))?;
     Ok(handle)
 }

@@ -7,14 +7,16 @@ use std::sync::PoisonError;
 
 use rustix::fs::Stat;
 
-use super::checkout::{Known, path_of};
+use super::checkout::path_of;
 use super::commit::Edit;
 use super::error::{Doing, GitError, plain};
 use super::path_law::why_refused;
 use super::pool::Tree;
-use super::repo::from_git;
+use super::record::{Entry, GITLINK, Left};
+use super::repo::{from_git, to_git};
 use super::walk::{Root, join, why_link_refused};
 use super::{objects, rules};
+use crate::model::ids::Oid;
 
 /// Bounds what a snapshot takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +61,9 @@ impl Tree {
     /// `TreeGone` where the tree was removed or replaced, `TooManyFiles` over the limit.
     pub fn snapshot(&self, limits: Limits) -> Result<Snapshot, GitError> {
         let root = Root::open(self.path())?;
-        let mut known = Known::read(&self.index)?;
-        let left = std::mem::take(&mut known.entries);
-        let rules = rules::handle(&self.repo, &self.rules, &self.index)?;
-        let (out, touched) = (Snapshot::default(), BTreeSet::new());
-        let mut taking = Taking { root: &root, known, rules, limits, left, files: 0, touched, out };
+        let rules = rules::handle(&self.repo, &self.rules)?;
+        let (out, touched, left) = (Snapshot::default(), BTreeSet::new(), Left::all(&self.record));
+        let mut taking = Taking { root: &root, rules, limits, left, files: 0, touched, out };
         taking.folder(b"", 0)?;
         if !root.still_there() {
             return Err(GitError::TreeGone { path: self.path().to_owned() });
@@ -78,11 +78,9 @@ impl Tree {
 
 struct Taking<'a> {
     root: &'a Root,
-    known: Known,
     rules: git2::Repository,
     limits: Limits,
-    /// What was written and not met again so far.
-    left: BTreeMap<Vec<u8>, git2::IndexEntry>,
+    left: Left<'a>,
     files: usize,
     /// Where something is not, or not surely, as it was written.
     touched: BTreeSet<Vec<u8>>,
@@ -111,7 +109,7 @@ impl Taking<'_> {
                 0o100_000 | 0o120_000 => self.file(&path, &stat)?,
                 _ => {
                     self.touched.insert(path.clone());
-                    let tracked = self.left.remove(&path).is_some();
+                    let tracked = self.left.meet(&path).is_some();
                     if tracked || !self.is_ignored(&path)? {
                         self.refuse(&path, "it is neither a file nor a link");
                     }
@@ -122,14 +120,13 @@ impl Taking<'_> {
     }
 
     fn subfolder(&mut self, path: &[u8], depth: usize) -> Result<(), GitError> {
-        if self.left.get(path).is_some_and(|entry| entry.mode == 0o160_000) {
-            self.left.remove(path);
+        if self.left.meet_submodule(path) {
             if !self.root.list(path).is_ok_and(|entries| entries.is_empty()) {
                 self.refuse(path, "it lies in a submodule");
             }
             return Ok(());
         }
-        if !Known::holds_below(&self.left, path) {
+        if !self.left.holds_below(path) {
             self.touched.insert(path.to_vec());
             if self.is_ignored(&[path, b"/"].concat())? {
                 return Ok(());
@@ -142,8 +139,8 @@ impl Taking<'_> {
     }
 
     fn file(&mut self, path: &[u8], stat: &Stat) -> Result<(), GitError> {
-        let before = self.left.remove(path);
-        let is_untouched = before.as_ref().is_some_and(|entry| self.known.is_untouched(entry, stat));
+        let before = self.left.meet(path);
+        let is_untouched = before.is_some_and(|entry| entry.is_untouched(stat));
         if !is_untouched {
             self.touched.insert(path.to_vec());
         }
@@ -157,7 +154,7 @@ impl Taking<'_> {
         if is_untouched {
             return Ok(());
         }
-        let read = if stat.st_mode & 0o170_000 == 0o120_000 { self.link(path, &before)? } else { self.content(path)? };
+        let read = if stat.st_mode & 0o170_000 == 0o120_000 { self.link(path, before)? } else { self.content(path)? };
         let (oid, mode, edit) = match read {
             Ok(read) => read,
             Err(why) => {
@@ -167,7 +164,7 @@ impl Taking<'_> {
         };
         if let Some(entry) = before
             && entry.mode == mode
-            && (entry.id == oid || self.is_raw(path, stat, entry.id)?)
+            && (entry.id == from_git(oid) || self.is_raw(path, stat, entry.id)?)
         {
             return Ok(());
         }
@@ -181,11 +178,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn link(
-        &self,
-        path: &[u8],
-        before: &Option<git2::IndexEntry>,
-    ) -> Result<Result<(git2::Oid, u32, Edit), String>, GitError> {
+    fn link(&self, path: &[u8], before: Option<&Entry>) -> Result<Result<(git2::Oid, u32, Edit), String>, GitError> {
         let target = match self.root.link(path) {
             Ok(target) => target,
             Err(error) => return Ok(Err(format!("it cannot be read: {error}"))),
@@ -193,7 +186,7 @@ impl Taking<'_> {
         let oid = self.rules.blob(&target).doing(|| "store a link".to_owned())?;
         let shown = String::from_utf8_lossy(path);
         // What the base held may lead anywhere: it was there before any agent.
-        let was = before.as_ref().is_some_and(|entry| entry.id == oid && entry.mode == 0o120_000);
+        let was = before.is_some_and(|entry| entry.id == from_git(oid) && entry.mode == 0o120_000);
         if let Some(why) = why_link_refused(&shown, &target).filter(|_| !was) {
             return Ok(Err(why.to_owned()));
         }
@@ -229,8 +222,8 @@ impl Taking<'_> {
     }
 
     /// Tells whether a file holds a blob's very bytes: one that was stored without its filters comes back as it was.
-    fn is_raw(&self, path: &[u8], stat: &Stat, blob: git2::Oid) -> Result<bool, GitError> {
-        let Ok(blob) = self.rules.find_blob(blob) else { return Ok(false) };
+    fn is_raw(&self, path: &[u8], stat: &Stat, blob: Oid) -> Result<bool, GitError> {
+        let Ok(blob) = self.rules.find_blob(to_git(blob)) else { return Ok(false) };
         if blob.size() as u64 != stat.st_size as u64 {
             return Ok(false);
         }
@@ -241,15 +234,15 @@ impl Taking<'_> {
     }
 
     fn deletions(&mut self) {
-        for (path, entry) in std::mem::take(&mut self.left) {
-            self.touched.insert(path.clone());
-            if entry.mode == 0o160_000 {
-                self.refuse(&path, "a submodule cannot be removed");
+        for (path, entry) in self.left.take() {
+            self.touched.insert(path.to_vec());
+            if entry.mode == GITLINK {
+                self.refuse(path, "a submodule cannot be removed");
                 continue;
             }
-            match std::str::from_utf8(&path).map(|text| (text, why_refused(text))) {
-                Err(_) => self.refuse(&path, "its name is not UTF-8, so it cannot be removed"),
-                Ok((_, Some(why))) => self.refuse(&path, why),
+            match std::str::from_utf8(path).map(|text| (text, why_refused(text))) {
+                Err(_) => self.refuse(path, "its name is not UTF-8, so it cannot be removed"),
+                Ok((_, Some(why))) => self.refuse(path, why),
                 Ok((text, None)) => {
                     self.out.edits.insert(text.to_owned(), Edit::Delete);
                 }
@@ -269,8 +262,7 @@ impl Taking<'_> {
     /// Refuses a folder, and keeps what the base held below it.
     fn refuse_folder(&mut self, path: &[u8], why: &str) -> Result<(), GitError> {
         self.refuse(path, why);
-        let start = [path, b"/"].concat();
-        self.left.retain(|below, _| !below.starts_with(&start));
+        self.left.meet_below(path);
         Ok(())
     }
 }

@@ -89,12 +89,11 @@ impl Enclosure {
     }
 
     /// Gives the number of processes that a job may have where nothing else is said; 0 is no bound. There is one only
-    /// where a job's are counted apart from the user's: by the kernel in a namespace, by the init for the superuser.
+    /// where a job's are counted apart from the user's.
     pub(super) fn processes(&self) -> u64 {
         match self {
-            Self::Bubblewrap(_) => PROCESSES,
-            Self::Landlock(_) if rustix::process::geteuid().is_root() => PROCESSES,
-            Self::None | Self::Landlock(_) => 0,
+            Self::Bubblewrap(_) | Self::Landlock(_) => PROCESSES,
+            Self::None => 0,
         }
     }
 

@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal as Deaths, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::seccomp::{self, Network};
+use super::seccomp::{self, Beside};
 use super::{landlock, procs};
 use crate::io::process::keep_standard_descriptors;
 
@@ -110,7 +110,7 @@ fn attend() -> io::Result<()> {
             let watched = runtime.block_on(watch(command, deaths, (told_to_stop, grace), most));
             // A crowd forks faster than it can be ended one by one; it ends with this process, which is its first.
             let crowded = matches!(watched, Ok((_, Close::Crowded)));
-            let met = if crowded { 0 } else { procs::end_descendants() };
+            let met = if crowded { 0 } else { procs::end_descendants(command) };
             let (end, close) = watched?;
             Account { end, cpu_ms: procs::cpu_of_reaped_ms(), leaked: if close == Close::OfItself { met } else { 0 } }
         }
@@ -145,12 +145,16 @@ fn start(spec: Spec) -> io::Result<Pid> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&spec.env).stdin(Stdio::null()).process_group(0);
     limit(Resource::Core, Some(0))?;
-    limit(Resource::Nproc, bound(spec.processes))?;
+    match spec.walls {
+        Walls::None | Walls::Seccomp => limit(Resource::Nproc, bound(spec.processes))?,
+        // The kernel would count in all other processes of the user: this one counts.
+        Walls::Landlock(_) => {}
+    }
     limit(Resource::Fsize, bound(spec.file_bytes))?;
     limit(Resource::As, bound(spec.memory_bytes))?;
     let child = match spec.walls {
         Walls::None => command.spawn()?,
-        Walls::Seccomp => within(move || seccomp::put_on(Network::Own).and_then(|()| command.spawn()))?,
+        Walls::Seccomp => within(move || seccomp::put_on(Beside::Namespaces).and_then(|()| command.spawn()))?,
         Walls::Landlock(allowed) => {
             keep_in_group(&mut command)?;
             within(move || landlock::put_on(&allowed).and_then(|()| command.spawn()))?
@@ -177,10 +181,14 @@ fn keep_in_group(command: &mut Command) -> io::Result<()> {
 /// How often the processes are counted where no limit binds.
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 
-/// Gives the number of processes over which all are ended, where the kernel's own limit does not bind: it lets the
-/// superuser be.
+/// Gives the number of processes over which all are ended, where the kernel's own limit does not bind: it counts by
+/// user and not by job where there are no namespaces, and lets the superuser be.
 fn crowd_at(spec: &Spec) -> Option<usize> {
-    let is_needed = rustix::process::geteuid().is_root() && !matches!(spec.walls, Walls::None);
+    let is_needed = match spec.walls {
+        Walls::None => false,
+        Walls::Seccomp => rustix::process::geteuid().is_root(),
+        Walls::Landlock(_) => true,
+    };
     bound(spec.processes).filter(|_| is_needed).and_then(|most| usize::try_from(most).ok())
 }
 
@@ -252,7 +260,7 @@ async fn watch(
             () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => wish = kill(command),
             () = sleep_until(count_at), if most.is_some() => {
                 count_at = Instant::now() + COUNT_EVERY;
-                if most.is_some_and(|most| procs::count() > most) {
+                if most.is_some_and(procs::are_more_than) {
                     let _ = writeln!(io::stderr(), "artel: ended: more processes than it may have");
                     if getpid().is_init() {
                         return Ok((End::Signalled(Signal::KILL.as_raw()), Close::Crowded));

@@ -15,7 +15,7 @@ use rustix::thread::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::seccomp::{self, Network};
+use super::seccomp::{self, Beside};
 use super::view::{System, View};
 
 /// The oldest version that keeps signals and abstract sockets in: with less, a job could end processes of its user.
@@ -49,7 +49,7 @@ pub(super) fn allowed(view: &View, system: &System) -> Allowed {
 pub(super) fn put_on(allowed: &Allowed) -> io::Result<()> {
     give_up_capabilities()?;
     restrict(allowed).map_err(io::Error::other)?;
-    seccomp::put_on(Network::TcpOnly)?;
+    seccomp::put_on(if allowed.ports.is_empty() { Beside::LandlockWithoutPorts } else { Beside::Landlock })?;
     lay_links(&allowed.links);
     Ok(())
 }

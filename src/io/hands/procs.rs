@@ -15,44 +15,61 @@ struct Seen {
     parent: i32,
     group: i32,
     session: i32,
+    threads: usize,
 }
 
-/// Kills every descendant of this process, reaps them, and tells how many it met alive.
+/// Kills the group of a command that has ended and every descendant of this process, reaps them, and tells how many of
+/// them were killed.
 ///
 /// Needs this process to be their subreaper. What forks faster than it can be listed is caught by its process group,
-/// which the kernel signals as a whole; what also leaves its group with each fork can only be outrun.
-pub(super) fn end_descendants() -> u32 {
-    let mut met = BTreeSet::new();
+/// which the kernel signals as a whole, in a time that does not grow with the table of processes; what also leaves its
+/// group with each fork can only be outrun.
+pub(super) fn end_descendants(command: Pid) -> u32 {
+    let (mut killed, mut met) = (0, BTreeSet::new());
     let end = Instant::now() + PATIENCE;
-    while !reap_all() && Instant::now() < end {
-        pause_unless(kill_all(descendants(own_pid()), &mut met));
+    loop {
+        let _ = kill_process_group(command, Signal::KILL);
+        if reap_all(&mut killed) || Instant::now() > end {
+            return killed;
+        }
+        let mut left = descendants(own_pid());
+        left.retain(|seen| !seen.zombie);
+        pause_unless(kill_all(left, &mut met));
     }
-    u32::try_from(met.len()).unwrap_or(u32::MAX)
 }
 
 /// Kills what an init that vanished has left: all of its session and all whose environment carries its mark.
+///
+/// Each is killed with its group as soon as it is met, since what forks without end goes on while the table is read.
 pub(super) fn end_stragglers(session: i32, mark: &str) -> u32 {
     let mut met = BTreeSet::new();
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
-        let mut left = all();
-        left.retain(|seen| !seen.zombie && seen.pid != own_pid() && seen.pid != session);
-        left.retain(|seen| seen.session == session || carries(seen.pid, mark));
-        if left.is_empty() {
+        let (before, mut is_left) = (met.len(), false);
+        for seen in all().filter(|seen| !seen.zombie && seen.pid != own_pid() && seen.pid != session) {
+            if seen.session == session || carries(seen.pid, mark) {
+                is_left = true;
+                kill_all(vec![seen], &mut met);
+            }
+        }
+        if !is_left {
             break;
         }
-        pause_unless(kill_all(left, &mut met));
+        pause_unless(met.len() > before);
     }
     u32::try_from(met.len()).unwrap_or(u32::MAX)
 }
 
-/// Counts the processes of the job: all that this one can see, where it is the first of a namespace.
-pub(super) fn count() -> usize {
-    if own_pid() != 1 {
-        return descendants(own_pid()).len();
-    }
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)).count()
+/// Tells whether the job has more processes and threads than that, those among them that are dead and not reaped: all
+/// that this one can see, where it is the first of a namespace.
+pub(super) fn are_more_than(most: usize) -> bool {
+    let mut left = most;
+    let is_over = |seen: Seen| {
+        let (rest, over) = left.overflowing_sub(seen.threads);
+        left = rest;
+        over
+    };
+    if own_pid() == 1 { all().any(is_over) } else { descendants(own_pid()).into_iter().any(is_over) }
 }
 
 /// Kills the children of a process.
@@ -91,11 +108,12 @@ fn pause_unless(new_ones_were_met: bool) {
 /// How many are reaped before what is left is killed again: what forks without end also dies without end.
 const REAPED_AT_ONCE: u32 = 4096;
 
-/// Reaps children that have ended; tells whether none is left.
-fn reap_all() -> bool {
+/// Reaps children that have ended and counts those that were killed; tells whether no child is left.
+fn reap_all(killed: &mut u32) -> bool {
     for _ in 0..REAPED_AT_ONCE {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(Some((_, status))) => *killed += u32::from(status.terminating_signal() == Some(Signal::KILL.as_raw())),
+            Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return false,
             Err(_) => return true,
         }
@@ -103,13 +121,13 @@ fn reap_all() -> bool {
     false
 }
 
-/// Lists the living descendants of a process.
+/// Lists the descendants of a process.
 fn descendants(of: i32) -> Vec<Seen> {
     let (mut found, mut open) = (Vec::new(), vec![of]);
     while let Some(parent) = open.pop() {
         for child in children(parent) {
             open.push(child);
-            found.extend(look(child).filter(|seen| !seen.zombie));
+            found.extend(look(child));
         }
     }
     found
@@ -124,7 +142,7 @@ fn children(of: i32) -> Vec<i32> {
         match std::fs::read_to_string(thread.path().join("children")) {
             Ok(list) => found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok())),
             Err(_) if thread.path().exists() => {
-                return all().into_iter().filter(|seen| seen.parent == of).map(|seen| seen.pid).collect();
+                return all().filter(|seen| seen.parent == of).map(|seen| seen.pid).collect();
             }
             Err(_) => {}
         }
@@ -132,9 +150,9 @@ fn children(of: i32) -> Vec<i32> {
     found
 }
 
-fn all() -> Vec<Seen> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries.filter_map(|entry| look(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
+fn all() -> impl Iterator<Item = Seen> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| look(entry.ok()?.file_name().to_str()?.parse().ok()?))
 }
 
 fn look(pid: i32) -> Option<Seen> {
@@ -146,7 +164,8 @@ fn look(pid: i32) -> Option<Seen> {
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
     let session = fields.next()?.parse().ok()?;
-    Some(Seen { pid, zombie, parent, group, session })
+    let threads = fields.nth(13)?.parse().ok()?;
+    Some(Seen { pid, zombie, parent, group, session, threads })
 }
 
 fn carries(pid: i32, mark: &str) -> bool {
@@ -197,7 +216,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         assert!(children(own_pid()).contains(&pid));
-        assert!(all().iter().any(|seen| seen.pid == pid && seen.parent == own_pid()));
+        assert!(all().any(|seen| seen.pid == pid && seen.parent == own_pid()));
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -10,13 +10,16 @@ use seccompiler::{
     TargetArch, sock_filter,
 };
 
-/// Says what of the network a filter leaves.
+/// Says what holds a job beside the filter, which refuses what that does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Network {
-    /// Sockets of the usual kinds: the network namespace holds the rest.
-    Own,
-    /// TCP alone, which Landlock holds: it does not know other kinds.
-    TcpOnly,
+pub(super) enum Beside {
+    /// Namespaces of its own: it meets no process, no memory, no queue and no network but its own.
+    Namespaces,
+    /// Landlock, for a job that may use some ports. Of what it shares with the machine Landlock knows files, TCP and
+    /// signals alone.
+    Landlock,
+    /// Landlock, for a job that may use no port.
+    LandlockWithoutPorts,
 }
 
 /// Calls that are refused whatever their arguments: looking into and steering other processes, the kernel's own
@@ -78,6 +81,36 @@ const REFUSED: &[c_long] = &[
     sys::SYS_modify_ldt,
 ];
 
+/// Calls that are refused besides where a job has no namespaces: memory, semaphores and queues that processes share by
+/// a number or a name which is no file's.
+const REFUSED_WITHOUT_NAMESPACES: &[c_long] = &[
+    sys::SYS_shmget,
+    sys::SYS_shmat,
+    sys::SYS_shmctl,
+    sys::SYS_semget,
+    sys::SYS_semop,
+    sys::SYS_semtimedop,
+    sys::SYS_semctl,
+    sys::SYS_msgget,
+    sys::SYS_msgsnd,
+    sys::SYS_msgrcv,
+    sys::SYS_msgctl,
+    sys::SYS_mq_open,
+    sys::SYS_mq_unlink,
+];
+
+/// Calls by which one process sets limits and turns of another, which is their first argument; zero is itself.
+const STEERS_OTHERS: [c_long; 5] = [
+    sys::SYS_prlimit64,
+    sys::SYS_sched_setaffinity,
+    sys::SYS_sched_setscheduler,
+    sys::SYS_sched_setparam,
+    sys::SYS_sched_setattr,
+];
+
+/// Means all processes of a user as the first argument of `ioprio_set`.
+const IOPRIO_WHO_USER: u64 = 3;
+
 /// Flags with which `clone` would make a namespace.
 const NEW_NAMESPACES: [i32; 7] = [
     sys::CLONE_NEWUSER,
@@ -92,8 +125,9 @@ const NEW_NAMESPACES: [i32; 7] = [
 /// Requests of `ioctl` that put input into a terminal.
 const TYPES_INTO_TERMINALS: [u64; 2] = [sys::TIOCSTI, sys::TIOCLINUX];
 
-/// The bit of a call's number that means the x32 interface, which has other numbers for the same calls.
-const X32: u32 = 0x4000_0000;
+/// The first number that this filter does not know: that of `setxattrat`, in Linux 6.13. From it on are calls that are
+/// newer than the filter, and the x32 interface, which has other numbers for the same calls.
+const UNKNOWN: u32 = 463;
 
 /// Holds the type of a socket without its flags.
 const SOCKET_TYPE: u64 = 0xf;
@@ -102,8 +136,8 @@ const SOCKET_TYPE: u64 = 0xf;
 ///
 /// # Errors
 /// Fails where the kernel does not filter.
-pub(super) fn put_on(network: Network) -> io::Result<()> {
-    let program = program(network).map_err(io::Error::other)?;
+pub(super) fn put_on(beside: Beside) -> io::Result<()> {
+    let program = program(beside).map_err(io::Error::other)?;
     seccompiler::apply_filter(&program).map_err(io::Error::other)
 }
 
@@ -121,11 +155,23 @@ pub(super) fn staying_in_group() -> io::Result<BpfProgram> {
     filter.and_then(BpfProgram::try_from).map_err(io::Error::other)
 }
 
-fn program(network: Network) -> Result<BpfProgram, seccompiler::BackendError> {
-    let mut rules: BTreeMap<c_long, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
+
+fn program(beside: Beside) -> Result<BpfProgram, seccompiler::BackendError> {
+    let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     rules.insert(sys::SYS_clone, all(NEW_NAMESPACES.map(|flag| vec![masked(0, flag as u64, flag as u64)]))?);
     rules.insert(sys::SYS_ioctl, all(TYPES_INTO_TERMINALS.map(|request| vec![is(1, request)]))?);
-    rules.insert(sys::SYS_socket, sockets(network)?);
+    match beside {
+        Beside::Namespaces => {
+            rules.insert(sys::SYS_socket, usual_sockets()?);
+        }
+        Beside::Landlock => add_without_namespaces(&mut rules)?,
+        Beside::LandlockWithoutPorts => {
+            add_without_namespaces(&mut rules)?;
+            // Whoever listens without having asked for a port is given one, and Landlock is not asked.
+            rules.insert(sys::SYS_listen, Vec::new());
+        }
+    }
     let refuse = SeccompAction::Errno(sys::EPERM as u32);
     let arch = std::env::consts::ARCH.try_into()?;
     let compiled: BpfProgram = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?;
@@ -134,40 +180,59 @@ fn program(network: Network) -> Result<BpfProgram, seccompiler::BackendError> {
 
 /// Refuses what the compiler of filters cannot say. Whoever is told that `clone3` is not there takes `clone`, whose
 /// flags can be seen; calls of another architecture end the process in what follows.
-fn first_words() -> Vec<sock_filter> {
-    let word = |code: u32, k: u32, jf: u8| sock_filter { code: code as u16, jt: 0, jf, k };
-    let not_there = word(sys::BPF_RET | sys::BPF_K, sys::SECCOMP_RET_ERRNO | sys::ENOSYS as u32, 0);
-    let mut words = vec![
-        word(sys::BPF_LD | sys::BPF_W | sys::BPF_ABS, 0, 0),
-        word(sys::BPF_JMP | sys::BPF_JEQ | sys::BPF_K, sys::SYS_clone3 as u32, 1),
-        not_there.clone(),
-    ];
-    if cfg!(target_arch = "x86_64") {
-        words.extend([word(sys::BPF_JMP | sys::BPF_JGE | sys::BPF_K, X32, 1), not_there]);
-    }
-    words
+fn first_words() -> [sock_filter; 4] {
+    let word = |code: u32, k: u32, jt: u8, jf: u8| sock_filter { code: code as u16, jt, jf, k };
+    [
+        word(sys::BPF_LD | sys::BPF_W | sys::BPF_ABS, 0, 0, 0),
+        word(sys::BPF_JMP | sys::BPF_JEQ | sys::BPF_K, sys::SYS_clone3 as u32, 1, 0),
+        word(sys::BPF_JMP | sys::BPF_JGE | sys::BPF_K, UNKNOWN, 0, 1),
+        word(sys::BPF_RET | sys::BPF_K, sys::SECCOMP_RET_ERRNO | sys::ENOSYS as u32, 0, 0),
+    ]
 }
 
-fn sockets(network: Network) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let (unix, inet, inet6, netlink) =
-        (sys::AF_UNIX as u64, sys::AF_INET as u64, sys::AF_INET6 as u64, sys::AF_NETLINK as u64);
-    match network {
-        // Programs ask the kernel for their own addresses by netlink's first protocol.
-        Network::Own => all([
-            vec![not(0, unix), not(0, inet), not(0, inet6), not(0, netlink)],
-            vec![is(0, netlink), not(2, sys::NETLINK_ROUTE as u64)],
-        ]),
-        // The way to a socket of the machine is no access to a file for Landlock.
-        Network::TcpOnly => all([
-            vec![not(0, inet), not(0, inet6)],
-            vec![masked(1, SOCKET_TYPE, sys::SOCK_DGRAM as u64)],
-            vec![masked(1, SOCKET_TYPE, sys::SOCK_RAW as u64)],
-            vec![masked(1, SOCKET_TYPE, sys::SOCK_RDM as u64)],
-            vec![masked(1, SOCKET_TYPE, sys::SOCK_SEQPACKET as u64)],
-            vec![masked(1, SOCKET_TYPE, sys::SOCK_DCCP as u64)],
-            vec![not(2, 0), not(2, sys::IPPROTO_TCP as u64)],
-        ]),
+/// Refuses what would reach beyond a job that has no namespaces and that Landlock does not see.
+fn add_without_namespaces(rules: &mut Rules) -> Result<(), seccompiler::BackendError> {
+    rules.extend(REFUSED_WITHOUT_NAMESPACES.iter().map(|call| (*call, Vec::new())));
+    for call in STEERS_OTHERS {
+        rules.insert(call, all([vec![not(0, 0)]])?);
     }
+    // Which kind of whom comes first, and a kind may mean the whole user's.
+    rules.insert(sys::SYS_setpriority, all([vec![not(1, 0)], vec![is(0, sys::PRIO_USER.into())]])?);
+    rules.insert(sys::SYS_ioprio_set, all([vec![not(1, 0)], vec![is(0, IOPRIO_WHO_USER)]])?);
+    rules.insert(sys::SYS_socket, tcp_sockets()?);
+    // A pair that takes single messages also sends them to any other socket's path, which is no access to a file.
+    let of_kind = |kind: i32| vec![masked(1, SOCKET_TYPE, kind as u64)];
+    let pairs = [vec![not(0, sys::AF_UNIX as u64)], of_kind(sys::SOCK_DGRAM), of_kind(sys::SOCK_RAW)];
+    rules.insert(sys::SYS_socketpair, all(pairs)?);
+    // Words that are sent before a connection is there make one, and Landlock is not asked.
+    let early = sys::MSG_FASTOPEN as u64;
+    for (call, flags) in [(sys::SYS_sendto, 3), (sys::SYS_sendmsg, 2), (sys::SYS_sendmmsg, 3)] {
+        rules.insert(call, all([vec![masked(flags, early, early)]])?);
+    }
+    Ok(())
+}
+
+/// Leaves sockets of the usual kinds. Programs ask the kernel for their own addresses by netlink's first protocol.
+fn usual_sockets() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let [unix, inet, inet6, netlink] =
+        [sys::AF_UNIX, sys::AF_INET, sys::AF_INET6, sys::AF_NETLINK].map(|family| family as u64);
+    all([
+        vec![not(0, unix), not(0, inet), not(0, inet6), not(0, netlink)],
+        vec![is(0, netlink), not(2, sys::NETLINK_ROUTE as u64)],
+    ])
+}
+
+/// Leaves TCP alone, which Landlock holds. The way to a socket of the machine is no access to a file for it.
+fn tcp_sockets() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    all([
+        vec![not(0, sys::AF_INET as u64), not(0, sys::AF_INET6 as u64)],
+        vec![masked(1, SOCKET_TYPE, sys::SOCK_DGRAM as u64)],
+        vec![masked(1, SOCKET_TYPE, sys::SOCK_RAW as u64)],
+        vec![masked(1, SOCKET_TYPE, sys::SOCK_RDM as u64)],
+        vec![masked(1, SOCKET_TYPE, sys::SOCK_SEQPACKET as u64)],
+        vec![masked(1, SOCKET_TYPE, sys::SOCK_DCCP as u64)],
+        vec![not(2, 0), not(2, sys::IPPROTO_TCP as u64)],
+    ])
 }
 
 type Condition = Result<SeccompCondition, seccompiler::BackendError>;

@@ -1,6 +1,7 @@
 //! Owns rule files: ast-grep's YAML, unchanged, read once. Never applies one.
 
 use std::error::Error;
+use std::ops::Range;
 use std::path::Path;
 
 use ast_grep_config::{
@@ -9,29 +10,28 @@ use ast_grep_config::{
 use ast_grep_language::SupportLang;
 
 use super::language::{Lang, language_of};
+use crate::model::written::{Fault, Faults};
+
+const TRY: &str = "try the pattern with `ast-grep run --pattern`";
 
 /// Says what is wrong with a rule file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("read rule file `{file}`{}: {what}", place(*.line, *.column))]
+#[error("read rule file `{file}`: {}", listed(text, faults))]
 pub struct RuleError {
     /// The rule file's name.
     pub file: String,
-    /// The line, from 1, where it is known.
-    pub line: Option<u32>,
-    /// The column, from 1, where it is known.
-    pub column: Option<u32>,
-    /// What is wrong, in one line.
-    pub what: String,
-    /// What to do about it.
-    pub advice: String,
+    /// Its text.
+    pub text: String,
+    /// What is wrong with each of its documents, in the order of the file; never empty.
+    pub faults: Vec<Fault>,
 }
 
-fn place(line: Option<u32>, column: Option<u32>) -> String {
-    match (line, column) {
-        (Some(line), Some(column)) => format!(" at {line}:{column}"),
-        (Some(line), None) => format!(" at line {line}"),
-        (None, _) => String::new(),
-    }
+fn listed(text: &str, faults: &[Fault]) -> String {
+    let told = |fault: &Fault| {
+        let before = text.get(..fault.at.start).unwrap_or(text);
+        format!("line {}: {}", before.matches('\n').count() + 1, fault.what)
+    };
+    faults.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 /// Holds a rule file, ready to be applied from any thread.
@@ -50,43 +50,16 @@ impl Rules {
     /// Reads a rule file of one or more documents. A rule without an id is named after the file, as ast-grep does.
     ///
     /// # Errors
-    /// Says what is wrong with the file, where, and what to do about it.
+    /// Says all that is wrong with the file: what, where, and what to do about it.
     pub fn parse(name: &str, yaml: &str) -> Result<Self, RuleError> {
-        let fault = |line, what: String, advice: &str| RuleError {
+        let mut faults = Faults::default();
+        let rules = read(name, yaml, &mut faults);
+        let rules = faults.unless_any(rules);
+        rules.map(|rules| Self { name: name.to_owned(), rules }).map_err(|faults| RuleError {
             file: name.to_owned(),
-            line,
-            column: None,
-            what,
-            advice: advice.to_owned(),
-        };
-        let texts = ast_grep_config::from_multiple::<SerializableRuleConfig<SupportLang>>(yaml)
-            .map_err(|error| yaml_fault(name, &error))?;
-        if texts.is_empty() {
-            return Err(fault(None, "it holds no rule".into(), "write at least `language:` and `rule:`"));
-        }
-        let starts = document_starts(yaml);
-        let many = texts.len() > 1;
-        let stem = Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
-        let mut rules = Vec::with_capacity(texts.len());
-        for (at, text) in texts.into_iter().enumerate() {
-            let start = if starts.len() > at { Some(starts[at]) } else { None };
-            if Lang::spoken(text.language).is_none() {
-                return Err(fault(
-                    line_of_key(yaml, start, "language"),
-                    format!("no grammar for {} is built in", text.language),
-                    &format!("use one of {}", Lang::names()),
-                ));
-            }
-            let mut rule = RuleConfig::try_from(text, &GlobalRules::default())
-                .map_err(|error| rule_fault(name, yaml, start, &error))?;
-            if rule.id.is_empty() {
-                rule.id = if many { format!("{stem}-{at}") } else { stem.clone().into_owned() };
-            }
-            rules.push(rule);
-        }
-        let rules = RuleCollection::try_new(rules)
-            .map_err(|error| fault(None, error.to_string(), "mend the glob in `files` or `ignores`"))?;
-        Ok(Self { name: name.to_owned(), rules })
+            text: yaml.to_owned(),
+            faults,
+        })
     }
 
     /// Names the rule file.
@@ -105,36 +78,109 @@ impl Rules {
     }
 }
 
-/// Turns a fault of the YAML into words.
-fn yaml_fault(name: &str, error: &serde_saphyr::Error) -> RuleError {
-    let location = error.location();
-    let what = error.without_snippet().to_string();
-    let what = what.lines().next().unwrap_or_default();
-    let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what).trim_end_matches('!');
-    RuleError {
-        file: name.to_owned(),
-        line: location.and_then(|at| u32::try_from(at.line()).ok()).filter(|line| *line > 0),
-        column: location.and_then(|at| u32::try_from(at.column()).ok()).filter(|column| *column > 0),
-        what: what.to_owned(),
-        advice: if what.contains("not supported") {
-            format!("`language` is one of {}", Lang::names())
-        } else {
-            "a rule file holds `language`, `rule`, and for a rewrite `fix`; further `constraints`, `utils`, \
-             `transform`, `files`, `ignores`, `severity`"
-                .to_owned()
-        },
+/// Reads all documents and notes what is wrong with each.
+fn read(name: &str, yaml: &str, faults: &mut Faults) -> Option<RuleCollection<SupportLang>> {
+    let starts = document_starts(yaml);
+    let texts = match ast_grep_config::from_multiple::<SerializableRuleConfig<SupportLang>>(yaml) {
+        Ok(texts) => texts,
+        Err(error) => {
+            faulty_documents(yaml, &starts, faults);
+            if faults.is_empty() {
+                yaml_fault(yaml, &error, faults);
+            }
+            return None;
+        }
+    };
+    if texts.is_empty() {
+        faults.add_with_help(&(0..0), "it holds no rule", "write at least `language:` and `rule:`");
+    }
+    let many = texts.len() > 1;
+    let stem = Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
+    let mut rules = Vec::with_capacity(texts.len());
+    for (at, text) in texts.into_iter().enumerate() {
+        let Some(mut rule) = rule(yaml, starts.get(at).copied(), text, faults) else { continue };
+        if rule.id.is_empty() {
+            rule.id = if many { format!("{stem}-{at}") } else { stem.clone().into_owned() };
+        }
+        rules.push(rule);
+    }
+    let rules = RuleCollection::try_new(rules);
+    rules
+        .map_err(|error| faults.add_with_help(&(0..0), error.to_string(), "mend the glob in `files` or `ignores`"))
+        .ok()
+}
+
+/// Notes what is wrong with each document by itself, so that one that is no YAML does not hide the others.
+fn faulty_documents(yaml: &str, starts: &[usize], faults: &mut Faults) {
+    for (at, start) in starts.iter().enumerate() {
+        let end = starts.get(at + 1).copied().unwrap_or(usize::MAX);
+        // Lines that belong to others are left empty, so that each keeps its number.
+        let alone = |(at, line)| if (*start..end).contains(&at) { line } else { "" };
+        let alone = yaml.lines().take(end).enumerate().map(alone).collect::<Vec<&str>>().join("\n");
+        match ast_grep_config::from_multiple::<SerializableRuleConfig<SupportLang>>(&alone) {
+            Ok(texts) => texts.into_iter().for_each(|text| drop(rule(yaml, Some(*start), text, faults))),
+            Err(error) => yaml_fault(yaml, &error, faults),
+        }
     }
 }
 
-/// Turns a fault of a rule into words, at the key that is at fault.
-fn rule_fault(name: &str, yaml: &str, start: Option<usize>, error: &RuleConfigError) -> RuleError {
+/// Makes a rule of one document. What is wrong with its labels hides nothing else; what is wrong with `rule` or
+/// `constraints` does, since what they capture is not known then.
+fn rule(
+    yaml: &str,
+    start: Option<usize>,
+    mut text: SerializableRuleConfig<SupportLang>,
+    faults: &mut Faults,
+) -> Option<RuleConfig<SupportLang>> {
+    if Lang::spoken(text.language).is_none() {
+        let what = format!("no grammar for {} is built in", text.language);
+        faults.add_with_help(&key_at(yaml, start, "language"), what, format!("use one of {}", Lang::names()));
+        return None;
+    }
+    let error = match RuleConfig::try_from(text.clone(), &GlobalRules::default()) {
+        Ok(rule) => return Some(rule),
+        Err(error) => error,
+    };
+    rule_fault(yaml, start, &error, faults);
+    if matches!(error, RuleConfigError::LabelVariable(_)) && text.labels.take().is_some() {
+        drop(rule(yaml, start, text, faults));
+    }
+    None
+}
+
+/// Notes a fault of the YAML.
+fn yaml_fault(yaml: &str, error: &serde_saphyr::Error, faults: &mut Faults) {
+    let what = error.without_snippet().to_string();
+    let what = what.lines().next().unwrap_or_default();
+    let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what).trim_end_matches('!');
+    let at = error.location().map_or(0..0, |at| {
+        let line = line_at(yaml, usize::try_from(at.line()).unwrap_or(0).saturating_sub(1));
+        let column = usize::try_from(at.column()).unwrap_or(0).saturating_sub(1);
+        let within = yaml[line.clone()].char_indices().nth(column).map_or(line.end, |(at, _)| line.start + at);
+        within..line.end
+    });
+    let help = if what.contains("not supported") {
+        format!("`language` is one of {}", Lang::names())
+    } else {
+        "a rule file holds `language`, `rule`, and for a rewrite `fix`; further `constraints`, `utils`, \
+         `transform`, `files`, `ignores`, `severity`"
+            .to_owned()
+    };
+    faults.add_with_help(&at, what, help);
+}
+
+/// Notes a fault of a rule at the key that is at fault.
+fn rule_fault(yaml: &str, start: Option<usize>, error: &RuleConfigError, faults: &mut Faults) {
     let (key, advice) = match error {
-        RuleConfigError::Yaml(error) => return yaml_fault(name, error),
+        RuleConfigError::Yaml(error) => {
+            return yaml_fault(yaml, error, faults);
+        }
         RuleConfigError::Fixer(_) => ("fix", "a fix may name only what `rule`, `constraints` or `transform` captures"),
         RuleConfigError::Core(RuleCoreError::UndefinedMetaVar(_, key)) => {
             (*key, "name only what `rule`, `constraints` or `transform` captures")
         }
-        RuleConfigError::Core(_) => ("rule", "try the pattern with `ast-grep run --pattern`"),
+        RuleConfigError::Core(RuleCoreError::Constraints(_)) => ("constraints", TRY),
+        RuleConfigError::Core(_) => ("rule", TRY),
         RuleConfigError::Rewriter(_) | RuleConfigError::UndefinedRewriter(_) => {
             ("rewriters", "define each rewriter with `id`, `rule` and `fix`")
         }
@@ -148,14 +194,8 @@ fn rule_fault(name: &str, yaml: &str, start: Option<usize>, error: &RuleConfigEr
         words.push(deeper.to_string().trim_end_matches('.').to_owned());
         cause = deeper.source();
     }
-    let what = words.join(": ");
-    RuleError {
-        file: name.to_owned(),
-        line: line_of_key(yaml, start, key),
-        column: None,
-        what: what.split_whitespace().collect::<Vec<_>>().join(" "),
-        advice: advice.to_owned(),
-    }
+    let what = words.join(": ").split_whitespace().collect::<Vec<_>>().join(" ");
+    faults.add_with_help(&key_at(yaml, start, key), what, advice);
 }
 
 /// Tells on which lines, from 0, the documents that hold something start.
@@ -180,21 +220,46 @@ fn document_starts(yaml: &str) -> Vec<usize> {
     starts
 }
 
-/// Finds the line, from 1, of a key of the document that starts at a line; the document's own where there is none.
-fn line_of_key(yaml: &str, start: Option<usize>, key: &str) -> Option<u32> {
-    let start = start?;
+/// Finds the line of a key of the document that starts at a line, in bytes; the document's own where there is none.
+fn key_at(yaml: &str, start: Option<usize>, key: &str) -> Range<usize> {
+    let start = start.unwrap_or(0);
     let holds_key = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
     let within = yaml.lines().skip(start).enumerate();
     let at = within.take_while(|(at, line)| *at == 0 || !line.starts_with("---")).find(|(_, line)| holds_key(line));
-    u32::try_from(start + at.map_or(0, |(at, _)| at) + 1).ok()
+    line_at(yaml, start + at.map_or(0, |(at, _)| at))
+}
+
+/// Gives the bytes of a line, from 0, without its end.
+fn line_at(yaml: &str, number: usize) -> Range<usize> {
+    let mut start = 0;
+    for (at, line) in yaml.split_inclusive('\n').enumerate() {
+        if at == number {
+            return start..start + line.trim_end().len();
+        }
+        start += line.len();
+    }
+    yaml.len()..yaml.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fault(yaml: &str) -> RuleError {
-        Rules::parse("rules/r.yml", yaml).expect_err("the rule file is faulty")
+    /// Lists what is said of a faulty file: the line, the text there, what is wrong and what to do.
+    fn faults(yaml: &str) -> Vec<(usize, String, String, String)> {
+        let error = Rules::parse("rules/r.yml", yaml).expect_err("the rule file is faulty");
+        let line = |fault: &Fault| yaml[..fault.at.start].matches('\n').count() + 1;
+        let told = error
+            .faults
+            .into_iter()
+            .map(|fault| (line(&fault), yaml[fault.at.clone()].to_owned(), fault.what, fault.help.unwrap_or_default()));
+        told.collect()
+    }
+
+    fn fault(yaml: &str) -> (usize, String, String, String) {
+        let mut all = faults(yaml);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
     }
 
     #[test]
@@ -223,36 +288,51 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_yaml_is_told_with_its_place() {
-        let error = fault("id: a\nlanguage: rust\nrule:\n  pattern: [\n");
-        assert_eq!((error.line, error.column), (Some(4), Some(12)), "{error:?}");
-        assert!(!error.what.contains("line"), "the place is told once: {error}");
-        let error = fault("id: a\nlanguage: rust\nrule: {pattern: a()}\nfixx: b()\n");
-        assert!(error.what.contains("fixx"), "{error:?}");
+        let (line, _, what, _) = fault("id: a\nlanguage: rust\nrule:\n  pattern: [\n");
+        assert_eq!(line, 4);
+        assert!(!what.contains("line"), "the place is told once: {what}");
+        assert!(fault("id: a\nlanguage: rust\nrule: {pattern: a()}\nfixx: b()\n").2.contains("fixx"));
     }
 
     #[test]
     fn a_fault_of_a_rule_is_told_at_its_key() {
-        for (yaml, line, word) in [
+        for (yaml, line, there, word) in [
             (
                 "language: rust\nrule: {pattern: a()}\n---\nlanguage: rust\nrule:\n  kind: nonsense\n",
-                Some(5),
+                5,
+                "rule:",
                 "nonsense",
             ),
-            ("language: rust\nrule: {pattern: a($A)}\nfix: b($B)\n", Some(3), "B"),
-            ("language: swift\nrule: {pattern: a()}\n", Some(1), "Swift"),
-            ("language: rust\nrule: {regex: a}\n", Some(2), "kind"),
+            ("language: rust\nrule: {pattern: a($A)}\nfix: b($B)\n", 3, "fix: b($B)", "B"),
+            ("language: swift\nrule: {pattern: a()}\n", 1, "language: swift", "Swift"),
+            ("language: rust\nrule: {regex: a}\n", 2, "rule: {regex: a}", "kind"),
         ] {
-            let error = fault(yaml);
-            assert!(error.to_string().contains(word), "{error} {error:?}");
-            assert!(!error.advice.is_empty() && !error.what.contains('\n'));
-            assert_eq!(error.line, line, "{error:?}");
+            let (found_line, found, what, help) = fault(yaml);
+            assert_eq!((found_line, &found[..]), (line, there), "{what}");
+            assert!(what.contains(word) && !help.is_empty() && !what.contains('\n'), "{what}");
         }
     }
 
     #[test]
+    fn all_faults_of_a_file_are_told_at_once_each_at_its_place() {
+        let yaml = "language: ruust\nrule: {pattern: a()}\n---\nlanguage: rust\nrule: {pattern: a($A)}\n\
+                    constraints: {A: {kind: nonsense}}\n---\nlanguage: rust\nrule: {pattern: a($A)}\nfix: b($B)\n\
+                    labels: {C: {style: primary}}\n---\nlanguage: rust\nrule: {pattern: a()}\n---\n\
+                    language: swift\nrule: {pattern: a()}\n---\nlanguage: rust\nrule:\n  patern: a\n";
+        let told = faults(yaml);
+        let lines: Vec<usize> = told.iter().map(|fault| fault.0).collect();
+        assert_eq!(lines, [1, 6, 10, 11, 16, 20], "{told:?}");
+        let whole = Rules::parse("r.yml", yaml).unwrap_err().to_string();
+        assert!(
+            whole.starts_with("read rule file `r.yml`: line 1: ") && whole.contains("; line 16: no grammar"),
+            "{whole}"
+        );
+    }
+
+    #[test]
     fn an_unknown_language_and_a_bad_glob_and_an_empty_file_are_refused() {
-        assert!(fault("language: ruust\nrule: {pattern: a()}\n").advice.contains("Rust"));
-        assert!(fault("language: rust\nrule: {pattern: a()}\nfiles: ['a{']\n").advice.contains("glob"));
-        assert!(fault("# nothing\n").what.contains("no rule"));
+        assert!(fault("language: ruust\nrule: {pattern: a()}\n").3.contains("Rust"));
+        assert!(fault("language: rust\nrule: {pattern: a()}\nfiles: ['a{']\n").3.contains("glob"));
+        assert!(fault("# nothing\n").2.contains("no rule"));
     }
 }

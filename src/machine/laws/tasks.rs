@@ -40,8 +40,22 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(state.sample_accepted || task.sample || is_revert, || format!("{id} is leased before the sample is in"))?;
     law(is_revert == (lease.agent == AgentRef::Revert), || format!("{id} is played by {}", lease.agent))?;
     law(task.after.iter().all(|it| has_been_in(state, *it)), || format!("{id} is leased before what it waits for"))?;
+    apart(state, id, task)?;
     let stands_there = lease.from.is_some() || state.head == Some(lease.base);
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
+}
+
+/// Holds that nobody works on paths that another is at work on, nor who conflicted once on what is about to land. What
+/// waits to land for the first time holds nobody up: most of it never conflicts, and checks may take hours.
+fn apart(state: &State, id: AttemptId, task: &Task) -> Law {
+    let owns = |other: &AttemptId| {
+        state.tasks.get(&other.task).is_some_and(|other| other.draft.paths.overlaps(&task.draft.paths))
+    };
+    if let Some(other) = state.running.iter().chain(&state.judging).find(|other| owns(other)) {
+        return Err(broken(format!("{id} is leased beside {other}, which owns the same paths")));
+    }
+    let mut landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
+    law(task.conflicts == 0 || !landing.any(owns), || format!("{id} is leased to conflict once more"))
 }
 
 /// What was in and was taken back out has let start what waited for it.

@@ -42,6 +42,22 @@ fn landed(upto: u32, flaky: bool) -> Event {
 }
 
 #[test]
+fn nobody_works_beside_who_owns_the_same_paths_nor_twice_against_what_lands() {
+    let lease = |scene: &Scene, task| {
+        let (agent, base) = (scene.task(1).attempts[0].agent.clone(), scene.state.head.expect("the branch is open"));
+        let number = scene.task(task).attempts.len() as u32 + 1;
+        let (attempt, fence) = (attempt(task, number), scene.state.fences + 1);
+        Event::AttemptLeased(Lease { attempt, agent, base, from: None, fence, until_ms: 0 })
+    };
+    let scene = Scene::open().begun().planned(vec![draft("a", "f"), draft("b", "f")]);
+    assert!(refusal(&scene, lease(&scene, 2)).contains("beside t1.1"));
+    let mut scene = scene.queued(1);
+    assert_eq!(follows(&scene.state, &lease(&scene, 2)), Ok(()), "what lands for the first time holds nobody up");
+    scene.state.tasks.get_mut(&TaskId(2)).expect("it is planned").conflicts = 1;
+    assert!(refusal(&scene, lease(&scene, 2)).contains("conflict once more"));
+}
+
+#[test]
 fn a_fence_and_an_epoch_only_rise() {
     let scene = running();
     assert!(refusal(&scene, Event::CoordinatorWoke { epoch: 1, sandbox: None }).contains("coordinator 1 follows"));

@@ -14,6 +14,16 @@ use crate::model::task::Work;
 /// Accepted candidates that may wait to land before no new work is handed out.
 const QUEUE_AT_MOST: usize = 128;
 
+/// How many candidates may wait for each judge while more work is handed out: what waits longer only grows old.
+const WAITING_A_JUDGE: usize = 4;
+
+/// How many attempts a judge can follow that begin within [`START_MS`] and still run. Many short tasks that begin at one
+/// moment would end at one, and wait for their judge together.
+const STARTED_A_JUDGE: usize = 16;
+
+/// The time within which attempts count as begun together, in milliseconds.
+const START_MS: u64 = 1000;
+
 pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
     if !state.is_live() {
         return Vec::new();
@@ -133,10 +143,27 @@ fn leasable(state: &State) -> impl Iterator<Item = TaskId> {
         .map(|urgency| urgency.task)
 }
 
+fn free_workers(state: &State) -> usize {
+    (state.opening().workers.max(1) as usize).saturating_sub(state.running.len())
+}
+
+/// Lists when the running attempts were leased that are not yet old enough for more to begin beside them.
+fn just_started(state: &State, now_ms: i64) -> impl Iterator<Item = i64> {
+    let started = state.running.iter().filter_map(|id| state.attempt(*id).map(|it| it.started_ms));
+    // A clock that was set back makes nobody young again for longer.
+    started.filter(move |at_ms| at_ms.abs_diff(now_ms) < START_MS)
+}
+
+/// Tells when more may be leased for no other reason than that time has passed.
+pub(in crate::machine) fn next_start(state: &State, now_ms: i64) -> Option<i64> {
+    let waits = free_workers(state) > 0 && leasable(state).next().is_some();
+    waits.then(|| just_started(state, now_ms).min().map(|at_ms| at_ms.saturating_add(START_MS as i64))).flatten()
+}
+
 fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
-    let workers = state.opening().workers.max(1) as usize;
-    let free = workers.saturating_sub(state.running.len());
-    if free == 0 || state.judging.len() >= 2 * workers || state.queue.len() >= QUEUE_AT_MOST {
+    let judges = state.opening().judges.max(1) as usize;
+    let free = free_workers(state).min((STARTED_A_JUDGE * judges).saturating_sub(just_started(state, now_ms).count()));
+    if free == 0 || state.judging.len() >= WAITING_A_JUDGE * judges || state.queue.len() >= QUEUE_AT_MOST {
         return Vec::new();
     }
     let attempts_left = state.budget.attempts.map_or(u64::MAX, |limit| limit.saturating_sub(state.attempts_made()));
@@ -465,5 +492,40 @@ mod tests {
         let judged = |scene: &Scene| scene.owes().iter().filter(|it| matches!(it, Effect::Judge { .. })).count();
         assert_eq!(judged(&scene), 0);
         assert_eq!(judged(&scene.does(Command::ReportBaseline { results: vec![green("tests")] })), 2);
+    }
+
+    fn crowd(tasks: usize) -> Scene {
+        let drafts = (1..=tasks).map(|number| draft(&format!("t{number}"), &format!("f{number}"))).collect();
+        let many = |opening: &mut crate::machine::command::Opening| {
+            (opening.workers, opening.judges) = (100, 1);
+            opening.roles.values_mut().for_each(|role| role.limits.tasks = 100);
+        };
+        Scene::opened(many).begun().planned(drafts)
+    }
+
+    #[test]
+    fn as_many_begin_at_once_as_judges_can_follow_and_more_as_time_passes() {
+        let scene = crowd(40);
+        assert_eq!(running(&scene).len(), STARTED_A_JUDGE);
+        let wakes_at = next_start(&scene.state, scene.now_ms).unwrap();
+        assert_eq!(wakes_at, scene.now_ms + 1000);
+        assert_eq!(running(&scene.clone().later(999)).len(), STARTED_A_JUDGE);
+        assert_eq!(running(&scene.clone().later(1000)).len(), 2 * STARTED_A_JUDGE);
+        let set_back = scene.later(-3_600_000);
+        assert_eq!(running(&set_back).len(), 2 * STARTED_A_JUDGE, "a clock that is set back holds nobody up");
+        let all = set_back.later(1000).later(1000);
+        assert_eq!((running(&all).len(), next_start(&all.state, all.now_ms)), (40, None), "nothing is left to begin");
+    }
+
+    #[test]
+    fn nothing_begins_while_judges_are_behind() {
+        let candidate = crate::machine::testing::candidate;
+        let scene = (1..=WAITING_A_JUDGE as u32).fold(crowd(40), |scene, task| {
+            assert!(scene.state.judging.len() < WAITING_A_JUDGE);
+            scene.ends(attempt(task, 1), candidate(task))
+        });
+        let before = running(&scene);
+        assert_eq!(running(&scene.clone().later(5000)), before);
+        assert!(running(&scene.accepted(attempt(1, 1)).later(5000)).len() > before.len());
     }
 }

@@ -13,6 +13,9 @@ const NOT_FETCHED: &str = "in a partial clone, `git fetch --refetch --no-filter`
 /// What is told of a run that was stopped before it could store what is untrue.
 const STOPPED: &str = "nothing untrue was stored: please report it with what `artel log --json` tells; `artel resume` tries once more from what is stored";
 
+/// What is told of a run whose journal no longer stands behind it.
+const UNTRUE: &str = "nothing more was landed: `artel verify` tells whether somebody has changed the journal; if nobody has, please report it";
+
 /// Turns an error from below into what a person is told.
 pub fn blame(error: AppError) -> Fail {
     if let AppError::Faults { name, text, faults, .. } = &error {
@@ -60,7 +63,6 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Roles(_) | AppError::Prompt { .. } => {
             (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
         }
-        AppError::Rule(_) => (Exit::Faulty, Some("rule files are ast-grep's: see its documentation")),
         AppError::Read { .. } => (Exit::Faulty, Some("look whether it is there and can be read")),
         AppError::Faults { .. } | AppError::Unfit { .. } => (Exit::Faulty, None),
         AppError::PrefixTaken { .. } => {
@@ -78,6 +80,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))
         }
         AppError::Bug { .. } => (Exit::Bug, Some(STOPPED)),
+        AppError::Untrue { .. } => (Exit::JournalLost, Some(UNTRUE)),
         AppError::Lost { .. } => {
             (Exit::JournalLost, Some("nothing that was acknowledged is lost: mend the cause, then `artel resume`"))
         }

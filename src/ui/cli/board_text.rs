@@ -339,6 +339,13 @@ impl Page {
         if !board.baseline_red.is_empty() {
             note(Hue::Warning, format!("red on the base already: {}", board.baseline_red.join(", ")));
             count += 1;
+            if board.sandbox.is_some_and(|tier| tier != Tier::None) {
+                note(
+                    Hue::Faint,
+                    "if it is green outside the sandbox, something is not granted: docs/sandbox.md".to_owned(),
+                );
+                count += 1;
+            }
         }
         for (check, times) in &board.flakes {
             let times = words::count(*times as usize, "time");
