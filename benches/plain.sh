@@ -8,8 +8,14 @@ if [ "$1" = task ]; then
     repo=$2 work=$3 name=$4 file=$5
     add() { git -C "$repo" worktree add -q --no-track -b "task/$name" "$work/$name" run; }
     remove() { git -C "$repo" worktree remove --force "$work/$name"; }
-    # Git may meet the half-made worktree of another git and give up; once more is enough.
-    add || { remove || :; git -C "$repo" branch -q -D "task/$name" || :; add; }
+    # Git may meet the half-made worktree of another git and give up, also when it is asked once more.
+    tries=1
+    until add; do
+        [ "$tries" -lt 5 ] || exit 255
+        tries=$((tries + 1))
+        remove || rm -rf "$work/$name"
+        git -C "$repo" update-ref -d "refs/heads/task/$name" || :
+    done
     echo "// done" >> "$work/$name/$file"
     git -C "$work/$name" add -- "$file"
     git -C "$work/$name" commit -q -m "task $name"
