@@ -140,8 +140,8 @@ impl World {
 }
 
 /// What programs find beside their folder (`bin`, or pyenv's `shims`), by the layout in which Unix programs are installed,
-/// virtual environments of Python and JDKs among them.
-const BESIDE_PROGRAMS: [&str; 8] = ["lib", "lib64", "libexec", "share", "include", "conf", "release", "pyvenv.cfg"];
+/// virtual environments of Python among them. No configuration: beside a project's own `bin` it may hold passwords.
+const BESIDE_PROGRAMS: [&str; 6] = ["lib", "lib64", "libexec", "share", "include", "pyvenv.cfg"];
 
 /// Lists what the programs of a folder of `PATH` may need beside it; nothing where the folder is no place of programs only.
 fn beside_programs(folder: &Path) -> Vec<PathBuf> {
@@ -157,4 +157,19 @@ fn named_by_path(program: &Program) -> Option<PathBuf> {
         Program::Shell(line) => line.split_whitespace().next()?,
     };
     Some(PathBuf::from(first)).filter(|path| path.is_absolute() && !path.starts_with("/proc") && path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_programs_lies_what_they_need_and_no_configuration() {
+        let beside = beside_programs(Path::new("/home/me/tool/bin"));
+        assert!(beside.contains(&"/home/me/tool/lib".into()) && beside.contains(&"/home/me/tool/pyvenv.cfg".into()));
+        for kept in ["", "conf", "config", "etc", ".env"] {
+            assert!(!beside.contains(&Path::new("/home/me/tool").join(kept)), "{kept}");
+        }
+        assert!(beside_programs(Path::new("/home/me/scripts")).is_empty());
+    }
 }

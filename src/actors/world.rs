@@ -136,24 +136,18 @@ impl World {
         Author { name: format!("artel {}", name.trim()), email: "agent@artel.invalid".to_owned() }
     }
 
-    /// Gives the environment that commands start from: the allow-list, what the repository and the role grant, and
-    /// what the repository sets.
-    fn env(&self, room: &Room<'_>, worktree: &str, tmp: &str) -> BTreeMap<String, String> {
+    /// Gives the environment of a job that runs in a room: the allow-list, what the repository and the role grant, what the
+    /// repository sets, and a folder for temporary files.
+    pub fn job_env(&self, room: &Room<'_>) -> BTreeMap<String, String> {
         let config = &self.opening.config;
         let granted = config.env.union(&room.grants.env).cloned().collect();
         let mut env = base_env(|name| self.outer_env.get(name).cloned(), &granted);
-        let cache = self.cache(room.whose).to_string_lossy().into_owned();
+        let tmp = room.desk.tmp().to_string_lossy().into_owned();
+        let (worktree, cache) = (room.tree.path().to_string_lossy(), self.cache(room.whose));
         for (name, value) in &config.set {
-            let filled = value.replace("{worktree}", worktree).replace("{cache}", &cache).replace("{tmp}", tmp);
-            env.insert(name.clone(), filled);
+            let filled = value.replace("{worktree}", &worktree).replace("{cache}", &cache.to_string_lossy());
+            env.insert(name.clone(), filled.replace("{tmp}", &tmp));
         }
-        env
-    }
-
-    /// Gives the environment of a job that runs in a room.
-    pub fn job_env(&self, room: &Room<'_>) -> BTreeMap<String, String> {
-        let (worktree, tmp) = (room.tree.path().to_string_lossy(), room.desk.tmp().to_string_lossy().into_owned());
-        let mut env = self.env(room, &worktree, &tmp);
         env.insert("TMPDIR".to_owned(), tmp);
         env
     }

@@ -12,7 +12,7 @@ use crate::actors::feed;
 use crate::actors::progress::{Lost, Progress};
 use crate::actors::room::Whose;
 use crate::actors::seal::{Reach, seal};
-use crate::actors::world::{Ground, World, told};
+use crate::actors::world::{Ground, World, blocking, told};
 use crate::io::files::{FilesError, RepoKey, RunLock};
 use crate::io::git::{GitError, KeyNamed, Pool, RefNames, Repo};
 use crate::io::hands::{Hands, Ports};
@@ -56,10 +56,10 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
         Err(error) => return Err(error.into()),
     };
     let (reader, run_of) = (place.clone(), run.clone());
-    let found = aside(move || find(&reader, &run_of)).await?;
+    let found = blocking(move || find(&reader, &run_of)).await?;
     let hands = sandbox::choose(place, found.opening.config.sandbox).await?;
     let (opener, run_of) = (place.clone(), run.clone());
-    let (world, state, epoch) = aside(move || start(&opener, &run_of, found, hands)).await?;
+    let (world, state, epoch) = blocking(move || start(&opener, &run_of, found, hands)).await?;
     let mut seen = progress.subscribe();
     let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
     let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
@@ -94,14 +94,6 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     let state = finish(place, run, &world)?;
     drop(lock);
     Ok(Hosted { state })
-}
-
-/// Does work that blocks on a thread of its own, and lets its panic be ours.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
 }
 
 /// Holds a run as it was found in the journal, and where it is at home.

@@ -421,6 +421,17 @@ fn without_bubblewrap_landlock_holds_and_what_was_asked_for_and_is_not_there_is_
 }
 
 #[test]
+fn a_check_that_is_red_from_the_start_in_a_sandbox_may_lack_a_grant_and_the_board_says_so() {
+    let house = house();
+    house.write("goal.md", &rename_goal("checks: [\"false\"]\nplan: { planner: shard, rules: [rename.yml] }\n"));
+    house.commit("red");
+    let hint = "something is not granted";
+    house.artel(&["run", "goal.md"]).says(hint);
+    let open = house.artel(&["run", "goal.md", "--sandbox", "none"]);
+    assert!(open.out.contains("red on the base already") && !open.out.contains(hint), "{}", open.out);
+}
+
+#[test]
 fn none_is_said() {
     let house = house();
     let said = crate::common::said(&house.command(&["run", "goal.md"]).env("ARTEL_SANDBOX", "none").output().unwrap());

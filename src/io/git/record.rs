@@ -151,8 +151,8 @@ impl Record {
         }
     }
 
-    /// Gives the record as git's index, version 2. What is
-    /// unsure has no size there, which has git compare its content: by the index's own age it would be trusted.
+    /// Gives the record as git's index, version 2. What is unsure has no size there, which has git compare its content:
+    /// by the index's own age it would be trusted.
     pub(super) fn to_index(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(32 + self.entries.iter().map(|(path, _)| 72 + path.len()).sum::<usize>());
         bytes.extend_from_slice(b"DIRC\0\0\0\x02");
