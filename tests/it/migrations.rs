@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use artel::io::files::{RepoKey, StateDir};
 use artel::ui::cli::demo;
 
 use crate::ast_grep::{Tree, assert_same, read, update_to_fixed_point, write};
 use crate::common::{House, said};
-use crate::packages::{python, python_package, run, rust_crate, target};
+use crate::packages::{python, python_package, rust_crate};
 
 /// Makes a repository of a package and what belongs to its migration.
 fn house(package: &Tree, beside: &[(&str, String)]) -> House {
@@ -22,15 +21,6 @@ fn house(package: &Tree, beside: &[(&str, String)]) -> House {
     house.git(&["add", "--all", "--force"]);
     house.commit("as it was published");
     house
-}
-
-/// Puts the crates that it needs, which are built once for all tests that need them, into the cache of its checks.
-fn give_what_is_built(house: &House) {
-    let git = house.repo().join(".git").canonicalize().unwrap();
-    let state = StateDir::locate(|name| (name == "ARTEL_HOME").then(|| house.home().into())).unwrap();
-    let cache = state.cache(&RepoKey::of(&git)).join("checks");
-    fs::create_dir_all(&cache).unwrap();
-    run(&cache, "cp", &["--archive", target("trees/build").to_str().unwrap(), "build"]);
 }
 
 /// Gives what the ast-grep command line makes of the files below a folder, with the rules one after the other.
@@ -79,7 +69,6 @@ fn a_published_rust_crate_is_migrated_end_to_end_as_ast_grep_alone_would() {
     let rules = demo::RULES.map(|(path, text)| (path, text.to_owned()));
     let house = house(&package, &[&rules[..], &[("goal.md", goal), ("artel.toml", config)]].concat());
     let base = house.git(&["rev-parse", "main"]);
-    give_what_is_built(&house);
     house.artel(&["run", "goal.md", "--workers", "2"]).exits(0);
     let oracle = by_ast_grep(&package, "src/", &demo::RULES.map(|(_, text)| text));
     let ours = landed(&house, "src/");
