@@ -16,6 +16,11 @@ pub(super) fn place(common: &Path, id: &str) -> PathBuf {
     common.join("worktrees").join(format!("{OURS}{id}"))
 }
 
+/// Shows where git's record of what was written into a worktree lies.
+pub(super) fn index(common: &Path, id: &str) -> PathBuf {
+    place(common, id).join("index")
+}
+
 /// Makes, or makes anew, the git side of a worktree: HEAD at a commit, and nothing that a former user left.
 ///
 /// `gitdir` is written last: git takes no notice of a folder without it, so a half-made one disturbs nobody.

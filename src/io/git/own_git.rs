@@ -61,7 +61,7 @@ impl Tree {
             }
         }
         let index = own.dir.join("index");
-        fs::copy(&self.index, &index).on("write", &index)?;
+        fs::copy(admin::index(common, self.id()), &index).on("write", &index)?;
         admin::replace(&own.link, &link_to(&own.dir))?;
         Ok(own)
     }

@@ -2,11 +2,12 @@
 //! change. Never runs the git program, and never trusts anything that an agent could write.
 //!
 //! A pool's folder has one owner process at a time; what a dead one left is swept. In it, `<id>` is a tree,
-//! `<id>.rules` the commit's own ignore and attribute files, `<id>.index` the record of what was written, as git reads it, `<id>.git` and
-//! `<id>.link` the git that a job in a sandbox finds there.
+//! `<id>.rules` the commit's own ignore and attribute files, `<id>.git` and `<id>.link` the git that a job in a sandbox
+//! finds there.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,6 @@ pub struct Tree {
     pub(super) touched: Mutex<Option<BTreeSet<Vec<u8>>>>,
     /// What was written into it.
     pub(super) record: Record,
-    pub(super) index: PathBuf,
     pub(super) rules: PathBuf,
     pub(super) repo: Repo,
 }
@@ -256,7 +256,6 @@ impl Pool {
         let at = |end: &str| self.dir.join(format!("{id}{end}"));
         let mut tree = Tree {
             path: at(""),
-            index: at(".index"),
             rules: at(".rules"),
             commit,
             is_set_up: false,
@@ -333,14 +332,15 @@ impl Pool {
 
     /// Makes a tree a linked worktree, as git knows it.
     fn connect(&self, tree: &mut Tree) -> Result<(), GitError> {
-        fs::write(&tree.index, tree.record.to_index()).on("write", &tree.index)?;
-        let meta = fs::metadata(&tree.index).on("look at", &tree.index)?;
-        tree.record.settle((meta.mtime(), meta.mtime_nsec()));
         let common = self.repo.identity();
         admin::write(common, &tree.id, &tree.path, tree.commit)?;
-        let place = admin::place(common, &tree.id).join("index");
+        let place = admin::index(common, &tree.id);
         let beside = place.with_extension("artel-new");
-        fs::copy(&tree.index, &beside).on("write", &beside)?;
+        remove_any(&beside).on("remove", &beside)?;
+        let mut file = File::create_new(&beside).on("make", &beside)?;
+        file.write_all(&tree.record.to_index()).on("write", &beside)?;
+        let meta = file.metadata().on("look at", &beside)?;
+        tree.record.settle((meta.mtime(), meta.mtime_nsec()));
         fs::rename(&beside, &place).on("write", &place)?;
         admin::write_link(common, &tree.id, &tree.path)
     }
@@ -351,7 +351,7 @@ impl Pool {
         let first = if fs::rename(&tree, &away).is_ok() { &away } else { &tree };
         admin::remove(self.repo.identity(), id)?;
         remove_any(first).on("remove", first)?;
-        for end in ["trash", "rules", "index", "index.lock", "git", "link"] {
+        for end in ["trash", "rules", "git", "link"] {
             let path = self.dir.join(format!("{id}.{end}"));
             remove_any(&path).on("remove", &path)?;
         }
@@ -477,7 +477,7 @@ mod tests {
             assert_eq!(shape(tree.path()), shape(fresh.path()), "round {round}");
             assert_eq!(tree.snapshot(Limits::default()).unwrap(), crate::io::git::Snapshot::default());
             // Opening it proves its sum.
-            let told = git2::Index::open(&tree.index).unwrap();
+            let told = git2::Index::open(&tree.git_dir().join("index")).unwrap();
             let files = shape(tree.path()).into_values().filter(|(kind, _)| *kind != 'd');
             assert_eq!(told.len(), files.count());
             if round % 6 == 0 {
@@ -580,8 +580,6 @@ mod tests {
         fs::remove_dir_all(&places[3].0).unwrap();
         fs::write(places[4].1.join("index.lock"), "").unwrap();
         fs::remove_file(places[5].0.join(".git")).unwrap();
-        fs::remove_file(places[5].0.with_extension("index")).unwrap();
-        fs::write(places[5].0.with_extension("index.lock"), "").unwrap();
         for name in ["HEAD", "commondir", "index"] {
             fs::remove_file(places[2].1.join(name)).unwrap();
         }
@@ -598,7 +596,7 @@ mod tests {
         assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
         assert!(lab.repo.doctor(std::time::SystemTime::now()).orphans.is_empty());
         let left = fs::read_dir(lab.dir.path().join("pool")).unwrap().count();
-        assert_eq!(left, 1 + 2 * 3, "the lock, and three things a tree");
+        assert_eq!(left, 1 + 2 * 2, "the lock, and two things a tree");
     }
 
     #[test]
