@@ -139,9 +139,11 @@ fn an_npm_package_is_built_from_npms_cache() {
     if !are_here(&["npm"]) {
         return;
     }
-    let line = "npm pack --silent traverse@0.6.6 && tar -xzf *.tgz --strip-components=1 && rm *.tgz
+    let line = r#"npm pack --silent traverse@0.6.6 && tar -xzf *.tgz --strip-components=1 && rm *.tgz
+        # Two clocks that are read one after the other are not always equal.
+        sed -i "10,11s/new Date/new Date(0)/" test/equal.js
         npm install --cache $STORE --no-audit --no-fund --no-update-notifier --omit-lockfile-registry-resolved=false
-        rm -r node_modules $STORE/_logs $STORE/_cacache/tmp";
+        rm -r node_modules $STORE/_logs $STORE/_cacache/tmp"#;
     let build = Build {
         toolchain: "npm",
         fetched: fetched("traverse-0.6.6", |project, store| fetch(line, project, store)),
