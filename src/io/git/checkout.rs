@@ -6,7 +6,7 @@ use std::path::Path;
 use git2::build::CheckoutBuilder;
 
 use super::error::{Doing, GitError, OnFile};
-use super::objects;
+use super::objects::{self, FOLDER};
 use super::record::{Entry, Record};
 use super::repo::{Repo, from_git, to_git};
 use super::rules;
@@ -15,9 +15,6 @@ use crate::model::ids::Oid;
 
 /// How many files are worth a thread.
 const FILES_A_THREAD: usize = 1_000;
-
-/// The mode of a folder.
-const FOLDER: u32 = 0o040_000;
 
 /// A path that is to be written: its object and mode.
 type Wanted = (Box<[u8]>, git2::Oid, u32);
@@ -85,7 +82,7 @@ pub(super) fn write_some(
     check_out(rules, commit, root, &mut written)?;
     let mut changes: BTreeMap<_, _> = paths.iter().map(|path| (path.as_slice().into(), None)).collect();
     changes.extend(written.entries.into_iter().map(|(path, entry)| (path, Some(entry))));
-    record.change(changes);
+    record.change(&changes);
     Ok(())
 }
 

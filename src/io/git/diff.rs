@@ -1,11 +1,14 @@
 //! Owns the difference between two trees, for machines and for people. Never detects renames, runs a filter or a
 //! program.
 
-use git2::{Delta, DiffFormat, DiffOptions};
+use std::collections::BTreeMap;
+
+use git2::{DiffFormat, DiffOptions};
 
 use super::error::{Doing, GitError};
-use super::objects::find_tree;
+use super::objects::{FOLDER, find_tree};
 use super::repo::{Repo, from_git, to_git};
+use super::walk::join;
 use crate::model::ids::Oid;
 
 /// Says how one path differs.
@@ -122,28 +125,45 @@ impl RawChange {
     }
 }
 
-/// Lists changed paths by their bytes, in order; a path that changes its kind appears once.
+/// Names an object and its mode, where there is one.
+type Entry = Option<(git2::Oid, u32)>;
+
+/// Lists changed paths by their bytes, in order; a path that changes its kind appears once. Looks only into folders that
+/// differ, where libgit2's own comparison walks beside those that do not.
 pub(super) fn raw_diff(handle: &git2::Repository, old: git2::Oid, new: git2::Oid) -> Result<Vec<RawChange>, GitError> {
-    if old == new {
-        return Ok(Vec::new());
+    let mut changes = Vec::new();
+    compare(handle, [old, new].map(Some), b"", &mut changes)?;
+    changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(changes)
+}
+
+fn compare(
+    handle: &git2::Repository,
+    sides: [Option<git2::Oid>; 2],
+    folder: &[u8],
+    changes: &mut Vec<RawChange>,
+) -> Result<(), GitError> {
+    if sides[0] == sides[1] {
+        return Ok(());
     }
-    let (old, new) = (find_tree(handle, old)?, find_tree(handle, new)?);
-    let mut options = DiffOptions::new();
-    options.include_typechange(true).skip_binary_check(true).ignore_submodules(false).ignore_case(false);
-    let diff = handle
-        .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
-        .doing(|| "compare two trees".to_owned())?;
-    let mut changes: std::collections::BTreeMap<Vec<u8>, RawChange> = std::collections::BTreeMap::new();
-    for delta in diff.deltas() {
-        let (before, after) = (delta.old_file(), delta.new_file());
-        let path = after.path_bytes().or(before.path_bytes()).unwrap_or_default().to_vec();
-        let old = (delta.status() != Delta::Added).then(|| (before.id(), u32::from(before.mode())));
-        let new = (delta.status() != Delta::Deleted).then(|| (after.id(), u32::from(after.mode())));
-        let change = changes.entry(path.clone()).or_insert(RawChange { path, old: None, new: None });
-        change.old = change.old.or(old);
-        change.new = change.new.or(new);
+    let mut entries: BTreeMap<Vec<u8>, [Entry; 2]> = BTreeMap::new();
+    for (side, tree) in sides.into_iter().enumerate() {
+        let Some(tree) = tree else { continue };
+        for entry in &find_tree(handle, tree)? {
+            let told = (entry.id(), entry.filemode().unsigned_abs());
+            entries.entry(entry.name_bytes().to_vec()).or_default()[side] = Some(told);
+        }
     }
-    Ok(changes.into_values().collect())
+    for (name, [old, new]) in entries.into_iter().filter(|(_, [old, new])| old != new) {
+        let path = join(folder, &name);
+        let folder_of = |entry: Entry| entry.filter(|(_, mode)| *mode == FOLDER).map(|(id, _)| id);
+        compare(handle, [folder_of(old), folder_of(new)], &path, changes)?;
+        let [old, new] = [old, new].map(|entry| entry.filter(|(_, mode)| *mode != FOLDER));
+        if old != new {
+            changes.push(RawChange { path, old, new });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

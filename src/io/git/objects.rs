@@ -6,6 +6,9 @@ use super::error::{Doing, GitError};
 use super::repo::{Repo, from_git, to_git};
 use crate::model::ids::Oid;
 
+/// The mode of a folder.
+pub(super) const FOLDER: u32 = 0o040_000;
+
 /// Names one file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
@@ -100,7 +103,7 @@ fn collect(handle: &git2::Repository, tree: git2::Oid, prefix: &mut Vec<u8>, int
         let kept = prefix.len();
         prefix.extend_from_slice(entry.name_bytes());
         let mode = entry.filemode_raw().unsigned_abs();
-        if mode & 0o170_000 == 0o040_000 {
+        if mode & 0o170_000 == FOLDER {
             prefix.push(b'/');
             collect(handle, entry.id(), prefix, into)?;
         } else if mode & 0o170_000 == 0o160_000 {
@@ -135,7 +138,7 @@ pub(super) fn entry(
         if parts.peek().is_none() {
             return Ok(Some((entry.id(), mode)));
         }
-        if mode & 0o170_000 != 0o040_000 {
+        if mode & 0o170_000 != FOLDER {
             return Ok(None);
         }
         at = entry.id();

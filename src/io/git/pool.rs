@@ -7,8 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -335,13 +333,12 @@ impl Pool {
         let common = self.repo.identity();
         admin::write(common, &tree.id, &tree.path, tree.commit)?;
         let place = admin::index(common, &tree.id);
-        let beside = place.with_extension("artel-new");
-        remove_any(&beside).on("remove", &beside)?;
-        let mut file = File::create_new(&beside).on("make", &beside)?;
-        file.write_all(&tree.record.to_index()).on("write", &beside)?;
-        let meta = file.metadata().on("look at", &beside)?;
-        tree.record.settle((meta.mtime(), meta.mtime_nsec()));
-        fs::rename(&beside, &place).on("write", &place)?;
+        if !tree.record.rewrite(&place).on("write", &place)? {
+            let beside = place.with_extension("artel-new");
+            remove_any(&beside).on("remove", &beside)?;
+            tree.record.write(&beside).on("write", &beside)?;
+            fs::rename(&beside, &place).on("write", &place)?;
+        }
         admin::write_link(common, &tree.id, &tree.path)
     }
 
@@ -370,9 +367,7 @@ fn remove_empty_folders(root: &Root, paths: &[Vec<u8>]) -> Result<(), GitError> 
         folders.extend(path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| path[..at].to_vec()));
     }
     for folder in folders.iter().rev() {
-        if root.list(folder).is_ok_and(|entries| entries.is_empty()) {
-            root.remove(folder).on("remove", checkout::path_of(folder))?;
-        }
+        root.remove_if_empty(folder).on("remove", checkout::path_of(folder))?;
     }
     Ok(())
 }

@@ -2,9 +2,13 @@
 //! lives in memory, where no agent can reach it, and is told to git as an index. Never looks at a file itself.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 
-use rustix::fs::Stat;
+use rustix::fs::{Mode, OFlags, Stat};
 use sha1::{Digest, Sha1};
 
 use crate::model::ids::Oid;
@@ -12,17 +16,21 @@ use crate::model::ids::Oid;
 /// The mode of a submodule.
 pub(super) const GITLINK: u32 = 0o160_000;
 
-/// A moment of the file system: seconds and nanoseconds, the low 32 bits of each.
-type Moment = (u32, u32);
+/// How many bytes of an index come before its first entry.
+const HEADER: usize = 12;
 
-/// Tells what was written at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How many bytes of an entry say how its file looks: moments, numbers, mode, owners and size.
+const LOOK: usize = 40;
+
+/// How many bytes of an entry come before its path: how it looks, its object, and the length of the path.
+const HEAD: usize = LOOK + 20 + 2;
+
+/// Tells what was written at a path, as git's index tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
+    look: [u8; LOOK],
     /// The blob, or a submodule's commit.
     pub(super) id: Oid,
-    /// The git mode.
-    pub(super) mode: u32,
-    look: Look,
     trust: Trust,
 }
 
@@ -39,37 +47,32 @@ enum Trust {
 }
 
 /// Tells how a file looks from outside; of each number the low 32 bits, as git keeps them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Look {
-    ctime: Moment,
-    mtime: Moment,
-    dev: u32,
-    ino: u32,
-    uid: u32,
-    gid: u32,
-    size: u32,
+fn look(stat: &Stat, mode: u32) -> [u8; LOOK] {
+    let low = |number: u64| (number & 0xffff_ffff) as u32;
+    let moments =
+        [low(stat.st_ctime as u64), low(stat.st_ctime_nsec), low(stat.st_mtime as u64), low(stat.st_mtime_nsec)];
+    let place = [low(stat.st_dev), low(stat.st_ino), mode, stat.st_uid, stat.st_gid, low(stat.st_size as u64)];
+    encoded([moments.as_slice(), place.as_slice()].concat().iter())
 }
 
-impl Look {
-    fn of(stat: &Stat) -> Self {
-        let low = |number: u64| (number & 0xffff_ffff) as u32;
-        Self {
-            ctime: (low(stat.st_ctime as u64), low(stat.st_ctime_nsec)),
-            mtime: (low(stat.st_mtime as u64), low(stat.st_mtime_nsec)),
-            dev: low(stat.st_dev),
-            ino: low(stat.st_ino),
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            size: low(stat.st_size as u64),
-        }
+fn encoded<'a>(numbers: impl Iterator<Item = &'a u32>) -> [u8; LOOK] {
+    let mut bytes = [0; LOOK];
+    for (place, number) in bytes.chunks_exact_mut(4).zip(numbers) {
+        place.copy_from_slice(&number.to_be_bytes());
     }
+    bytes
 }
 
 impl Entry {
     /// Records a file that was just written, or the empty folder of a submodule.
     pub(super) fn new(id: Oid, mode: u32, stat: &Stat) -> Self {
-        let look = if mode == GITLINK { Look::default() } else { Look::of(stat) };
-        Self { id, mode, look, trust: Trust::Fresh }
+        let look = if mode == GITLINK { encoded([0, 0, 0, 0, 0, 0, mode].iter()) } else { look(stat, mode) };
+        Self { look, id, trust: Trust::Fresh }
+    }
+
+    /// Tells the git mode.
+    pub(super) fn mode(&self) -> u32 {
+        number(&self.look, 6)
     }
 
     /// Tells whether a file is surely as it was written; where that cannot be told, its content must be compared.
@@ -80,29 +83,105 @@ impl Entry {
             0o100_000 => 0o100_644,
             _ => return false,
         };
-        self.trust == Trust::Sure && self.mode == mode && self.look == Look::of(now)
+        self.trust == Trust::Sure && self.look == look(now, mode)
     }
 }
 
-/// Holds what was written into a tree, sorted by path.
-#[derive(Debug, Default)]
+/// Reads one of the numbers that say how a file looks.
+fn number(look: &[u8], at: usize) -> u32 {
+    look[at * 4..][..4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// Holds what was written into a tree, sorted by path: as git's index, version 2, so that it is told at no cost.
+#[derive(Debug)]
 pub(super) struct Record {
-    entries: Vec<(Box<[u8]>, Entry)>,
+    /// The index without the sum at its end.
+    bytes: Vec<u8>,
+    /// Where in it each entry begins.
+    starts: Vec<usize>,
+    trust: Vec<Trust>,
+    written: Option<Written>,
+}
+
+/// Tells what the record was written into, and what has changed since.
+#[derive(Debug, Clone)]
+struct Written {
+    file: [i64; 7],
+    /// Where the entries begin that have changed.
+    changed: Vec<usize>,
+}
+
+impl Written {
+    fn into(meta: &Metadata) -> Self {
+        Self { file: Self::look(meta), changed: Vec::new() }
+    }
+
+    /// Tells a file from every other, and from itself after somebody wrote in it.
+    fn look(meta: &Metadata) -> [i64; 7] {
+        let (dev, ino, size) = (meta.dev() as i64, meta.ino() as i64, meta.size() as i64);
+        [dev, ino, size, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()]
+    }
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { bytes: b"DIRC\0\0\0\x02\0\0\0\0".to_vec(), starts: Vec::new(), trust: Vec::new(), written: None }
+    }
 }
 
 impl Record {
     /// Makes a record of what was written.
     pub(super) fn of(mut entries: Vec<(Box<[u8]>, Entry)>) -> Self {
         entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Self { entries }
+        let mut record = Self::default();
+        record.bytes.reserve(entries.iter().map(|(path, _)| HEAD + 8 + path.len()).sum());
+        for (path, entry) in &entries {
+            record.push(path, entry);
+        }
+        record
+    }
+
+    /// Adds what comes after all that is there.
+    fn push(&mut self, path: &[u8], entry: &Entry) {
+        let begun = self.bytes.len();
+        self.bytes.extend_from_slice(&entry.look);
+        self.bytes.extend_from_slice(&entry.id.0);
+        // The length of the path as far as 12 bits hold it; the other bits say that nothing is special.
+        self.bytes.extend_from_slice(&(path.len().min(0xfff) as u16).to_be_bytes());
+        self.bytes.extend_from_slice(path);
+        // At least one zero, and as many as make the entry's length a multiple of eight.
+        self.bytes.resize(begun + (self.bytes.len() - begun + 8) / 8 * 8, 0);
+        self.starts.push(begun);
+        self.trust.push(entry.trust);
+        self.bytes[8..HEADER].copy_from_slice(&(self.starts.len() as u32).to_be_bytes());
+    }
+
+    fn path(&self, at: usize) -> &[u8] {
+        self.path_from(self.starts[at])
+    }
+
+    fn path_from(&self, start: usize) -> &[u8] {
+        let rest = &self.bytes[start + HEAD..];
+        match u16::from_be_bytes([self.bytes[start + HEAD - 2], self.bytes[start + HEAD - 1]]) {
+            0xfff => rest.split(|byte| *byte == 0).next().unwrap_or_default(),
+            short => &rest[..usize::from(short)],
+        }
+    }
+
+    fn entry(&self, at: usize) -> Entry {
+        let start = self.starts[at];
+        let mut entry = Entry { look: [0; LOOK], id: Oid([0; 20]), trust: self.trust[at] };
+        entry.look.copy_from_slice(&self.bytes[start..][..LOOK]);
+        entry.id.0.copy_from_slice(&self.bytes[start + LOOK..][..20]);
+        entry
     }
 
     /// Finds an entry by its path; whoever asks for many in order keeps `near`, and each is found at once.
     fn find(&self, path: &[u8], near: &mut usize) -> Option<usize> {
-        let found = if self.entries.get(*near).is_some_and(|(there, _)| **there == *path) {
+        let found = if *near < self.starts.len() && self.path(*near) == path {
             *near
         } else {
-            self.entries.binary_search_by(|(there, _)| (**there).cmp(path)).ok()?
+            self.starts.binary_search_by(|start| self.path_from(*start).cmp(path)).ok()?
         };
         *near = found + 1;
         Some(found)
@@ -111,69 +190,94 @@ impl Record {
     /// Numbers the entries below a folder.
     fn below(&self, folder: &[u8]) -> Range<usize> {
         let start = [folder, b"/"].concat();
-        let from = self.entries.partition_point(|(path, _)| **path < *start);
-        let count = self.entries[from..].partition_point(|(path, _)| path.starts_with(&start));
+        let from = self.starts.partition_point(|at| *self.path_from(*at) < *start);
+        let count = self.starts[from..].partition_point(|at| self.path_from(*at).starts_with(&start));
         from..from + count
     }
 
     /// Puts what is at paths now in the place of what was: nothing, where a path is gone.
-    pub(super) fn change(&mut self, mut changes: BTreeMap<Box<[u8]>, Option<Entry>>) {
+    pub(super) fn change(&mut self, changes: &BTreeMap<Box<[u8]>, Option<Entry>>) {
         let mut near = 0;
-        let mut gone = Vec::new();
-        changes.retain(|path, change| {
-            let Some(number) = self.find(path, &mut near) else { return change.is_some() };
-            match change.take() {
-                Some(entry) => self.entries[number].1 = entry,
-                None => gone.push(number),
-            }
+        let mut others = changes.clone();
+        others.retain(|path, change| {
+            let Some(at) = self.find(path, &mut near) else { return change.is_some() };
+            let Some(entry) = change else { return true };
+            let start = self.starts[at];
+            self.bytes[start..][..LOOK].copy_from_slice(&entry.look);
+            self.bytes[start + LOOK..][..20].copy_from_slice(&entry.id.0);
+            self.trust[at] = entry.trust;
+            self.written.iter_mut().for_each(|written| written.changed.push(start));
             false
         });
-        if !gone.is_empty() {
-            let (mut number, mut gone) = (0, gone.into_iter().peekable());
-            self.entries.retain(|_| {
-                number += 1;
-                gone.next_if_eq(&(number - 1)).is_none()
-            });
+        if others.is_empty() {
+            return;
         }
-        if !changes.is_empty() {
-            self.entries.extend(changes.into_iter().filter_map(|(path, entry)| Some((path, entry?))));
-            // Two sorted runs, which this sort merges.
-            self.entries.sort_by(|a, b| a.0.cmp(&b.0));
+        // What comes or goes moves all that is behind it.
+        let mut moved = Self::default();
+        moved.bytes.reserve(self.bytes.len());
+        let mut others = others.into_iter().peekable();
+        for at in 0..self.starts.len() {
+            let path = self.path(at);
+            while let Some((new, entry)) = others.next_if(|(other, _)| **other < *path) {
+                entry.iter().for_each(|entry| moved.push(&new, entry));
+            }
+            if others.next_if(|(gone, _)| **gone == *path).is_none() {
+                moved.push(path, &self.entry(at));
+            }
         }
+        for (new, entry) in others {
+            entry.iter().for_each(|entry| moved.push(&new, entry));
+        }
+        *self = moved;
     }
 
     /// Notes that all was written by this moment of the file system, in seconds and nanoseconds.
-    pub(super) fn settle(&mut self, (seconds, nanoseconds): (i64, i64)) {
+    ///
+    /// What is unsure has no size in the index from then on, which has git compare its content: by the index's own age
+    /// it would be trusted.
+    fn settle(&mut self, (seconds, nanoseconds): (i64, i64)) {
         let moment = ((seconds & 0xffff_ffff) as u32, (nanoseconds & 0xffff_ffff) as u32);
-        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.trust == Trust::Fresh) {
-            let is_older = entry.look.ctime < moment && entry.look.mtime < moment;
-            entry.trust = if is_older { Trust::Sure } else { Trust::Unsure };
+        for (trust, start) in self.trust.iter_mut().zip(&self.starts).filter(|(trust, _)| **trust == Trust::Fresh) {
+            let look = &mut self.bytes[*start..][..LOOK];
+            let is_older = (number(look, 0), number(look, 1)) < moment && (number(look, 2), number(look, 3)) < moment;
+            *trust = if is_older { Trust::Sure } else { Trust::Unsure };
+            if !is_older {
+                look[LOOK - 4..].fill(0);
+                self.written.iter_mut().for_each(|written| written.changed.push(*start));
+            }
         }
     }
 
-    /// Gives the record as git's index, version 2. What is unsure has no size there, which has git compare its content:
-    /// by the index's own age it would be trusted.
-    pub(super) fn to_index(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.entries.iter().map(|(path, _)| 72 + path.len()).sum::<usize>());
-        bytes.extend_from_slice(b"DIRC\0\0\0\x02");
-        bytes.extend_from_slice(&(self.entries.len() as u32).to_be_bytes());
-        for (path, Entry { id, mode, look, trust }) in &self.entries {
-            let begun = bytes.len();
-            let size = if *trust == Trust::Unsure { 0 } else { look.size };
-            let Look { ctime, mtime, dev, ino, uid, gid, .. } = *look;
-            for number in [ctime.0, ctime.1, mtime.0, mtime.1, dev, ino, *mode, uid, gid, size] {
-                bytes.extend_from_slice(&number.to_be_bytes());
-            }
-            bytes.extend_from_slice(&id.0);
-            // The length of the path as far as 12 bits hold it; the other bits say that nothing is special.
-            bytes.extend_from_slice(&(path.len().min(0xfff) as u16).to_be_bytes());
-            bytes.extend_from_slice(path);
-            // At least one zero, and as many as make the entry's length a multiple of eight.
-            bytes.resize(begun + (bytes.len() - begun + 8) / 8 * 8, 0);
+    /// Writes the record as git's index into a file that is not there, and settles it.
+    pub(super) fn write(&mut self, path: &Path) -> io::Result<()> {
+        let file = File::create_new(path)?;
+        file.write_all_at(&self.bytes, 0)?;
+        self.end(&file)
+    }
+
+    /// Writes what has changed into the file that the record was written into last, and settles it; `false` where that
+    /// must be written as a whole, because the file is not as it was left or the record has other entries.
+    pub(super) fn rewrite(&mut self, path: &Path) -> io::Result<bool> {
+        let Some(written) = self.written.take() else { return Ok(false) };
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else { return Ok(false) };
+        if Written::look(&file.metadata()?) != written.file {
+            return Ok(false);
         }
-        let sum = Sha1::digest(&bytes);
-        bytes.extend_from_slice(&sum);
-        bytes
+        for start in written.changed {
+            file.write_all_at(&self.bytes[start..][..LOOK + 20], start as u64)?;
+        }
+        self.end(&file)?;
+        Ok(true)
+    }
+
+    /// Writes the sum that an index ends with.
+    fn end(&mut self, file: &File) -> io::Result<()> {
+        file.write_all_at(&Sha1::digest(&self.bytes), self.bytes.len() as u64)?;
+        let meta = file.metadata()?;
+        self.written = Some(Written::into(&meta));
+        self.settle((meta.mtime(), meta.mtime_nsec()));
+        Ok(())
     }
 }
 
@@ -187,20 +291,20 @@ pub(super) struct Left<'a> {
 impl<'a> Left<'a> {
     /// Begins where nothing was met.
     pub(super) fn all(record: &'a Record) -> Self {
-        Self { record, is_met: vec![false; record.entries.len()], near: 0 }
+        Self { record, is_met: vec![false; record.starts.len()], near: 0 }
     }
 
     /// Gives the entry at a path, the first time that it is met.
-    pub(super) fn meet(&mut self, path: &[u8]) -> Option<&'a Entry> {
-        let number = self.record.find(path, &mut self.near)?;
-        let is_first = !std::mem::replace(&mut self.is_met[number], true);
-        is_first.then_some(&self.record.entries[number].1)
+    pub(super) fn meet(&mut self, path: &[u8]) -> Option<Entry> {
+        let at = self.record.find(path, &mut self.near)?;
+        let is_first = !std::mem::replace(&mut self.is_met[at], true);
+        is_first.then(|| self.record.entry(at))
     }
 
     /// Tells whether a submodule stands at a path, the first time that it is met.
     pub(super) fn meet_submodule(&mut self, path: &[u8]) -> bool {
-        let Some(number) = self.record.find(path, &mut self.near) else { return false };
-        self.record.entries[number].1.mode == GITLINK && !std::mem::replace(&mut self.is_met[number], true)
+        let Some(at) = self.record.find(path, &mut self.near) else { return false };
+        self.record.entry(at).mode() == GITLINK && !std::mem::replace(&mut self.is_met[at], true)
     }
 
     /// Tells whether something was written below a folder that was not met.
@@ -216,10 +320,10 @@ impl<'a> Left<'a> {
     }
 
     /// Gives what was not met.
-    pub(super) fn take(&mut self) -> Vec<(&'a [u8], &'a Entry)> {
-        let met = std::mem::replace(&mut self.is_met, vec![true; self.record.entries.len()]);
-        let entries = self.record.entries.iter().zip(met);
-        entries.filter(|(_, is_met)| !is_met).map(|((path, entry), _)| (&**path, entry)).collect()
+    pub(super) fn take(&mut self) -> Vec<(&'a [u8], Entry)> {
+        let met = std::mem::replace(&mut self.is_met, vec![true; self.record.starts.len()]);
+        let left = met.iter().enumerate().filter(|(_, is_met)| !**is_met);
+        left.map(|(at, _)| (self.record.path(at), self.record.entry(at))).collect()
     }
 }
 
@@ -240,7 +344,7 @@ mod tests {
     }
 
     fn paths(record: &Record) -> Vec<&str> {
-        record.entries.iter().map(|(path, _)| std::str::from_utf8(path).unwrap()).collect()
+        (0..record.starts.len()).map(|at| std::str::from_utf8(record.path(at)).unwrap()).collect()
     }
 
     #[test]
@@ -256,14 +360,38 @@ mod tests {
             }
             for (path, entry) in &changes {
                 match entry {
-                    Some(entry) => drop(model.insert(path.clone(), entry.clone())),
+                    Some(entry) => drop(model.insert(path.clone(), *entry)),
                     None => drop(model.remove(path)),
                 }
             }
-            record.change(changes);
-            assert_eq!(record.entries, model.clone().into_iter().collect::<Vec<_>>());
+            record.change(&changes);
+            let whole = Record::of(model.clone().into_iter().collect());
+            assert_eq!((&record.bytes, &record.starts, &record.trust), (&whole.bytes, &whole.starts, &whole.trust));
         }
-        assert!(record.entries.len() > 5);
+        assert!(record.starts.len() > 5);
+    }
+
+    #[test]
+    fn what_was_changed_is_written_in_place_and_only_where_nobody_else_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, other) = (dir.path().join("index"), dir.path().join("other"));
+        let entry = |id| Some(Entry::new(Oid([id; 20]), 0o100_755, &stat()));
+        let mut mine = record(&["a", "b", "c"]);
+        assert!(!mine.rewrite(&place).unwrap(), "nothing was written so far");
+        mine.write(&place).unwrap();
+        mine.change(&[(b"b"[..].into(), entry(7))].into());
+        assert!(mine.rewrite(&place).unwrap());
+        let mut whole = record(&["a", "b", "c"]);
+        whole.change(&[(b"b"[..].into(), entry(7))].into());
+        whole.write(&other).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), std::fs::read(&other).unwrap());
+        mine.change(&[(b"d"[..].into(), entry(7))].into());
+        assert!(!mine.rewrite(&place).unwrap(), "an entry has come");
+        std::fs::remove_file(&place).unwrap();
+        mine.write(&place).unwrap();
+        File::options().write(true).open(&place).unwrap().write_all_at(b"X", 0).unwrap();
+        assert!(!mine.rewrite(&place).unwrap(), "somebody wrote in it");
+        assert!(!mine.rewrite(&dir.path().join("gone")).unwrap());
     }
 
     #[test]
@@ -284,14 +412,14 @@ mod tests {
     #[test]
     fn what_was_written_in_the_moment_of_settling_is_never_trusted_until_it_is_written_anew() {
         let mut record = record(&["a"]);
-        assert!(!record.entries[0].1.is_untouched(&stat()), "nothing is sure before it is settled");
+        assert!(!record.entry(0).is_untouched(&stat()), "nothing is sure before it is settled");
         let nanoseconds = stat().st_ctime_nsec.max(stat().st_mtime_nsec) as i64;
         record.settle((10, nanoseconds));
         record.settle((20, 0));
-        assert!(!record.entries[0].1.is_untouched(&stat()));
-        record.change([(b"a"[..].into(), Some(Entry::new(Oid([1; 20]), 0o100_644, &stat())))].into());
+        assert!(!record.entry(0).is_untouched(&stat()));
+        record.change(&[(b"a"[..].into(), Some(Entry::new(Oid([1; 20]), 0o100_644, &stat())))].into());
         record.settle((20, 0));
-        assert!(record.entries[0].1.is_untouched(&stat()));
+        assert!(record.entry(0).is_untouched(&stat()));
         for forge in [
             |stat: &mut Stat| stat.st_ctime += 1,
             |stat: &mut Stat| stat.st_mtime_nsec += 1,
@@ -303,7 +431,7 @@ mod tests {
         ] {
             let mut now = stat();
             forge(&mut now);
-            assert!(!record.entries[0].1.is_untouched(&now));
+            assert!(!record.entry(0).is_untouched(&now));
         }
         assert_eq!(paths(&record), ["a"]);
     }

@@ -163,7 +163,7 @@ impl Taking<'_> {
             }
         };
         if let Some(entry) = before
-            && entry.mode == mode
+            && entry.mode() == mode
             && (entry.id == from_git(oid) || self.is_raw(path, stat, entry.id)?)
         {
             return Ok(());
@@ -178,7 +178,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn link(&self, path: &[u8], before: Option<&Entry>) -> Result<Result<(git2::Oid, u32, Edit), String>, GitError> {
+    fn link(&self, path: &[u8], before: Option<Entry>) -> Result<Result<(git2::Oid, u32, Edit), String>, GitError> {
         let target = match self.root.link(path) {
             Ok(target) => target,
             Err(error) => return Ok(Err(format!("it cannot be read: {error}"))),
@@ -186,7 +186,7 @@ impl Taking<'_> {
         let oid = self.rules.blob(&target).doing(|| "store a link".to_owned())?;
         let shown = String::from_utf8_lossy(path);
         // What the base held may lead anywhere: it was there before any agent.
-        let was = before.is_some_and(|entry| entry.id == from_git(oid) && entry.mode == 0o120_000);
+        let was = before.is_some_and(|entry| entry.id == from_git(oid) && entry.mode() == 0o120_000);
         if let Some(why) = why_link_refused(&shown, &target).filter(|_| !was) {
             return Ok(Err(why.to_owned()));
         }
@@ -236,7 +236,7 @@ impl Taking<'_> {
     fn deletions(&mut self) {
         for (path, entry) in self.left.take() {
             self.touched.insert(path.to_vec());
-            if entry.mode == GITLINK {
+            if entry.mode() == GITLINK {
                 self.refuse(path, "a submodule cannot be removed");
                 continue;
             }

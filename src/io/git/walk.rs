@@ -180,6 +180,22 @@ impl Root {
         Ok(())
     }
 
+    /// Removes a folder in which nothing is; one that is gone is fine.
+    pub(super) fn remove_if_empty(&self, folder: &[u8]) -> io::Result<()> {
+        let (above, name) = split(folder);
+        let removed = self
+            .beneath(above, OFlags::DIRECTORY | OFlags::PATH)
+            .and_then(|fd| Ok(rustix::fs::unlinkat(&fd, OsStr::from_bytes(name), AtFlags::REMOVEDIR)?));
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // Above it an agent has taken rights away, and only where it is empty is that in the way.
+                if self.list(folder).is_ok_and(|entries| entries.is_empty()) { self.remove(folder) } else { Ok(()) }
+            }
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty || is_absence(&error) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Gives the owner all rights on a folder, where an agent took them.
     pub(super) fn make_writable(&self, folder: &[u8]) -> io::Result<()> {
         let (above, name) = split(folder);
