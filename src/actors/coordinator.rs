@@ -11,6 +11,7 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::entry;
 use super::mirror::{Mirror, Untrue};
 use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
@@ -20,7 +21,6 @@ use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
 use super::world::{World, blocking, told};
 use crate::io::failpoint::{self, Point};
-use crate::io::journal::format::encode;
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
@@ -382,13 +382,21 @@ impl Coordinator {
         ctx.pipe(async move { Mirrored(blocking(follow).await) });
     }
 
+    /// Adds what a command makes happen to what is to be stored; no secret is in it.
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
         for event in decide(&self.state, command, now_ms)? {
             if let Err(broken) = follows(&self.state, &event) {
                 self.broken.get_or_insert(broken);
                 break;
             }
-            entries.push(encode(event.kind(), &event, now_ms));
+            let (event, entry) = match entry::of(event, &self.world.secrets, now_ms) {
+                Ok(stored) => stored,
+                Err(broken) => {
+                    self.broken.get_or_insert(broken);
+                    break;
+                }
+            };
+            entries.push(entry);
             let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
         }

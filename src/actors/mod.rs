@@ -4,6 +4,7 @@
 pub mod world;
 pub mod instruments;
 pub mod progress;
+pub mod entry;
 pub mod coordinator;
 pub mod planner;
 pub mod planning;

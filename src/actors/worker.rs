@@ -15,7 +15,9 @@ use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::script::Script;
 use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Stance, collect};
-use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Repo, Snapshot, Tree};
+use crate::io::git::{
+    Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Refused, Repo, Snapshot, Tree,
+};
 use crate::io::hands::JobLimits;
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
@@ -356,7 +358,7 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
     if order.role.limits.file_bytes > 0 {
         limits.file_bytes = order.role.limits.file_bytes;
     }
-    let Snapshot { edits, refused } = match tree.snapshot(limits) {
+    let Snapshot { edits, mut refused } = match tree.snapshot(limits) {
         Ok(snapshot) => snapshot,
         // Both are the agent's own doing: tried again for nothing, they would be so for ever.
         Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. })) => {
@@ -364,6 +366,12 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
         }
         Err(error) => return Err(error),
     };
+    for (path, edit) in &edits {
+        if let Some(name) = secret_in(world, order.base, path, edit)? {
+            let why = format!("the value of {name}, which artel was started with, is in it");
+            refused.push(Refused { path: path.clone(), why });
+        }
+    }
     if !refused.is_empty() {
         let named: Vec<String> = refused.iter().take(20).map(|it| format!("{}: {}", it.path, it.why)).collect();
         return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });
@@ -376,6 +384,20 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
     let (base_tree, _) = world.repo.commit_of(order.base)?;
     let edits = as_edits(&world.repo, world.repo.diff(base_tree, made.tree)?)?;
     commit(world, order, order.base, &edits, usage)
+}
+
+/// Names the secret that a changed file holds, or its name does, where the file did not hold one before.
+fn secret_in<'a>(world: &'a World, base: Oid, path: &str, edit: &Edit) -> Result<Option<&'a str>, GitError> {
+    let found = match edit {
+        Edit::Blob { oid, .. } if world.secrets.longest() > 0 => world.secrets.find(&world.repo.read(*oid)?),
+        Edit::Write { bytes, .. } => world.secrets.find(bytes),
+        Edit::Link { target } => world.secrets.find(target.as_bytes()),
+        Edit::Blob { .. } | Edit::Delete => None,
+    };
+    let Some(name) = found.or_else(|| world.secrets.find(path.as_bytes())) else { return Ok(None) };
+    let (tree, _) = world.repo.commit_of(base)?;
+    let before = world.repo.read_path(tree, path)?.unwrap_or_default();
+    Ok(world.secrets.find(&before).is_none().then_some(name))
 }
 
 fn as_edits(repo: &Repo, changes: Vec<Change>) -> Result<BTreeMap<String, Edit>, GitError> {

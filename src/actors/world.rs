@@ -17,6 +17,7 @@ use crate::io::process::base_env;
 use crate::io::syntax::{RuleError, Rules};
 use crate::machine::command::Opening;
 use crate::model::ids::RunId;
+use crate::model::secrets::Secrets;
 
 /// Holds what a run stands on and what may be read of it.
 pub struct Ground {
@@ -54,6 +55,8 @@ pub struct World {
     pub artel: PathBuf,
     /// The environment that artel was started in.
     pub outer_env: BTreeMap<String, String>,
+    /// Its credentials: nothing that is written down holds one.
+    pub secrets: Secrets,
 }
 
 /// Names the folder of a kind of file that an attempt leaves, below the run's directory.

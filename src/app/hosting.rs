@@ -21,6 +21,7 @@ use crate::io::signing::Signer;
 use crate::machine::command::{Ask, Command, Opening};
 use crate::machine::state::State;
 use crate::model::ids::RunId;
+use crate::model::secrets::Secrets;
 
 /// Says where a run stood when its coordinator had nothing more to do.
 #[derive(Debug, Clone)]
@@ -143,6 +144,7 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
         place: place.dir.clone(),
         artel: place.artel.clone(),
         outer_env: place.env.clone(),
+        secrets: Secrets::of(&place.env),
     };
     for dir in [world.place.logs(run), world.cache(Whose::Attempts), world.cache(Whose::Checks)] {
         std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;

@@ -7,6 +7,7 @@ use super::{AppError, Place};
 use crate::actors::world::told;
 use crate::io::hands::{Enclosure, Hands, Local, try_out};
 use crate::model::sandbox::Tier;
+use crate::model::secrets::Secrets;
 
 /// Names the variable by which a person asks for a tier.
 pub const SANDBOX_VARIABLE: &str = "ARTEL_SANDBOX";
@@ -48,7 +49,7 @@ fn named_in(place: &Place) -> Result<Option<Tier>, AppError> {
 pub(super) async fn hands(place: &Place, tier: Tier) -> Result<Hands, String> {
     let enclosure = Enclosure::of(tier, &place.artel, place.env.get("PATH").map(String::as_str));
     let enclosure = enclosure.map_err(|error| format!("failed to {}", told(&error)))?;
-    let hands = Hands::Local(Local::with_init(place.artel.clone(), enclosure));
+    let hands = Hands::Local(Local::with_init(place.artel.clone(), enclosure).keeping(Secrets::of(&place.env)));
     if tier != Tier::None {
         let home = place.env.get("HOME").map(PathBuf::from).filter(|home| home.parent().is_some());
         let tried = try_out(&hands, place.dir.root(), home.as_deref().filter(|home: &&Path| home.is_absolute())).await;

@@ -18,4 +18,5 @@ pub mod goal_text;
 pub mod config_text;
 pub mod role_text;
 pub mod inert;
+pub mod secrets;
 pub mod globs;

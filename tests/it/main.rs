@@ -17,6 +17,7 @@ mod idle;
 mod sandboxes;
 mod planted;
 mod script;
+mod secrets;
 mod goals;
 mod misfit;
 mod oddities;

@@ -100,6 +100,7 @@ fn world(dir: &Path, journal: Arc<MemoryJournal>, opening: Arc<Opening>) -> Worl
         place: StateDir::locate(|name| (name == "ARTEL_HOME").then(|| home.clone().into())).expect("a home"),
         artel: "/proc/self/exe".into(),
         outer_env: BTreeMap::new(),
+        secrets: Default::default(),
     }
 }
 

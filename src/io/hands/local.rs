@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +24,7 @@ use super::procs;
 use crate::io::process::How;
 use crate::model::attempt::Usage;
 use crate::model::sandbox::Tier;
+use crate::model::secrets::Secrets;
 
 /// Bytes that are read from a job at one time; also what a silent job costs in memory.
 const CHUNK: usize = 16 << 10;
@@ -73,6 +75,7 @@ impl Hands {
 pub struct Local {
     artel: PathBuf,
     enclosure: Enclosure,
+    secrets: Arc<Secrets>,
 }
 
 impl Local {
@@ -84,14 +87,20 @@ impl Local {
 
     /// Runs jobs in an enclosure, under inits that are the given artel.
     pub fn with_init(artel: PathBuf, enclosure: Enclosure) -> Self {
-        Self { artel, enclosure }
+        Self { artel, enclosure, secrets: Arc::default() }
+    }
+
+    /// Has these values masked wherever a job's output is kept.
+    #[must_use]
+    pub fn keeping(self, secrets: Secrets) -> Self {
+        Self { secrets: Arc::new(secrets), ..self }
     }
 
     async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
         let log_error = |source| HandsError::Log { log: job.log.clone(), source };
         forget(&job.clock);
         let log = tokio::fs::File::create(&job.log).await.map_err(log_error)?;
-        let output = Output::new(log, job.limits.output_bytes, job.tail_bytes);
+        let output = Output::new(log, job.limits.output_bytes, job.tail_bytes, Arc::clone(&self.secrets));
         let started = Instant::now();
         let mark = mark(&job.log);
         let spec = self.spec_of(&job, &mark)?;

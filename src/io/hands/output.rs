@@ -1,12 +1,15 @@
-//! Owns what becomes of a job's output: the log, its cap, and the readable end of it. Never keeps more in memory than
-//! the tail and one chunk.
+//! Owns what becomes of a job's output: the log, its cap, and the readable end of it, all without secrets. Never keeps
+//! more in memory than the tail and one chunk.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+
+use crate::model::secrets::Secrets;
 
 /// Takes a job's output in.
 pub(super) struct Output {
@@ -16,22 +19,33 @@ pub(super) struct Output {
     pub(super) bytes: u64,
     tail: VecDeque<u8>,
     tail_bytes: usize,
+    secrets: Arc<Secrets>,
+    /// What may be the beginning of a secret, or is followed by such.
+    held: Vec<u8>,
 }
 
 impl Output {
-    pub(super) fn new(log: File, cap: u64, tail_bytes: usize) -> Self {
-        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes }
+    pub(super) fn new(log: File, cap: u64, tail_bytes: usize, secrets: Arc<Secrets>) -> Self {
+        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes, secrets, held: Vec::new() }
     }
 
     /// Takes one chunk in; what lies beyond the cap reaches neither the log nor the tail.
     pub(super) async fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.cap.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
         self.bytes += chunk.len() as u64;
-        let kept = &chunk[..chunk.len().min(room)];
+        self.held.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.keep(self.secrets.longest().saturating_sub(1)).await
+    }
+
+    /// Keeps what is held, but for so many bytes at its end, with its secrets masked.
+    async fn keep(&mut self, but_for: usize) -> io::Result<()> {
+        self.secrets.mask(&mut self.held);
+        let rest = self.held.split_off(self.held.len().saturating_sub(but_for));
+        let kept = std::mem::replace(&mut self.held, rest);
         self.tail.extend(&kept[kept.len().saturating_sub(self.tail_bytes)..]);
         let surplus = self.tail.len().saturating_sub(self.tail_bytes);
         self.tail.drain(..surplus);
-        self.log.write_all(kept).await
+        self.log.write_all(&kept).await
     }
 
     /// Tells whether the job wrote more than it may.
@@ -41,6 +55,10 @@ impl Output {
 
     /// Ends the log and gives the readable tail.
     pub(super) async fn finish(mut self) -> io::Result<String> {
+        // What a cap cuts off may be the end of a secret.
+        if !self.is_over() {
+            self.keep(0).await?;
+        }
         self.log.flush().await?;
         Ok(readable(self.tail.make_contiguous()))
     }
@@ -83,7 +101,7 @@ mod tests {
         runtime.block_on(async {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("log");
-            let mut output = Output::new(File::create(&path).await.unwrap(), 10, 4);
+            let mut output = Output::new(File::create(&path).await.unwrap(), 10, 4, Arc::default());
             output.take(b"abcdef").await.unwrap();
             assert!(!output.is_over());
             output.take(b"ghijklmn").await.unwrap();
@@ -92,5 +110,26 @@ mod tests {
             assert_eq!(output.finish().await.unwrap(), "ghij");
             assert_eq!(std::fs::read(&path).unwrap(), b"abcdefghij");
         });
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_log_and_tail_wherever_chunks_are_parted() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let secrets = Secrets::of(&[("API_KEY".to_owned(), "canary-canary".to_owned())].into());
+        let text = b"key=canary-canary; canary-canarycanary-";
+        for part in 1..text.len() {
+            runtime.block_on(async {
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().join("log");
+                let log = File::create(&path).await.unwrap();
+                let mut output = Output::new(log, 100, 30, Arc::new(secrets.clone()));
+                for chunk in text.chunks(part) {
+                    output.take(chunk).await.unwrap();
+                }
+                let stars = "*".repeat(13);
+                assert_eq!(output.finish().await.unwrap(), format!("********; {stars}canary-"), "chunks of {part}");
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("key={stars}; {stars}canary-"));
+            });
+        }
     }
 }
