@@ -18,7 +18,7 @@ pub struct Secrets {
     names: Vec<String>,
     /// Whose pattern by number is the name of the same number.
     values: Option<AhoCorasick>,
-    longest: usize,
+    forms: Vec<String>,
 }
 
 impl Secrets {
@@ -38,14 +38,23 @@ impl Secrets {
                 }
             }
         }
-        let longest = values.iter().map(String::len).max().unwrap_or_default();
-        let values = (!values.is_empty()).then(|| AhoCorasick::new(values).ok()).flatten();
-        Self { names, values, longest }
+        let forms = values;
+        let values = (!forms.is_empty()).then(|| AhoCorasick::new(&forms).ok()).flatten();
+        Self { names, values, forms }
     }
 
-    /// Tells how long the longest one is, in bytes; 0 where there is none.
-    pub fn longest(&self) -> usize {
-        self.longest
+    /// Tells whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// Counts the bytes at the end of these that may be the beginning of a secret.
+    pub fn undecided(&self, bytes: &[u8]) -> usize {
+        let begun = |form: &String| {
+            let most = bytes.len().min(form.len().saturating_sub(1));
+            (1..=most).rev().find(|count| bytes.ends_with(&form.as_bytes()[..*count])).unwrap_or_default()
+        };
+        self.forms.iter().map(begun).max().unwrap_or_default()
     }
 
     /// Names the variable whose value stands in these bytes, where one does.
@@ -119,7 +128,11 @@ mod tests {
             format!("x {} y {}", "*".repeat(19), "*".repeat(14))
         );
         assert_eq!(secrets.masked("nothing"), "nothing");
-        assert_eq!(secrets.longest(), json.len() - "\"so: !\"".len());
+        assert_eq!(secrets.undecided(b"first first \"li"), 9);
+        assert_eq!(
+            (secrets.undecided(b"x aaaaaaaaaaaab"), secrets.undecided(b"x\n"), secrets.undecided(b"")),
+            (13, 0, 0)
+        );
         assert_eq!(Secrets::default().masked("aaaaaaaaaaaa"), "aaaaaaaaaaaa");
         assert!(!format!("{secrets:?}").contains("aaaa"));
     }

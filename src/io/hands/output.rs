@@ -20,7 +20,7 @@ pub(super) struct Output {
     tail: VecDeque<u8>,
     tail_bytes: usize,
     secrets: Arc<Secrets>,
-    /// What may be the beginning of a secret, or is followed by such.
+    /// What may be the beginning of a secret.
     held: Vec<u8>,
 }
 
@@ -34,13 +34,14 @@ impl Output {
         let room = usize::try_from(self.cap.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
         self.bytes += chunk.len() as u64;
         self.held.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        self.keep(self.secrets.longest().saturating_sub(1)).await
+        self.secrets.mask(&mut self.held);
+        let undecided = self.secrets.undecided(&self.held);
+        self.keep(undecided).await
     }
 
-    /// Keeps what is held, but for so many bytes at its end, with its secrets masked.
+    /// Keeps what is held, but for so many bytes at its end.
     async fn keep(&mut self, but_for: usize) -> io::Result<()> {
-        self.secrets.mask(&mut self.held);
-        let rest = self.held.split_off(self.held.len().saturating_sub(but_for));
+        let rest = self.held.split_off(self.held.len() - but_for);
         let kept = std::mem::replace(&mut self.held, rest);
         self.tail.extend(&kept[kept.len().saturating_sub(self.tail_bytes)..]);
         let surplus = self.tail.len().saturating_sub(self.tail_bytes);
