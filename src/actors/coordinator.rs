@@ -385,12 +385,9 @@ impl Coordinator {
     /// Adds what a command makes happen to what is to be stored; no secret is in it.
     fn decide(&mut self, command: &Command, now_ms: i64, entries: &mut Vec<NewEntry>) -> Answer {
         for event in decide(&self.state, command, now_ms)? {
-            if let Err(broken) = follows(&self.state, &event) {
-                self.broken.get_or_insert(broken);
-                break;
-            }
-            let (event, entry) = match entry::of(event, &self.world.secrets, now_ms) {
-                Ok(stored) => stored,
+            let lawful = follows(&self.state, &event);
+            let (event, entry) = match lawful.and_then(|()| entry::of(event, &self.world.secrets, now_ms)) {
+                Ok(written) => written,
                 Err(broken) => {
                     self.broken.get_or_insert(broken);
                     break;

@@ -13,7 +13,7 @@ use crate::model::secrets::Secrets;
 pub(super) fn of(event: Event, secrets: &Secrets, now_ms: i64) -> Result<(Event, NewEntry), Broken> {
     let entry = encode(event.kind(), &event, now_ms);
     let Some(name) = secrets.find(entry.data.as_bytes()) else { return Ok((event, entry)) };
-    let masked = serde_json::from_str::<Event>(&secrets.masked(&entry.data));
+    let masked = serde_json::from_slice::<Event>(&secrets.mask(entry.data.as_bytes()));
     let event = masked.map_err(|_| broken(format!("{} would hold the value of {name}", event.kind())))?;
     let entry = encode(event.kind(), &event, now_ms);
     law(secrets.find(entry.data.as_bytes()).is_none(), || format!("{} holds the value of {name}", entry.kind))?;

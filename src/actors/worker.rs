@@ -389,7 +389,7 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
 /// Names the secret that a changed file holds, or its name does, where the file did not hold one before.
 fn secret_in<'a>(world: &'a World, base: Oid, path: &str, edit: &Edit) -> Result<Option<&'a str>, GitError> {
     let found = match edit {
-        Edit::Blob { oid, .. } if !world.secrets.is_empty() => world.secrets.find(&world.repo.read(*oid)?),
+        Edit::Blob { oid, .. } if world.secrets.longest() > 0 => world.secrets.find(&world.repo.read(*oid)?),
         Edit::Write { bytes, .. } => world.secrets.find(bytes),
         Edit::Link { target } => world.secrets.find(target.as_bytes()),
         Edit::Blob { .. } | Edit::Delete => None,

@@ -9,49 +9,56 @@ use aho_corasick::AhoCorasick;
 const WORDS: [&str; 9] =
     ["KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS"];
 
+/// Words at the end of such a name by which it tells of a place, not of the secret itself.
+const PLACES: [&str; 6] = ["FILE", "PATH", "DIR", "HOME", "SOCK", "URL"];
+
 /// The shortest value, in bytes, that is taken for a secret: shorter ones stand in texts by chance.
 const SHORTEST: usize = 12;
 
 /// Holds secret values and the names of the variables that they are in.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    names: Vec<String>,
-    /// Whose pattern by number is the name of the same number.
-    values: Option<AhoCorasick>,
-    forms: Vec<String>,
+    /// Each form of each value, after its variable's name.
+    forms: Vec<(String, String)>,
+    /// Finds the forms, each by its number.
+    finder: Option<AhoCorasick>,
 }
 
 impl Secrets {
     /// Takes the secrets of an environment: values of at least 12 bytes whose variable is named after a key, a token, a
-    /// password or another credential. `SSH_AUTH_SOCK` and the like name a place and are none.
+    /// password or another credential, and not after the file or place where one is.
+    ///
+    /// # Panics
+    /// Never: an environment is far smaller than what can be searched for.
     pub fn of(env: &BTreeMap<String, String>) -> Self {
-        let is_secret = |name: &str| name.to_uppercase().split(['_', '-']).any(|word| WORDS.contains(&word));
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let mut forms = Vec::new();
         for (name, value) in env.iter().filter(|(name, value)| is_secret(name) && value.trim().len() >= SHORTEST) {
             let value = value.trim();
-            // As it is, and as it stands in JSON, where that differs.
+            forms.push((name.clone(), value.to_owned()));
             let json = serde_json::Value::from(value).to_string();
-            for form in [value, &json[1..json.len() - 1]] {
-                if values.last().is_none_or(|last| last != form) {
-                    names.push(name.clone());
-                    values.push(form.to_owned());
-                }
+            let in_json = &json[1..json.len() - 1];
+            if in_json != value {
+                forms.push((name.clone(), in_json.to_owned()));
             }
         }
-        let forms = values;
-        let values = (!forms.is_empty()).then(|| AhoCorasick::new(&forms).ok()).flatten();
-        Self { names, values, forms }
+        if forms.is_empty() {
+            return Self::default();
+        }
+        match AhoCorasick::new(forms.iter().map(|(_, form)| form)) {
+            Ok(finder) => Self { forms, finder: Some(finder) },
+            Err(error) => panic!("bug: the environment's secrets could not be searched for: {error}"),
+        }
     }
 
-    /// Tells whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.forms.is_empty()
+    /// Tells how long the longest form is, in bytes; 0 where there is none.
+    pub fn longest(&self) -> usize {
+        self.forms.iter().map(|(_, form)| form.len()).max().unwrap_or_default()
     }
 
     /// Counts the bytes at the end of these that may be the beginning of a secret.
     pub fn undecided(&self, bytes: &[u8]) -> usize {
-        let begun = |form: &String| {
-            let most = bytes.len().min(form.len().saturating_sub(1));
+        let begun = |(_, form): &(String, String)| {
+            let most = bytes.len().min(form.len() - 1);
             (1..=most).rev().find(|count| bytes.ends_with(&form.as_bytes()[..*count])).unwrap_or_default()
         };
         self.forms.iter().map(begun).max().unwrap_or_default()
@@ -59,32 +66,29 @@ impl Secrets {
 
     /// Names the variable whose value stands in these bytes, where one does.
     pub fn find(&self, bytes: &[u8]) -> Option<&str> {
-        let found = self.values.as_ref()?.find(bytes)?;
-        Some(&self.names[found.pattern().as_usize()])
+        let found = self.finder.as_ref()?.find(bytes)?;
+        Some(&self.forms[found.pattern().as_usize()].0)
     }
 
-    /// Puts stars in the place of all secrets that stand in these bytes; tells whether there were any.
-    pub fn mask(&self, bytes: &mut [u8]) -> bool {
-        let Some(values) = &self.values else { return false };
-        let found: Vec<_> = values.find_overlapping_iter(&*bytes).map(|it| it.range()).collect();
-        for range in &found {
-            bytes[range.clone()].fill(b'*');
+    /// Gives bytes with stars in the place of all secrets.
+    pub fn mask(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut masked = bytes.to_vec();
+        for found in self.finder.iter().flat_map(|finder| finder.find_overlapping_iter(bytes)) {
+            masked[found.range()].fill(b'*');
         }
-        !found.is_empty()
+        masked
     }
+}
 
-    /// Gives a text with stars in the place of its secrets.
-    pub fn masked(&self, text: &str) -> String {
-        let mut bytes = text.as_bytes().to_vec();
-        self.mask(&mut bytes);
-        // Whole values were covered, so that what is left is text; else nothing is shown.
-        String::from_utf8(bytes).unwrap_or_default()
-    }
+fn is_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    let words: Vec<&str> = name.split(['_', '-']).collect();
+    words.iter().any(|word| WORDS.contains(word)) && !words.last().is_some_and(|word| PLACES.contains(word))
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Secrets").field(&self.names).finish()
+        f.debug_list().entries(self.forms.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -102,7 +106,7 @@ mod tests {
         for name in ["ANTHROPIC_API_KEY", "github_token", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "TOKEN"] {
             assert!(of(name, "canary-value-1") && of(name, "canary-value-1\n"), "{name}");
         }
-        for name in ["MONKEY", "SSH_AUTH_SOCK", "PATH", "KEYBOARD"] {
+        for name in ["MONKEY", "SSH_AUTH_SOCK", "PATH", "KEYBOARD", "SSH_KEY_PATH", "TOKEN_URL"] {
             assert!(!of(name, "canary-value-1"), "{name}");
         }
         assert!(!of("TOKEN", "canary") && !of("TOKEN", ""));
@@ -115,25 +119,22 @@ mod tests {
             ("A_TOKEN", "aaaaaaaaaaaa"),
             ("B_TOKEN", "aaaaaaaaaaaabb"),
         ]);
+        let masked = |text: &str| String::from_utf8(secrets.mask(text.as_bytes())).unwrap();
         let json = serde_json::Value::from("so: first \"line\"\nsecond!").to_string();
         assert_eq!(secrets.find(json.as_bytes()), Some("PEM_KEY"));
-        let masked = secrets.masked(&json);
-        assert!(
-            masked.starts_with("\"so: ****") && masked.ends_with("****!\"") && !masked.contains("line"),
-            "{masked}"
-        );
-        assert_eq!(serde_json::from_str::<String>(&masked).unwrap().len(), masked.len() - 2);
+        let stars = "*".repeat(json.len() - "\"so: !\"".len());
+        assert_eq!(masked(&json), format!("\"so: {stars}!\""));
         assert_eq!(
-            secrets.masked("x first \"line\"\nsecond y aaaaaaaaaaaabb"),
+            masked("x first \"line\"\nsecond y aaaaaaaaaaaabb"),
             format!("x {} y {}", "*".repeat(19), "*".repeat(14))
         );
-        assert_eq!(secrets.masked("nothing"), "nothing");
+        assert_eq!(masked("nothing"), "nothing");
         assert_eq!(secrets.undecided(b"first first \"li"), 9);
         assert_eq!(
             (secrets.undecided(b"x aaaaaaaaaaaab"), secrets.undecided(b"x\n"), secrets.undecided(b"")),
             (13, 0, 0)
         );
-        assert_eq!(Secrets::default().masked("aaaaaaaaaaaa"), "aaaaaaaaaaaa");
+        assert_eq!(Secrets::default().mask(b"aaaaaaaaaaaa"), b"aaaaaaaaaaaa");
         assert!(!format!("{secrets:?}").contains("aaaa"));
     }
 }

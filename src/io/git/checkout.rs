@@ -82,7 +82,7 @@ pub(super) fn write_some(
     check_out(rules, commit, root, &mut written)?;
     let mut changes: BTreeMap<_, _> = paths.iter().map(|path| (path.as_slice().into(), None)).collect();
     changes.extend(written.entries.into_iter().map(|(path, entry)| (path, Some(entry))));
-    record.change(&changes);
+    record.change(changes);
     Ok(())
 }
 

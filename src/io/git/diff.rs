@@ -131,39 +131,33 @@ type Entry = Option<(git2::Oid, u32)>;
 /// Lists changed paths by their bytes, in order; a path that changes its kind appears once. Looks only into folders that
 /// differ, where libgit2's own comparison walks beside those that do not.
 pub(super) fn raw_diff(handle: &git2::Repository, old: git2::Oid, new: git2::Oid) -> Result<Vec<RawChange>, GitError> {
-    let mut changes = Vec::new();
-    compare(handle, [old, new].map(Some), b"", &mut changes)?;
+    if old == new {
+        return Ok(Vec::new());
+    }
+    let (mut changes, mut folders) = (Vec::new(), vec![([old, new].map(Some), Vec::new())]);
+    while let Some((sides, folder)) = folders.pop() {
+        let mut entries: BTreeMap<Vec<u8>, [Entry; 2]> = BTreeMap::new();
+        for (side, tree) in sides.into_iter().enumerate() {
+            let Some(tree) = tree else { continue };
+            for entry in &find_tree(handle, tree)? {
+                let told = (entry.id(), entry.filemode().unsigned_abs());
+                entries.entry(entry.name_bytes().to_vec()).or_default()[side] = Some(told);
+            }
+        }
+        for (name, sides) in entries.into_iter().filter(|(_, [old, new])| old != new) {
+            let path = join(&folder, &name);
+            let inside = sides.map(|side| side.filter(|(_, mode)| *mode == FOLDER).map(|(tree, _)| tree));
+            let [old, new] = sides.map(|side| side.filter(|(_, mode)| *mode != FOLDER));
+            if inside != [None, None] {
+                folders.push((inside, path.clone()));
+            }
+            if old != new {
+                changes.push(RawChange { path, old, new });
+            }
+        }
+    }
     changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(changes)
-}
-
-fn compare(
-    handle: &git2::Repository,
-    sides: [Option<git2::Oid>; 2],
-    folder: &[u8],
-    changes: &mut Vec<RawChange>,
-) -> Result<(), GitError> {
-    if sides[0] == sides[1] {
-        return Ok(());
-    }
-    let mut entries: BTreeMap<Vec<u8>, [Entry; 2]> = BTreeMap::new();
-    for (side, tree) in sides.into_iter().enumerate() {
-        let Some(tree) = tree else { continue };
-        for entry in &find_tree(handle, tree)? {
-            let told = (entry.id(), entry.filemode().unsigned_abs());
-            entries.entry(entry.name_bytes().to_vec()).or_default()[side] = Some(told);
-        }
-    }
-    for (name, [old, new]) in entries.into_iter().filter(|(_, [old, new])| old != new) {
-        let path = join(folder, &name);
-        let folder_of = |entry: Entry| entry.filter(|(_, mode)| *mode == FOLDER).map(|(id, _)| id);
-        compare(handle, [folder_of(old), folder_of(new)], &path, changes)?;
-        let [old, new] = [old, new].map(|entry| entry.filter(|(_, mode)| *mode != FOLDER));
-        if old != new {
-            changes.push(RawChange { path, old, new });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -49,13 +49,13 @@ enum Trust {
 /// Tells how a file looks from outside; of each number the low 32 bits, as git keeps them.
 fn look(stat: &Stat, mode: u32) -> [u8; LOOK] {
     let low = |number: u64| (number & 0xffff_ffff) as u32;
-    let moments =
-        [low(stat.st_ctime as u64), low(stat.st_ctime_nsec), low(stat.st_mtime as u64), low(stat.st_mtime_nsec)];
-    let place = [low(stat.st_dev), low(stat.st_ino), mode, stat.st_uid, stat.st_gid, low(stat.st_size as u64)];
-    encoded([moments.as_slice(), place.as_slice()].concat().iter())
+    let (ctime, mtime) = (low(stat.st_ctime as u64), low(stat.st_mtime as u64));
+    let (ctime_ns, mtime_ns) = (low(stat.st_ctime_nsec), low(stat.st_mtime_nsec));
+    let (dev, ino, size) = (low(stat.st_dev), low(stat.st_ino), low(stat.st_size as u64));
+    encoded([ctime, ctime_ns, mtime, mtime_ns, dev, ino, mode, stat.st_uid, stat.st_gid, size])
 }
 
-fn encoded<'a>(numbers: impl Iterator<Item = &'a u32>) -> [u8; LOOK] {
+fn encoded(numbers: [u32; LOOK / 4]) -> [u8; LOOK] {
     let mut bytes = [0; LOOK];
     for (place, number) in bytes.chunks_exact_mut(4).zip(numbers) {
         place.copy_from_slice(&number.to_be_bytes());
@@ -66,7 +66,7 @@ fn encoded<'a>(numbers: impl Iterator<Item = &'a u32>) -> [u8; LOOK] {
 impl Entry {
     /// Records a file that was just written, or the empty folder of a submodule.
     pub(super) fn new(id: Oid, mode: u32, stat: &Stat) -> Self {
-        let look = if mode == GITLINK { encoded([0, 0, 0, 0, 0, 0, mode].iter()) } else { look(stat, mode) };
+        let look = if mode == GITLINK { encoded([0, 0, 0, 0, 0, 0, mode, 0, 0, 0]) } else { look(stat, mode) };
         Self { look, id, trust: Trust::Fresh }
     }
 
@@ -196,10 +196,9 @@ impl Record {
     }
 
     /// Puts what is at paths now in the place of what was: nothing, where a path is gone.
-    pub(super) fn change(&mut self, changes: &BTreeMap<Box<[u8]>, Option<Entry>>) {
+    pub(super) fn change(&mut self, mut changes: BTreeMap<Box<[u8]>, Option<Entry>>) {
         let mut near = 0;
-        let mut others = changes.clone();
-        others.retain(|path, change| {
+        changes.retain(|path, change| {
             let Some(at) = self.find(path, &mut near) else { return change.is_some() };
             let Some(entry) = change else { return true };
             let start = self.starts[at];
@@ -209,13 +208,13 @@ impl Record {
             self.written.iter_mut().for_each(|written| written.changed.push(start));
             false
         });
-        if others.is_empty() {
+        if changes.is_empty() {
             return;
         }
         // What comes or goes moves all that is behind it.
         let mut moved = Self::default();
         moved.bytes.reserve(self.bytes.len());
-        let mut others = others.into_iter().peekable();
+        let mut others = changes.into_iter().peekable();
         for at in 0..self.starts.len() {
             let path = self.path(at);
             while let Some((new, entry)) = others.next_if(|(other, _)| **other < *path) {
@@ -364,7 +363,7 @@ mod tests {
                     None => drop(model.remove(path)),
                 }
             }
-            record.change(&changes);
+            record.change(changes);
             let whole = Record::of(model.clone().into_iter().collect());
             assert_eq!((&record.bytes, &record.starts, &record.trust), (&whole.bytes, &whole.starts, &whole.trust));
         }
@@ -379,13 +378,13 @@ mod tests {
         let mut mine = record(&["a", "b", "c"]);
         assert!(!mine.rewrite(&place).unwrap(), "nothing was written so far");
         mine.write(&place).unwrap();
-        mine.change(&[(b"b"[..].into(), entry(7))].into());
+        mine.change([(b"b"[..].into(), entry(7))].into());
         assert!(mine.rewrite(&place).unwrap());
         let mut whole = record(&["a", "b", "c"]);
-        whole.change(&[(b"b"[..].into(), entry(7))].into());
+        whole.change([(b"b"[..].into(), entry(7))].into());
         whole.write(&other).unwrap();
         assert_eq!(std::fs::read(&place).unwrap(), std::fs::read(&other).unwrap());
-        mine.change(&[(b"d"[..].into(), entry(7))].into());
+        mine.change([(b"d"[..].into(), entry(7))].into());
         assert!(!mine.rewrite(&place).unwrap(), "an entry has come");
         std::fs::remove_file(&place).unwrap();
         mine.write(&place).unwrap();
@@ -417,7 +416,7 @@ mod tests {
         record.settle((10, nanoseconds));
         record.settle((20, 0));
         assert!(!record.entry(0).is_untouched(&stat()));
-        record.change(&[(b"a"[..].into(), Some(Entry::new(Oid([1; 20]), 0o100_644, &stat())))].into());
+        record.change([(b"a"[..].into(), Some(Entry::new(Oid([1; 20]), 0o100_644, &stat())))].into());
         record.settle((20, 0));
         assert!(record.entry(0).is_untouched(&stat()));
         for forge in [

@@ -20,33 +20,36 @@ pub(super) struct Output {
     tail: VecDeque<u8>,
     tail_bytes: usize,
     secrets: Arc<Secrets>,
-    /// What may be the beginning of a secret.
-    held: Vec<u8>,
+    /// The end of what was written, as it was: as much as a secret may still lie across, and what may begin one.
+    seen: Vec<u8>,
+    /// How much of that is kept already.
+    kept: usize,
 }
 
 impl Output {
     pub(super) fn new(log: File, cap: u64, tail_bytes: usize, secrets: Arc<Secrets>) -> Self {
-        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes, secrets, held: Vec::new() }
+        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes, secrets, seen: Vec::new(), kept: 0 }
     }
 
     /// Takes one chunk in; what lies beyond the cap reaches neither the log nor the tail.
     pub(super) async fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.cap.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
         self.bytes += chunk.len() as u64;
-        self.held.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        self.secrets.mask(&mut self.held);
-        let undecided = self.secrets.undecided(&self.held);
-        self.keep(undecided).await
+        self.seen.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.keep(self.seen.len() - self.secrets.undecided(&self.seen)).await
     }
 
-    /// Keeps what is held, but for so many bytes at its end.
-    async fn keep(&mut self, but_for: usize) -> io::Result<()> {
-        let rest = self.held.split_off(self.held.len() - but_for);
-        let kept = std::mem::replace(&mut self.held, rest);
+    /// Keeps what was seen so far, with its secrets masked.
+    async fn keep(&mut self, so_far: usize) -> io::Result<()> {
+        let masked = self.secrets.mask(&self.seen);
+        let kept = &masked[self.kept..so_far];
+        let gone = so_far.saturating_sub(self.secrets.longest());
+        self.seen.drain(..gone);
+        self.kept = so_far - gone;
         self.tail.extend(&kept[kept.len().saturating_sub(self.tail_bytes)..]);
         let surplus = self.tail.len().saturating_sub(self.tail_bytes);
         self.tail.drain(..surplus);
-        self.log.write_all(&kept).await
+        self.log.write_all(kept).await
     }
 
     /// Tells whether the job wrote more than it may.
@@ -58,7 +61,7 @@ impl Output {
     pub(super) async fn finish(mut self) -> io::Result<String> {
         // What a cap cuts off may be the end of a secret.
         if !self.is_over() {
-            self.keep(0).await?;
+            self.keep(self.seen.len()).await?;
         }
         self.log.flush().await?;
         Ok(readable(self.tail.make_contiguous()))
@@ -116,8 +119,9 @@ mod tests {
     #[test]
     fn a_secret_is_masked_in_log_and_tail_wherever_chunks_are_parted() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let secrets = Secrets::of(&[("API_KEY".to_owned(), "canary-canary".to_owned())].into());
-        let text = b"key=canary-canary; canary-canarycanary-";
+        let secrets = [("API_KEY", "canary-canary"), ("OLD_KEY", "canary-canary-old")];
+        let secrets = Secrets::of(&secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let text = b"key=canary-canary-old; canary-canarycanary-";
         for part in 1..text.len() {
             runtime.block_on(async {
                 let dir = tempfile::tempdir().unwrap();
@@ -129,7 +133,7 @@ mod tests {
                 }
                 let stars = "*".repeat(13);
                 assert_eq!(output.finish().await.unwrap(), format!("********; {stars}canary-"), "chunks of {part}");
-                assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("key={stars}; {stars}canary-"));
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("key=****{stars}; {stars}canary-"));
             });
         }
     }
