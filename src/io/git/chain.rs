@@ -3,7 +3,7 @@
 
 use git2::{Mempack, Repository};
 
-use super::error::{Doing, GitError, OnFile};
+use super::error::{Doing, GitError};
 use super::merge::{Member, Merge, Written, merge_one};
 use super::repo::{Repo, open};
 use crate::model::ids::Oid;
@@ -52,15 +52,8 @@ impl Written for Memory<'_> {
         if self.fresh.is_empty() {
             return Ok(());
         }
-        let doing = || "write a pack of new objects".to_owned();
-        let mut pack = self.handle.packbuilder().doing(doing)?;
-        for oid in self.fresh.drain(..) {
-            pack.insert_object(oid, None).doing(doing)?;
-        }
-        let folder = self.repo.identity().join("objects/pack");
-        std::fs::create_dir_all(&folder).on("make the folder", &folder)?;
-        pack.write(&folder, 0o444).doing(doing)?;
-        self.mempack.reset().doing(doing)
+        self.repo.write_pack(self.handle, std::mem::take(&mut self.fresh))?;
+        self.mempack.reset().doing(|| "write a pack of new objects".to_owned())
     }
 }
 

@@ -12,6 +12,7 @@ mod path_law;
 mod tree_edit;
 mod commit;
 mod merge;
+mod packs;
 mod chain;
 mod oracle;
 mod revert;

@@ -8,6 +8,7 @@ use git2::{ConfigLevel, ErrorCode, RepositoryOpenFlags};
 
 use super::durable::Flushed;
 use super::error::{GitError, OnFile};
+use super::packs::Pack;
 use crate::io::signing::Signer;
 use crate::model::ids::Oid;
 
@@ -35,6 +36,7 @@ struct Inner {
     workdir: Option<PathBuf>,
     idle: Mutex<Vec<git2::Repository>>,
     flushed: Mutex<Option<Flushed>>,
+    small_packs: Mutex<Vec<Pack>>,
 }
 
 impl std::fmt::Debug for Repo {
@@ -59,7 +61,8 @@ impl Repo {
         if workdir.is_some() {
             found.index().map_err(|error| explain(error, start))?;
         }
-        let inner = Inner { common, git_dir, workdir, idle: Mutex::default(), flushed: Mutex::default() };
+        let (idle, flushed, small_packs) = Default::default();
+        let inner = Inner { common, git_dir, workdir, idle, flushed, small_packs };
         Ok(Self { inner: Arc::new(inner), signer: None })
     }
 
@@ -97,6 +100,11 @@ impl Repo {
     /// Shows how the folder of objects looked when it was flushed last.
     pub(super) fn flushed(&self) -> &Mutex<Option<Flushed>> {
         &self.inner.flushed
+    }
+
+    /// Shows the small packs that were written through this way.
+    pub(super) fn small_packs(&self) -> &Mutex<Vec<Pack>> {
+        &self.inner.small_packs
     }
 
     /// Lends an open handle on the common directory; handles are kept and opened again when all are lent.
