@@ -12,7 +12,7 @@ use artel::model::attempt::Outcome;
 
 use super::Size;
 use super::figure::{Goal, figure, quantile};
-use super::ground::{Lab, write_goal};
+use super::ground::{Lab, Spread, write_goal};
 use super::ring::{place, work};
 
 /// Measures workers that come and go, and workers that sleep.
@@ -33,7 +33,7 @@ fn come_and_go(workers: u32) {
         std::fs::write(parts.join(format!("wait{tenth}.yml")), part).expect("a part");
     }
     let count = 2 * workers as usize;
-    let goal = write_goal(&lab, count, &agents);
+    let goal = write_goal(&lab, count, &agents, Spread::OneAFile);
     let place = place(&lab);
     let hosted = work(&place, goal, workers);
     let run = &hosted.state.opening.as_ref().expect("an open run").run;
@@ -92,7 +92,7 @@ fn sleep(workers: u32) {
     let lab = Lab::new(20);
     let awake = lab.beside("awake");
     let agent = format!("command:: > \"{}/$$\"; exec sleep 3600", awake.display());
-    let goal = write_goal(&lab, workers as usize, &[agent]);
+    let goal = write_goal(&lab, workers as usize, &[agent], Spread::OneAFile);
     let place: Place = place(&lab);
     let mut command = Command::new(&place.artel);
     command

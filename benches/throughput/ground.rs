@@ -101,20 +101,42 @@ fn file(n: usize) -> String {
     format!("src/m{}/f{}.rs", n % FOLDERS, n / FOLDERS + 1)
 }
 
+/// Says which files the tasks are about.
+#[derive(Debug, Clone, Copy)]
+pub enum Spread {
+    /// Each is about a file of its own, which is new where the repository has no more.
+    OneAFile,
+    /// They are about so many files of the repository, however many they are.
+    Among(usize),
+}
+
 /// Writes the goal, the planner's part and the rule into a folder, and the roles into the repository. The agents' roles
 /// are given to the folders of tasks by turns; parts lie beside the goal.
-pub fn write_goal(lab: &Lab, count: usize, agents: &[String]) -> PathBuf {
+pub fn write_goal(lab: &Lab, count: usize, agents: &[String], spread: Spread) -> PathBuf {
     let place = lab.beside("goal");
     let write = |path: &Path, text: &str| std::fs::write(path, text).expect("a file");
     let role = |number: usize| if number == 0 { "worker".to_owned() } else { format!("worker{number}") };
+    let emit = |count: usize, key: &str, path: &str, role: &str| {
+        format!(
+            "  - emit_each: {{count: {count}, task: {{key: \"{key}\", paths: [\"{path}\"], rules: [rule.yml], role: {role}}}}}\n"
+        )
+    };
+    let share = |count: usize, among: usize, number: usize| count / among + usize::from(number < count % among);
     let each: String = (0..FOLDERS)
         .map(|folder| {
-            format!(
-                "  - emit_each: {{count: {}, task: {{key: \"m{folder}-{{n}}\", paths: [\"src/m{folder}/f{{n}}.rs\"], \
-                 rules: [rule.yml], role: {}}}}}\n",
-                count / FOLDERS + usize::from(folder < count % FOLDERS),
-                role(folder % agents.len())
-            )
+            let (tasks, role) = (share(count, FOLDERS, folder), role(folder % agents.len()));
+            match spread {
+                Spread::OneAFile => {
+                    emit(tasks, &format!("m{folder}-{{n}}"), &format!("src/m{folder}/f{{n}}.rs"), &role)
+                }
+                Spread::Among(files) => (0..files / FOLDERS)
+                    .map(|file| {
+                        let (key, path) =
+                            (format!("m{folder}-{file}-{{n}}"), format!("src/m{folder}/f{}.rs", file + 1));
+                        emit(share(tasks, files / FOLDERS, file), &key, &path, &role)
+                    })
+                    .collect(),
+            }
         })
         .collect();
     write(&place.join("plan.yml"), &format!("plan:\n{each}"));

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::ground::{Lab, write_goal};
+use super::ground::{Lab, Spread, write_goal};
 
 /// What a coordinator did while it had nothing to do.
 pub struct Idle {
@@ -22,7 +22,7 @@ pub fn idle(seconds: u64) -> Idle {
     let lab = Lab::new(40);
     let fifo = lab.beside("gate").join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
-    let goal = write_goal(&lab, 20, &[format!("command:read -r word < {}", fifo.display())]);
+    let goal = write_goal(&lab, 20, &[format!("command:read -r word < {}", fifo.display())], Spread::OneAFile);
     let mut run = Command::new(env!("CARGO_BIN_EXE_artel"))
         .args(["run", &goal.to_string_lossy(), "--sandbox", "none", "--workers", "1"])
         .current_dir(lab.repo())
