@@ -32,7 +32,7 @@ pub struct Hosted {
 
 /// Tells whether a coordinator of the run lives on this machine.
 pub fn is_hosted(place: &Place, run: &RunId) -> bool {
-    matches!(RunLock::try_acquire(&place.dir.lock(run)), Err(FilesError::Held { .. }))
+    RunLock::is_held(&place.dir.lock(run))
 }
 
 /// Coordinates a run until it ends or rests.

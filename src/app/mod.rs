@@ -7,6 +7,7 @@ mod sandbox;
 mod hosting;
 mod requests;
 mod facts;
+mod glance;
 mod verify;
 mod repair;
 

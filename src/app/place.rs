@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
-use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
+use crate::io::journal::{Entry, EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
@@ -27,7 +28,22 @@ const SNAPSHOT_AFTER: u64 = 10_000;
 
 /// Events that are handed on at once, and how many such batches may lie ahead: a few megabytes.
 const BATCH: usize = 512;
-const DECODED_AHEAD: usize = 8;
+const BATCHES_AHEAD: usize = 8;
+
+/// How many batches must lie ahead for whoever folds them not to be kept waiting.
+const ENOUGH_AHEAD: usize = 3;
+
+/// Holds events on their way to being folded.
+enum Batch {
+    /// As they were stored.
+    Stored(Vec<Entry>),
+    /// Ready, up to the first that cannot be read.
+    Decoded(Result<Vec<Recorded>, FormatError>),
+}
+
+fn decode_all(stored: Vec<Entry>) -> Result<Vec<Recorded>, FormatError> {
+    stored.iter().map(|entry| decode_events(entry.as_ref())).collect()
+}
 
 /// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
 const SUM: usize = 32;
@@ -161,7 +177,7 @@ impl Place {
         self.fold_after(run, Loaded::default())
     }
 
-    /// Keeps what was loaded as the run's snapshot, where folding it again would take a while.
+    /// Keeps what was loaded as the run's snapshot, and what its board shows, where folding it again would take a while.
     ///
     /// # Errors
     /// Fails where the journal cannot be written.
@@ -173,37 +189,54 @@ impl Place {
         if let (Some(chain), Some(bytes)) = (self.journal.chain_at(run, seq)?, loaded.to_snapshot()) {
             let form = snapshot::FORM.to_owned();
             self.journal.keep_snapshot(run, Some(&Snapshot { form, seq, chain, bytes }))?;
+            self.keep_glance(run, loaded, chain.0)?;
         }
         Ok(())
     }
 
-    /// Folds the events after those that are in; they are read and decoded beside that.
+    /// Folds the events after those that are in. They are read beside that, and decoded by whoever is ahead.
     fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
         let from = loaded.state.seq + 1;
         loaded.replayed = 0;
-        let (send, decoded) = sync_channel(DECODED_AHEAD);
+        let ahead = AtomicUsize::new(0);
+        let (send, batches) = sync_channel(BATCHES_AHEAD);
         std::thread::scope(|scope| {
+            let ahead = &ahead;
             let reader = scope.spawn(move || {
+                let pass_on = |stored: Vec<Entry>| {
+                    let is_ahead = ahead.fetch_add(1, Ordering::Relaxed) >= ENOUGH_AHEAD;
+                    // Where nobody folds any longer, that has failed and tells it.
+                    let _ =
+                        send.send(if is_ahead { Batch::Decoded(decode_all(stored)) } else { Batch::Stored(stored) });
+                };
                 let mut batch = Vec::with_capacity(BATCH);
-                self.each(run, from, |recorded| {
-                    batch.push(recorded);
+                self.journal.for_each(run, from, &mut |entry| {
+                    batch.push(entry.to_entry());
                     if batch.len() == BATCH {
-                        // Whoever folds is there until this ends.
-                        let _ = send.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                        pass_on(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
                     }
                 })?;
-                let _ = send.send(batch);
+                pass_on(batch);
                 Ok(())
             });
-            for recorded in decoded.iter().flatten() {
-                loaded.pace.learn(&recorded);
-                loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
-                loaded.replayed += 1;
-            }
-            match reader.join() {
+            let folded = batches.into_iter().try_for_each(|batch| {
+                ahead.fetch_sub(1, Ordering::Relaxed);
+                let decoded = match batch {
+                    Batch::Stored(stored) => decode_all(stored),
+                    Batch::Decoded(decoded) => decoded,
+                };
+                for recorded in decoded? {
+                    loaded.pace.learn(&recorded);
+                    loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
+                    loaded.replayed += 1;
+                }
+                Ok(())
+            });
+            let read: Result<(), AppError> = match reader.join() {
                 Ok(result) => result,
                 Err(panicked) => std::panic::resume_unwind(panicked),
-            }
+            };
+            folded.and(read)
         })
         .and_then(|()| match loaded.state.opening {
             Some(_) => Ok(loaded),
@@ -265,8 +298,10 @@ pub fn decode_events(entry: EntryRef<'_>) -> Result<Recorded, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::files::RunLock;
     use crate::io::journal::format::FORMAT;
     use crate::io::journal::{NewEntry, NewRun};
+    use crate::views::board::{Board, Outside, board};
     use crate::views::story::Story;
 
     fn store(place: &Place, run: &RunId, events: &[Event]) {
@@ -296,7 +331,15 @@ mod tests {
         store(&place, &run, &vec![Event::Draining; SNAPSHOT_AFTER as usize]);
         let whole = place.replay(&run).unwrap();
         place.keep_snapshot(&run, &whole).unwrap();
+        let outside = Outside { now_ms: place.clock.now_ms(), ..Outside::default() };
+        let glance = place.glance(&run).unwrap().unwrap().board;
+        assert_eq!(glance, Board { now_ms: glance.now_ms, ..board(&whole.state, &outside).unwrap() });
+        let held = RunLock::try_acquire(&place.dir.lock(&run)).unwrap();
+        assert_eq!(place.glance(&run).unwrap(), None, "somebody may be at work");
+        drop(held);
+        assert!(place.glance(&run).unwrap().is_some());
         store(&place, &run, &[Event::Resumed, steered("a"), steered("b")]);
+        assert_eq!(place.glance(&run).unwrap(), None, "something has happened since");
         let both = || (place.load_paced(&run).unwrap(), place.replay(&run).unwrap());
         let (quick, slow) = both();
         assert_eq!((&quick.state, &quick.pace), (&slow.state, &slow.pace));

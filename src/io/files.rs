@@ -242,6 +242,12 @@ impl RunLock {
         write_pid(&mut file).map_err(|no| FilesError::of("write", path, no))?;
         Ok(Self { _file: file })
     }
+
+    /// Tells whether somebody holds the lock at `path`; writes nothing.
+    pub fn is_held(path: &Path) -> bool {
+        let lock = |file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        File::open(path).is_ok_and(|file| lock(file) == Err(Errno::WOULDBLOCK))
+    }
 }
 
 fn holder(file: &mut File) -> Option<u32> {
@@ -315,7 +321,11 @@ fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn make_private(dir: &Path) -> Result<(), FilesError> {
+/// Makes a folder, with those above it, that only this user may enter.
+///
+/// # Errors
+/// What the system said.
+pub fn make_private(dir: &Path) -> Result<(), FilesError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|no| FilesError::of("create", dir, no))
 }
 
@@ -445,7 +455,9 @@ pub(in crate::io) mod tests {
         let first = RunLock::try_acquire(&path).unwrap();
         let fault = RunLock::try_acquire(&path).unwrap_err();
         assert!(matches!(fault, FilesError::Held { pid, .. } if pid == Some(std::process::id())), "{fault:?}");
+        assert!(RunLock::is_held(&path) && !RunLock::is_held(&temp.path().join("another")));
         drop(first);
+        assert!(!RunLock::is_held(&path));
         RunLock::try_acquire(&path).unwrap();
     }
 

@@ -9,6 +9,7 @@ use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest};
 use super::flakes::FlakeRate;
+use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
@@ -59,7 +60,7 @@ pub struct State {
     pub decisions: BTreeMap<String, ScopeId>,
 
     /// All tasks.
-    pub tasks: BTreeMap<TaskId, Task>,
+    pub tasks: Tasks,
     /// Tasks by key.
     pub task_keys: BTreeMap<String, TaskId>,
     /// Tasks that may be leased, most urgent first.

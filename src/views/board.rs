@@ -1,8 +1,9 @@
 //! Owns the board: where a run stands, at one look. Never shows it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ended::{Ended, ended};
 use super::pace::{Eta, Pace, hopeless};
@@ -31,7 +32,7 @@ pub struct Outside {
 }
 
 /// Shows where a run stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Board {
     /// The run.
     pub run: RunId,
@@ -104,7 +105,7 @@ pub struct Board {
 }
 
 /// Counts tasks by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// All tasks.
     pub total: u32,
@@ -133,7 +134,7 @@ pub struct Counts {
 }
 
 /// Shows a scope and how far its tasks and those of its sub-scopes are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeRow {
     /// The scope.
     pub scope: ScopeId,
@@ -144,7 +145,7 @@ pub struct ScopeRow {
     /// One line for people.
     pub title: String,
     /// How its planner stands: `planning`, `planned`, `failed`.
-    pub planner: &'static str,
+    pub planner: Cow<'static, str>,
     /// Its tasks.
     pub tasks: u32,
     /// Those that landed or had nothing to do.
@@ -154,7 +155,7 @@ pub struct ScopeRow {
 }
 
 /// Shows a running attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningRow {
     /// The attempt.
     pub attempt: AttemptId,
@@ -169,7 +170,7 @@ pub struct RunningRow {
 }
 
 /// Shows a check that runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckingRow {
     /// The check.
     pub check: String,
@@ -180,7 +181,7 @@ pub struct CheckingRow {
 }
 
 /// Shows the batch that is landing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchRow {
     /// The batch.
     pub batch: BatchId,
@@ -191,7 +192,7 @@ pub struct BatchRow {
 }
 
 /// Shows a task that landed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LandedRow {
     /// The task.
     pub task: TaskId,
@@ -208,22 +209,29 @@ pub struct LandedRow {
 }
 
 /// Shows a task that is left over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftRow {
     /// The task.
     pub task: TaskId,
     /// Its title.
     pub title: String,
     /// Its state in one word.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// Why.
     pub why: String,
     /// Whether a candidate of it is kept that can be looked at.
     pub has_candidate: bool,
 }
 
+impl LeftRow {
+    /// Tells whether a person can have the task tried again.
+    pub fn can_be_retried(&self) -> bool {
+        matches!(&*self.status, "kept" | "blocked")
+    }
+}
+
 /// Shows a place that was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceRow {
     /// The task whose agent reports it.
     pub task: TaskId,
@@ -236,7 +244,7 @@ pub struct PlaceRow {
 }
 
 /// Shows a done-condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionRow {
     /// Its name.
     pub name: String,
@@ -328,7 +336,8 @@ fn scopes(state: &State) -> Vec<ScopeRow> {
             Planning::Active => "planning",
             Planning::Finished => "planned",
             Planning::Failed(_) => "failed",
-        };
+        }
+        .into();
         let (parent, depth, title) = (scope.parent, scope.depth, scope.draft.title.clone());
         rows.push(ScopeRow { scope: id, parent, depth, title, planner, tasks, through, left });
     }
@@ -392,7 +401,7 @@ fn left(state: &State) -> Vec<LeftRow> {
         Some(LeftRow {
             task: *id,
             title: task.draft.title.clone(),
-            status: task.status.word(),
+            status: task.status.word().into(),
             why,
             has_candidate: task.attempts.iter().any(|attempt| attempt.candidate().is_some()),
         })

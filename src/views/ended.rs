@@ -1,13 +1,13 @@
 //! Owns how a run stands or ended, in words, and the class that an exit code is chosen by. Chooses no exit code.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::machine::event::{End, Rest};
 use crate::machine::state::{Flow, State};
 
 /// Classes the ways in which a run may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Nothing was opened.
@@ -31,7 +31,7 @@ pub enum Class {
 }
 
 /// Says how a run stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The class.
     pub class: Class,

@@ -25,7 +25,7 @@ pub struct Pace {
 }
 
 /// Guesses when a run is through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Eta {
     /// How much longer, in milliseconds.
     pub ms: u64,

@@ -59,7 +59,7 @@ fn what_can_never_start_is_left_over_with_its_reason() {
     let story = Story::incomplete("");
     let board = board(&story.state, &story.outside()).unwrap();
     let last = board.left.iter().find(|row| row.task == TaskId(12)).unwrap();
-    assert_eq!((last.status, last.why.as_str()), ("waiting", "waits for t11 (kept)"));
+    assert_eq!((&*last.status, last.why.as_str()), ("waiting", "waits for t11 (kept)"));
     assert_eq!(board.stands.class, Class::Incomplete);
 }
 

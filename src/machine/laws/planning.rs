@@ -21,7 +21,7 @@ pub(super) fn opened(state: &State, id: ScopeId, parent: Option<ScopeId>, draft:
 
 pub(super) fn emitted(state: &State, id: ScopeId, tasks: &[NewTask]) -> Law {
     let scope = scope(state, id)?;
-    let last = state.tasks.last_key_value().map_or(0, |(last, _)| last.0);
+    let last = state.tasks.last().map_or(0, |last| last.0);
     for (new, number) in tasks.iter().zip(last + 1..) {
         law(new.id.0 == number, || format!("{} follows task {last}", new.id))?;
         law(!state.task_keys.contains_key(&new.draft.key), || format!("`{}` is emitted again", new.draft.key))?;

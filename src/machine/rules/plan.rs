@@ -86,7 +86,7 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
 }
 
 pub(in crate::machine) fn next_task(state: &State) -> TaskId {
-    TaskId(state.tasks.last_key_value().map_or(1, |(id, _)| id.0 + 1))
+    TaskId(state.tasks.last().map_or(1, |id| id.0 + 1))
 }
 
 pub(in crate::machine) fn new_task(id: TaskId, draft: TaskDraft, after: Vec<TaskId>) -> NewTask {

@@ -7,6 +7,7 @@ use crate::model::inert::{fit, headline, width_of};
 use crate::model::sandbox::Tier;
 use crate::views::board::{Board, Counts};
 use crate::views::ended::Class;
+use crate::views::glance::{self, Cut, Glance};
 use crate::views::words;
 
 /// Says how much of each list is shown; what is left out is counted.
@@ -27,6 +28,7 @@ pub struct Depth {
 impl Depth {
     /// Shows all that a person wants when a run has ended, or on asking.
     pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30, is_whole: true };
+    const _KEPT: () = assert!(Self::FULL.landed <= glance::ROWS && Self::FULL.left <= glance::ROWS);
     /// Shows what moves.
     pub const LIVE: Self = Self { running: 16, landed: 5, left: 5, scopes: 0, is_whole: false };
 }
@@ -40,7 +42,16 @@ const REASON_INDENT: usize = 7;
 
 /// Writes the board as lines of at most `width` columns.
 pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
-    let mut page = Page { lines: Vec::new(), width, paint };
+    lines(board, Cut::default(), depth, width, paint)
+}
+
+/// Draws a board that was cut, as [`board`] does one that was not.
+pub fn glance(glance: &Glance, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
+    lines(&glance.board, glance.cut, depth, width, paint)
+}
+
+fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
+    let mut page = Page { lines: Vec::new(), cut, width, paint };
     page.head(board, depth);
     page.scopes(board, depth.scopes);
     page.running(board, depth.running);
@@ -58,6 +69,7 @@ pub fn board(board: &Board, depth: Depth, width: usize, paint: Paint) -> Vec<Str
 
 struct Page {
     lines: Vec<String>,
+    cut: Cut,
     width: usize,
     paint: Paint,
 }
@@ -178,7 +190,7 @@ impl Page {
         }
         let mut table = Columns::indented(2);
         for row in board.scopes.iter().take(most) {
-            let hue = match row.planner {
+            let hue = match &*row.planner {
                 "failed" => Hue::Bad,
                 "planning" => Hue::Busy,
                 _ => Hue::Faint,
@@ -187,12 +199,13 @@ impl Page {
             table.row([
                 Cell::new(row.scope.to_string()).hue(Hue::Faint),
                 Cell::number(format!("{}/{}", row.through, row.tasks)),
-                Cell::new(row.planner).hue(hue),
+                Cell::new(&*row.planner).hue(hue),
                 Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
                 Cell::new(left).hue(Hue::Bad),
             ]);
         }
-        self.section("scopes", &table, board.scopes.len().saturating_sub(most), "artel status --json");
+        let left_out = self.cut.scopes + board.scopes.len().saturating_sub(most);
+        self.section("scopes", &table, left_out, "artel status --json");
     }
 
     fn running(&mut self, board: &Board, most: usize) {
@@ -243,8 +256,8 @@ impl Page {
             return;
         }
         let mut table = Columns::indented(2);
-        let left_out = board.landed.len().saturating_sub(most);
-        for row in board.landed.iter().skip(left_out) {
+        let not_shown = board.landed.len().saturating_sub(most);
+        for row in board.landed.iter().skip(not_shown) {
             let files = words::count(row.files as usize, "file");
             let tries = if row.attempts > 1 { format!(", {} attempts", row.attempts) } else { String::new() };
             table.row([
@@ -254,7 +267,7 @@ impl Page {
                 Cell::new(format!("{}, {files}{tries}", row.agent)).hue(Hue::Faint),
             ]);
         }
-        self.section("landed", &table, left_out, "artel log");
+        self.section("landed", &table, self.cut.landed + not_shown, "artel log");
     }
 
     fn left(&mut self, board: &Board, depth: Depth) {
@@ -264,7 +277,7 @@ impl Page {
         let mut rows: Vec<([Cell; 3], &str)> = Vec::new();
         for row in board.left.iter().take(depth.left) {
             let id = Cell::new(row.task.to_string()).hue(Hue::Bad);
-            let status = Cell::new(row.status).hue(of_status(row.status));
+            let status = Cell::new(&*row.status).hue(of_status(&row.status));
             rows.push(([id, status, Cell::new(&row.title)], &row.why));
         }
         for (scope, why) in &board.failed_planners {
@@ -275,7 +288,7 @@ impl Page {
         for (cells, why) in &rows {
             table.row(cells.iter().cloned().chain([Cell::new(why)]));
         }
-        let left_out = board.left.len().saturating_sub(depth.left);
+        let left_out = self.cut.left + board.left.len().saturating_sub(depth.left);
         if !depth.is_whole || table.natural_width() <= self.width {
             self.section("left over", &table, left_out, "artel status --json");
             return;
@@ -312,7 +325,8 @@ impl Page {
                 Cell::new(&row.why),
             ]);
         }
-        self.section("places left as they are", &table, board.places.len().saturating_sub(most), "artel status --json");
+        let left_out = self.cut.places + board.places.len().saturating_sub(most);
+        self.section("places left as they are", &table, left_out, "artel status --json");
     }
 
     fn conditions(&mut self, board: &Board) {
@@ -395,7 +409,7 @@ impl Page {
             let verb = if row.has_candidate { "diff" } else { "show" };
             add(format!("artel {verb} {run}/{}", row.task), "look at what is left over".to_owned());
         }
-        if let Some(row) = board.left.iter().find(|row| matches!(row.status, "kept" | "blocked")) {
+        if let Some(row) = board.left.iter().find(|row| row.can_be_retried()) {
             add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
         }
         if board.stands.class == Class::Budget {

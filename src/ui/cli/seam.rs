@@ -21,6 +21,7 @@ use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
 use crate::model::role::Role;
 use crate::model::sandbox::Tier;
 use crate::views::board::CheckingRow;
+use crate::views::glance::Glance;
 use crate::views::pace::Pace;
 
 /// Holds the state directory and the journal.
@@ -211,6 +212,17 @@ pub fn load_paced(place: &Place, run: &RunId) -> Result<(State, Pace), Fail> {
         }
         Err(error) => Err(blame(error)),
     }
+}
+
+/// Gives the board of a run of many events, as short as it is shown, where it need not be read back for that.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn glance(place: &Place, run: &RunId) -> Result<Option<Glance>, Fail> {
+    let Some(mut glance) = place.0.glance(run).map_err(blame)? else { return Ok(None) };
+    let running: Vec<AttemptId> = glance.board.running.iter().map(|row| row.attempt).collect();
+    glance.later(now_ms(), &last_lines(place, run, &running));
+    Ok(Some(glance))
 }
 
 /// Reads a run's events from a number on.

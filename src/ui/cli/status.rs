@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::args::{Format, RunArg};
-use super::board_text::{Depth, board as board_lines};
+use super::board_text::{Depth, board as board_lines, glance as glance_lines};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
@@ -32,6 +32,13 @@ pub struct StatusArgs {
 /// Where there is no such run, or the journal cannot be read.
 pub fn status(out: &Out, args: &StatusArgs) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
+    if !args.timeline && !args.format.json {
+        let run = seam::find(&place, args.run.text())?;
+        if let Some(glance) = seam::glance(&place, &run)? {
+            out.lines(glance_lines(&glance, Depth::FULL, out.width, out.paint))?;
+            return Ok(Exit::Done);
+        }
+    }
     let read = read(&place, args.run.text())?;
     let nothing = || Fail::new(Exit::Missing, format!("read run {}", read.run)).because("it is not open");
     if args.timeline {

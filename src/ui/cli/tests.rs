@@ -1,12 +1,12 @@
 //! Holds the looks of all faces, over runs that the real law told. Never part of the product.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::CommandFactory;
 use jiff::tz::TimeZone;
 
 use super::args::Cli;
-use super::board_text::{Depth, board as board_lines};
+use super::board_text::{Depth, board as board_lines, glance as glance_lines};
 use super::exit::Exit;
 use super::log::stamped;
 use super::out::inert_json;
@@ -15,11 +15,13 @@ use super::seam::{Fact, Fit, Garbage, RoleRow, RunRow};
 use super::{cost, diff, doctor, gc, list, plan, roles, show, status};
 use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;
+use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::goal::Gate;
 use crate::model::ids::TaskId;
 use crate::model::inert::{is_active, width_of};
-use crate::views::board::board;
+use crate::views::board::{RunningRow, board};
+use crate::views::glance::{Glance, ROWS};
 use crate::views::inbox::inbox;
 use crate::views::line::line;
 use crate::views::plan_tree::plan_tree;
@@ -285,4 +287,31 @@ fn every_reading_verb_writes_json() {
 fn exit_codes_are_all_different() {
     let codes: BTreeSet<u8> = super::exit::TABLE.iter().map(|(exit, _)| exit.code()).collect();
     assert!(codes.contains(&Exit::JournalLost.code()) && codes.len() == 16);
+}
+
+#[test]
+fn a_glance_shows_what_the_whole_board_would() {
+    for story in [Story::incomplete(""), Story::at_work(""), Story::done(""), Story::incomplete(HOSTILE)] {
+        let mut whole = board(&story.state, &story.outside()).unwrap();
+        fn more<T: Clone>(rows: &mut Vec<T>) {
+            *rows = rows.iter().cycle().take(if rows.is_empty() { 0 } else { 200 }).cloned().collect();
+        }
+        more(&mut whole.landed);
+        more(&mut whole.scopes);
+        more(&mut whole.places);
+        more(&mut whole.left);
+        for row in whole.left.iter_mut().take(150) {
+            (row.has_candidate, row.status) = (false, "dropped".into());
+        }
+        let kept = snapshot::write(&Glance::of(whole.clone())).unwrap();
+        let mut glance: Glance = snapshot::read(&kept).unwrap();
+        assert!(glance.board.landed.len() + glance.board.left.len() <= 2 * ROWS + 2);
+        let shown = |glance: &Glance| text(&glance_lines(glance, Depth::FULL, 80, PLAIN()));
+        assert_eq!(shown(&glance), text(&board_lines(&whole, Depth::FULL, 80, PLAIN())));
+
+        glance.later(whole.now_ms + 1000, &BTreeMap::new());
+        let elapsed = |rows: &[RunningRow]| rows.iter().map(|row| row.elapsed_ms).collect::<Vec<_>>();
+        let grown: Vec<u64> = elapsed(&whole.running).into_iter().map(|ms| ms + 1000).collect();
+        assert_eq!(elapsed(&glance.board.running), grown);
+    }
 }
