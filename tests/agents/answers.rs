@@ -12,50 +12,45 @@ const USAGE: Usage = Usage { input: 11, cache_read: 300, cache_write: 20, output
 
 /// What each API says of [`USAGE`], and what can be read from it.
 fn in_words_of(api: Api) -> (Value, Usage) {
-    let uncached = Usage { input: 31, cache_write: 0, ..USAGE };
     match api {
         Api::Anthropic => {
             let words = json!({
                 "input_tokens": 11, "cache_read_input_tokens": 300, "cache_creation_input_tokens": 20,
                 "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 0},
-                "output_tokens": 45
+                "output_tokens": 45, "output_tokens_details": {"thinking_tokens": 5}
             });
-            (words, Usage { reasoning: 0, ..USAGE })
+            (words, USAGE)
         }
         Api::Chat => {
             let words = json!({
-                "prompt_tokens": 331, "completion_tokens": 45, "total_tokens": 376,
-                "prompt_tokens_details": {"cached_tokens": 300}, "completion_tokens_details": {"reasoning_tokens": 5}
+                "prompt_tokens": 331, "prompt_tokens_details": {"cached_tokens": 300, "cache_write_tokens": 20},
+                "completion_tokens": 45, "completion_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 376
             });
-            (words, uncached)
+            (words, USAGE)
         }
         Api::Responses => {
             let words = json!({
-                "input_tokens": 331, "input_tokens_details": {"cached_tokens": 300}, "output_tokens": 45,
-                "output_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 376
+                "input_tokens": 331, "input_tokens_details": {"cached_tokens": 300, "cache_write_tokens": 20},
+                "output_tokens": 45, "output_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 376
             });
-            (words, uncached)
+            (words, USAGE)
         }
         Api::Gemini => {
             let words = json!({
                 "promptTokenCount": 331, "cachedContentTokenCount": 300, "candidatesTokenCount": 40,
                 "thoughtsTokenCount": 5, "totalTokenCount": 376
             });
-            (words, uncached)
+            (words, Usage { input: 31, cache_write: 0, ..USAGE })
         }
     }
 }
 
 fn usage(api: Api, answer: &Value) -> Value {
-    let mut usage = match api {
+    match api {
         Api::Anthropic | Api::Chat => answer["usage"].clone(),
         Api::Responses => answer.get("response").unwrap_or(answer)["usage"].clone(),
         Api::Gemini => answer["usageMetadata"].clone(),
-    };
-    if let Some(all) = usage.as_object_mut() {
-        all.remove("service_tier");
     }
-    usage
 }
 
 #[test]

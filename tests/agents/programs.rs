@@ -1,11 +1,14 @@
-//! Tells that the real programs understand the scripted model: each does what it is told, without artel.
+//! Tells that the real programs understand the scripted model: each does what it is told, without artel, and counts the
+//! same tokens.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::clis::{Cli, Ran, ran};
-use crate::model::{Api, Model, Script, Seen, Taken, Turn, Usage};
+use crate::model::{Api, Model, Script, Taken, Turn, Usage};
 
 const USAGE: Usage = Usage { input: 1000, cache_read: 3000, cache_write: 200, output: 50, reasoning: 7 };
 const KEY: &str = "sk-of-nobody";
@@ -35,7 +38,8 @@ impl Desk {
     fn run(&self, program: PathBuf, args: &[&str], env: &[(&str, &str)]) -> Ran {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.work()).env_clear().envs(env.iter().copied());
-        command.env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap());
+        // Claude Code keeps sockets and folders beside those of others where nothing else is said.
+        command.env("TMPDIR", self.home()).env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap());
         ran(&mut command, self.dir.path())
     }
 }
@@ -47,20 +51,26 @@ fn model() -> Model {
     Model::plays_for(KEY, [Script::of("task-a", [writes, says])])
 }
 
-/// Asserts that the file was written, the word said, and that it all went by one API and its key.
+/// Asserts that the file was written, the word said, and that it all went by one API and its key. Gives what the program
+/// said last.
 #[track_caller]
-fn is_understood(desk: &Desk, ran: &Ran, model: &Model, api: Api) -> Vec<Seen> {
+fn last_word(desk: &Desk, ran: &Ran, model: &Model, api: Api) -> Value {
     let seen = model.asked();
-    let turns: Vec<_> = seen.iter().filter(|it| matches!(it.taken, Taken::Turn { .. })).cloned().collect();
     let asked: Vec<_> = seen.iter().map(|it| (&it.target, &it.taken, &it.tools)).collect();
     let told = || format!("{}{}\n{asked:#?}", ran.out, ran.err);
     assert_eq!(ran.code, Some(0), "{}", told());
     assert_eq!(fs::read_to_string(desk.work().join("a.txt")).ok().as_deref(), Some("one\ntwo\n"), "{}", told());
     assert!(ran.out.contains("all is written"), "{}", told());
-    assert_eq!(turns.len(), 2, "{}", told());
+    let turns = seen.iter().filter(|it| matches!(it.taken, Taken::Turn { .. })).count();
+    assert_eq!(turns, 2, "{}", told());
     assert!(seen.iter().all(|it| it.api == Some(api)), "{}", told());
     model.was_asked_only_by(KEY);
-    turns
+    serde_json::from_str(ran.out.lines().last().unwrap()).unwrap()
+}
+
+/// Reads numbers of tokens by their places.
+fn tokens<const N: usize>(value: &Value, places: [&str; N]) -> [u64; N] {
+    places.map(|place| value.pointer(place).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {place} in {value}")))
 }
 
 #[test]
@@ -75,7 +85,11 @@ fn claude_code_understands_the_model() {
         ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
     ];
     let ran = desk.run(program, &args, &env);
-    is_understood(&desk, &ran, &model, Api::Anthropic);
+    let last = last_word(&desk, &ran, &model, Api::Anthropic);
+    let names = ["/input_tokens", "/cache_read_input_tokens", "/cache_creation_input_tokens", "/output_tokens"];
+    let told = model.told();
+    assert_eq!(tokens(&last["usage"], names), [told.input, told.cache_read, told.cache_write, told.output]);
+    assert_eq!(tokens(&last["usage"], ["/output_tokens_details/thinking_tokens"]), [told.reasoning]);
 }
 
 #[test]
@@ -106,7 +120,11 @@ enabled = false
     let args = ["exec", "--json", "--disable", "plugins", "--dangerously-bypass-approvals-and-sandbox", "do task-a"];
     let env = [("CODEX_HOME", home.to_str().unwrap()), ("SCRIPTED_KEY", KEY)];
     let ran = desk.run(program, &args, &env);
-    is_understood(&desk, &ran, &model, Api::Responses);
+    let last = last_word(&desk, &ran, &model, Api::Responses);
+    let names = ["/input_tokens", "/cached_input_tokens", "/cache_write_input_tokens", "/output_tokens"];
+    let told = model.told();
+    assert_eq!(tokens(&last["usage"], names), [told.prompt(), told.cache_read, told.cache_write, told.output]);
+    assert_eq!(tokens(&last["usage"], ["/reasoning_output_tokens"]), [told.reasoning]);
 }
 
 fn goose(api: Api, env: &[(&str, &str)]) {
@@ -123,7 +141,10 @@ fn goose(api: Api, env: &[(&str, &str)]) {
     ];
     all.extend(env);
     let ran = desk.run(program, &["run", "--output-format", "stream-json", "-q", "-t", "do task-a"], &all);
-    is_understood(&desk, &ran, &model, api);
+    let last = last_word(&desk, &ran, &model, api);
+    let names = ["/input_tokens", "/cache_read_input_tokens", "/cache_write_input_tokens", "/output_tokens"];
+    let told = model.told();
+    assert_eq!(tokens(&last, names), [told.prompt(), told.cache_read, told.cache_write, told.output]);
 }
 
 #[test]

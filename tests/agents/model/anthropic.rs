@@ -10,18 +10,16 @@ use super::tools::Input;
 pub fn answer(said: &Said<'_>) -> Answer {
     let blocks = blocks(said);
     let stop = said.stop.unwrap_or(if said.uses.is_empty() { "end_turn" } else { "tool_use" });
-    // What was thought is not told apart.
-    let told = Usage { reasoning: 0, ..said.usage };
-    let first = Usage { output: 1.min(told.output), ..told };
-    let mut whole = json!({
+    let told = said.usage;
+    let first = Usage { output: 1.min(told.output), reasoning: 0, ..told };
+    let whole = json!({
         "id": fresh("msg"), "type": "message", "role": "assistant", "model": said.model, "content": blocks,
         "stop_reason": stop, "stop_sequence": null, "usage": usage(told)
     });
-    whole["usage"]["service_tier"] = "standard".into();
     let mut begin = whole.clone();
     begin["content"] = json!([]);
     begin["stop_reason"] = Value::Null;
-    begin["usage"]["output_tokens"] = first.output.into();
+    begin["usage"] = usage(first);
 
     let mut events = vec![Event::named("message_start", json!({"message": begin})).telling(first)];
     events.push(Event::named("ping", json!({})));
@@ -45,7 +43,7 @@ fn usage(told: Usage) -> Value {
         "input_tokens": told.input, "cache_read_input_tokens": told.cache_read,
         "cache_creation_input_tokens": told.cache_write,
         "cache_creation": {"ephemeral_5m_input_tokens": told.cache_write, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": told.output
+        "output_tokens": told.output, "output_tokens_details": {"thinking_tokens": told.reasoning}
     })
 }
 

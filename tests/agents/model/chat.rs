@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Event, Said, fresh};
 use super::tools::Input;
 
-/// The prompt includes what is cached, the completion what was thought; a stream tells usage where it was asked to.
+/// The prompt includes what is read from a cache and into it, the completion what was thought; a stream tells usage where it was asked to.
 pub fn answer(said: &Said<'_>) -> Answer {
-    let told = said.usage.without_cache_write();
+    let told = said.usage;
     let usage = json!({
         "prompt_tokens": told.prompt(), "completion_tokens": told.output, "total_tokens": told.prompt() + told.output,
-        "prompt_tokens_details": {"cached_tokens": told.cache_read},
+        "prompt_tokens_details": {"cached_tokens": told.cache_read, "cache_write_tokens": told.cache_write},
         "completion_tokens_details": {"reasoning_tokens": told.reasoning}
     });
     let calls: Vec<Value> = said.uses.iter().map(|it| call(&it.name, &it.input)).collect();

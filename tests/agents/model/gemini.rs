@@ -6,10 +6,11 @@ use super::answer::{Answer, Event, Said, fresh};
 use super::script::Usage;
 use super::tools::Input;
 
-/// The prompt includes what is cached, the candidates leave out what was thought; each part of a stream tells all usage
+/// The prompt includes what is read from a cache, the candidates leave out what was thought; each part of a stream tells all usage
 /// so far.
 pub fn answer(said: &Said<'_>) -> Answer {
-    let told = said.usage.without_cache_write();
+    // It has no word for what is written into a cache.
+    let told = Usage { input: said.usage.input + said.usage.cache_write, cache_write: 0, ..said.usage };
     let mut words = Vec::new();
     words.extend(said.thought.as_ref().map(|thought| json!({"text": thought, "thought": true})));
     words.extend(said.text.as_ref().map(|text| json!({"text": text})));

@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Event, Said, fresh};
 use super::tools::{Input, Use};
 
-/// The input includes what is cached, the output what was thought; a stream tells usage when it is completed.
+/// The input includes what is read from a cache and into it, the output what was thought; a stream tells usage when it is completed.
 pub fn answer(said: &Said<'_>) -> Answer {
-    let told = said.usage.without_cache_write();
+    let told = said.usage;
     let items = items(said);
     let whole = json!({
         "id": fresh("resp"), "object": "response", "created_at": 1_700_000_000, "status": "completed",
         "model": said.model, "output": items, "error": null, "incomplete_details": null,
         "parallel_tool_calls": true, "tool_choice": "auto", "tools": [],
         "usage": {
-            "input_tokens": told.prompt(), "input_tokens_details": {"cached_tokens": told.cache_read},
+            "input_tokens": told.prompt(),
+            "input_tokens_details": {"cached_tokens": told.cache_read, "cache_write_tokens": told.cache_write},
             "output_tokens": told.output, "output_tokens_details": {"reasoning_tokens": told.reasoning},
             "total_tokens": told.prompt() + told.output
         }

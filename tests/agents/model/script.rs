@@ -256,11 +256,6 @@ impl Usage {
     pub fn prompt(self) -> u64 {
         self.input + self.cache_read + self.cache_write
     }
-
-    /// Gives what is left of it where an API has no word for what is written into a cache.
-    pub(super) fn without_cache_write(self) -> Self {
-        Self { input: self.input + self.cache_write, cache_write: 0, ..self }
-    }
 }
 
 impl Add for Usage {
