@@ -8,9 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::clis::{Cli, Ran, ran};
-use crate::model::{Api, Model, Script, Taken, Turn, Usage};
+use crate::model::{Api, Model, Script, Taken, Turn};
 
-const USAGE: Usage = Usage { input: 1000, cache_read: 3000, cache_write: 200, output: 50, reasoning: 7 };
 const KEY: &str = "sk-of-nobody";
 
 /// A folder to work in and a home, both empty.
@@ -46,8 +45,8 @@ impl Desk {
 
 /// A model that has a file written and a last word said.
 fn model() -> Model {
-    let writes = Turn::writes("{cwd}/a.txt", "one\ntwo\n").using(USAGE);
-    let says = Turn::says("all is written").thinking("is it?").using(USAGE);
+    let writes = Turn::writes("{cwd}/a.txt", "one\ntwo\n");
+    let says = Turn::says("all is written").thinking("is it?");
     Model::plays_for(KEY, [Script::of("task-a", [writes, says])])
 }
 

@@ -18,17 +18,17 @@ pub struct Script {
 
 impl Script {
     /// Answers requests in whose words this key occurs, such as a marker in a task's brief.
-    pub fn of<const N: usize>(key: &str, turns: [Turn; N]) -> Self {
+    pub fn of(key: &str, turns: impl IntoIterator<Item = Turn>) -> Self {
         Self {
             keys: vec![key.to_owned()],
-            turns: turns.into(),
+            turns: turns.into_iter().collect(),
             side: "a side answer".to_owned(),
             is_for_toolless: false,
         }
     }
 
     /// Answers all requests that no script before it takes.
-    pub fn of_others<const N: usize>(turns: [Turn; N]) -> Self {
+    pub fn of_others(turns: impl IntoIterator<Item = Turn>) -> Self {
         Self { keys: Vec::new(), ..Self::of("", turns) }
     }
 

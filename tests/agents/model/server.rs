@@ -29,13 +29,13 @@ pub struct Model {
 
 impl Model {
     /// Listens, and answers each request by the first script that is for it, whatever its key.
-    pub fn plays<const N: usize>(scripts: [Script; N]) -> Self {
-        Self::listen(scripts.into(), None)
+    pub fn plays(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self::listen(scripts.into_iter().collect(), None)
     }
 
     /// Answers only those who show this key and no other; all else it refuses by 401.
-    pub fn plays_for<const N: usize>(key: &str, scripts: [Script; N]) -> Self {
-        Self::listen(scripts.into(), Some(key.to_owned()))
+    pub fn plays_for(key: &str, scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self::listen(scripts.into_iter().collect(), Some(key.to_owned()))
     }
 
     fn listen(scripts: Vec<Script>, key: Option<String>) -> Self {
