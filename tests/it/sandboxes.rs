@@ -74,6 +74,48 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// What a job says that asks at its gate and then at a port of the machine.
+const AT_THE_GATE: &str = r#"exec bash -c '
+exec 3<>/dev/tcp/${ARTEL_GATE%:*}/${ARTEL_GATE#*:} && cat <&3
+(exec 4<>/dev/tcp/127.0.0.1/$ELSEWHERE) 2>/dev/null && echo reached || echo refused'"#;
+
+#[test]
+fn a_gate_leads_to_who_holds_it_and_to_nobody_else() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    for tier in Tier::ALL {
+        let yard = Yard::new();
+        let mut job = yard.job(AT_THE_GATE);
+        job.env.insert("ELSEWHERE".to_owned(), elsewhere.local_addr().unwrap().port().to_string());
+        let (_wanted, cancelled) = watch::channel(false);
+        let ended = runtime().block_on(async {
+            let (gate, opened) = tokio::sync::oneshot::channel();
+            let served = tokio::spawn(async move {
+                let listener: tokio::net::TcpListener = opened.await.unwrap();
+                let (mut asked, _) = listener.accept().await.unwrap();
+                tokio::io::AsyncWriteExt::write_all(&mut asked, b"who holds it\n").await.unwrap();
+            });
+            let ended = hands(tier).run_with_gate(job, cancelled, gate).await.unwrap();
+            served.await.unwrap();
+            ended
+        });
+        let elsewhere = if tier == Tier::None { "reached" } else { "refused" };
+        assert_eq!((ended.how, ended.tail), (How::Exited(0), format!("who holds it\n{elsewhere}\n")), "{tier}");
+    }
+}
+
+#[test]
+fn a_gate_that_nobody_holds_is_closed_and_harms_nobody() {
+    for tier in Tier::ALL {
+        let yard = Yard::new();
+        let job = yard.job("exec bash -c '(exec 3<>/dev/tcp/127.0.0.1/${ARTEL_GATE#*:}) 2>/dev/null || echo closed'");
+        let (_wanted, cancelled) = watch::channel(false);
+        let (gate, opened) = tokio::sync::oneshot::channel();
+        drop(opened);
+        let ended = runtime().block_on(hands(tier).run_with_gate(job, cancelled, gate)).unwrap();
+        assert_eq!((ended.how, ended.tail.as_str()), (How::Exited(0), "closed\n"), "{tier}");
+    }
+}
+
 #[test]
 fn the_trial_passes_in_both_and_tells_what_is_open_without() {
     let yard = Yard::new();

@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group,
     set_child_subreaper, set_dumpable_behavior, setrlimit, setsid, wait,
@@ -35,6 +38,12 @@ pub(super) const STOP: &[u8] = b"stop\n";
 /// What an init says first, so that one that never came to life is told from one that was lost.
 pub(super) const ALIVE: u8 = b'+';
 
+/// What an init says with the descriptor of its gate.
+pub(super) const GATE: u8 = b'g';
+
+/// Names the variable that tells a command where its gate is: `127.0.0.1:PORT`.
+pub(super) const GATE_VARIABLE: &str = "ARTEL_GATE";
+
 /// Tells an init what to start; one line of JSON on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Spec {
@@ -45,6 +54,8 @@ pub(super) struct Spec {
     pub(super) file_bytes: u64,
     pub(super) grace_ms: u64,
     pub(super) walls: Walls,
+    /// Whether it has a gate: a port of its loopback address on which somebody outside listens.
+    pub(super) has_gate: bool,
 }
 
 /// Says what an init puts round the command before it runs; namespaces are there already.
@@ -100,7 +111,10 @@ fn attend() -> io::Result<()> {
     keep_standard_descriptors()?;
     // From here on no process of the same user without further rights reaches this one's memory and descriptors.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let Some((spec, told_to_stop)) = read_spec()? else { return Ok(()) };
+    let Some((mut spec, told_to_stop)) = read_spec()? else { return Ok(()) };
+    if spec.has_gate {
+        open_gate(&lifeline, &mut spec)?;
+    }
     let grace = Duration::from_millis(spec.grace_ms);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let deaths = runtime.block_on(async { signal(SignalKind::child()) })?;
@@ -118,6 +132,23 @@ fn attend() -> io::Result<()> {
     };
     lifeline.set_nonblocking(false)?;
     lifeline.write_all(&serde_json::to_vec(&account)?)
+}
+
+/// Opens a port of this side's loopback address, and hands it out over the lifeline: whoever connects to it speaks to the
+/// coordinator, from a network that leads nowhere else.
+fn open_gate(lifeline: &UnixStream, spec: &mut Spec) -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    let rights = [listener.as_fd()];
+    beside.push(SendAncillaryMessage::ScmRights(&rights));
+    sendmsg(lifeline, &[io::IoSlice::new(&[GATE])], &mut beside, SendFlags::NOSIGNAL)?;
+    spec.env.insert(GATE_VARIABLE.to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    if let Walls::Landlock(allowed) = &mut spec.walls {
+        allowed.let_connect(port);
+    }
+    Ok(())
 }
 
 /// Reads the first line of the lifeline; nothing where it was closed first. Tells too whether more came with it.

@@ -30,7 +30,16 @@ pub(super) struct Allowed {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     ports: Vec<u16>,
+    /// A port on which somebody outside listens for it.
+    gate: Option<u16>,
     links: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Allowed {
+    /// Lets the job connect to a port, and not listen on it.
+    pub(super) fn let_connect(&mut self, port: u16) {
+        self.gate = Some(port);
+    }
 }
 
 /// Gives what a view allows; folders that would be empty are left out, since nothing can be laid over them.
@@ -39,7 +48,7 @@ pub(super) fn allowed(view: &View, system: &System) -> Allowed {
     let links = system.links.iter().map(|(link, _)| link);
     let read = system.read.iter().chain(links).chain(&view.read).cloned().chain(own).collect();
     let write = view.write.iter().cloned().chain(DEVICES.map(PathBuf::from)).collect();
-    Allowed { read, write, ports: view.ports.clone(), links: view.links.clone() }
+    Allowed { read, write, ports: view.ports.clone(), gate: None, links: view.links.clone() }
 }
 
 /// Puts the walls round the present thread and all that it starts.
@@ -49,7 +58,11 @@ pub(super) fn allowed(view: &View, system: &System) -> Allowed {
 pub(super) fn put_on(allowed: &Allowed) -> io::Result<()> {
     give_up_capabilities()?;
     restrict(allowed).map_err(io::Error::other)?;
-    seccomp::put_on(if allowed.ports.is_empty() { Beside::LandlockWithoutPorts } else { Beside::Landlock })?;
+    seccomp::put_on(if allowed.ports.is_empty() && allowed.gate.is_none() {
+        Beside::LandlockWithoutPorts
+    } else {
+        Beside::Landlock
+    })?;
     lay_links(&allowed.links);
     Ok(())
 }
@@ -74,6 +87,7 @@ fn restrict(allowed: &Allowed) -> Result<(), RulesetError> {
         .add_rules(path_beneath_rules(&allowed.read, AccessFs::from_read(NEEDED)))?
         .add_rules(path_beneath_rules(&allowed.write, AccessFs::from_all(NEEDED)))?
         .add_rules(allowed.ports.iter().map(port))?
+        .add_rules(allowed.gate.map(|port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::ConnectTcp))))?
         .restrict_self()?;
     Ok(())
 }

@@ -2,22 +2,24 @@
 //! holds it to its limits, and answers when nothing of it is alive. Never judges what it did.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::unix::pipe::Receiver;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::process::Child;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::enclosure::Enclosure;
-use super::init::{ALIVE, Account, End, STOP, Spec};
+use super::init::{ALIVE, Account, End, GATE, STOP, Spec};
 use super::job::{Ended, HandsError, Job, JobLimits};
 use super::output::Output;
 use super::procs;
@@ -58,7 +60,23 @@ impl Hands {
     /// Fails where the job could not be started or its log not be written; whatever the job does is an [`Ended`].
     pub async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
         match self {
-            Self::Local(local) => local.run(job, cancel).await,
+            Self::Local(local) => local.run(job, cancel, None).await,
+        }
+    }
+
+    /// Does as [`Hands::run`], and gives the job a gate: a port of its own loopback address, of which `ARTEL_GATE` tells
+    /// it, with this side listening. It is the only way out of a sandbox, and leads to whoever gets the listener.
+    ///
+    /// # Errors
+    /// As [`Hands::run`].
+    pub async fn run_with_gate(
+        &self,
+        job: Job,
+        cancel: watch::Receiver<bool>,
+        gate: oneshot::Sender<TcpListener>,
+    ) -> Result<Ended, HandsError> {
+        match self {
+            Self::Local(local) => local.run(job, cancel, Some(gate)).await,
         }
     }
 
@@ -96,19 +114,25 @@ impl Local {
         Self { secrets: Arc::new(secrets), ..self }
     }
 
-    async fn run(&self, job: Job, cancel: watch::Receiver<bool>) -> Result<Ended, HandsError> {
+    async fn run(
+        &self,
+        job: Job,
+        cancel: watch::Receiver<bool>,
+        gate: Option<oneshot::Sender<TcpListener>>,
+    ) -> Result<Ended, HandsError> {
         let log_error = |source| HandsError::Log { log: job.log.clone(), source };
         forget(&job.clock);
         let log = tokio::fs::File::create(&job.log).await.map_err(log_error)?;
         let output = Output::new(log, job.limits.output_bytes, job.tail_bytes, Arc::clone(&self.secrets));
         let started = Instant::now();
         let mark = mark(&job.log);
-        let spec = self.spec_of(&job, &mark)?;
+        let spec = self.spec_of(&job, &mark, gate.is_some())?;
         let (init, lifeline, read) = self.start(&job)?;
         let session = init.id();
         let (answers, lifeline) = lifeline.into_split();
         let lifeline = Some(lifeline);
-        let watched = Watched { init, lifeline, answers, read, output, limits: job.limits, spec };
+        let came_to_life = false;
+        let watched = Watched { init, lifeline, answers, came_to_life, gate, read, output, limits: job.limits, spec };
         let seen = watched.watch(cancel).await?;
 
         let virtual_ms = virtual_ms_in(&job.clock);
@@ -162,7 +186,7 @@ impl Local {
         Ok((init, ours, read))
     }
 
-    fn spec_of(&self, job: &Job, mark: &str) -> Result<Vec<u8>, HandsError> {
+    fn spec_of(&self, job: &Job, mark: &str, has_gate: bool) -> Result<Vec<u8>, HandsError> {
         let mut env = job.env.clone();
         env.insert("ARTEL_VIRTUAL".to_owned(), job.clock.to_string_lossy().into_owned());
         if let Some((name, value)) = mark.split_once('=') {
@@ -179,6 +203,7 @@ impl Local {
             file_bytes: job.limits.file_bytes,
             grace_ms: millis(job.limits.grace),
             walls: self.enclosure.walls(&job.view),
+            has_gate,
         };
         let mut line = serde_json::to_vec(&spec).map_err(|error| HandsError::Lifeline(error.into()))?;
         line.push(b'\n');
@@ -197,6 +222,10 @@ struct Watched {
     init: Child,
     lifeline: Option<OwnedWriteHalf>,
     answers: OwnedReadHalf,
+    /// Whether the init has said that it lives, as far as its answers were read.
+    came_to_life: bool,
+    /// Who waits for the job's gate.
+    gate: Option<oneshot::Sender<TcpListener>>,
     read: Receiver,
     output: Output,
     limits: JobLimits,
@@ -275,6 +304,10 @@ impl Watched {
                         Ok(n) => self.take(&chunk[..n], &mut course).await,
                     }
                 }
+                ready = self.answers.readable(), if self.gate.is_some() => {
+                    ready.map_err(HandsError::Lifeline)?;
+                    self.take_gate()?;
+                }
                 status = self.init.wait() => {
                     status.map_err(HandsError::Lifeline)?;
                     break;
@@ -289,7 +322,7 @@ impl Watched {
             }
         }
         course.lifeline = None;
-        let report = report(&mut self.answers).await;
+        let report = report(&mut self.answers, self.came_to_life).await;
         // The writers are dead, so that what they wrote is all in the pipe.
         while open {
             match self.read.try_read(&mut chunk) {
@@ -298,6 +331,28 @@ impl Watched {
             }
         }
         Ok(Seen { ended_by: course.ended_by, output: self.output, log_error: course.log_error, report })
+    }
+
+    /// Takes what the init has said up to its gate, and hands that on; nothing else is read before the job's end.
+    fn take_gate(&mut self) -> Result<(), HandsError> {
+        while self.gate.is_some() {
+            let answers = self.answers.as_ref();
+            match answers.try_io(Interest::READABLE, || answer(answers)) {
+                Ok((Some(ALIVE), None)) => self.came_to_life = true,
+                Ok((Some(GATE), Some(listener))) => {
+                    let listener = std::net::TcpListener::from(listener);
+                    listener.set_nonblocking(true).map_err(HandsError::Lifeline)?;
+                    let listener = TcpListener::from_std(listener).map_err(HandsError::Lifeline)?;
+                    // Nobody waits for it any longer: then it closes, and who connects is refused.
+                    let _ = self.gate.take().map(|gate| gate.send(listener));
+                }
+                // It is gone, or says what it may not: its end tells.
+                Ok(_) => self.gate = None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(HandsError::Lifeline(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Kills an init that does not answer, also where it is the child of who made its sandbox.
@@ -327,9 +382,22 @@ async fn unwanted(cancel: &mut watch::Receiver<bool>) {
     let _ = cancel.wait_for(|cancelled| *cancelled).await;
 }
 
-/// Reads what an init has said, once it is gone.
-async fn report(line: &mut OwnedReadHalf) -> Report {
-    let mut said = Vec::new();
+/// Reads one byte of what an init says, with the descriptor that came with it.
+fn answer(line: &UnixStream) -> io::Result<(Option<u8>, Option<OwnedFd>)> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let met = recvmsg(line, &mut [io::IoSliceMut::new(&mut byte)], &mut beside, flags)?;
+    let descriptor = beside.drain().find_map(|message| {
+        if let RecvAncillaryMessage::ScmRights(mut rights) = message { rights.next() } else { None }
+    });
+    Ok(((met.bytes == 1).then_some(byte[0]), descriptor))
+}
+
+/// Reads what an init has said, once it is gone, beyond what was read already.
+async fn report(line: &mut OwnedReadHalf, came_to_life: bool) -> Report {
+    let mut said = if came_to_life { vec![ALIVE] } else { Vec::new() };
     // In a namespace of processes the line ends when all in it are dead, also where the watched process died first.
     let read = timeout(PATIENCE, line.take(REPORT_BYTES).read_to_end(&mut said)).await;
     match (read, said.split_first()) {
