@@ -12,6 +12,7 @@ use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
 use crate::model::role::Role;
 use crate::model::sandbox::Tier;
+use crate::model::spend::Call;
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::Verdict;
 
@@ -74,6 +75,40 @@ pub enum Command {
         handoff: Handoff,
         /// What it cost.
         usage: Usage,
+    },
+    /// Asks to hold money for what a running attempt is about to spend.
+    AskAllowance {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// How much, in nano-dollars.
+        nano_usd: u64,
+    },
+    /// Gives back money that is held for a running attempt and that it does not need at present.
+    ReturnAllowance {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// How much, in nano-dollars.
+        nano_usd: u64,
+    },
+    /// Reports a call to a model.
+    ReportCall {
+        /// The attempt that made it.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// The call.
+        call: Call,
+    },
+    /// Reports that an attempt ended because no money is left.
+    ReportOutOfMoney {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
     },
     /// Reports that the worker of an attempt died without a report.
     ReportLost {

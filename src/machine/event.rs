@@ -9,6 +9,7 @@ use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
 use crate::model::role::AgentRef;
 use crate::model::sandbox::Tier;
+use crate::model::spend::Call;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
 
@@ -41,6 +42,14 @@ pub enum Event {
     AttemptLeased(Lease),
     /// A running attempt's lease was renewed.
     LeaseRenewed { attempt: AttemptId, until_ms: i64 },
+    /// Money was held for a running attempt, beside what was held for it before, in nano-dollars.
+    AllowanceGranted { attempt: AttemptId, nano_usd: u64 },
+    /// Money that was held for a running attempt is held no longer, in nano-dollars.
+    AllowanceReturned { attempt: AttemptId, nano_usd: u64 },
+    /// An attempt asked a model.
+    CallMade { attempt: AttemptId, call: Call },
+    /// No money is left for what an attempt would have asked next.
+    MoneyRanOut { attempt: AttemptId },
     /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
     AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
     /// An attempt ended.
@@ -122,6 +131,10 @@ impl Event {
             Self::PlannerWoken { .. } => "PlannerWoken",
             Self::AttemptLeased(_) => "AttemptLeased",
             Self::LeaseRenewed { .. } => "LeaseRenewed",
+            Self::AllowanceGranted { .. } => "AllowanceGranted",
+            Self::AllowanceReturned { .. } => "AllowanceReturned",
+            Self::CallMade { .. } => "CallMade",
+            Self::MoneyRanOut { .. } => "MoneyRanOut",
             Self::AttemptLost { .. } => "AttemptLost",
             Self::AttemptEnded { .. } => "AttemptEnded",
             Self::VerdictGiven { .. } => "VerdictGiven",

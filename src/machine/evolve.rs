@@ -2,6 +2,7 @@
 
 mod attempts;
 mod landing;
+mod money;
 mod plan;
 
 use std::sync::Arc;
@@ -47,6 +48,10 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
+        Event::AllowanceGranted { attempt, nano_usd } => money::grant(&mut state, *attempt, *nano_usd),
+        Event::AllowanceReturned { attempt, nano_usd } => money::give_back(&mut state, *attempt, *nano_usd),
+        Event::CallMade { attempt, call } => money::call(&mut state, *attempt, call),
+        Event::MoneyRanOut { .. } => state.money.is_short = true,
         Event::AttemptLost { attempt, why, counts, next } => {
             attempts::lose(&mut state, *attempt, (why, *counts), next, at);
         }
@@ -152,6 +157,8 @@ fn raise(state: &mut State, by: &crate::model::goal::Budget) {
     budget.wall_s = by.wall_s.or(budget.wall_s);
     budget.attempts = by.attempts.or(budget.attempts);
     budget.cpu_s = by.cpu_s.or(budget.cpu_s);
+    budget.nano_usd = by.nano_usd.or(budget.nano_usd);
+    state.money.is_short &= by.nano_usd.is_none();
     if matches!(state.rest, Some(super::event::Rest::Budget { .. })) {
         state.rest = None;
     }

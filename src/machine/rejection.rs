@@ -2,6 +2,7 @@
 
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+use crate::model::spend::Usd;
 
 /// States why a command is refused; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,12 @@ pub enum Rejection {
     /// The lease was lost, or the attempt has ended.
     #[error("attempt {0} is not leased under that fence")]
     StaleAttempt(AttemptId),
+    /// There may be money when others have used what is held for them.
+    #[error("the money that is left is held for what is under way")]
+    MoneyIsHeld,
+    /// There is none.
+    #[error("the run has spent, or holds, all but less than that of the {} that it may", Usd(*.limit))]
+    MoneyIsSpent { limit: u64 },
     /// Nothing waits for that verdict.
     #[error("attempt {0} does not wait for a verdict")]
     NotJudged(AttemptId),

@@ -16,6 +16,7 @@ use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
 use crate::model::role::{AgentRef, Role};
 use crate::model::sandbox::Tier;
+use crate::model::spend::Spend;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
 
@@ -116,8 +117,19 @@ pub struct State {
     pub steering: Vec<String>,
     /// Cost by agent; judging and landing stand under `checks`.
     pub spent: BTreeMap<String, Spent>,
+    /// The money that is held, and whether any is left.
+    pub money: Money,
     /// Checks that gave two answers on one tree, and how often.
     pub flakes: BTreeMap<String, u32>,
+}
+
+/// Tells how the money for calls to models stands, beside what was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Money {
+    /// Held for running attempts and not used by them yet, in nano-dollars.
+    pub held: u64,
+    /// Whether an attempt had to end for want of it, and no more has been given since.
+    pub is_short: bool,
 }
 
 /// Says whether work is handed out.
@@ -382,9 +394,18 @@ pub struct Attempt {
     pub ejected: Vec<Finding>,
     /// The merge commit, once landed.
     pub landed: Option<Oid>,
+    /// Money that was held for it, all together, in nano-dollars.
+    pub granted: u64,
+    /// What its calls to models used.
+    pub spend: Spend,
 }
 
 impl Attempt {
+    /// Gives the money that is held for it and that it has not used, in nano-dollars; none once it is over.
+    pub fn held(&self) -> u64 {
+        if self.ended_ms.is_some() { 0 } else { self.granted.saturating_sub(self.spend.nano_usd) }
+    }
+
     /// Gives the candidate, where it left one.
     pub fn candidate(&self) -> Option<&Candidate> {
         match &self.outcome {
@@ -445,6 +466,8 @@ pub struct Spent {
     pub count: u32,
     /// Their cost.
     pub usage: Usage,
+    /// What their calls to models used.
+    pub spend: Spend,
 }
 
 impl State {
@@ -486,8 +509,14 @@ impl State {
         for spent in self.spent.values() {
             total.count += spent.count;
             total.usage += spent.usage;
+            total.spend += spent.spend;
         }
         total
+    }
+
+    /// Sums the money that was spent and that is held, in nano-dollars: never less than what was really spent.
+    pub fn money_accounted(&self) -> u64 {
+        self.total_spent().spend.nano_usd.saturating_add(self.money.held)
     }
 
     /// Counts the attempts of all tasks.

@@ -134,6 +134,9 @@ pub struct Budget {
     pub attempts: Option<u64>,
     /// Processor time of all attempts together, in seconds.
     pub cpu_s: Option<u64>,
+    /// Money for calls to models, in nano-dollars.
+    #[serde(default)]
+    pub nano_usd: Option<u64>,
 }
 
 /// Says how accepted work lands.

@@ -12,6 +12,7 @@ pub mod listers;
 pub mod protected;
 pub mod test_output;
 pub mod attempt;
+pub mod spend;
 pub mod verdict;
 pub mod written;
 pub mod goal_text;

@@ -8,6 +8,7 @@ use crate::machine::state::{Spent, State};
 use crate::model::attempt::Usage;
 use crate::model::goal::Budget;
 use crate::model::ids::RunId;
+use crate::model::spend::Spend;
 
 /// Tells what a run has cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +36,8 @@ pub struct CostRow {
     pub count: u32,
     /// What they cost.
     pub usage: Usage,
+    /// What their calls to models used.
+    pub spend: Spend,
 }
 
 /// Reads the cost of an open run; none before the run is open.
@@ -46,9 +49,15 @@ pub fn cost(state: &State) -> Option<Cost> {
             let spent = roles.entry(&task.draft.role).or_default();
             spent.count += 1;
             spent.usage += attempt.usage;
+            spent.spend += attempt.spend;
         }
     }
-    let row = |of: &str, spent: Spent| CostRow { of: of.to_owned(), count: spent.count, usage: spent.usage };
+    let row = |of: &str, spent: Spent| CostRow {
+        of: of.to_owned(),
+        count: spent.count,
+        usage: spent.usage,
+        spend: spent.spend,
+    };
     Some(Cost {
         run,
         by_agent: state.spent.iter().map(|(agent, spent)| row(agent, *spent)).collect(),

@@ -15,6 +15,7 @@ use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
 use crate::model::sandbox::Tier;
+use crate::model::spend::{Call, CallEnd, Usd};
 use crate::model::verdict::{Ruling, Verdict};
 
 /// Longest text of an agent's that a line holds, in columns.
@@ -88,6 +89,12 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
+        Event::AllowanceGranted { attempt, nano_usd } => detail(format!("{attempt} may spend {} more", Usd(*nano_usd))),
+        Event::AllowanceReturned { attempt, nano_usd } => detail(format!("{attempt} gave {} back", Usd(*nano_usd))),
+        Event::CallMade { attempt, call } => called(*attempt, call),
+        Event::MoneyRanOut { attempt } => {
+            progress(format!("no money is left for what {attempt} would have asked next")).in_tone(Tone::Bad)
+        }
         Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
         }
@@ -283,11 +290,28 @@ fn landing(state: &State, landed: &[Link], head: Oid) -> Line {
     progress(format!("landed {told} at {} ({through} of {total})", head.short())).in_tone(Tone::Good)
 }
 
+fn called(attempt: AttemptId, call: &Call) -> Line {
+    let Call { provider, model, end, status, tokens, nano_usd, ms, .. } = call;
+    let model = text(&format!("{provider}/{model}"));
+    let end = match end {
+        CallEnd::Whole => String::new(),
+        CallEnd::Cut => ", cut off".to_owned(),
+        CallEnd::Failed => format!(", status {status}"),
+        CallEnd::Refused { why } => {
+            let line = detail(format!("{attempt} was not let ask {model}: {}", text(why)));
+            return line.in_tone(Tone::Warning);
+        }
+    };
+    let (read, written, took) = (tokens.read(), tokens.output, words::duration(*ms));
+    detail(format!("{attempt} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
+}
+
 fn raised(budget: &Budget) -> String {
     let parts = [
         budget.wall_s.map(|s| format!("{} of wall time", words::duration(s.saturating_mul(1000)))),
         budget.attempts.map(|n| format!("{n} attempts")),
         budget.cpu_s.map(|s| format!("{} of processor time", words::duration(s.saturating_mul(1000)))),
+        budget.nano_usd.map(|nano| Usd(nano).to_string()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

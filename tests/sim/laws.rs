@@ -22,7 +22,11 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
             let is_old = state.answered.contains_key(id);
             law(is_old == events.is_empty(), || format!("request {id} must be answered exactly once"))
         }
-        Command::ReportAttempt { attempt, fence, .. } | Command::RenewLease { attempt, fence } => {
+        Command::ReportAttempt { attempt, fence, .. }
+        | Command::RenewLease { attempt, fence }
+        | Command::AskAllowance { attempt, fence, .. }
+        | Command::ReturnAllowance { attempt, fence, .. }
+        | Command::ReportOutOfMoney { attempt, fence } => {
             let holds = state.running.contains(attempt) && state.attempt(*attempt).is_some_and(|it| it.fence == *fence);
             law(holds, || format!("a stale fence of {attempt} was heard"))
         }
@@ -41,6 +45,7 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportBranch { .. }
         | Command::ReportBaseline { .. }
         | Command::ReportLost { .. }
+        | Command::ReportCall { .. }
         | Command::ReportMerge { .. }
         | Command::ReportPrefix { .. }
         | Command::ReportLanding { .. }

@@ -80,6 +80,10 @@ impl Ledger {
             | Event::PlannerFinished { .. }
             | Event::PlannerFailed { .. }
             | Event::LeaseRenewed { .. }
+            | Event::AllowanceGranted { .. }
+            | Event::AllowanceReturned { .. }
+            | Event::CallMade { .. }
+            | Event::MoneyRanOut { .. }
             | Event::AttemptLost { .. }
             | Event::VerdictGiven { .. }
             | Event::BatchMerged { .. }

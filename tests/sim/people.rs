@@ -9,7 +9,8 @@ use artel::model::ids::{RequestId, TaskId};
 
 use crate::world::{Must, World};
 
-const PLENTY: Budget = Budget { wall_s: Some(1 << 40), attempts: Some(1 << 40), cpu_s: Some(1 << 40) };
+const PLENTY: Budget =
+    Budget { wall_s: Some(1 << 40), attempts: Some(1 << 40), cpu_s: Some(1 << 40), nano_usd: Some(1 << 60) };
 
 fn send(world: &mut World, ask: Ask) {
     let id: RequestId = format!("q-{}", world.fresh()).parse().expect("it is a request's name");

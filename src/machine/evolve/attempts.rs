@@ -1,11 +1,13 @@
 //! Owns how attempts change the state: leased, renewed, lost, ended, judged; and a person's word on a task.
 
+use super::money;
 use super::plan::set_status;
 use crate::machine::event::{Again, Lease, Next};
 use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, TaskId};
+use crate::model::spend::Spend;
 use crate::model::verdict::{Finding, Rung, Verdict};
 
 pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
@@ -27,6 +29,8 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             next: None,
             lost: None,
             ejected: Vec::new(),
+            granted: 0,
+            spend: Spend::default(),
             landed: None,
         });
     }
@@ -41,6 +45,7 @@ pub(super) fn renew(state: &mut State, id: AttemptId, until_ms: i64) {
 
 pub(super) fn lose(state: &mut State, id: AttemptId, (why, counts): (&str, bool), next: &Next, at_ms: i64) {
     state.running.remove(&id);
+    money::forfeit(state, id);
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.lost = Some(why.to_owned());
         attempt.ended_ms = Some(at_ms);
@@ -59,6 +64,7 @@ pub(super) fn end(
     at_ms: i64,
 ) {
     state.running.remove(&id);
+    money::free(state, id);
     let Some(attempt) = attempt_mut(state, id) else { return };
     attempt.outcome = Some(outcome.clone());
     attempt.handoff = Some(handoff.clone());

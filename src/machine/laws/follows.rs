@@ -38,6 +38,16 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::IterationBegan { iteration } => planning::anew(state, *iteration),
         Event::AttemptLeased(lease) => tasks::leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => tasks::runs(state, *attempt).map(|_| ()),
+        Event::AllowanceGranted { attempt, nano_usd } => tasks::granted(state, *attempt, *nano_usd),
+        Event::AllowanceReturned { attempt, nano_usd } => {
+            let held = tasks::runs(state, *attempt)?.held();
+            law(*nano_usd <= held, || format!("{nano_usd} of {held} that are held for {attempt} are returned"))
+        }
+        Event::CallMade { attempt, .. } => tasks::attempt(state, *attempt).map(|_| ()),
+        Event::MoneyRanOut { attempt } => {
+            tasks::runs(state, *attempt)?;
+            law(state.budget.nano_usd.is_some() && !state.money.is_short, || "boundless money ran out".to_owned())
+        }
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
         Event::AttemptEnded { attempt, outcome, next, .. } => tasks::ended(state, *attempt, outcome, next),
         Event::VerdictGiven { attempt, verdict, next, .. } => tasks::judged(state, *attempt, verdict, next),

@@ -45,6 +45,12 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
 }
 
+pub(super) fn granted(state: &State, id: AttemptId, nano_usd: u64) -> Law {
+    runs(state, id)?;
+    let (limit, accounted) = (state.budget.nano_usd.unwrap_or(u64::MAX), state.money_accounted());
+    law(accounted.saturating_add(nano_usd) <= limit, || format!("{nano_usd} more than {accounted} of {limit} are held"))
+}
+
 /// Holds that nobody works on paths that another is at work on, nor who conflicted once on what is about to land. What
 /// waits to land for the first time holds nobody up: most of it never conflicts, and checks may take hours.
 fn apart(state: &State, id: AttemptId, task: &Task) -> Law {

@@ -9,6 +9,7 @@ use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
+use crate::model::spend::Usd;
 use crate::model::task::Work;
 
 /// Accepted candidates that may wait to land before no new work is handed out.
@@ -124,6 +125,9 @@ fn over_budget(state: &State, now_ms: i64) -> Option<String> {
     }
     if let Some(limit) = budget.attempts.filter(|limit| state.attempts_made() >= *limit) {
         return Some(format!("{limit} attempts"));
+    }
+    if let Some(limit) = budget.nano_usd.filter(|limit| state.money.is_short || state.money_accounted() >= *limit) {
+        return Some(Usd(limit).to_string());
     }
     let cpu_s = state.total_spent().usage.cpu_ms / 1000;
     budget.cpu_s.filter(|limit| cpu_s >= *limit).map(|limit| format!("{limit} s of processor time"))

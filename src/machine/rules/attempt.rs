@@ -81,7 +81,7 @@ pub(in crate::machine) fn lost(state: &State, id: AttemptId, why: &str, loss: Lo
 }
 
 /// Finds the task of an attempt that is leased, under that fence where one is given.
-fn leased(state: &State, id: AttemptId, fence: Option<u64>) -> Result<&Task, Rejection> {
+pub(in crate::machine) fn leased(state: &State, id: AttemptId, fence: Option<u64>) -> Result<&Task, Rejection> {
     let task = state.tasks.get(&id.task).ok_or(Rejection::NoTask(id.task))?;
     let attempt = state.attempt(id).ok_or(Rejection::StaleAttempt(id))?;
     if !state.running.contains(&id) || fence.is_some_and(|fence| fence != attempt.fence) {

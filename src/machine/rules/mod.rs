@@ -4,6 +4,7 @@ pub mod open;
 pub mod plan;
 pub mod advance;
 pub mod attempt;
+pub mod money;
 pub mod verdict;
 pub mod landing;
 pub mod request;

@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn a_raised_budget_goes_on_and_leaves_the_other_limits() {
         let scene = Scene::opened(|opening| {
-            opening.goal.budget = Budget { attempts: Some(1), wall_s: Some(1 << 30), cpu_s: None };
+            opening.goal.budget = Budget { attempts: Some(1), wall_s: Some(1 << 30), cpu_s: None, nano_usd: None };
         });
         let scene = scene.begun().planned(vec![draft("a", "a")]).ends(attempt(1, 1), failed()).settled();
         let scene = scene.unplanned();

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::model::goal::{Budget, Gate, LandingPolicy, Order, Planning, Policy, Split};
 use crate::model::written::{
-    Faults, Fields, Node, Value, count, duration_s, flag, globs, list, relative_path, text, word,
+    Faults, Fields, Node, Value, count, duration_s, flag, globs, list, nano_usd, relative_path, text, word,
 };
 
 pub(super) const PLAN: &[&str] =
     &["planner", "worker", "rules", "by", "files_per_task", "sample", "exclude", "order", "iterations", "stop_list"];
-pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu"];
+pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd"];
 pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
 
 const SPLITS: &[(&str, Split)] =
@@ -119,6 +119,7 @@ pub(super) fn budget(node: Option<&Node>, faults: &mut Faults) -> Budget {
         wall_s: fields.take("wall").and_then(|node| duration_s(node, "`wall`", faults)),
         attempts: fields.take("attempts").and_then(|node| count(node, "`attempts`", 1..=i64::MAX, faults)),
         cpu_s: fields.take("cpu").and_then(|node| duration_s(node, "`cpu`", faults)),
+        nano_usd: fields.take("usd").and_then(|node| nano_usd(node, "`usd`", faults)),
     }
 }
 

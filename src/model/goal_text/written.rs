@@ -130,6 +130,8 @@ pub struct WrittenBudget {
     pub attempts: Option<u64>,
     /// Processor time of all attempts together.
     pub cpu: Option<DurationForm>,
+    /// Money for calls to models, in dollars, such as `5` or `0.25`.
+    pub usd: Option<UsdForm>,
 }
 
 /// How accepted work lands.
@@ -144,6 +146,16 @@ pub struct WrittenLanding {
     /// How often a candidate that conflicts is tried again on the new base. Default: 2.
     #[schemars(range(max = 100))]
     pub conflicts: Option<u32>,
+}
+
+/// An amount of dollars: `5`, `0.25`, `$12.50`.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum UsdForm {
+    /// A number of dollars.
+    Number(#[schemars(range(min = 0))] f64),
+    /// The same, perhaps with its sign.
+    Text(#[schemars(regex(pattern = r"^\s*\$?\d+(\.\d{1,9})?\s*$"))] String),
 }
 
 /// A duration: `90s`, `10m`, `2h`, `1d`, `1h30m`, or a number of seconds.

@@ -13,6 +13,6 @@ pub use fields::Fields;
 pub use toml::{read as read_toml, read_value as read_toml_value};
 pub use tree::{Entry, Node, SIZE_MAX, Value};
 pub use values::{
-    command, count, duration_s, flag, glob, globs, list, regex, relative_path, seconds_of, text, texts, word,
+    command, count, duration_s, flag, glob, globs, list, nano_usd, regex, relative_path, seconds_of, text, texts, word,
 };
 pub use yaml::read as read_yaml;

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use super::fault::{Faults, nearest, shown};
 use super::fields::listed;
 use super::tree::{Node, Value};
+use crate::model::spend::nano_usd_of;
 
 /// Reads a text that is not blank.
 pub fn text(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
@@ -81,6 +82,22 @@ pub fn duration_s(node: &Node, what: &str, faults: &mut Faults) -> Option<u64> {
         Some(_) => {}
     }
     read.filter(|seconds| *seconds > 0)
+}
+
+/// Reads an amount of dollars above nothing, such as `5`, `0.25` or `$12.50`; gives nano-dollars.
+pub fn nano_usd(node: &Node, what: &str, faults: &mut Faults) -> Option<u64> {
+    let read = match &node.value {
+        Value::Whole(number) => nano_usd_of(&number.to_string()),
+        Value::Real(number) => nano_usd_of(&number.to_string()),
+        Value::Text(text) => nano_usd_of(text),
+        Value::Null | Value::Flag(_) | Value::Date(_) | Value::List(_) | Value::Map(_) => None,
+    };
+    match read {
+        Some(0) => faults.add(&node.at, format!("{what} of no money lets nothing run")),
+        None => faults.add_with_help(&node.at, wrong(what, "an amount of dollars", node), "write `5` or `0.25`"),
+        Some(_) => {}
+    }
+    read.filter(|nano| *nano > 0)
 }
 
 /// Reads a duration as people write it; gives seconds, nothing where it is none or longer than a century.

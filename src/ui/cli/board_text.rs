@@ -413,7 +413,10 @@ impl Page {
             add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
         }
         if board.stands.class == Class::Budget {
-            add(format!("artel resume {run} --attempts N"), "go on with more, also of --wall and --cpu".to_owned());
+            add(
+                format!("artel resume {run} --attempts N"),
+                "go on with more, also of --wall, --cpu and --usd".to_owned(),
+            );
         }
         let rests = matches!(board.stands.class, Class::Stopped | Class::Trouble);
         if rests || (board.stands.class == Class::Live && !board.coordinated) {

@@ -11,6 +11,7 @@ use super::paint::{Hue, Paint};
 use super::pick::read;
 use super::seam::Place;
 use crate::model::goal::Budget;
+use crate::model::spend::{Spend, Usd};
 use crate::views::cost::{Cost, CostRow, cost as cost_view};
 use crate::views::words;
 
@@ -44,16 +45,28 @@ pub fn cost(out: &Out, args: &CostArgs) -> Result<Exit, Fail> {
 /// Writes the cost as a table.
 pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     let mut table = Columns::indented(0);
-    table.headings(&["of", "count", "wall", "processor", "output", "leaked"]);
+    let has_calls = view.total.spend != Spend::default();
+    let mut headings = vec!["of", "count", "wall", "processor", "output", "leaked"];
+    if has_calls {
+        headings.extend(["calls", "tokens in", "cached", "out", "money"]);
+    }
+    table.headings(&headings);
     let mut add = |row: &CostRow, hue| {
-        table.row([
+        let mut cells = vec![
             Cell::new(&row.of).hue(hue),
             Cell::number(row.count),
             Cell::number(words::duration(row.usage.wall_ms)),
             Cell::number(words::duration(row.usage.cpu_ms)),
             Cell::number(words::size(row.usage.output_bytes)),
             Cell::number(row.usage.leaked),
-        ]);
+        ];
+        if has_calls {
+            let Spend { calls, tokens, nano_usd } = row.spend;
+            cells
+                .extend([calls, tokens.input + tokens.cache_write, tokens.cache_read, tokens.output].map(Cell::number));
+            cells.push(Cell::number(Usd(nano_usd)));
+        }
+        table.row(cells);
     };
     view.by_agent.iter().for_each(|row| add(row, Hue::Plain));
     add(&view.total, Hue::Strong);
@@ -67,6 +80,9 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     let mut limits = vec![format!("{}{of} attempts", view.attempts)];
     if let Some(s) = budget.cpu_s {
         limits.push(format!("{} of processor time", words::limit(s)));
+    }
+    if let Some(nano) = budget.nano_usd {
+        limits.push(Usd(nano).to_string());
     }
     if let Some(s) = budget.wall_s {
         limits.push(format!("{} of wall time", words::limit(s)));

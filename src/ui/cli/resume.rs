@@ -15,6 +15,7 @@ use crate::machine::command::Ask;
 use crate::machine::event::Rest;
 use crate::machine::state::{Flow, State};
 use crate::model::goal::Budget;
+use crate::model::spend::nano_usd_of;
 
 /// Goes on with a run.
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub struct ResumeArgs {
     /// Raise the budget of processor time, such as 90s, 10m, 2h, 1d
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     cpu: Option<u64>,
+    /// Raise the budget of money for calls to models, in dollars, such as 5 or 0.25
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    usd: Option<u64>,
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
@@ -43,7 +47,7 @@ pub struct ResumeArgs {
 pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
     let read = read(&place, args.run.text())?;
-    let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu };
+    let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu, nano_usd: args.usd };
     if raised != Budget::default() {
         put(&place, &read.run, &read.state, Ask::Raise(raised.clone()))?;
     }
@@ -70,6 +74,11 @@ fn must_be_asked(state: &State) -> bool {
         Some(Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }) => true,
         Some(Rest::Gate(_)) | None => state.flow != Flow::Open,
     }
+}
+
+/// Reads an amount of dollars as goal files write it, in nano-dollars.
+fn dollars(text: &str) -> Result<u64, String> {
+    nano_usd_of(text).filter(|nano| *nano > 0).ok_or_else(|| "write an amount of dollars, such as 5 or 0.25".to_owned())
 }
 
 /// Reads a duration as goal files write it, in seconds.
