@@ -185,6 +185,7 @@ async fn once(
     let work = Work {
         program: Program::Shell(check.run.clone()),
         env: BTreeMap::new(),
+        read: &[],
         limits: JobLimits {
             wall: Duration::from_secs(check.timeout_s),
             idle: Duration::from_secs(check.timeout_s),

@@ -43,6 +43,8 @@ pub struct Work<'a> {
     pub program: Program,
     /// Environment beside that of the room.
     pub env: BTreeMap<String, String>,
+    /// What it must see of the machine to be run at all, beside what is found by its name.
+    pub read: &'a [PathBuf],
     /// What it may use.
     pub limits: JobLimits,
     /// The name of its log.
@@ -85,8 +87,8 @@ impl World {
                 env.entry(name.clone()).or_insert_with(|| place.clone());
             }
         }
-        env.extend(work.env);
-        let view = self.view(room, &work.program, env.get("PATH").map(String::as_str), toolchains)?;
+        env.extend(work.env.clone());
+        let view = self.view(room, &work, env.get("PATH").map(String::as_str), toolchains)?;
         Ok(Job {
             program: work.program,
             cwd: room.tree.path().to_owned(),
@@ -102,7 +104,7 @@ impl World {
     fn view(
         &self,
         room: &Room<'_>,
-        program: &Program,
+        work: &Work<'_>,
         path: Option<&str>,
         toolchains: Toolchains,
     ) -> Result<View, String> {
@@ -121,7 +123,8 @@ impl World {
         // What is found by its name, or was named by its path, must be there to be run.
         let folders: Vec<PathBuf> = path.into_iter().flat_map(std::env::split_paths).collect();
         let beside = folders.iter().flat_map(|folder| beside_programs(folder)).collect::<Vec<_>>();
-        let programs = folders.into_iter().chain(beside).chain(named_by_path(program));
+        let programs = folders.into_iter().chain(beside).chain(named_by_path(&work.program));
+        let programs = programs.chain(work.read.iter().cloned());
         view.read.extend(programs.filter(|path| path.is_absolute() && path.exists() && why_hidden(path).is_none()));
         view.read.extend(config.read.iter().chain(&room.grants.read).cloned());
         view.write = vec![room.tree.path().to_owned(), room.desk.folder().to_owned()];

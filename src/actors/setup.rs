@@ -63,6 +63,7 @@ pub async fn set_up(
         let work = Work {
             program: Program::Shell(line.clone()),
             env: BTreeMap::new(),
+            read: &[],
             limits: whom.limits,
             log: &name,
             tail_bytes: TAIL_BYTES,

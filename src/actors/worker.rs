@@ -2,6 +2,7 @@
 //! left. Never judges, and believes an agent's report only as far as git bears it out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,12 @@ use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
 use super::room::{Room, Whose, Work};
 use super::setup::{For, set_up};
-use super::world::{World, told};
+use super::world::{World, blocking, told};
 use crate::io::agents::script::Script;
-use crate::io::agents::{Agent, Brief, Command as CommandAgent, Desk, NamedRule, Play, Stance, collect};
+use crate::io::agents::{
+    Agent, Brief, Claude, Codex, Command as CommandAgent, Desk, Left, NamedRule, Play, Programs, Report, Stance,
+    collect,
+};
 use crate::io::git::{
     Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Refused, Repo, Snapshot, Tree,
 };
@@ -58,7 +62,14 @@ pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<b
     let played = match (&order.work, &order.agent) {
         (WorkOrder::Revert(landed), _) => revert(world, &order, *landed).await,
         (WorkOrder::Brief, AgentRef::Codemod) => rewrite(world, order).await,
-        (WorkOrder::Brief, AgentRef::Command(_) | AgentRef::Script(_)) => {
+        (
+            WorkOrder::Brief,
+            AgentRef::Command(_)
+            | AgentRef::Script(_)
+            | AgentRef::Claude { .. }
+            | AgentRef::Codex { .. }
+            | AgentRef::Acp(_),
+        ) => {
             let played = process(world, order, cancelled.clone()).await;
             if *cancelled.borrow() || cancelled.has_changed().is_err() {
                 return None;
@@ -233,7 +244,7 @@ async fn process_once(
                     world.workshop.give_back_as_read(tree);
                     return Ok(outcome);
                 }
-                Stance::Failed { why } => Outcome::Failed { why },
+                Stance::Failed { why } | Stance::Limited { why, .. } => Outcome::Failed { why },
                 Stance::Blocked { missing } => Outcome::Blocked { missing },
             };
             world.workshop.give_back(tree);
@@ -257,33 +268,48 @@ async fn run_agent(
     cancelled: watch::Receiver<bool>,
 ) -> Result<(Stance, Handoff, Usage), String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
-    let agent: Box<dyn Agent + Send> = match &order.agent {
-        AgentRef::Command(line) => Box::new(CommandAgent::new(line.clone())),
-        AgentRef::Script(name) => {
-            let text = world.opening.assets.get(name).cloned().unwrap_or_default();
-            Box::new(Script::new(world.artel.clone(), name.clone(), text))
-        }
-        AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
-            return Err(format!("{} is no process", order.agent));
-        }
-    };
+    let agent = agent_of(world, &order.agent)?;
     let brief = brief(world, order)?;
-    let Play::Process { program, files, env: own } = agent.play(&brief, desk).map_err(|error| failed(&error))? else {
+    let play = agent.play(&brief, desk).map_err(|error| failed(&error))?;
+    let Play::Process { program, files, env: own, read } = play else {
         return Err(format!("{} is no process", order.agent));
     };
-    drop(agent);
     desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
     let name = order.attempt.to_string();
     let room = Room { whose: Whose::Attempts, tree, desk, grants: &order.role.grants, git, ports: Some(&ports) };
     let limits = job_limits(&order.role.limits);
     let env = own.into_iter().chain(ports.env()).collect();
-    let job = world.job(&room, Work { program, env, limits, log: &name, tail_bytes: TAIL_BYTES })?;
+    let job = world.job(&room, Work { program, env, read: &read, limits, log: &name, tail_bytes: TAIL_BYTES })?;
     let ended = world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?;
-    let report = CommandAgent::new(String::new()).read(ended.how, &ended.tail, collect(&desk.handoff()));
+    let (how, tail, log, handoff) = (ended.how, ended.tail, world.log(&name), desk.handoff());
+    // A log may be long.
+    let read = move || agent.read(Left { how, tail: &tail, log: &log, handoff: collect(&handoff) });
+    let Report { stance, handoff, told } = blocking(read).await;
+    tracing::debug!(attempt = %order.attempt, ?told, "what its agent says of itself");
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    Ok((report.stance, report.handoff, usage))
+    Ok((stance, handoff, usage))
+}
+
+/// Makes the agent that plays by a process.
+fn agent_of(world: &World, agent: &AgentRef) -> Result<Box<dyn Agent + Send>, String> {
+    let programs = || {
+        let named = |name: &str| world.outer_env.get(name).cloned();
+        Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
+    };
+    Ok(match agent {
+        AgentRef::Command(line) => Box::new(CommandAgent::new(line.clone())),
+        AgentRef::Script(name) => {
+            let text = world.opening.assets.get(name).cloned().unwrap_or_default();
+            Box::new(Script::new(world.artel.clone(), name.clone(), text))
+        }
+        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), None)),
+        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), None)),
+        AgentRef::Acp(_) | AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
+            return Err(format!("{agent} is no process"));
+        }
+    })
 }
 
 fn job_limits(limits: &Limits) -> JobLimits {

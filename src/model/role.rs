@@ -111,7 +111,8 @@ pub struct Grants {
     pub toolchains: Option<BTreeSet<String>>,
 }
 
-/// Names an agent as roles do: `codemod`, `command:./fix.sh`, `script:parts/worker.yml`, `shard`, `ladder`.
+/// Names an agent as roles do: `codemod`, `command:./fix.sh`, `claude:opus`, `acp:goose acp`, `script:parts/worker.yml`,
+/// `shard`, `ladder`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AgentRef {
     /// Structural rewrite by ast-grep rules, without a process.
@@ -120,6 +121,18 @@ pub enum AgentRef {
     Command(String),
     /// A part written in a file, by the name under which the run holds its text.
     Script(String),
+    /// Claude Code, without a screen.
+    Claude {
+        /// The model, as that program names it; none is its own choice.
+        model: Option<String>,
+    },
+    /// Codex, without a screen.
+    Codex {
+        /// The model, as that program names it; none is its own choice.
+        model: Option<String>,
+    },
+    /// Any agent that speaks the Agent Client Protocol, by the line for `sh -c` that starts it.
+    Acp(String),
     /// The deterministic planner.
     Shard,
     /// The mechanical judge.
@@ -130,7 +143,10 @@ pub enum AgentRef {
 
 /// Says that a text names no agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no agent: use codemod, command:PROGRAM, script:FILE, shard or ladder")]
+#[error(
+    "`{0}` names no agent: use codemod, command:PROGRAM, claude, claude:MODEL, codex, codex:MODEL, acp:PROGRAM, \
+     script:FILE, shard or ladder"
+)]
 pub struct NoSuchAgent(String);
 
 impl FromStr for AgentRef {
@@ -141,11 +157,21 @@ impl FromStr for AgentRef {
             None if text == "shard" => Ok(Self::Shard),
             None if text == "ladder" => Ok(Self::Ladder),
             None if text == "revert" => Ok(Self::Revert),
+            None if text == "claude" => Ok(Self::Claude { model: None }),
+            None if text == "codex" => Ok(Self::Codex { model: None }),
+            Some(("claude", model)) if is_model(model) => Ok(Self::Claude { model: Some(model.to_owned()) }),
+            Some(("codex", model)) if is_model(model) => Ok(Self::Codex { model: Some(model.to_owned()) }),
+            Some(("acp", line)) if !line.trim().is_empty() => Ok(Self::Acp(line.to_owned())),
             Some(("command", line)) if !line.trim().is_empty() => Ok(Self::Command(line.to_owned())),
             Some(("script", file)) if !file.trim().is_empty() => Ok(Self::Script(file.to_owned())),
             _ => Err(NoSuchAgent(text.to_owned())),
         }
     }
+}
+
+/// Tells whether a text can name a model: one word that no program takes for an option.
+fn is_model(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('-') && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 impl fmt::Display for AgentRef {
@@ -154,6 +180,11 @@ impl fmt::Display for AgentRef {
             Self::Codemod => f.write_str("codemod"),
             Self::Command(line) => write!(f, "command:{line}"),
             Self::Script(file) => write!(f, "script:{file}"),
+            Self::Claude { model: None } => f.write_str("claude"),
+            Self::Claude { model: Some(model) } => write!(f, "claude:{model}"),
+            Self::Codex { model: None } => f.write_str("codex"),
+            Self::Codex { model: Some(model) } => write!(f, "codex:{model}"),
+            Self::Acp(line) => write!(f, "acp:{line}"),
             Self::Shard => f.write_str("shard"),
             Self::Ladder => f.write_str("ladder"),
             Self::Revert => f.write_str("revert"),
@@ -180,8 +211,43 @@ impl JsonSchema for AgentRef {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(codemod|shard|ladder|command:.+|script:.+)$",
-            "examples": ["codemod", "command:./fix.sh", "script:parts/worker.yml", "shard", "ladder"]
+            "pattern": "^(codemod|shard|ladder|command:.+|script:.+|claude(:\\S+)?|codex(:\\S+)?|acp:.+)$",
+            "examples": ["codemod", "command:./fix.sh", "claude", "codex:gpt-5-codex", "acp:goose acp", "script:parts/worker.yml", "shard", "ladder"]
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_an_agent_is_written_as_it_was_read() {
+        for text in [
+            "codemod",
+            "command:./fix.sh a:b",
+            "script:parts/worker.yml",
+            "claude",
+            "claude:opus",
+            "claude:us.anthropic.claude-opus-5-5-v1:0",
+            "codex",
+            "codex:gpt-5-codex",
+            "acp:goose acp",
+            "acp:npx -y @agentclientprotocol/codex-acp",
+            "shard",
+            "ladder",
+        ] {
+            assert_eq!(text.parse::<AgentRef>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_model_is_one_word_and_no_option() {
+        assert_eq!("claude:opus".parse(), Ok(AgentRef::Claude { model: Some("opus".to_owned()) }));
+        for text in ["claude:", "claude:--resume", "codex: ", "codex:a b", "acp:", "acp: ", "acp", "Claude", "claude\n"]
+        {
+            let error = text.parse::<AgentRef>().unwrap_err();
+            assert!(error.to_string().contains("acp:PROGRAM"), "{error}");
+        }
     }
 }

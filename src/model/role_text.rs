@@ -190,7 +190,7 @@ fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
     for node in nodes {
         let Some(written) = text(node, "each agent", faults) else { continue };
         match written.trim().parse::<AgentRef>() {
-            Err(error) => match nearest(&written, ["codemod", "shard", "ladder"]) {
+            Err(error) => match nearest(&written, ["codemod", "shard", "ladder", "claude", "codex"]) {
                 Some(meant) => faults.add_with_help(&node.at, error.to_string(), format!("did you mean `{meant}`?")),
                 None => faults.add(&node.at, error.to_string()),
             },
@@ -212,11 +212,14 @@ fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
 /// Tells whether an agent can play a part.
 fn plays(agent: &AgentRef, part: Part) -> bool {
     match (agent, part) {
-        (AgentRef::Codemod, Part::Worker)
+        (AgentRef::Codemod | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_), Part::Worker)
         | (AgentRef::Command(_) | AgentRef::Script(_), Part::Worker | Part::Planner)
         | (AgentRef::Shard, Part::Planner)
         | (AgentRef::Ladder, Part::Judge) => true,
-        (AgentRef::Codemod, Part::Planner | Part::Judge)
+        (
+            AgentRef::Codemod | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_),
+            Part::Planner | Part::Judge,
+        )
         | (AgentRef::Command(_) | AgentRef::Script(_), Part::Judge)
         | (AgentRef::Shard, Part::Worker | Part::Judge)
         | (AgentRef::Ladder, Part::Planner | Part::Worker)
@@ -321,6 +324,18 @@ mod tests {
         }
         let misspelt = set(&worker(), "worker.agents=codmod").unwrap_err();
         assert_eq!(misspelt[0].help.as_deref(), Some("did you mean `codemod`?"));
+    }
+
+    #[test]
+    fn agents_with_a_model_of_their_own_are_workers_only() {
+        for agent in ["claude", "claude:opus", "codex", "codex:o", "acp:goose acp"] {
+            let role = |part: &str| read_new("some", &format!("part = '{part}'\nagents = ['{agent}']\nabout = 'x'"));
+            assert_eq!(role("worker").unwrap().agents.len(), 1);
+            for part in ["planner", "judge"] {
+                let faults = role(part).unwrap_err();
+                assert_eq!(faults[0].what, format!("the agent `{agent}` cannot be a {part}"));
+            }
+        }
     }
 
     #[test]

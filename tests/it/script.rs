@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use artel::io::agents::script::{PlannerMove, Script, planner_moves, read_part};
-use artel::io::agents::{Agent, AgentError, Brief, Command, Desk, NamedRule, Play, Report, Stance, collect};
+use artel::io::agents::{Agent, AgentError, Brief, Command, Desk, Left, NamedRule, Play, Report, Stance, collect};
 use artel::io::hands::{Enclosure, Ended, Hands, Job, JobLimits, Local, View};
 use artel::io::process::How;
 use artel::model::paths::PathSet;
@@ -55,7 +55,7 @@ impl Stage {
 
     fn play(&self, agent: &dyn Agent) -> (Ended, Report) {
         let desk = Desk::at(self.dir.path().join("desk"));
-        let Play::Process { program, files, mut env } = agent.play(&self.brief, &desk).unwrap() else {
+        let Play::Process { program, files, mut env, .. } = agent.play(&self.brief, &desk).unwrap() else {
             panic!("no process is played")
         };
         desk.lay(&files).unwrap();
@@ -74,7 +74,9 @@ impl Stage {
         let (_keep, cancel) = tokio::sync::watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ended = runtime.block_on(hands.run(job, cancel)).unwrap();
-        let report = agent.read(ended.how, &ended.tail, collect(&desk.handoff()));
+        let log = self.dir.path().join("log");
+        let handoff = collect(&desk.handoff());
+        let report = agent.read(Left { how: ended.how, tail: &ended.tail, log: &log, handoff });
         (ended, report)
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::brief::{Brief, Desk};
 use super::handoff::HandoffFault;
+use super::told::Told;
 use crate::io::process::{How, Program};
 use crate::model::attempt::Handoff;
 
@@ -20,6 +21,8 @@ pub enum Play {
         files: BTreeMap<String, String>,
         /// Environment beside the one that every process gets.
         env: BTreeMap<String, String>,
+        /// What it must see of the machine beside what every process sees: where the agent itself is installed.
+        read: Vec<PathBuf>,
     },
     /// By rewriting files in memory, without a process.
     Rewrite,
@@ -32,6 +35,21 @@ pub struct Report {
     pub stance: Stance,
     /// What it hands up; empty where it left none or none that can be read.
     pub handoff: Handoff,
+    /// What it says of itself.
+    pub told: Told,
+}
+
+/// Holds what an attempt that was a process has left.
+#[derive(Debug)]
+pub struct Left<'a> {
+    /// How it ended.
+    pub how: How,
+    /// The end of its output, made readable.
+    pub tail: &'a str,
+    /// The file with its output as it was written: a stranger's text.
+    pub log: &'a Path,
+    /// The handoff that it left, if any.
+    pub handoff: Result<Option<Handoff>, HandoffFault>,
 }
 
 /// Says whether an agent means to have done its task.
@@ -49,6 +67,24 @@ pub enum Stance {
         /// What is missing.
         missing: String,
     },
+    /// A limit of its account or its provider ended it.
+    Limited {
+        /// What the provider said.
+        why: String,
+        /// When the limit is lifted, in milliseconds since 1970, where that was said.
+        resets_at_ms: Option<i64>,
+    },
+}
+
+/// Says what the last event of an agent's own stream tells of its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The session came to its end without an error.
+    Done,
+    /// It ended by an error.
+    Failed(String),
+    /// It ended by a limit.
+    Limited(String, Option<i64>),
 }
 
 /// Plays briefs, one attempt at a time.
@@ -59,29 +95,47 @@ pub trait Agent {
     /// Fails where the agent cannot play this brief at all.
     fn play(&self, brief: &Brief, desk: &Desk) -> Result<Play, AgentError>;
 
-    /// Reads what an attempt that was a process has left: how it ended, the end of its output, and its handoff.
-    fn read(&self, how: How, tail: &str, handoff: Result<Option<Handoff>, HandoffFault>) -> Report {
-        let (handoff, fault) = match handoff {
-            Ok(handoff) => (handoff.unwrap_or_default(), None),
-            Err(fault) => (Handoff::default(), Some(fault)),
+    /// Reads what an attempt that was a process has left.
+    fn read(&self, left: Left<'_>) -> Report {
+        let ending = match left.how {
+            How::Exited(0) => Some(Ending::Done),
+            How::Exited(_)
+            | How::Signalled(_)
+            | How::WallLimit
+            | How::IdleLimit
+            | How::OutputLimit
+            | How::Cancelled
+            | How::InitLost => None,
         };
-        let stance = match (how, &handoff.blocked, fault) {
-            (How::Exited(_), Some(missing), None) => Stance::Blocked { missing: missing.clone() },
-            (How::Exited(0), None, None) => Stance::Done,
-            (How::Exited(0), _, Some(fault)) => Stance::Failed { why: fault.to_string() },
-            (
-                How::Exited(_)
-                | How::Signalled(_)
-                | How::WallLimit
-                | How::IdleLimit
-                | How::OutputLimit
-                | How::Cancelled
-                | How::InitLost,
-                ..,
-            ) => Stance::Failed { why: with_last_lines(&how.to_string(), tail) },
-        };
-        Report { stance, handoff }
+        // Who says what is missing is believed whatever its exit code: it is a program of any kind.
+        let is_blocked =
+            matches!((left.how, &left.handoff), (How::Exited(_), Ok(Some(Handoff { blocked: Some(_), .. }))));
+        report(left, if is_blocked { Some(Ending::Done) } else { ending }, Told::default())
     }
+}
+
+/// Makes a report of how a session ended by its own account; without one, or where its process did not exit of itself, it
+/// failed.
+pub(super) fn report(left: Left<'_>, ending: Option<Ending>, told: Told) -> Report {
+    let (handoff, fault) = match left.handoff {
+        Ok(handoff) => (handoff.unwrap_or_default(), None),
+        Err(fault) => (Handoff::default(), Some(fault)),
+    };
+    let stance = match (left.how, ending) {
+        (How::Exited(_), Some(Ending::Done)) => match (&handoff.blocked, fault) {
+            (Some(missing), _) => Stance::Blocked { missing: missing.clone() },
+            (None, None) => Stance::Done,
+            (None, Some(fault)) => Stance::Failed { why: fault.to_string() },
+        },
+        (_, Some(Ending::Failed(why))) => Stance::Failed { why },
+        (_, Some(Ending::Limited(why, resets_at_ms))) => Stance::Limited { why, resets_at_ms },
+        (
+            How::Signalled(_) | How::WallLimit | How::IdleLimit | How::OutputLimit | How::Cancelled | How::InitLost,
+            Some(Ending::Done),
+        )
+        | (_, None) => Stance::Failed { why: with_last_lines(&left.how.to_string(), left.tail) },
+    };
+    Report { stance, handoff, told }
 }
 
 /// Lines of output that a failure quotes.
@@ -117,6 +171,14 @@ pub enum AgentError {
         /// All that is wrong with it.
         faults: Vec<super::script::PartFault>,
     },
+    /// The program that the agent is was not found.
+    #[error("find the program `{program}` in PATH: {how}")]
+    NotInstalled {
+        /// Its name.
+        program: String,
+        /// How it is got.
+        how: String,
+    },
     /// A part does not say what its player was asked for.
     #[error("play the part {name}: it has no `{wanted}`")]
     NoSuchPart {
@@ -133,7 +195,7 @@ mod tests {
     use crate::io::agents::Command;
 
     fn read(how: How, tail: &str, handoff: Result<Option<Handoff>, HandoffFault>) -> Report {
-        Command::new("true".to_owned()).read(how, tail, handoff)
+        Command::new("true".to_owned()).read(Left { how, tail, log: Path::new("/nowhere"), handoff })
     }
 
     #[test]
@@ -161,5 +223,35 @@ mod tests {
         assert_eq!(read(How::Exited(1), "", Ok(Some(handoff.clone()))).stance, blocked);
         let killed = read(How::OutputLimit, "", Ok(Some(handoff))).stance;
         assert_eq!(killed, Stance::Failed { why: "wrote too much output, without output".to_owned() });
+    }
+
+    #[test]
+    fn a_session_is_done_only_where_it_says_so_and_its_process_exits() {
+        let told = |how, ending| {
+            let left = Left { how, tail: "line", log: Path::new("/nowhere"), handoff: Ok(None) };
+            report(left, ending, Told::default()).stance
+        };
+        assert_eq!(told(How::Exited(1), Some(Ending::Done)), Stance::Done);
+        let cut = Stance::Failed { why: "exited with 0:\nline".to_owned() };
+        assert_eq!(told(How::Exited(0), None), cut);
+        let silent = Stance::Failed { why: "was silent for too long:\nline".to_owned() };
+        assert_eq!(told(How::IdleLimit, Some(Ending::Done)), silent);
+        let limited = Stance::Limited { why: "enough".to_owned(), resets_at_ms: Some(7) };
+        assert_eq!(told(How::Exited(0), Some(Ending::Limited("enough".to_owned(), Some(7)))), limited);
+        assert_eq!(
+            told(How::Exited(0), Some(Ending::Failed("no".to_owned()))),
+            Stance::Failed { why: "no".to_owned() }
+        );
+    }
+
+    #[test]
+    fn a_session_with_an_error_is_not_blocked_by_what_its_handoff_says() {
+        let handoff = Handoff { blocked: Some("a compiler".to_owned()), ..Handoff::default() };
+        let left =
+            |handoff| Left { how: How::Exited(0), tail: "", log: Path::new("/nowhere"), handoff: Ok(Some(handoff)) };
+        let failed = report(left(handoff.clone()), Some(Ending::Failed("401".to_owned())), Told::default());
+        assert_eq!(failed.stance, Stance::Failed { why: "401".to_owned() });
+        let blocked = report(left(handoff), Some(Ending::Done), Told::default());
+        assert_eq!(blocked.stance, Stance::Blocked { missing: "a compiler".to_owned() });
     }
 }

@@ -98,6 +98,9 @@ impl Desk {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.tmp()).map_err(failed(&self.dir))?;
         for (name, text) in files {
             let path = self.file(name);
+            if let Some(folder) = path.parent().filter(|folder| *folder != self.dir) {
+                fs::create_dir_all(folder).map_err(failed(folder))?;
+            }
             fs::write(&path, text).map_err(failed(&path))?;
         }
         Ok(())
@@ -132,5 +135,28 @@ impl Brief {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// Gives a brief of the first attempt at a first task.
+    pub(in crate::io::agents) fn brief() -> Brief {
+        let task = TaskId(1);
+        Brief {
+            run: "r-7k2m".parse().unwrap(),
+            task,
+            attempt: AttemptId { task, number: 1 },
+            title: "Mend it".to_owned(),
+            text: "Mend the spelling.\n".to_owned(),
+            paths: PathSet::default(),
+            rules: Vec::new(),
+            findings: Vec::new(),
+            steering: Vec::new(),
+            handoffs: Vec::new(),
+            seed: 1,
+        }
     }
 }

@@ -20,6 +20,7 @@ impl Command {
 
 impl Agent for Command {
     fn play(&self, brief: &Brief, desk: &Desk) -> Result<Play, AgentError> {
-        Ok(Play::Process { program: Program::Shell(self.line.clone()), files: brief.files()?, env: brief.env(desk) })
+        let program = Program::Shell(self.line.clone());
+        Ok(Play::Process { program, files: brief.files()?, env: brief.env(desk), read: Vec::new() })
     }
 }

@@ -3,12 +3,22 @@
 mod brief;
 mod agent;
 mod handoff;
+mod told;
+mod lines;
+mod limits;
+mod found;
 mod command;
+mod claude;
+mod codex;
 pub mod script;
 pub mod codemod;
 pub mod shard;
 
-pub use agent::{Agent, AgentError, Play, Report, Stance};
+pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
 pub use brief::{Brief, Desk, NamedRule};
+pub use claude::Claude;
+pub use codex::Codex;
 pub use command::Command;
+pub use found::Programs;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect};
+pub use told::{Tokens, Told};

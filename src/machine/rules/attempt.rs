@@ -115,7 +115,13 @@ fn allowed_tries(state: &State, task: &Task) -> u32 {
     let Some(role) = state.role_of(task) else { return 1 };
     match role.agents.get(task.again.agent as usize) {
         Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) | None => 1,
-        Some(AgentRef::Command(_) | AgentRef::Script(_)) => role.limits.attempts.max(1),
+        Some(
+            AgentRef::Command(_)
+            | AgentRef::Script(_)
+            | AgentRef::Claude { .. }
+            | AgentRef::Codex { .. }
+            | AgentRef::Acp(_),
+        ) => role.limits.attempts.max(1),
     }
 }
 

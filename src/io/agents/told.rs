@@ -1,0 +1,79 @@
+//! Owns what an agent says of itself: its session, its tokens, its price. A claim, never the ledger.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Tells what an agent says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its name for the session, by which the session can be taken up again.
+    pub session: Option<String>,
+    /// What the model read and wrote; nothing where it does not say.
+    pub tokens: Option<Tokens>,
+    /// What that cost, in billionths of a dollar; nothing where it does not say.
+    pub nano_usd: Option<u64>,
+    /// Whether both count all of the session, also what ran of it before this process.
+    pub cumulative: bool,
+}
+
+/// Counts tokens; each is counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tokens {
+    /// Read by the model, and not from its cache.
+    pub input: u64,
+    /// Read from its cache.
+    pub cache_read: u64,
+    /// Read and put into its cache.
+    pub cache_write: u64,
+    /// Written by the model, what it thought included.
+    pub output: u64,
+}
+
+impl std::ops::AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        self.input = self.input.saturating_add(other.input);
+        self.cache_read = self.cache_read.saturating_add(other.cache_read);
+        self.cache_write = self.cache_write.saturating_add(other.cache_write);
+        self.output = self.output.saturating_add(other.output);
+    }
+}
+
+/// Reads a sum in dollars as billionths of one; nothing where it is no sum.
+pub(super) fn nano_usd(value: &Value) -> Option<u64> {
+    let usd = value.as_f64().filter(|usd| (0.0..1e9).contains(usd))?;
+    // The range above makes this the same number.
+    Some((usd * 1e9).round() as u64)
+}
+
+/// Reads a count; 0 where there is none.
+pub(super) fn count(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Longest text of an event that is kept, in characters.
+const TEXT_MOST: usize = 4000;
+
+/// Reads a text, cut where it is long; nothing where there is none.
+pub(super) fn text(value: &Value, name: &str) -> Option<String> {
+    let text = value.get(name)?.as_str()?;
+    Some(text.chars().take(TEXT_MOST).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn dollars_become_whole_billionths() {
+        for (usd, nano) in
+            [(json!(0.019_799_999_999_999_998), Some(19_800_000)), (json!(0), Some(0)), (json!(2), Some(2_000_000_000))]
+        {
+            assert_eq!(nano_usd(&usd), nano);
+        }
+        for garbage in [json!(-1), json!("1"), json!(1e300), json!(null), json!([1])] {
+            assert_eq!(nano_usd(&garbage), None);
+        }
+    }
+}
