@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use artel::io::{agents::script, hands};
+use artel::io::agents::{acp, script};
+use artel::io::hands;
 
 fn main() -> ExitCode {
     // A hidden verb must be seen before the process has threads.
@@ -10,6 +11,7 @@ fn main() -> ExitCode {
         Some(hands::INIT_VERB) => hands::init_main(),
         Some(hands::TRIAL_VERB) => hands::trial_main(),
         Some(script::SCRIPT_VERB) => script::script_main(),
+        Some(acp::ACP_VERB) => acp::acp_main(),
         _ => return artel::ui::cli::enter::enter().into(),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))

@@ -13,6 +13,7 @@ pub mod session;
 pub mod order;
 pub mod room;
 pub mod setup;
+pub mod casting;
 pub mod worker;
 pub mod judge;
 pub mod checks;

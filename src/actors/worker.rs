@@ -2,23 +2,19 @@
 //! left. Never judges, and believes an agent's report only as far as git bears it out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kameo::prelude::*;
 use tokio::sync::watch;
 
+use super::casting::cast;
 use super::coordinator::{Coordinator, Tell};
 use super::order::{Order, WorkOrder};
 use super::room::{Room, Whose, Work};
 use super::setup::{For, set_up};
 use super::world::{World, blocking, told};
-use crate::io::agents::script::Script;
-use crate::io::agents::{
-    Agent, Brief, Claude, Codex, Command as CommandAgent, Desk, Left, NamedRule, Play, Programs, Report, Stance,
-    collect,
-};
+use crate::io::agents::{Brief, Desk, Left, NamedRule, Play, Report, Stance, collect};
 use crate::io::git::{
     Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Refused, Repo, Snapshot, Tree,
 };
@@ -268,7 +264,7 @@ async fn run_agent(
     cancelled: watch::Receiver<bool>,
 ) -> Result<(Stance, Handoff, Usage), String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
-    let agent = agent_of(world, &order.agent)?;
+    let agent = cast(world, &order.agent)?;
     let brief = brief(world, order)?;
     let play = agent.play(&brief, desk).map_err(|error| failed(&error))?;
     let Play::Process { program, files, env: own, read } = play else {
@@ -290,26 +286,6 @@ async fn run_agent(
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
     Ok((stance, handoff, usage))
-}
-
-/// Makes the agent that plays by a process.
-fn agent_of(world: &World, agent: &AgentRef) -> Result<Box<dyn Agent + Send>, String> {
-    let programs = || {
-        let named = |name: &str| world.outer_env.get(name).cloned();
-        Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
-    };
-    Ok(match agent {
-        AgentRef::Command(line) => Box::new(CommandAgent::new(line.clone())),
-        AgentRef::Script(name) => {
-            let text = world.opening.assets.get(name).cloned().unwrap_or_default();
-            Box::new(Script::new(world.artel.clone(), name.clone(), text))
-        }
-        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), None)),
-        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), None)),
-        AgentRef::Acp(_) | AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
-            return Err(format!("{agent} is no process"));
-        }
-    })
 }
 
 fn job_limits(limits: &Limits) -> JobLimits {

@@ -26,6 +26,7 @@ mod plans;
 mod shards;
 mod sweeps;
 mod agents;
+mod models;
 mod mischief;
 mod surroundings;
 mod ladder;

@@ -1,0 +1,32 @@
+//! Owns which brain plays an attempt, by the name that its role gives it. Sets none to work.
+
+use std::path::PathBuf;
+
+use super::world::World;
+use crate::io::agents::script::Script;
+use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Programs};
+use crate::model::role::AgentRef;
+
+/// Makes the agent that a role names, where it plays by a process.
+///
+/// # Errors
+/// Where it plays by none.
+pub fn cast(world: &World, agent: &AgentRef) -> Result<Box<dyn Agent + Send>, String> {
+    let programs = || {
+        let named = |name: &str| world.outer_env.get(name).cloned();
+        Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
+    };
+    Ok(match agent {
+        AgentRef::Command(line) => Box::new(Command::new(line.clone())),
+        AgentRef::Script(name) => {
+            let text = world.opening.assets.get(name).cloned().unwrap_or_default();
+            Box::new(Script::new(world.artel.clone(), name.clone(), text))
+        }
+        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), None)),
+        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), None)),
+        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), None)),
+        AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
+            return Err(format!("{agent} is no process"));
+        }
+    })
+}

@@ -1,0 +1,217 @@
+//! Owns how an agent that speaks the protocol is set to work, and how its session is read afterwards. Starts nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::outcome::{MARK, Outcome};
+use super::verb::ACP_VERB;
+use crate::io::agents::agent::{Agent, AgentError, Left, Play, Report, report};
+use crate::io::agents::brief::{Brief, Desk};
+use crate::io::agents::found::{Programs, quoted};
+use crate::io::agents::known;
+use crate::io::agents::lines::each_event;
+use crate::io::agents::told::Told;
+use crate::io::process::Program;
+
+/// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process; and leave to
+/// work unasked, which some give to the superuser only in a sandbox. Who does not know a name does not mind it.
+const ENVIRONMENT: [(&str, &str); 10] = [
+    ("IS_SANDBOX", "1"),
+    ("NO_COLOR", "1"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("GEMINI_CLI_NO_RELAUNCH", "true"),
+    ("GOOSE_DISABLE_KEYRING", "1"),
+    ("GOOSE_DISABLE_SESSION_NAMING", "true"),
+    ("GOOSE_MODE", "auto"),
+    ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
+];
+
+/// Names under which agents look for a key.
+const KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"];
+
+/// Where agents look for the address of a provider, below the gateway's, which only the shell knows.
+const ADDRESSES: [(&str, &str); 5] = [
+    ("ANTHROPIC_BASE_URL", "anthropic"),
+    ("ANTHROPIC_HOST", "anthropic"),
+    ("GOOGLE_GEMINI_BASE_URL", "gemini"),
+    ("OPENAI_BASE_URL", "openai/v1"),
+    ("OPENAI_HOST", "openai"),
+];
+
+/// Toolchains that look below the home, which is another where the agent has a home of its own.
+const BELOW_HOME: [(&str, &str); 3] = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("GOPATH", "go")];
+
+/// What Gemini CLI must find in its home to take a key from the environment.
+const GEMINI_SETTINGS: &str = r#"{"security":{"auth":{"selectedType":"gemini-api-key"},"folderTrust":{"enabled":false}},"general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false}}"#;
+
+/// Plays briefs by any agent that speaks the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acp {
+    artel: PathBuf,
+    programs: Programs,
+    line: String,
+    token: Option<String>,
+}
+
+impl Acp {
+    /// Takes the program that is the client, where programs are found, the line for `sh -c` that starts the agent, and the
+    /// token that stands for any key at the gateway. Without a token the agent uses its own login and the user's home;
+    /// with one it has a home of its own on its desk.
+    pub fn new(artel: PathBuf, programs: Programs, line: String, token: Option<String>) -> Self {
+        Self { artel, programs, line, token }
+    }
+
+    /// Finds what must be seen for the line to run: the installations of the program that it begins with and of all that it
+    /// names by an absolute path.
+    fn sees(&self) -> Result<Vec<PathBuf>, AgentError> {
+        let mut read = Vec::new();
+        let mut words = self.line.split_whitespace().peekable();
+        // `env A=b program` is `program` with something set.
+        if words.peek() == Some(&"env") {
+            words.next();
+        }
+        while words.next_if(|word| is_assignment(word)).is_some() {}
+        if let Some(name) = words.peek().filter(|word| word.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))) {
+            read.extend(self.programs.get(name, &known::how_to_get_acp(name))?.read);
+        }
+        let named = words.map(Path::new).filter(|path| path.is_absolute() && !path.starts_with("/proc"));
+        read.extend(named.filter_map(|path| self.programs.at(path)).flat_map(|found| found.read));
+        read.dedup();
+        Ok(read)
+    }
+}
+
+impl Agent for Acp {
+    fn play(&self, brief: &Brief, desk: &Desk) -> Result<Play, AgentError> {
+        let read = self.sees()?;
+        let (mut env, mut files) = (brief.env(desk), brief.files()?);
+        env.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let mut line = String::new();
+        if let Some(token) = &self.token {
+            env.extend(KEYS.map(|name| (name.to_owned(), token.clone())));
+            files.insert("home/.gemini/settings.json".to_owned(), GEMINI_SETTINGS.to_owned());
+            line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; export");
+            for (name, place) in ADDRESSES {
+                line.push_str(&format!(" {name}=\"http://$ARTEL_GATE/{place}\""));
+            }
+            for (name, below) in BELOW_HOME {
+                line.push_str(&format!(" {name}=\"${{{name}:-$HOME/{below}}}\""));
+            }
+            for (name, place) in home(desk) {
+                line.push_str(&format!(" {name}={}", quoted(&place)));
+            }
+            line.push_str("; ");
+        }
+        line.push_str(&self.line);
+        // The client is the outer one: by the path that artel is given, only who watches over the job finds it.
+        let artel = self.artel.to_string_lossy();
+        let argv = [artel.as_ref(), ACP_VERB, "--", "sh", "-c", line.as_str()].map(str::to_owned).to_vec();
+        Ok(Play::Process { program: Program::Argv(argv), files, env, read })
+    }
+
+    fn read(&self, left: Left<'_>) -> Report {
+        let mut last: Option<Outcome> = None;
+        each_event(left.log, |event| {
+            if event["artel"] == MARK {
+                last = serde_json::from_value(event).ok();
+            }
+        });
+        let ending = last.as_ref().and_then(Outcome::ending);
+        let told = last.as_ref().map_or_else(Told::default, Outcome::told);
+        report(left, ending, told)
+    }
+}
+
+/// Gives an agent a home on its desk.
+fn home(desk: &Desk) -> BTreeMap<&'static str, String> {
+    let home = desk.file("home");
+    [
+        ("HOME", ""),
+        ("XDG_CACHE_HOME", ".cache"),
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_DATA_HOME", ".local/share"),
+        ("XDG_STATE_HOME", ".local/state"),
+    ]
+    .map(|(name, below)| (name, if below.is_empty() { home.clone() } else { home.join(below) }))
+    .map(|(name, place)| (name, place.to_string_lossy().into_owned()))
+    .into()
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::agents::agent::Stance;
+    use crate::io::agents::brief::testing::brief;
+    use crate::io::agents::found::testing::program;
+    use crate::io::process::How;
+
+    fn acp(path: &Path, line: &str, token: Option<&str>) -> Acp {
+        let programs = Programs::new(Some(path.display().to_string()), None);
+        Acp::new("/proc/self/exe".into(), programs, line.to_owned(), token.map(str::to_owned))
+    }
+
+    #[test]
+    fn what_its_line_names_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        program(&root.join("bin/goose"), "");
+        program(&root.join("node_modules/agent/cli.js"), "");
+        let sees = |line: &str| acp(&root.join("bin"), line, None).sees();
+        assert_eq!(sees("goose acp").unwrap(), [root.join("bin")]);
+        assert_eq!(sees("env GOOSE_PROVIDER=openai A=b goose acp").unwrap(), [root.join("bin")]);
+        let script = format!("goose {}/node_modules/agent/cli.js /etc/passwd /proc/self/exe", root.display());
+        assert_eq!(sees(&script).unwrap(), [root.join("bin"), root.join("node_modules")]);
+        assert_eq!(sees("\"$SOME\" thing").unwrap(), [] as [PathBuf; 0]);
+        assert!(sees("env gemini --acp").unwrap_err().to_string().contains("npm install -g @google/gemini-cli"));
+    }
+
+    #[test]
+    fn the_gateway_is_where_any_of_them_looks() {
+        let dir = tempfile::tempdir().unwrap();
+        program(&dir.path().join("goose"), "");
+        let desk = Desk::at("/desk".into());
+        let played = |token: Option<&str>| {
+            let play = acp(dir.path(), "goose acp", token).play(&brief(), &desk).unwrap();
+            let Play::Process { program: Program::Argv(argv), files, env, .. } = play else { panic!("no process") };
+            assert_eq!(argv[..5], ["/proc/self/exe", "__acp", "--", "sh", "-c"]);
+            (argv[5].clone(), files, env)
+        };
+        let (line, files, env) = played(None);
+        assert_eq!(line, "goose acp");
+        assert!(!env.contains_key("OPENAI_API_KEY") && !files.contains_key("home/.gemini/settings.json"));
+        let (line, files, env) = played(Some("token"));
+        insta::assert_snapshot!(line);
+        assert!(KEYS.iter().all(|name| env[*name] == "token"));
+        assert!(files.contains_key("home/.gemini/settings.json"));
+    }
+
+    #[test]
+    fn only_the_last_word_of_the_client_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            std::fs::write(dir.path().join("log"), text).unwrap();
+            let left = Left { how: How::Exited(0), tail: "the end", log: &dir.path().join("log"), handoff: Ok(None) };
+            acp(dir.path(), "goose acp", None).read(left)
+        };
+        let failed = Stance::Failed { why: "exited with 0:\nthe end".to_owned() };
+        let done = "{\"artel\":\"acp-result\",\"stop_reason\":\"end_turn\",\"session\":\"s\"}";
+        assert_eq!(read(done).stance, Stance::Done);
+        assert_eq!(read(done).told.session.as_deref(), Some("s"));
+        for garbage in [
+            "",
+            "{\"from\":{\"artel\":\"acp-result\",\"stop_reason\":\"end_turn\"}}",
+            &done[..done.len() - 1],
+            "{\"artel\":\"acp-result\"}",
+            "{\"artel\":\"acp-result\",\"stop_reason\":[]}",
+            &format!("{done}\n{{\"artel\":\"acp-result\",\"error\":7}}"),
+        ] {
+            assert_eq!(read(garbage).stance, failed, "{garbage}");
+        }
+    }
+}

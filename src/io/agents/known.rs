@@ -1,0 +1,184 @@
+//! Owns what is known of agents before one is set to work: how each is got, and what it can tell. What is written here was
+//! measured; runs nothing.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::found::Programs;
+use super::{claude, codex};
+
+/// Describes an agent that roles can name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownAgent {
+    /// The name that roles give it.
+    pub agent: &'static str,
+    /// The program that it needs; nothing where it is part of artel, or is what the user names.
+    pub program: Option<&'static str>,
+    /// Where that program lies on this machine; nothing where it was not found.
+    pub found: Option<PathBuf>,
+    /// Whether it can be set to work on this machine.
+    pub installed: bool,
+    /// How it is got; nothing where there is nothing to be got.
+    pub get: Option<&'static str>,
+    /// What it tells of the tokens that it used.
+    pub usage: Says,
+    /// What it tells of what they cost.
+    pub cost: Says,
+    /// Whether a session that ended can be taken up again.
+    pub resume: bool,
+    /// What it tells of a limit that it met.
+    pub limits: Limits,
+}
+
+/// Says how much an agent tells of a quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    /// Nothing.
+    Nothing,
+    /// Something that is known to be too little, such as the last call only.
+    Partly,
+    /// What this session used.
+    Session,
+}
+
+/// Says what an agent tells of a limit that it met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limits {
+    /// Nothing: it waits, or fails as it would for any other reason; or it meets none.
+    Nothing,
+    /// That it met one.
+    Kind,
+    /// That it met one, and where its provider says so, until when.
+    Reset,
+}
+
+/// Holds what [`KnownAgent`] tells, without this machine.
+struct Entry(&'static str, Option<&'static str>, Option<&'static str>, Says, Says, bool, Limits);
+
+/// What was measured of each agent, by the name that roles give it: program, how it is got, tokens, cost, resume, limits.
+const KNOWN: [Entry; 13] = [
+    Entry("codemod", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
+    Entry("command:PROGRAM", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
+    Entry("script:FILE", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
+    Entry("claude", Some("claude"), Some(claude::HOW_TO_GET), Says::Session, Says::Session, true, Limits::Reset),
+    Entry("codex", Some("codex"), Some(codex::HOW_TO_GET), Says::Session, Says::Nothing, true, Limits::Reset),
+    Entry(
+        "acp:claude-agent-acp",
+        Some("claude-agent-acp"),
+        Some("npm install -g @agentclientprotocol/claude-agent-acp"),
+        Says::Session,
+        Says::Session,
+        true,
+        Limits::Kind,
+    ),
+    Entry(
+        "acp:codex-acp",
+        Some("codex-acp"),
+        Some("npm install -g @agentclientprotocol/codex-acp"),
+        Says::Session,
+        Says::Nothing,
+        true,
+        Limits::Reset,
+    ),
+    Entry(
+        "acp:copilot --acp",
+        Some("copilot"),
+        Some("npm install -g @github/copilot"),
+        Says::Session,
+        Says::Nothing,
+        true,
+        Limits::Nothing,
+    ),
+    Entry(
+        "acp:gemini --acp",
+        Some("gemini"),
+        Some("npm install -g @google/gemini-cli"),
+        Says::Session,
+        Says::Nothing,
+        false,
+        Limits::Kind,
+    ),
+    Entry(
+        "acp:goose acp",
+        Some("goose"),
+        Some("https://block.github.io/goose"),
+        Says::Partly,
+        Says::Nothing,
+        true,
+        Limits::Nothing,
+    ),
+    Entry(
+        "acp:opencode acp",
+        Some("opencode"),
+        Some("npm install -g opencode-ai"),
+        Says::Partly,
+        Says::Session,
+        true,
+        Limits::Nothing,
+    ),
+    Entry(
+        "acp:qwen --acp",
+        Some("qwen"),
+        Some("npm install -g @qwen-code/qwen-code"),
+        Says::Nothing,
+        Says::Nothing,
+        true,
+        Limits::Nothing,
+    ),
+    Entry(
+        "acp:vibe-acp",
+        Some("vibe-acp"),
+        Some("pipx install mistral-vibe"),
+        Says::Session,
+        Says::Session,
+        true,
+        Limits::Nothing,
+    ),
+];
+
+/// Lists what is known of agents, with where each lies on this machine.
+pub fn known_agents(programs: &Programs) -> Vec<KnownAgent> {
+    let known = |Entry(agent, program, get, usage, cost, resume, limits): &Entry| {
+        let found = program.and_then(|program| programs.find(program)).map(|found| found.program);
+        KnownAgent {
+            agent,
+            program: *program,
+            installed: program.is_none() || found.is_some(),
+            found,
+            get: *get,
+            usage: *usage,
+            cost: *cost,
+            resume: *resume,
+            limits: *limits,
+        }
+    };
+    KNOWN.iter().map(known).collect()
+}
+
+/// Says how a program that speaks the protocol is got.
+pub(super) fn how_to_get_acp(program: &str) -> String {
+    let entry = KNOWN.iter().find(|Entry(agent, known, ..)| agent.starts_with("acp:") && *known == Some(program));
+    match entry {
+        Some(Entry(_, _, Some(get), ..)) => (*get).to_owned(),
+        Some(_) | None => "install it, or name it by its absolute path".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::role::AgentRef;
+
+    #[test]
+    fn each_is_an_agent_that_roles_can_name() {
+        for known in known_agents(&Programs::default()) {
+            let named: AgentRef = known.agent.parse().unwrap();
+            assert_eq!(named.to_string(), known.agent);
+            assert_eq!(known.program.is_none(), known.get.is_none());
+            assert_eq!(known.installed, known.program.is_none(), "{known:?}");
+        }
+    }
+}

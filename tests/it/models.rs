@@ -1,0 +1,194 @@
+//! Tells how agents with a model of their own are set to work and read back: the programs are fakes that say what the real
+//! ones say.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::common::{House, Said, said};
+use crate::stage::{crew, run, task, told, why};
+
+/// Puts programs where the house finds them by name.
+fn with_programs(tasks: &str, files: &[(&str, &str)], programs: &[(&str, &str)]) -> House {
+    let house = crew("", tasks, files);
+    for (name, text) in programs {
+        let file = house.root().join("programs").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    house
+}
+
+fn artel(house: &House, args: &[&str]) -> Said {
+    let path = format!("{}:{}", house.root().join("programs").display(), std::env::var("PATH").unwrap());
+    said(&house.command(args).env("PATH", path).output().unwrap())
+}
+
+fn work(house: &House, agent: &str) -> Said {
+    artel(house, &run(&format!("worker.agents={agent}"), &["--role", "worker.limits.attempts=1"]))
+}
+
+const ONE: &str = "[{key: one, brief: Mend the spelling., paths: [a.txt]}]";
+const FILES: [(&str, &str); 1] = [("a.txt", "a\n")];
+const EDIT: &str = "grep -q 'Mend the spelling.' || exit 7\necho b > a.txt";
+
+fn claude(result: &str) -> String {
+    format!(
+        "{EDIT}\necho '{{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\"}}'\necho a warning >&2\necho '{{\"type\":\"result\",\"subtype\":\"success\",{result}}}'"
+    )
+}
+
+#[test]
+fn claude_does_a_task_where_its_last_event_says_so() {
+    let done = claude("\"is_error\":false,\"terminal_reason\":\"completed\"");
+    let house = with_programs(ONE, &FILES, &[("claude", &format!("{done}\necho \"$@\" > a.txt; exit 1"))]);
+    work(&house, "claude:opus").exits(0);
+    let args = house.landed("a.txt");
+    assert!(args.starts_with("-p --output-format stream-json --verbose --permission-mode bypassPermissions"), "{args}");
+    assert!(args.ends_with("--model opus"), "{args}");
+    assert_eq!(told(&house, "AttemptLeased")[0]["agent"], "claude:opus");
+}
+
+#[test]
+fn what_an_agent_left_lands_nowhere_where_its_last_event_is_an_error() {
+    let refused = claude(
+        "\"is_error\":true,\"terminal_reason\":\"api_error\",\"api_error_status\":500,\"result\":\"overloaded\"",
+    );
+    let house = with_programs(ONE, &FILES, &[("claude", &refused)]);
+    work(&house, "claude").exits(5).says("overloaded");
+    assert_eq!(
+        (house.landed("a.txt"), why(&house, "t1")),
+        ("a".to_owned(), "claude ended by api_error: overloaded".to_owned())
+    );
+    let limited = claude(
+        "\"is_error\":true,\"terminal_reason\":\"api_error\",\"api_error_status\":429,\"result\":\"your limit\"",
+    );
+    let house = with_programs(ONE, &FILES, &[("claude", &limited)]);
+    work(&house, "claude").exits(5);
+    assert_eq!(why(&house, "t1"), "your limit");
+    // Nothing that it says in the end is believed without its event.
+    let house = with_programs(ONE, &FILES, &[("claude", &format!("{EDIT}\necho all done"))]);
+    work(&house, "claude").exits(5);
+    assert_eq!(why(&house, "t1"), "exited with 0:\nall done");
+}
+
+#[test]
+fn codex_does_a_task_where_its_turn_completed() {
+    let said =
+        |last: &str| format!("{EDIT}\necho '{{\"type\":\"thread.started\",\"thread_id\":\"t\"}}'\necho '{last}'");
+    let done = said("{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1}}");
+    let house = with_programs(ONE, &FILES, &[("codex", &done)]);
+    work(&house, "codex").exits(0);
+    assert_eq!(house.landed("a.txt"), "b");
+    let failed = said("{\"type\":\"turn.failed\",\"error\":{\"message\":\"no room\"}}");
+    let house = with_programs(ONE, &FILES, &[("codex", &failed)]);
+    work(&house, "codex").exits(5);
+    assert_eq!(why(&house, "t1"), "codex failed: no room");
+}
+
+#[test]
+fn an_agent_that_is_not_installed_says_how_to_get_it() {
+    for (agent, how) in [
+        ("claude", "npm install -g @anthropic-ai/claude-code"),
+        ("codex", "npm install -g @openai/codex"),
+        ("acp:opencode acp", "npm install -g opencode-ai"),
+        ("acp:no-such-agent --acp", "install it, or name it by its absolute path"),
+    ] {
+        let house = crew("", ONE, &FILES);
+        // Whoever runs the tests may have any of these.
+        let path = house.root().join("few");
+        fs::create_dir(&path).unwrap();
+        for name in ["git", "sh"] {
+            let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+                .map(|folder| folder.join(name))
+                .find(|file| file.exists())
+                .unwrap();
+            std::os::unix::fs::symlink(found, path.join(name)).unwrap();
+        }
+        let mut command = house.command(&run(&format!("worker.agents={agent}"), &[]));
+        said(&command.env("PATH", &path).env("ARTEL_SANDBOX", "none").output().unwrap()).exits(5);
+        assert!(why(&house, "t1").contains(how), "{agent}: {}", why(&house, "t1"));
+    }
+}
+
+/// Speaks the protocol as a good agent does; `prompt` is what it does when it is asked.
+fn acp(prompt: &str) -> String {
+    format!(
+        r#"answer() {{ printf '{{"jsonrpc":"2.0","id":%s,"result":%s}}\n' "$id" "$1"; }}
+while read -r line; do
+  id=$(printf '%s' "$line" | sed -n 's/^{{"jsonrpc":"2.0","id":\([0-9]*\).*/\1/p')
+  case $line in
+    *'"method":"initialize"'*) echo 'not JSON'; answer '{{"protocolVersion":1,"agentCapabilities":{{}}}}';;
+    *'"method":"session/new"'*) answer '{{"sessionId":"s1"}}';;
+    *'"method":"session/prompt"'*) {prompt};;
+  esac
+done
+"#
+    )
+}
+
+#[test]
+fn any_agent_that_speaks_the_protocol_does_a_task() {
+    let turn = r#"echo a word aside >&2; case $line in *'Mend the spelling.'*) echo "$1" > a.txt;; esac; answer '{"stopReason":"end_turn"}'"#;
+    let house = with_programs(ONE, &FILES, &[("speaker", &acp(turn))]);
+    work(&house, "acp:speaker --acp").exits(0);
+    assert_eq!(house.landed("a.txt"), "--acp");
+    let logs = house.home().join("runs").join(house.run());
+    let log = find(&logs, "t1.1.log").unwrap_or_else(|| panic!("no log below {}", logs.display()));
+    let lines: Vec<serde_json::Value> =
+        fs::read_to_string(log).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.contains(&serde_json::json!({"garbage": "not JSON"})), "{lines:?}");
+    assert!(lines.contains(&serde_json::json!({"aside": "a word aside"})), "{lines:?}");
+    assert_eq!(
+        (&lines.last().unwrap()["artel"], &lines.last().unwrap()["session"]),
+        (&"acp-result".into(), &"s1".into())
+    );
+}
+
+fn find(below: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
+    let entries: Vec<_> = fs::read_dir(below).ok()?.flatten().map(|entry| entry.path()).collect();
+    let here = entries.iter().find(|path| path.ends_with(name)).cloned();
+    here.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| find(path, name)))
+}
+
+#[test]
+fn an_agent_that_goes_away_or_stops_early_has_done_nothing() {
+    let house = with_programs(ONE, &FILES, &[("speaker", &acp("echo b > a.txt; echo out of luck >&2; exit 3"))]);
+    work(&house, "acp:speaker").exits(5);
+    let said = why(&house, "t1");
+    assert!(said.starts_with("the agent went away before it answered session/prompt"), "{said}");
+    assert!(said.contains("exit status: 3") && said.contains("out of luck"), "{said}");
+    let early = acp(r#"echo b > a.txt; answer '{"stopReason":"max_tokens"}'"#);
+    let house = with_programs(ONE, &FILES, &[("speaker", &early)]);
+    work(&house, "acp:speaker").exits(5);
+    assert_eq!(
+        (why(&house, "t1"), house.landed("a.txt")),
+        ("the agent stopped: max_tokens".to_owned(), "a".to_owned())
+    );
+}
+
+#[test]
+fn an_agent_that_forges_the_end_or_never_leaves_is_ended() {
+    // Its own words are inside the transcript, and a child that holds its pipes keeps nobody waiting.
+    let forged = r#"echo '{"artel":"acp-result","stop_reason":"end_turn"}'; echo '{"artel":"acp-result","stop_reason":"end_turn"}' >&2; sleep 600 & echo b > a.txt; answer '{"stopReason":"refusal"}'; sleep 600"#;
+    let house = with_programs(ONE, &FILES, &[("speaker", &acp(forged))]);
+    work(&house, "acp:speaker").exits(5);
+    assert_eq!(why(&house, "t1"), "the agent stopped: refusal");
+    assert!(task(&house, "t1")["attempts"][0]["usage"]["wall_ms"].as_u64().unwrap() < 60_000);
+}
+
+#[test]
+fn the_hidden_verb_always_says_how_it_ended() {
+    let house = crew("", ONE, &FILES);
+    for (args, words) in [
+        (&["__acp"][..], "there is no command"),
+        (&["__acp", "--"], "there is no command"),
+        (&["__acp", "--", "true"], "ARTEL_BRIEF"),
+    ] {
+        let ended = house.artel(args).exits(1);
+        assert!(ended.json()["error"]["message"].as_str().unwrap().contains(words), "{ended:?}");
+    }
+    let mut gone = house.command(&["__acp", "--", "/no/such/agent"]);
+    let ended = said(&gone.env("ARTEL_BRIEF", house.repo().join("goal.md")).output().unwrap()).exits(1);
+    assert!(ended.json()["error"]["message"].as_str().unwrap().contains("failed to start /no/such/agent"), "{ended:?}");
+}
