@@ -129,7 +129,7 @@ done
 
 #[test]
 fn any_agent_that_speaks_the_protocol_does_a_task() {
-    let turn = r#"echo a word aside >&2; case $line in *'Mend the spelling.'*) echo "$1" > a.txt;; esac; answer '{"stopReason":"end_turn"}'"#;
+    let turn = r#"echo a word aside >&2; case $line in *'Mend the spelling.'*) echo "$1" > a.txt;; esac; echo '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s1","update":{"sessionUpdate":"tool_call","toolCallId":"c1","title":"edit"}}}'; answer '{"stopReason":"end_turn"}'"#;
     let house = with_programs(ONE, &FILES, &[("speaker", &acp(turn))]);
     work(&house, "acp:speaker --acp").exits(0);
     assert_eq!(house.landed("a.txt"), "--acp");
@@ -158,6 +158,10 @@ fn an_agent_that_goes_away_or_stops_early_has_done_nothing() {
     let said = why(&house, "t1");
     assert!(said.starts_with("the agent went away before it answered session/prompt"), "{said}");
     assert!(said.contains("exit status: 3") && said.contains("out of luck"), "{said}");
+    // In good order, but without a model: a task that nobody looked at is not done.
+    let house = with_programs(ONE, &FILES, &[("speaker", &acp(r#"answer '{"stopReason":"end_turn"}'"#))]);
+    work(&house, "acp:speaker").exits(5);
+    assert!(why(&house, "t1").contains("no tool and no model"), "{}", why(&house, "t1"));
     let early = acp(r#"echo b > a.txt; answer '{"stopReason":"max_tokens"}'"#);
     let house = with_programs(ONE, &FILES, &[("speaker", &early)]);
     work(&house, "acp:speaker").exits(5);

@@ -104,9 +104,9 @@ const KNOWN: [Entry; 13] = [
     Entry(
         "acp:goose acp",
         Some("goose"),
-        Some("https://block.github.io/goose"),
+        Some("npm: @aaif/goose-binary-linux-x64, its bin/ in PATH"),
         Says::Partly,
-        Says::Nothing,
+        Says::Session,
         true,
         Limits::Nothing,
     ),

@@ -44,6 +44,10 @@ pub(super) struct Session<'a> {
     grace: Duration,
     cancelled: bool,
     next_id: u64,
+    /// How many tools the agent has called.
+    tools: u64,
+    /// The end of what it has said in plain words.
+    words: String,
     outcome: Outcome,
 }
 
@@ -51,7 +55,17 @@ impl<'a> Session<'a> {
     /// Takes a peer that nobody has spoken to.
     pub(super) fn new(peer: Peer, stop: Stop, transcript: &'a mut dyn FnMut(Value)) -> Self {
         let outcome = Outcome { artel: MARK.to_owned(), ..Outcome::default() };
-        Self { peer, transcript, stop, grace: Duration::ZERO, cancelled: false, next_id: 0, outcome }
+        Self {
+            peer,
+            transcript,
+            stop,
+            grace: Duration::ZERO,
+            cancelled: false,
+            next_id: 0,
+            tools: 0,
+            words: String::new(),
+            outcome,
+        }
     }
 
     /// Has the session, and tells how it ended.
@@ -90,10 +104,14 @@ impl<'a> Session<'a> {
         let ended = self.call("session/prompt", &prompt, None).await?;
         self.outcome.stop_reason = ended["stopReason"].as_str().map(cut);
         self.outcome.usage = used(&ended);
-        match self.outcome.stop_reason {
-            Some(_) => Ok(()),
-            None => Err(Trouble::own("the agent does not say why it stopped")),
+        let Some(reason) = &self.outcome.stop_reason else {
+            return Err(Trouble::own("the agent does not say why it stopped"));
+        };
+        // Some end a turn in good order, and in plain words, when their model could not be reached.
+        if reason == "end_turn" && self.tools == 0 && self.outcome.usage.is_none_or(|used| used.output_tokens == 0) {
+            return Err(Trouble::own(format!("the agent has called no tool and no model; it said: {}", self.words)));
         }
+        Ok(())
     }
 
     /// Asks for what the session goes on without; an answer that is an error is none of ours.
@@ -194,17 +212,37 @@ impl<'a> Session<'a> {
         self.say(&answer(id, said))
     }
 
-    /// Keeps what the agent says of its cost, which counts all of the session.
+    /// Keeps what the agent says of its cost, which counts all of the session, and what shows that it does something.
     fn note(&mut self, method: &str, params: &Value) {
         let update = &params["update"];
         let is_own = params["sessionId"].as_str() == self.outcome.session.as_deref();
-        if method == "session/update" && is_own && update["sessionUpdate"] == "usage_update" {
-            let cost = &update["cost"];
-            if let (true, Some(currency)) = (cost["amount"].is_number(), cost["currency"].as_str()) {
-                self.outcome.cost = Some(Cost { amount: cost["amount"].clone(), currency: cut(currency) });
+        if method != "session/update" || !is_own {
+            return;
+        }
+        match update["sessionUpdate"].as_str() {
+            Some("usage_update") => {
+                let cost = &update["cost"];
+                if let (true, Some(currency)) = (cost["amount"].is_number(), cost["currency"].as_str()) {
+                    self.outcome.cost = Some(Cost { amount: cost["amount"].clone(), currency: cut(currency) });
+                }
             }
+            Some("tool_call") => self.tools += 1,
+            Some("agent_message_chunk") => {
+                let more = update["content"]["text"].as_str().unwrap_or_default();
+                self.words = ending_of(&format!("{}{}", self.words, more));
+            }
+            _ => {}
         }
     }
+}
+
+/// Words of an agent that are kept, in characters.
+const WORDS_MOST: usize = 1000;
+
+/// Gives the end of a text.
+fn ending_of(text: &str) -> String {
+    let from = text.char_indices().rev().nth(WORDS_MOST - 1).map_or(0, |(at, _)| at);
+    text[from..].to_owned()
 }
 
 fn no_answer(method: &str, cancelled: bool) -> Trouble {
@@ -474,6 +512,29 @@ mod tests {
             let (outcome, _) = greet(garbage.clone()).await;
             assert!(why(&outcome).contains("greeting"), "{garbage}: {outcome:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_turn_in_which_nothing_was_done_is_no_success() {
+        let says =
+            |update: Value| line(&json!({"method": "session/update", "params": {"sessionId": "s1", "update": update}}));
+        let words =
+            says(json!({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "no network"}}));
+        for usage in [json!(null), json!({"inputTokens": 4, "outputTokens": 0})] {
+            let words = words.clone();
+            let (outcome, _) = but("session/prompt", move |heard| {
+                vec![words.clone(), result(heard, &json!({"stopReason": "end_turn", "usage": usage}))]
+            })
+            .await;
+            assert_eq!(why(&outcome), "the agent has called no tool and no model; it said: no network");
+        }
+        // Not all tell what they use, but all tell of their tools.
+        let tool = says(json!({"sessionUpdate": "tool_call", "toolCallId": "c", "title": "t"}));
+        let (outcome, _) =
+            but("session/prompt", move |heard| vec![tool.clone(), result(heard, &json!({"stopReason": "end_turn"}))])
+                .await;
+        assert_eq!(outcome.ending(), Some(Ending::Done));
+        assert_eq!(ending_of(&"é".repeat(WORDS_MOST + 5)).chars().count(), WORDS_MOST);
     }
 
     #[tokio::test]
