@@ -14,6 +14,7 @@ use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
 use crate::actors::progress::Progress;
 use crate::app;
+use crate::io::agents::{KnownAgent, Programs, known_agents};
 use crate::machine::command::Ask;
 use crate::machine::event::Recorded;
 use crate::machine::state::State;
@@ -405,6 +406,16 @@ pub fn roles(changes: &[String]) -> Result<Vec<RoleRow>, Fail> {
         RoleRow { role: role.clone(), from }
     };
     Ok(roles.iter().map(row).collect())
+}
+
+/// Lists what is known of agents, and which of them this machine has.
+///
+/// # Errors
+/// Where there is no working directory.
+pub fn agents() -> Result<Vec<KnownAgent>, Fail> {
+    let (env, _) = surroundings()?;
+    let home = env.get("HOME").map(std::path::PathBuf::from);
+    Ok(known_agents(&Programs::new(env.get("PATH").cloned(), home)))
 }
 
 /// Lists the JSON schemas of all files, by name.

@@ -158,10 +158,19 @@ fn role_rows(story: &Story) -> Vec<RoleRow> {
     story.state.opening().roles.values().map(row).collect()
 }
 
+fn agents(taint: &str) -> Vec<crate::io::agents::KnownAgent> {
+    let mut agents = crate::io::agents::known_agents(&crate::io::agents::Programs::default());
+    for known in agents.iter_mut().filter(|known| known.agent == "claude") {
+        (known.found, known.installed) = (Some(format!("/home/ada/.local/bin/claude{taint}").into()), true);
+    }
+    agents
+}
+
 #[test]
 fn lists_of_runs_roles_facts_and_garbage() {
     insta::assert_snapshot!("runs", text(&list::run_lines(&runs(""), 80, PLAIN(), &TimeZone::UTC)));
     insta::assert_snapshot!("roles", text(&roles::lines(&role_rows(&Story::at_work("")), 100, PLAIN())));
+    insta::assert_snapshot!("agents", text(&roles::agent_lines(&agents(""), 120, PLAIN())));
     insta::assert_snapshot!("doctor", text(&doctor::lines(&facts(""), 80, PLAIN())));
     insta::assert_snapshot!("gc", text(&gc::lines(&garbage(""), true, 100, PLAIN())));
 }
@@ -180,6 +189,7 @@ fn every_face(story: &Story, taint: &str, width: usize) -> Vec<String> {
     all.extend(list::inbox_lines(&inbox(&story.state), width, paint));
     all.extend(list::run_lines(&runs(taint), width, paint, &TimeZone::UTC));
     all.extend(roles::lines(&role_rows(story), width, paint));
+    all.extend(roles::agent_lines(&agents(taint), width, paint));
     all.extend(doctor::lines(&facts(taint), width, paint));
     all.extend(gc::lines(&garbage(taint), false, width, paint));
     all
