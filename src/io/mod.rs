@@ -11,4 +11,5 @@ pub mod syntax;
 pub mod journal;
 pub mod git;
 pub mod hands;
+pub mod gateway;
 pub mod agents;
