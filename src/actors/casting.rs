@@ -7,11 +7,12 @@ use crate::io::agents::script::Script;
 use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Programs};
 use crate::model::role::AgentRef;
 
-/// Makes the agent that a role names, where it plays by a process.
+/// Makes the agent that a role names, where it plays by a process; the token stands for the key where it asks models by
+/// way of the gateway.
 ///
 /// # Errors
 /// Where it plays by none.
-pub fn cast(world: &World, agent: &AgentRef) -> Result<Box<dyn Agent + Send>, String> {
+pub fn cast(world: &World, agent: &AgentRef, token: Option<String>) -> Result<Box<dyn Agent + Send>, String> {
     let programs = || {
         let named = |name: &str| world.outer_env.get(name).cloned();
         Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
@@ -22,9 +23,9 @@ pub fn cast(world: &World, agent: &AgentRef) -> Result<Box<dyn Agent + Send>, St
             let text = world.opening.assets.get(name).cloned().unwrap_or_default();
             Box::new(Script::new(world.artel.clone(), name.clone(), text))
         }
-        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), None)),
-        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), None)),
-        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), None)),
+        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), token)),
+        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), token)),
+        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), token)),
         AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
             return Err(format!("{agent} is no process"));
         }

@@ -14,6 +14,8 @@ pub mod order;
 pub mod room;
 pub mod setup;
 pub mod casting;
+pub mod purse;
+pub mod gate;
 pub mod worker;
 pub mod judge;
 pub mod checks;

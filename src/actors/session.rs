@@ -142,8 +142,8 @@ async fn carry_out(
         Errand::TakeBaseline => closing::take_baseline(&world, cancelled).await,
         Errand::Work(order) => {
             let (attempt, fence) = (order.attempt, order.fence);
-            let renewing = tokio::spawn(worker::keep_lease(Arc::clone(&world), attempt, fence, coordinator));
-            let report = worker::play(&world, *order, cancelled).await;
+            let renewing = tokio::spawn(worker::keep_lease(Arc::clone(&world), attempt, fence, coordinator.clone()));
+            let report = worker::play(&world, *order, &coordinator, cancelled).await;
             renewing.abort();
             report
         }

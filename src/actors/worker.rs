@@ -10,11 +10,13 @@ use tokio::sync::watch;
 
 use super::casting::cast;
 use super::coordinator::{Coordinator, Tell};
+use super::gate::Gate;
 use super::order::{Order, WorkOrder};
 use super::room::{Room, Whose, Work};
 use super::setup::{For, set_up};
 use super::world::{World, blocking, told};
 use crate::io::agents::{Brief, Desk, Left, NamedRule, Play, Report, Stance, collect};
+use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::{
     Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Refused, Repo, Snapshot, Tree,
 };
@@ -34,11 +36,17 @@ struct Played {
     outcome: Outcome,
     handoff: Handoff,
     usage: Usage,
+    /// Whether it had to end because the run may spend no more.
+    is_out_of_money: bool,
 }
 
 impl Played {
+    fn of(outcome: Outcome, handoff: Handoff, usage: Usage) -> Self {
+        Self { outcome, handoff, usage, is_out_of_money: false }
+    }
+
     fn failed(why: String) -> Self {
-        Self { outcome: Outcome::Failed { why }, handoff: Handoff::default(), usage: Usage::default() }
+        Self::of(Outcome::Failed { why }, Handoff::default(), Usage::default())
     }
 }
 
@@ -53,7 +61,12 @@ pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coord
 }
 
 /// Plays an attempt to its end; gives its report, or nothing where it was cancelled.
-pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Option<Command> {
+pub async fn play(
+    world: &Arc<World>,
+    order: Order,
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Option<Command> {
     let (attempt, fence) = (order.attempt, order.fence);
     let played = match (&order.work, &order.agent) {
         (WorkOrder::Revert(landed), _) => revert(world, &order, *landed).await,
@@ -66,7 +79,7 @@ pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<b
             | AgentRef::Codex { .. }
             | AgentRef::Acp(_),
         ) => {
-            let played = process(world, order, cancelled.clone()).await;
+            let played = process(world, order, coordinator, cancelled.clone()).await;
             if *cancelled.borrow() || cancelled.has_changed().is_err() {
                 return None;
             }
@@ -77,7 +90,10 @@ pub async fn play(world: &Arc<World>, order: Order, cancelled: watch::Receiver<b
         }
     };
     Some(match played {
-        Ok(Played { outcome, handoff, usage }) => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
+        Ok(Played { is_out_of_money: true, .. }) => Command::ReportOutOfMoney { attempt, fence },
+        Ok(Played { outcome, handoff, usage, .. }) => {
+            Command::ReportAttempt { attempt, fence, outcome, handoff, usage }
+        }
         Err(error) => {
             let what = format!("failed to {}", told(&error));
             if error.is_of_the_machine() {
@@ -108,7 +124,7 @@ async fn revert(world: &Arc<World>, order: &Order, landed: Oid) -> Result<Played
                     Outcome::Failed { why: format!("what landed later builds on it, in {}", paths.join(", ")) }
                 }
             };
-            Ok(Played { outcome, handoff: Handoff::default(), usage: Usage::default() })
+            Ok(Played::of(outcome, Handoff::default(), Usage::default()))
         })
         .await
 }
@@ -152,7 +168,7 @@ async fn rewrite(world: &Arc<World>, order: Order) -> Result<Played, GitError> {
             } else {
                 Outcome::Failed { why: format!("the rules leave {} that no longer parses", broken.join(", ")) }
             };
-            Ok(Played { outcome, handoff, usage })
+            Ok(Played::of(outcome, handoff, usage))
         })
         .await
 }
@@ -186,12 +202,17 @@ fn keep_modes(world: &World, tree: Oid, edits: &mut BTreeMap<String, Edit>) -> R
 
 /// Has a process play the attempt in a worktree. One that was removed under it says nothing against the attempt, which
 /// is played again in another, once: its agent may be who removes them.
-async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bool>) -> Result<Played, GitError> {
-    if let Some(played) = process_once(world, order.clone(), cancelled.clone()).await? {
+async fn process(
+    world: &Arc<World>,
+    order: Order,
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Played, GitError> {
+    if let Some(played) = process_once(world, order.clone(), coordinator, cancelled.clone()).await? {
         return Ok(played);
     }
     tracing::warn!(attempt = %order.attempt, "its worktree was removed while it ran; it is played again in another");
-    let played = process_once(world, order, cancelled).await?;
+    let played = process_once(world, order, coordinator, cancelled).await?;
     Ok(played.unwrap_or_else(|| Played::failed("its worktree was removed while it ran, twice".to_owned())))
 }
 
@@ -199,6 +220,7 @@ async fn process(world: &Arc<World>, order: Order, cancelled: watch::Receiver<bo
 async fn process_once(
     world: &Arc<World>,
     order: Order,
+    coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Played>, GitError> {
     let from = order.from.unwrap_or(order.base);
@@ -217,13 +239,21 @@ async fn process_once(
         return Ok(Some(Played::failed(format!("failed to {why}"))));
     }
     let desk = Desk::at(world.desk(&name));
-    let played = run_agent(world, &order, (&tree, git.as_ref()), &desk, cancelled).await;
+    let gate = Gate::open(world, &order, coordinator);
+    let played = match gate {
+        Ok(gate) => run_agent(world, &order, (&tree, git.as_ref()), &desk, (gate, cancelled)).await,
+        Err(why) => Err(why),
+    };
     if !tree.is_there() {
         discard(world, tree).await?;
         return Ok(None);
     }
     let (stance, mut handoff, usage) = match played {
-        Ok(played) => played,
+        Ok(Some(played)) => played,
+        Ok(None) => {
+            discard(world, tree).await?;
+            return Ok(Some(Played { is_out_of_money: true, ..Played::failed("no money is left".to_owned()) }));
+        }
         Err(why) => {
             discard(world, tree).await?;
             return Ok(Some(Played::failed(why)));
@@ -248,23 +278,24 @@ async fn process_once(
         })
         .await?;
     handoff.blocked = None;
-    Ok(Some(Played { outcome, handoff, usage }))
+    Ok(Some(Played::of(outcome, handoff, usage)))
 }
 
 async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
     world.blocking(move |world| world.workshop.discard(tree)).await
 }
 
-/// Has the agent's process run in the tree; tells what it reports, or why it could not be run.
+/// Has the agent's process run in the tree; tells what it reports, nothing where it ended because the run may spend no more,
+/// or why it could not be run.
 async fn run_agent(
     world: &Arc<World>,
     order: &Order,
     (tree, git): (&Tree, Option<&OwnGit>),
     desk: &Desk,
-    cancelled: watch::Receiver<bool>,
-) -> Result<(Stance, Handoff, Usage), String> {
+    (gate, cancelled): (Option<Gate>, watch::Receiver<bool>),
+) -> Result<Option<(Stance, Handoff, Usage)>, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
-    let agent = cast(world, &order.agent)?;
+    let agent = cast(world, &order.agent, gate.as_ref().map(Gate::token))?;
     let brief = brief(world, order)?;
     let play = agent.play(&brief, desk).map_err(|error| failed(&error))?;
     let Play::Process { program, files, env: own, read } = play else {
@@ -277,7 +308,13 @@ async fn run_agent(
     let limits = job_limits(&order.role.limits);
     let env = own.into_iter().chain(ports.env()).collect();
     let job = world.job(&room, Work { program, env, read: &read, limits, log: &name, tail_bytes: TAIL_BYTES })?;
-    let ended = world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?;
+    let (ended, metered) = match gate {
+        Some(gate) => gate.run(world, job, cancelled).await.map_err(|error| failed(&error))?,
+        None => (world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?, Metered::default()),
+    };
+    if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
+        return Ok(None);
+    }
     let (how, tail, log, handoff) = (ended.how, ended.tail, world.log(&name), desk.handoff());
     // A log may be long.
     let read = move || agent.read(Left { how, tail: &tail, log: &log, handoff: collect(&handoff) });
@@ -285,7 +322,7 @@ async fn run_agent(
     tracing::debug!(attempt = %order.attempt, ?told, "what its agent says of itself");
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    Ok((stance, handoff, usage))
+    Ok(Some((stance, handoff, usage)))
 }
 
 fn job_limits(limits: &Limits) -> JobLimits {

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::instruments::{Engines, Instruments};
+use super::purse::Till;
 use super::room::{Room, Whose};
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::{RepoKey, StateDir};
+use crate::io::gateway::Gateway;
 use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
 use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
@@ -43,6 +45,10 @@ pub struct World {
     pub bench: Pool,
     /// Where commands run.
     pub hands: Hands,
+    /// The way to models.
+    pub gateway: Gateway,
+    /// Where sessions learn that money came back.
+    pub till: Arc<Till>,
     /// Ports that are leased to attempts.
     pub ports: Ports,
     /// The time.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::io::files::FilesError;
+use crate::io::gateway::GatewayError;
 use crate::io::git::GitError;
 use crate::io::journal::JournalError;
 use crate::io::journal::format::FormatError;
@@ -22,6 +23,9 @@ pub enum AppError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The way to models.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     /// A stored event.
     #[error(transparent)]
     Format(#[from] FormatError),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
+use super::gateway::open_gateway;
 use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::feed;
@@ -138,6 +139,8 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
         workshop,
         bench,
         hands,
+        gateway: open_gateway(place)?,
+        till: Arc::default(),
         ports: Ports::default(),
         clock: Arc::clone(&place.clock),
         journal: Arc::clone(&place.journal),

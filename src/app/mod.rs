@@ -8,6 +8,7 @@ mod hosting;
 mod requests;
 mod facts;
 mod glance;
+mod gateway;
 mod verify;
 mod repair;
 
@@ -15,6 +16,7 @@ mod repair;
 pub use crate::actors::checks::CHECKING;
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
+pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
 pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
 pub use place::{Loaded, Place, decode_events};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,7 @@ use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
-use crate::io::journal::{Entry, EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
+use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
@@ -28,22 +27,7 @@ const SNAPSHOT_AFTER: u64 = 10_000;
 
 /// Events that are handed on at once, and how many such batches may lie ahead: a few megabytes.
 const BATCH: usize = 512;
-const BATCHES_AHEAD: usize = 8;
-
-/// How many batches must lie ahead for whoever folds them not to be kept waiting.
-const ENOUGH_AHEAD: usize = 3;
-
-/// Holds events on their way to being folded.
-enum Batch {
-    /// As they were stored.
-    Stored(Vec<Entry>),
-    /// Ready, up to the first that cannot be read.
-    Decoded(Result<Vec<Recorded>, FormatError>),
-}
-
-fn decode_all(stored: Vec<Entry>) -> Result<Vec<Recorded>, FormatError> {
-    stored.iter().map(|entry| decode_events(entry.as_ref())).collect()
-}
+const DECODED_AHEAD: usize = 8;
 
 /// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
 const SUM: usize = 32;
@@ -194,49 +178,33 @@ impl Place {
         Ok(())
     }
 
-    /// Folds the events after those that are in. They are read beside that, and decoded by whoever is ahead.
+    /// Folds the events after those that are in; they are read and decoded beside that.
     fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
         let from = loaded.state.seq + 1;
         loaded.replayed = 0;
-        let ahead = AtomicUsize::new(0);
-        let (send, batches) = sync_channel(BATCHES_AHEAD);
+        let (send, decoded) = sync_channel(DECODED_AHEAD);
         std::thread::scope(|scope| {
-            let ahead = &ahead;
             let reader = scope.spawn(move || {
-                let pass_on = |stored: Vec<Entry>| {
-                    let is_ahead = ahead.fetch_add(1, Ordering::Relaxed) >= ENOUGH_AHEAD;
-                    // Where nobody folds any longer, that has failed and tells it.
-                    let _ =
-                        send.send(if is_ahead { Batch::Decoded(decode_all(stored)) } else { Batch::Stored(stored) });
-                };
                 let mut batch = Vec::with_capacity(BATCH);
-                self.journal.for_each(run, from, &mut |entry| {
-                    batch.push(entry.to_entry());
+                self.each(run, from, |recorded| {
+                    batch.push(recorded);
                     if batch.len() == BATCH {
-                        pass_on(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                        // Whoever folds is there until this ends.
+                        let _ = send.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
                     }
                 })?;
-                pass_on(batch);
+                let _ = send.send(batch);
                 Ok(())
             });
-            let folded = batches.into_iter().try_for_each(|batch| {
-                ahead.fetch_sub(1, Ordering::Relaxed);
-                let decoded = match batch {
-                    Batch::Stored(stored) => decode_all(stored),
-                    Batch::Decoded(decoded) => decoded,
-                };
-                for recorded in decoded? {
-                    loaded.pace.learn(&recorded);
-                    loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
-                    loaded.replayed += 1;
-                }
-                Ok(())
-            });
-            let read: Result<(), AppError> = match reader.join() {
+            for recorded in decoded.iter().flatten() {
+                loaded.pace.learn(&recorded);
+                loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
+                loaded.replayed += 1;
+            }
+            match reader.join() {
                 Ok(result) => result,
                 Err(panicked) => std::panic::resume_unwind(panicked),
-            };
-            folded.and(read)
+            }
         })
         .and_then(|()| match loaded.state.opening {
             Some(_) => Ok(loaded),

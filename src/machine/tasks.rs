@@ -27,7 +27,7 @@ struct Slot {
 /// Names the bytes of a task in a snapshot.
 #[derive(Clone)]
 struct Packed {
-    snapshot: Arc<[u8]>,
+    snapshot: Arc<Vec<u8>>,
     from: usize,
     to: usize,
 }
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for Rows {
             snapshot.extend_from_slice(bytes);
             places.push((id, snapshot.len()));
         }
-        let snapshot: Arc<[u8]> = snapshot.into();
+        let snapshot = Arc::new(snapshot);
         let mut from = 0;
         let slots = places.into_iter().map(|(id, to)| {
             let packed = Packed { snapshot: Arc::clone(&snapshot), from, to };

@@ -67,6 +67,13 @@ pub struct Limits {
     pub changed_files: u32,
     /// Bytes of all files that a candidate adds or changes.
     pub changed_bytes: u64,
+    /// Calls to models; 0 is no bound.
+    pub calls: u64,
+    /// Tokens that calls to models may use; 0 is no bound.
+    pub tokens: u64,
+    /// Money that calls to models may cost, in nano-dollars; 0 is no bound. Written in dollars.
+    #[schemars(rename = "usd", with = "f64")]
+    pub nano_usd: u64,
     /// How deep planners may nest; the root planner is 0.
     pub depth: u32,
     /// How many sub-planners one planner may have.
@@ -87,6 +94,9 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             changed_files: 2000,
             changed_bytes: 64 << 20,
+            calls: 0,
+            tokens: 0,
+            nano_usd: 0,
             depth: 3,
             fan_out: 200,
             tasks: 20_000,

@@ -3,8 +3,8 @@
 
 use super::role::{AgentRef, Grants, Limits, Part, Role};
 use super::written::{
-    Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nearest, read_toml, read_toml_value, shown, text,
-    word,
+    Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nano_usd, nearest, read_toml, read_toml_value,
+    shown, text, word,
 };
 
 pub use super::written::Fault;
@@ -20,6 +20,9 @@ const LIMITS: &[&str] = &[
     "file_bytes",
     "changed_files",
     "changed_bytes",
+    "calls",
+    "tokens",
+    "usd",
     "depth",
     "fan_out",
     "tasks",
@@ -239,6 +242,11 @@ fn limits(limits: &mut Limits, node: &Node, faults: &mut Faults) {
     number(fields, "file_bytes", 0, &mut limits.file_bytes, faults);
     number(fields, "changed_files", 1, &mut limits.changed_files, faults);
     number(fields, "changed_bytes", 1, &mut limits.changed_bytes, faults);
+    number(fields, "calls", 0, &mut limits.calls, faults);
+    number(fields, "tokens", 0, &mut limits.tokens, faults);
+    if let Some(nano) = fields.take("usd").and_then(|node| nano_usd(node, "`usd`", faults)) {
+        limits.nano_usd = nano;
+    }
     number(fields, "depth", 0, &mut limits.depth, faults);
     number(fields, "fan_out", 0, &mut limits.fan_out, faults);
     number(fields, "tasks", 1, &mut limits.tasks, faults);

@@ -6,5 +6,13 @@ mod model;
 mod clis;
 mod asking;
 
+#[allow(dead_code, reason = "it serves other tests too")]
+#[path = "../it/common.rs"]
+mod common;
+#[allow(dead_code, reason = "it serves other tests too")]
+#[path = "../it/stage.rs"]
+mod stage;
+
 mod answers;
 mod programs;
+mod workers;

@@ -50,6 +50,23 @@ fn claude_does_a_task_where_its_last_event_says_so() {
 }
 
 #[test]
+fn an_agent_sees_what_it_is_installed_in_wherever_that_lies() {
+    let done = claude("\"is_error\":false,\"terminal_reason\":\"completed\"");
+    let house = with_programs(
+        ONE,
+        &FILES,
+        &[("../lib/node_modules/@a/cli/main.sh", &format!(". \"${{0%/*}}/../../b/part.sh\"\n{done}"))],
+    );
+    let part = house.root().join("lib/node_modules/b/part.sh");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(part, "here=yes\n").unwrap();
+    fs::create_dir_all(house.root().join("programs")).unwrap();
+    std::os::unix::fs::symlink("../lib/node_modules/@a/cli/main.sh", house.root().join("programs/claude")).unwrap();
+    work(&house, "claude").exits(0);
+    assert_eq!(house.landed("a.txt"), "b");
+}
+
+#[test]
 fn what_an_agent_left_lands_nowhere_where_its_last_event_is_an_error() {
     let refused = claude(
         "\"is_error\":true,\"terminal_reason\":\"api_error\",\"api_error_status\":500,\"result\":\"overloaded\"",

@@ -41,11 +41,8 @@ fn stored_events_of_every_kind_are_read_and_written_as_they_were() {
     for entry in &entries {
         let event: Event = decode(entry.as_ref()).expect("a sound golden journal");
         assert_eq!(event.kind(), entry.kind);
-        assert_eq!(
-            serde_json::to_value(&event).expect("a sound golden journal").to_string(),
-            entry.data,
-            "{}",
-            entry.kind
-        );
+        // The order of fields is no part of the form, and serde_json keeps or sorts it as its features say.
+        let stored: serde_json::Value = serde_json::from_str(&entry.data).expect("a sound golden journal");
+        assert_eq!(serde_json::to_value(&event).expect("a sound golden journal"), stored, "{}", entry.kind);
     }
 }

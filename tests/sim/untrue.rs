@@ -11,6 +11,7 @@ use artel::actors::progress::{Lost, Progress};
 use artel::actors::world::{Ground, World};
 use artel::io::clock::SystemClock;
 use artel::io::files::StateDir;
+use artel::io::gateway::{Gateway, GatewayConfig, Prices};
 use artel::io::git::{Pool, RefNames, Repo};
 use artel::io::hands::{Hands, Local, Ports};
 use artel::io::journal::format::FORMAT;
@@ -94,6 +95,8 @@ fn world(dir: &Path, journal: Arc<MemoryJournal>, opening: Arc<Opening>) -> Worl
         workshop,
         bench,
         hands: Hands::Local(Local::new()),
+        gateway: Gateway::new(GatewayConfig::default(), Prices::built_in(), Arc::new(SystemClock)).expect("a gateway"),
+        till: Arc::default(),
         ports: Ports::default(),
         clock: Arc::new(SystemClock),
         journal,

@@ -10,8 +10,9 @@ use super::agent::{Agent, AgentError, Ending, Left, Play, Report, report};
 use super::brief::{Brief, Desk};
 use super::found::{Programs, quoted};
 use super::lines::each_event;
-use super::told::{Tokens, Told, count, nano_usd, text};
+use super::told::{Told, count, nano_usd, text};
 use crate::io::process::Program;
+use crate::model::spend::Tokens;
 
 /// How the program is got.
 pub(super) const HOW_TO_GET: &str = "npm install -g @anthropic-ai/claude-code";
@@ -178,6 +179,7 @@ fn tokens_of_model(model: &Value) -> Tokens {
         cache_read: count(model, "cacheReadInputTokens"),
         cache_write: count(model, "cacheCreationInputTokens"),
         output: count(model, "outputTokens"),
+        ..Tokens::default()
     }
 }
 
@@ -252,7 +254,7 @@ mod tests {
     }
 
     fn tokens(input: u64, cache_read: u64, cache_write: u64, output: u64) -> Option<Tokens> {
-        Some(Tokens { input, cache_read, cache_write, output })
+        Some(Tokens { input, cache_read, cache_write, output, ..Tokens::default() })
     }
 
     #[test]

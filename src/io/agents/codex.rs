@@ -11,14 +11,17 @@ use super::brief::{Brief, Desk};
 use super::found::{Found, Programs, quoted};
 use super::limits::{is_limit, resets_at_ms};
 use super::lines::each_event;
-use super::told::{Tokens, Told, count, text};
+use super::told::{Told, count, text};
 use crate::io::process::Program;
+use crate::model::spend::Tokens;
 
 /// How the program is got.
 pub(super) const HOW_TO_GET: &str = "npm install -g @openai/codex";
 
-/// Settings that keep it to its task: no traffic but the model's, no updates.
-const SETTINGS: [&str; 3] = ["check_for_update_on_startup=false", "analytics.enabled=false", "feedback.enabled=false"];
+/// Settings that keep it to its task: no traffic but the model's, no updates, nothing that the provider would do on the
+/// network in its place.
+const SETTINGS: [&str; 4] =
+    ["check_for_update_on_startup=false", "analytics.enabled=false", "feedback.enabled=false", "web_search=disabled"];
 
 /// Settings that lead it to the gateway, whose address only the shell knows.
 const GATEWAY: [&str; 8] = [
@@ -157,7 +160,8 @@ impl Story {
 fn tokens(usage: &Value) -> Tokens {
     let (cache_read, cache_write) = (count(usage, "cached_input_tokens"), count(usage, "cache_write_input_tokens"));
     let input = count(usage, "input_tokens").saturating_sub(cache_read).saturating_sub(cache_write);
-    Tokens { input, cache_read, cache_write, output: count(usage, "output_tokens") }
+    let (output, reasoning) = (count(usage, "output_tokens"), count(usage, "reasoning_output_tokens"));
+    Tokens { input, cache_read, cache_write, output, reasoning, ..Tokens::default() }
 }
 
 #[cfg(test)]
@@ -192,12 +196,29 @@ mod tests {
         let report = of("success", 0);
         assert_eq!(report.stance, Stance::Done);
         let session = Some("01a2042a-dae6-7813-9041-e59018bfe397".to_owned());
-        let tokens = Some(Tokens { input: 2000, cache_read: 6000, cache_write: 0, output: 100 });
+        let tokens = Some(Tokens {
+            input: 2000,
+            cache_read: 6000,
+            cache_write: 0,
+            output: 100,
+            reasoning: 14,
+            ..Tokens::default()
+        });
         assert_eq!(report.told, Told { session, tokens, nano_usd: None, cumulative: true });
         assert_eq!(of("429-short", 0).stance, Stance::Done);
         let resumed = of("resumed", 0);
         assert_eq!(resumed.stance, Stance::Done);
-        assert_eq!(resumed.told.tokens, Some(Tokens { input: 3000, cache_read: 9000, cache_write: 0, output: 150 }));
+        assert_eq!(
+            resumed.told.tokens,
+            Some(Tokens {
+                input: 3000,
+                cache_read: 9000,
+                cache_write: 0,
+                output: 150,
+                reasoning: 21,
+                ..Tokens::default()
+            })
+        );
     }
 
     #[test]

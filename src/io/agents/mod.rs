@@ -25,4 +25,4 @@ pub use command::Command;
 pub use found::Programs;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect};
 pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents};
-pub use told::{Tokens, Told};
+pub use told::Told;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::spend::Tokens;
+
 /// Tells what an agent says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -14,29 +16,6 @@ pub struct Told {
     pub nano_usd: Option<u64>,
     /// Whether both count all of the session, also what ran of it before this process.
     pub cumulative: bool,
-}
-
-/// Counts tokens; each is counted once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Tokens {
-    /// Read by the model, and not from its cache.
-    pub input: u64,
-    /// Read from its cache.
-    pub cache_read: u64,
-    /// Read and put into its cache.
-    pub cache_write: u64,
-    /// Written by the model, what it thought included.
-    pub output: u64,
-}
-
-impl std::ops::AddAssign for Tokens {
-    fn add_assign(&mut self, other: Self) {
-        self.input = self.input.saturating_add(other.input);
-        self.cache_read = self.cache_read.saturating_add(other.cache_read);
-        self.cache_write = self.cache_write.saturating_add(other.cache_write);
-        self.output = self.output.saturating_add(other.output);
-    }
 }
 
 /// Reads a sum in dollars as billionths of one; nothing where it is no sum.

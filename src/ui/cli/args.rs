@@ -72,6 +72,8 @@ pub enum Verb {
     Doctor(super::doctor::DoctorArgs),
     /// Show the roles and where each comes from
     Roles(super::roles::RolesArgs),
+    /// Show what models cost, as calls to them are priced
+    Prices(super::prices::PricesArgs),
     /// Print the JSON schemas of the files that artel reads
     Schema(super::schema::SchemaArgs),
     /// Print completions for a shell

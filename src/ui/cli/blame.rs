@@ -75,6 +75,9 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
                 "`artel doctor` says more; `--sandbox none` goes on without, and agents and checks then have your rights",
             ),
         ),
+        AppError::Gateway(_) => {
+            (Exit::Unfit, Some("look at the system's certificates, and at `gateway.toml` in the state directory"))
+        }
         AppError::NoRun => (Exit::Missing, Some("`artel run goal.md` opens one; `artel list` shows all runs")),
         AppError::Held { .. } => {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))

@@ -70,6 +70,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Gc(args) => super::gc::gc(out, &args),
         Verb::Doctor(args) => super::doctor::doctor(out, &args),
         Verb::Roles(args) => super::roles::roles(out, &args),
+        Verb::Prices(args) => super::prices::prices(out, &args),
         Verb::Schema(args) => super::schema::schema(out, &args),
         Verb::Completions(args) => super::completions::completions(out, &args),
     }

@@ -38,6 +38,7 @@ pub mod verify;
 pub mod gc;
 pub mod doctor;
 pub mod roles;
+pub mod prices;
 pub mod schema;
 pub mod schemas;
 pub mod completions;

@@ -15,6 +15,8 @@ use super::lay::{RULE_PATH, plan_init};
 use crate::actors::progress::Progress;
 use crate::app;
 use crate::io::agents::{KnownAgent, Programs, known_agents};
+use crate::io::files::StateDir;
+use crate::io::gateway::PriceRow;
 use crate::machine::command::Ask;
 use crate::machine::event::Recorded;
 use crate::machine::state::State;
@@ -416,6 +418,16 @@ pub fn agents() -> Result<Vec<KnownAgent>, Fail> {
     let (env, _) = surroundings()?;
     let home = env.get("HOME").map(std::path::PathBuf::from);
     Ok(known_agents(&Programs::new(env.get("PATH").cloned(), home)))
+}
+
+/// Lists what models cost: the user's own prices first.
+///
+/// # Errors
+/// Where there is no state directory, or the user's price file is faulty.
+pub fn prices() -> Result<Vec<PriceRow>, Fail> {
+    let (env, _) = surroundings()?;
+    let dir = StateDir::locate(|name| env.get(name).map(Into::into)).map_err(|error| blame(error.into()))?;
+    Ok(app::read_prices(&dir).map_err(blame)?.rows().collect())
 }
 
 /// Lists the JSON schemas of all files, by name.

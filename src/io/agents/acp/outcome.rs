@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::io::agents::agent::Ending;
 use crate::io::agents::limits::{is_limit, resets_at_ms};
-use crate::io::agents::told::{Tokens, Told, nano_usd};
+use crate::io::agents::told::{Told, nano_usd};
+use crate::model::spend::Tokens;
 
 /// What marks the line among those of the transcript.
 pub(super) const MARK: &str = "acp-result";
@@ -135,6 +136,7 @@ impl Used {
             cache_read: cached_read_tokens,
             cache_write: cached_write_tokens,
             output: output_tokens,
+            ..Tokens::default()
         }
     }
 }
@@ -197,9 +199,9 @@ mod tests {
             };
             used.tokens()
         };
-        let apart = Tokens { input: 2000, cache_read: 6000, cache_write: 400, output: 100 };
+        let apart = Tokens { input: 2000, cache_read: 6000, cache_write: 400, output: 100, ..Tokens::default() };
         assert_eq!(tokens(2000, 100, 6000, 400, 8500), apart);
-        let within = Tokens { input: 2000, cache_read: 6000, cache_write: 0, output: 100 };
+        let within = Tokens { input: 2000, cache_read: 6000, cache_write: 0, output: 100, ..Tokens::default() };
         assert_eq!(tokens(8000, 100, 6000, 0, 8100), within);
         assert_eq!(tokens(u64::MAX, 1, u64::MAX, 1, 5).input, u64::MAX);
     }

@@ -1,0 +1,88 @@
+//! Owns an attempt's way to models: a session at the gateway, behind the only door of its sandbox, for as long as its job
+//! runs. Never speaks HTTP, and never decides what a session may spend.
+
+use std::sync::Arc;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::{oneshot, watch};
+
+use super::coordinator::Coordinator;
+use super::order::Order;
+use super::purse::Purse;
+use super::world::{World, told};
+use crate::io::gateway::{Metered, Session, Terms};
+use crate::io::hands::{Ended, HandsError, Job};
+use crate::model::role::{AgentRef, Limits};
+
+/// Leads one attempt to models.
+pub struct Gate {
+    session: Session,
+}
+
+impl Gate {
+    /// Opens the gate of an attempt whose agent asks models; none where artel has no key of theirs, so that the agent has
+    /// to log in by itself.
+    ///
+    /// # Errors
+    /// Says why the gateway opened no session.
+    pub fn open(world: &World, order: &Order, coordinator: &WeakActorRef<Coordinator>) -> Result<Option<Self>, String> {
+        let providers: &[&str] = match &order.agent {
+            AgentRef::Claude { .. } => &["anthropic"],
+            AgentRef::Codex { .. } => &["openai"],
+            AgentRef::Acp(_) => &["anthropic", "openai", "gemini"],
+            AgentRef::Command(_)
+            | AgentRef::Script(_)
+            | AgentRef::Codemod
+            | AgentRef::Shard
+            | AgentRef::Ladder
+            | AgentRef::Revert => return Ok(None),
+        };
+        if !providers.iter().any(|provider| world.gateway.has_key(provider)) {
+            return Ok(None);
+        }
+        let purse = Purse::of(Arc::clone(&world.till), coordinator.clone(), (order.attempt, order.fence));
+        let session = world.gateway.open(order.attempt.to_string(), terms(&order.role.limits), Arc::new(purse));
+        Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))? }))
+    }
+
+    /// Gives the token that stands in the place of a key.
+    pub fn token(&self) -> String {
+        self.session.token().reveal().to_owned()
+    }
+
+    /// Runs the attempt's job; all calls are counted when this returns.
+    ///
+    /// # Errors
+    /// As running a job.
+    pub async fn run(
+        self,
+        world: &World,
+        job: Job,
+        cancelled: watch::Receiver<bool>,
+    ) -> Result<(Ended, Metered), HandsError> {
+        let (gate, opened) = oneshot::channel();
+        let serve = async {
+            if let Ok(listener) = opened.await {
+                self.session.serve(listener).await;
+            }
+            std::future::pending().await
+        };
+        let ended = tokio::select! {
+            ended = world.hands.run_with_gate(job, cancelled, gate) => ended,
+            never = serve => never,
+        };
+        let metered = self.session.close().await;
+        Ok((ended?, metered))
+    }
+}
+
+/// Says what a session may do beside what the run may spend.
+fn terms(limits: &Limits) -> Terms {
+    let bound = |limit: u64| (limit > 0).then_some(limit);
+    Terms {
+        models: vec!["*".to_owned()],
+        calls: bound(limits.calls),
+        tokens: bound(limits.tokens),
+        nano_usd: bound(limits.nano_usd),
+    }
+}
