@@ -2,6 +2,7 @@
 
 mod error;
 mod place;
+mod folding;
 mod opening;
 mod sandbox;
 mod hosting;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +14,6 @@ use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
 use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
-use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
@@ -24,10 +22,6 @@ use crate::views::pace::Pace;
 
 /// How many events must have been folded for a snapshot to pay: some tens of milliseconds' worth.
 const SNAPSHOT_AFTER: u64 = 10_000;
-
-/// Events that are handed on at once, and how many such batches may lie ahead: a few megabytes.
-const BATCH: usize = 512;
-const DECODED_AHEAD: usize = 8;
 
 /// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
 const SUM: usize = 32;
@@ -176,40 +170,6 @@ impl Place {
             self.keep_glance(run, loaded, chain.0)?;
         }
         Ok(())
-    }
-
-    /// Folds the events after those that are in; they are read and decoded beside that.
-    fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
-        let from = loaded.state.seq + 1;
-        loaded.replayed = 0;
-        let (send, decoded) = sync_channel(DECODED_AHEAD);
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(move || {
-                let mut batch = Vec::with_capacity(BATCH);
-                self.each(run, from, |recorded| {
-                    batch.push(recorded);
-                    if batch.len() == BATCH {
-                        // Whoever folds is there until this ends.
-                        let _ = send.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
-                    }
-                })?;
-                let _ = send.send(batch);
-                Ok(())
-            });
-            for recorded in decoded.iter().flatten() {
-                loaded.pace.learn(&recorded);
-                loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
-                loaded.replayed += 1;
-            }
-            match reader.join() {
-                Ok(result) => result,
-                Err(panicked) => std::panic::resume_unwind(panicked),
-            }
-        })
-        .and_then(|()| match loaded.state.opening {
-            Some(_) => Ok(loaded),
-            None => Err(AppError::Unopened { run: run.to_string() }),
-        })
     }
 
     /// Reads a run's events from a number on.

@@ -108,9 +108,17 @@ impl Journal for MemoryJournal {
         Ok(book.row.last_seq)
     }
 
-    fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError> {
-        self.books().of(run)?.from(from_seq).iter().for_each(|entry| see(entry.as_ref()));
-        Ok(())
+    fn for_some(
+        &self,
+        run: &RunId,
+        from_seq: u64,
+        limit: u64,
+        see: &mut dyn FnMut(EntryRef<'_>),
+    ) -> Result<u64, JournalError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut books = self.books();
+        let shown = books.of(run)?.from(from_seq).iter().take(limit);
+        Ok(shown.map(|entry| see(entry.as_ref())).count() as u64)
     }
 
     fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {

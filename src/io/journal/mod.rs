@@ -28,6 +28,9 @@ pub use sqlite::SqliteJournal;
 
 use crate::model::ids::{RequestId, RunId};
 
+/// How many events one look takes: a long one would keep the write-ahead log from being copied back.
+const PAGE: u64 = 8192;
+
 /// Stores runs, their events and their requests. Calls block on the disk: an actor makes them where blocking is
 /// allowed.
 ///
@@ -57,13 +60,35 @@ pub trait Journal: Send + Sync {
     /// recover, never retry. The other faults of writing leave the journal as it was.
     fn append(&self, run: &RunId, epoch: u64, after_seq: u64, entries: &[NewEntry]) -> Result<u64, JournalError>;
 
+    /// Shows `see` at most `limit` events of a run from `from_seq` on, as [`Journal::for_each`] does; gives how many. Two
+    /// threads may do so at one time.
+    ///
+    /// # Errors
+    /// Those of [`Journal::for_each`].
+    fn for_some(
+        &self,
+        run: &RunId,
+        from_seq: u64,
+        limit: u64,
+        see: &mut dyn FnMut(EntryRef<'_>),
+    ) -> Result<u64, JournalError>;
+
     /// Shows `see` the events of a run from `from_seq` on, in order, each of them compared with what it was chained to
     /// when it was appended. `see` must not call the journal.
     ///
     /// # Errors
     /// [`JournalError::NoSuchRun`]; [`JournalError::Damaged`] when an event is missing or is not what was appended; the
     /// faults of reading.
-    fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError>;
+    fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError> {
+        let mut from = from_seq.max(1);
+        loop {
+            let seen = self.for_some(run, from, PAGE, see)?;
+            from += seen;
+            if seen < PAGE {
+                return Ok(());
+            }
+        }
+    }
 
     /// Returns at most `limit` events of a run from `from_seq` on, in order.
     ///

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -33,15 +33,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How large the write-ahead log may stay once it was copied back, in bytes.
 const LOG_KEPT: i64 = 16 << 20;
 
-/// How many events one look at the file takes: a long look would keep the write-ahead log from being copied back.
-const PAGE: u64 = 8192;
-
 /// Keeps runs, events and requests in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteJournal {
     path: PathBuf,
     /// Stands before the writing connection, which must close last to fold the write-ahead log back.
     reading: Mutex<Connection>,
+    /// Reads beside that, opened when it is first needed; none where that cannot be.
+    beside: OnceLock<Option<Mutex<Connection>>>,
     writing: Writing,
     is_chained: bool,
     lost: AtomicBool,
@@ -80,7 +79,8 @@ impl SqliteJournal {
             }
         };
         let reading = Mutex::new(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(named)?);
-        Ok(Self { path: path.to_owned(), reading, writing, is_chained: true, lost: AtomicBool::new(false) })
+        let (beside, lost) = Default::default();
+        Ok(Self { path: path.to_owned(), reading, beside, writing, is_chained: true, lost })
     }
 
     /// Opens the journal at `path` for reading, while others may write it, and also where the file or its directory
@@ -114,7 +114,8 @@ impl SqliteJournal {
             Form::Newer(found) => Writing::Newer(found),
         };
         let (reading, is_chained) = (Mutex::new(conn), form.is_chained());
-        Ok(Self { path: path.to_owned(), reading, writing, is_chained, lost: AtomicBool::new(false) })
+        let (beside, lost) = Default::default();
+        Ok(Self { path: path.to_owned(), reading, beside, writing, is_chained, lost })
     }
 
     /// Does `work` in one transaction that is on the disk when this returns.
@@ -156,7 +157,7 @@ impl SqliteJournal {
         what: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, JournalError> {
-        let mut conn = held(&self.reading);
+        let mut conn = self.reader();
         let attempt = || work(&conn.transaction_with_behavior(TransactionBehavior::Deferred)?);
         attempt().map_err(|fault| match (fault, &self.writing) {
             (Fault::Told(error), _) => error,
@@ -168,6 +169,15 @@ impl SqliteJournal {
             }
             (Fault::Sql(source), _) => told(&self.path, what, source),
         })
+    }
+
+    /// Gives a connection to read by: another one where the first is in use.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        if let Ok(conn) = self.reading.try_lock() {
+            return conn;
+        }
+        let open = || connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok().map(Mutex::new);
+        held(self.beside.get_or_init(open).as_ref().unwrap_or(&self.reading))
     }
 
     /// Shows `see` up to `limit` events from `from` on, in one look; returns how many there were.
@@ -263,15 +273,14 @@ impl Journal for SqliteJournal {
         Ok(last)
     }
 
-    fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError> {
-        let mut from = from_seq.max(1);
-        loop {
-            let seen = self.page(run, from, PAGE, see)?;
-            from += seen;
-            if seen < PAGE {
-                return Ok(());
-            }
-        }
+    fn for_some(
+        &self,
+        run: &RunId,
+        from_seq: u64,
+        limit: u64,
+        see: &mut dyn FnMut(EntryRef<'_>),
+    ) -> Result<u64, JournalError> {
+        self.page(run, from_seq.max(1), limit, see)
     }
 
     fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
@@ -479,6 +488,7 @@ fn told(path: &Path, what: &'static str, source: rusqlite::Error) -> JournalErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::journal::PAGE;
     use crate::io::journal::laws::{events, open};
 
     impl SqliteJournal {
