@@ -4,6 +4,7 @@
 pub mod command;
 pub mod event;
 pub mod state;
+pub mod tally;
 pub mod tasks;
 pub mod snapshot;
 pub mod bisect;

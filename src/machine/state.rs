@@ -9,6 +9,7 @@ use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest};
 use super::flakes::FlakeRate;
+pub use super::tally::Tally;
 use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
@@ -291,62 +292,6 @@ impl Status {
             | Self::Dropped { .. }
             | Self::Reverted { .. } => true,
         }
-    }
-}
-
-/// Counts tasks by status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tally {
-    /// Waiting for other tasks.
-    pub waiting: u32,
-    /// May be leased.
-    pub ready: u32,
-    /// Under way.
-    pub running: u32,
-    /// Waiting for a verdict.
-    pub judging: u32,
-    /// Waiting to land.
-    pub queued: u32,
-    /// Landed.
-    pub landed: u32,
-    /// Nothing to do.
-    pub nothing: u32,
-    /// Kept for a person.
-    pub kept: u32,
-    /// Waiting for something that is missing.
-    pub blocked: u32,
-    /// Given up.
-    pub dropped: u32,
-    /// Taken back out.
-    pub reverted: u32,
-}
-
-impl Tally {
-    /// Finds the count that a status belongs to.
-    pub fn of(&mut self, status: &Status) -> &mut u32 {
-        match status {
-            Status::Waiting => &mut self.waiting,
-            Status::Ready => &mut self.ready,
-            Status::Running => &mut self.running,
-            Status::Judging => &mut self.judging,
-            Status::Queued => &mut self.queued,
-            Status::Landed { .. } => &mut self.landed,
-            Status::Nothing => &mut self.nothing,
-            Status::Kept { .. } => &mut self.kept,
-            Status::Blocked { .. } => &mut self.blocked,
-            Status::Dropped { .. } => &mut self.dropped,
-            Status::Reverted { .. } => &mut self.reverted,
-        }
-    }
-
-    /// Counts all tasks.
-    pub fn total(&self) -> u32 {
-        self.open() + self.landed + self.nothing + self.kept + self.blocked + self.dropped + self.reverted
-    }
-
-    /// Counts tasks on which something may still happen by itself.
-    pub fn open(&self) -> u32 {
-        self.waiting + self.ready + self.running + self.judging + self.queued
     }
 }
 

@@ -7,6 +7,7 @@ use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
 use artel::model::check::{Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid};
 use artel::model::role::AgentRef;
+use artel::model::spend::{Call, CallEnd, Tokens};
 use artel::model::task::Work;
 use artel::model::verdict::{Finding, Ruling, Rung, Verdict};
 
@@ -75,12 +76,58 @@ pub fn progress(world: &mut World, effect: &Effect) {
             Job::Reported(Default::default())
         }
         (Job::Going { silent: true }, _) => Job::Going { silent: true },
+        (Job::Going { silent: false }, Effect::Work { attempt, fence }) if spends(world, *attempt, *fence) => {
+            Job::Going { silent: false }
+        }
         (Job::Going { silent: false } | Job::Planning(_), _) => {
             carry_out(world, effect);
             Job::Reported(Default::default())
         }
     };
     world.flight.insert(effect.clone(), job);
+}
+
+/// Has a worker ask models, perhaps: it holds money before a call, and each of its calls is heard before it goes on.
+fn spends(world: &mut World, id: AttemptId, fence: u64) -> bool {
+    let Some(attempt) = world.state.attempt(id).filter(|attempt| attempt.ended_ms.is_none()) else { return false };
+    let held = attempt.held();
+    if world.mail.iter().any(|mail| money_of(&mail.command) == Some(id)) {
+        return true;
+    }
+    if !world.chance(30) {
+        return false;
+    }
+    let command = match (held, world.rng.u8(0..4)) {
+        (0, _) => Command::AskAllowance { attempt: id, fence, nano_usd: world.rng.u64(1..500) },
+        (_, 0) => Command::ReturnAllowance { attempt: id, fence, nano_usd: world.rng.u64(1..=held) },
+        (_, _) => {
+            let nano_usd = world.rng.u64(1..=held);
+            *world.ledger.calls.entry(id).or_default() += nano_usd;
+            Command::ReportCall { attempt: id, fence, call: call(nano_usd) }
+        }
+    };
+    world.post(command, Must::Anything, None);
+    true
+}
+
+/// Tells whether a command is about the money of an attempt that goes on.
+pub fn is_money(command: &Command) -> bool {
+    money_of(command).is_some()
+}
+
+fn money_of(command: &Command) -> Option<AttemptId> {
+    if let Command::AskAllowance { attempt, .. }
+    | Command::ReturnAllowance { attempt, .. }
+    | Command::ReportCall { attempt, .. } = command
+    {
+        return Some(*attempt);
+    }
+    None
+}
+
+fn call(nano_usd: u64) -> Call {
+    let (provider, model) = ("a provider".to_owned(), "a model".to_owned());
+    Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens: Tokens::default(), nano_usd, ms: 1 }
 }
 
 fn carry_out(world: &mut World, effect: &Effect) {
@@ -135,6 +182,10 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
     if world.is_poison(id.task) || world.chance(6) {
         let command = Command::ReportLost { attempt: id, why: "it vanished".to_owned() };
         return world.post(command, Must::Anything, Some(effect.clone()));
+    }
+    let left = world.state.budget.nano_usd.map(|limit| limit.saturating_sub(world.state.money_accounted()));
+    if left.is_some_and(|left| left < 200) && world.chance(50) {
+        return world.post(Command::ReportOutOfMoney { attempt: id, fence }, Must::Anything, Some(effect.clone()));
     }
     let (outcome, handoff) = outcome(world, id);
     let usage = Usage { wall_ms: 100, cpu_ms: world.rng.u64(0..3000), output_bytes: 10, leaked: 0 };

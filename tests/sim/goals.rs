@@ -104,7 +104,7 @@ fn goal(rng: &mut Rng) -> Goal {
             wall_s: (rng.u8(0..6) == 0).then(|| rng.u64(60..4000)),
             attempts: (rng.u8(0..3) == 0).then(|| rng.u64(1..25)),
             cpu_s: (rng.u8(0..6) == 0).then(|| rng.u64(1..60)),
-            nano_usd: None,
+            nano_usd: (rng.u8(0..4) == 0).then(|| rng.u64(1..3000)),
         },
         landing: LandingPolicy { policy: Policy::Strict, batch: rng.u32(1..9), conflicts: rng.u32(0..3) },
         approve: approve.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(gate, _)| gate).collect(),

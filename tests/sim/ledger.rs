@@ -26,6 +26,8 @@ pub struct Ledger {
     pub answers: BTreeMap<Oid, Vec<Vec<CheckResult>>>,
     /// What a person had put on the run's branch and the run moved it away from.
     pub overwritten: Option<Oid>,
+    /// What each attempt's calls to models have cost, heard of or not.
+    pub calls: BTreeMap<AttemptId, u64>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
 }

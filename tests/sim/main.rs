@@ -40,7 +40,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 43;
+const KINDS: usize = 47;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -182,6 +182,10 @@ fn lose_or_repeat(world: &mut World) -> Law {
     if world.rng.bool() {
         let again = world::Mail { of: None, ..world.mail[at].clone() };
         world.mail.push(again);
+        return Ok(());
+    }
+    if crew::is_money(&world.mail[at].command) {
+        // A worker waits for the answer, and goes on only with it.
         return Ok(());
     }
     let lost = world.mail.remove(at);

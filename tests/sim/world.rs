@@ -193,6 +193,8 @@ impl World {
         follows(&self.state, &recorded.event)?;
         self.ledger.before(&self.state, &recorded.event, &self.repo, self.tampered.is_some())?;
         self.state = mutants::fold(self.mutant, std::mem::take(&mut self.state), &recorded);
+        let (accounted, used) = (self.state.money_accounted(), self.ledger.calls.values().sum::<u64>());
+        law(accounted >= used, || format!("{accounted} are accounted and {used} were used"))?;
         if !mutants::forgets_to_store(self.mutant, &recorded) {
             self.journal.push(recorded);
         }

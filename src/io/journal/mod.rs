@@ -28,9 +28,6 @@ pub use sqlite::SqliteJournal;
 
 use crate::model::ids::{RequestId, RunId};
 
-/// How many events one look takes: a long one would keep the write-ahead log from being copied back.
-const PAGE: u64 = 8192;
-
 /// Stores runs, their events and their requests. Calls block on the disk: an actor makes them where blocking is
 /// allowed.
 ///
@@ -82,9 +79,9 @@ pub trait Journal: Send + Sync {
     fn for_each(&self, run: &RunId, from_seq: u64, see: &mut dyn FnMut(EntryRef<'_>)) -> Result<(), JournalError> {
         let mut from = from_seq.max(1);
         loop {
-            let seen = self.for_some(run, from, PAGE, see)?;
+            let seen = self.for_some(run, from, record::PAGE, see)?;
             from += seen;
-            if seen < PAGE {
+            if seen < record::PAGE {
                 return Ok(());
             }
         }

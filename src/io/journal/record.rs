@@ -6,6 +6,9 @@ use crate::io::journal::chain::ChainHash;
 use crate::io::journal::error::JournalError;
 use crate::model::ids::{RequestId, RunId};
 
+/// How many events one look takes: a long one would keep the write-ahead log from being copied back.
+pub(super) const PAGE: u64 = 8192;
+
 /// An event as it is handed in; its number comes from its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {

@@ -488,8 +488,8 @@ fn told(path: &Path, what: &'static str, source: rusqlite::Error) -> JournalErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::journal::PAGE;
     use crate::io::journal::laws::{events, open};
+    use crate::io::journal::record::PAGE;
 
     impl SqliteJournal {
         fn writer(&self) -> MutexGuard<'_, Connection> {
