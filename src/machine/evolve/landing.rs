@@ -126,19 +126,19 @@ pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
         }
         let id = link.attempt.task;
         set_status(state, id, Status::Landed { commit: link.commit });
-        if let Some(Work::Revert(reverted)) = state.tasks.get(&id).map(|task| task.work.clone()) {
-            set_status(state, reverted, Status::Reverted { by: id });
-            bring_back(state, reverted);
-        }
+        take_out(state, id);
     }
 }
 
-/// Says of what a revert had taken out that it stands again, once the revert itself was taken out.
-fn bring_back(state: &mut State, revert: TaskId) {
-    let Some(Work::Revert(original)) = state.tasks.get(&revert).map(|task| task.work.clone()) else { return };
+/// Says of what a task takes out, where it takes any out, that it does; what that itself had taken out stands again.
+fn take_out(state: &mut State, by: TaskId) {
+    let Some(Work::Revert(reverted)) = state.tasks.get(&by).map(|task| task.work.clone()) else { return };
+    set_status(state, reverted, Status::Reverted { by });
+    let Some(Work::Revert(original)) = state.tasks.get(&reverted).map(|task| task.work.clone()) else { return };
     let landed = state.tasks.get(&original).and_then(|task| task.attempts.iter().rev().find_map(|it| it.landed));
     if let Some(commit) = landed {
         set_status(state, original, Status::Landed { commit });
+        take_out(state, original);
     }
 }
 

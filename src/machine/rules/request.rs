@@ -281,6 +281,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_out_and_brought_back_by_turns_stands_as_its_last_turn_says() {
+        let turn = |scene: Scene, task| scene.asks(Ask::Revert(TaskId(task))).settled().lands(task + 1);
+        let scene = turn(running().lands(1), 1);
+        assert_eq!(scene.status(1), &Status::Reverted { by: TaskId(2) });
+        let scene = turn(scene, 2);
+        assert!(matches!(scene.status(1), Status::Landed { .. }));
+        let scene = turn(scene, 3);
+        assert_eq!(scene.status(1), &Status::Reverted { by: TaskId(2) });
+        assert_eq!(scene.status(3), &Status::Reverted { by: TaskId(4) });
+        assert!(matches!(turn(scene, 4).status(1), Status::Landed { .. }));
+    }
+
+    #[test]
     fn only_a_kept_task_is_tried_again_given_up_or_let_land() {
         let scene = running();
         let refusal = Rejection::NotKept { task: TASK, status: "running" }.to_string();
