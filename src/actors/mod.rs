@@ -16,6 +16,7 @@ pub mod setup;
 pub mod casting;
 pub mod purse;
 pub mod gate;
+pub mod played;
 pub mod worker;
 pub mod judge;
 pub mod checks;

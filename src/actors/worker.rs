@@ -12,6 +12,7 @@ use super::casting::cast;
 use super::coordinator::{Coordinator, Tell};
 use super::gate::Gate;
 use super::order::{Order, WorkOrder};
+use super::played::{Limit, Played, as_metered};
 use super::room::{Room, Whose, Work};
 use super::setup::{For, set_up};
 use super::world::{World, blocking, told};
@@ -30,25 +31,6 @@ use crate::views::brief::{BriefView, FindingView, render};
 
 /// Bytes of an attempt's output that are kept in memory.
 const TAIL_BYTES: usize = 16 << 10;
-
-/// What an attempt came to, before it is reported.
-struct Played {
-    outcome: Outcome,
-    handoff: Handoff,
-    usage: Usage,
-    /// Whether it had to end because the run may spend no more.
-    is_out_of_money: bool,
-}
-
-impl Played {
-    fn of(outcome: Outcome, handoff: Handoff, usage: Usage) -> Self {
-        Self { outcome, handoff, usage, is_out_of_money: false }
-    }
-
-    fn failed(why: String) -> Self {
-        Self::of(Outcome::Failed { why }, Handoff::default(), Usage::default())
-    }
-}
 
 /// Renews an attempt's lease for as long as it is let run.
 pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
@@ -90,10 +72,7 @@ pub async fn play(
         }
     };
     Some(match played {
-        Ok(Played { is_out_of_money: true, .. }) => Command::ReportOutOfMoney { attempt, fence },
-        Ok(Played { outcome, handoff, usage, .. }) => {
-            Command::ReportAttempt { attempt, fence, outcome, handoff, usage }
-        }
+        Ok(played) => played.report(attempt, fence),
         Err(error) => {
             let what = format!("failed to {}", told(&error));
             if error.is_of_the_machine() {
@@ -252,13 +231,14 @@ async fn process_once(
         Ok(Some(played)) => played,
         Ok(None) => {
             discard(world, tree).await?;
-            return Ok(Some(Played { is_out_of_money: true, ..Played::failed("no money is left".to_owned()) }));
+            return Ok(Some(Played::out_of_money()));
         }
         Err(why) => {
             discard(world, tree).await?;
             return Ok(Some(Played::failed(why)));
         }
     };
+    let limit = Limit::of(&stance);
     let outcome = world
         .blocking(move |world| {
             // Whatever stands there, what was an agent's leads no git of this machine astray.
@@ -278,7 +258,7 @@ async fn process_once(
         })
         .await?;
     handoff.blocked = None;
-    Ok(Some(Played::of(outcome, handoff, usage)))
+    Ok(Some(Played::of(outcome, handoff, usage).ended_by(limit)))
 }
 
 async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
@@ -320,6 +300,7 @@ async fn run_agent(
     let read = move || agent.read(Left { how, tail: &tail, log: &log, handoff: collect(&handoff) });
     let Report { stance, handoff, told } = blocking(read).await;
     tracing::debug!(attempt = %order.attempt, ?told, "what its agent says of itself");
+    let stance = as_metered(stance, &metered, world.now_ms());
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
     Ok(Some((stance, handoff, usage)))

@@ -110,6 +110,19 @@ pub enum Command {
         /// The fence under which it was leased.
         fence: u64,
     },
+    /// Reports that an attempt ended by a limit of its agent's account or provider; all its calls are counted.
+    ReportLimited {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// When the limit is lifted, in milliseconds since 1970, where that was said.
+        until_ms: Option<i64>,
+        /// What was said of the limit.
+        why: String,
+        /// What it cost.
+        usage: Usage,
+    },
     /// Reports that the worker of an attempt died without a report.
     ReportLost {
         /// The attempt.
@@ -250,7 +263,7 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
-    /// Tries a kept or blocked task again.
+    /// Tries a kept or blocked task again, or one that waits for a limit at once.
     Retry(TaskId),
     /// Stops handing out work; what runs is finished.
     Drain,

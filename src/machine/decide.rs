@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::rules::{advance, attempt, landing, money, open, plan, request, space, verdict};
+use super::rules::{advance, attempt, landing, limit, money, open, plan, request, space, verdict};
 use super::state::State;
 
 /// Says what a command makes happen now, or why it is refused.
@@ -32,6 +32,9 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReturnAllowance { attempt, fence, nano_usd } => money::give_back(state, *attempt, *fence, *nano_usd),
         Command::ReportCall { attempt, fence, call } => money::call(state, *attempt, *fence, call),
         Command::ReportOutOfMoney { attempt, fence } => money::ran_out(state, *attempt, *fence),
+        Command::ReportLimited { attempt, fence, until_ms, why, usage } => {
+            limit::report(state, (*attempt, *fence), (*until_ms, why), *usage, now_ms)
+        }
         Command::ReportLost { attempt, why } => attempt::lost(state, *attempt, why, attempt::Loss::Worker),
         Command::ReportVerdict { attempt, verdict, usage } => verdict::report(state, *attempt, verdict, *usage),
         Command::ReportMerge { batch, chain, conflicts } => landing::merged(state, *batch, chain, conflicts),

@@ -4,6 +4,7 @@
 use super::bisect::Want;
 use super::command::Link;
 use super::rules::advance::{is_closing, next_start};
+use super::rules::limit::next_lift;
 use super::state::{BatchStep, Flow, State};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
 
@@ -70,8 +71,8 @@ pub fn due(state: &State) -> Vec<Effect> {
     owed
 }
 
-/// Tells when time alone may bring something, in milliseconds since 1970: a lease lapses, the time is used up, or more
-/// may begin.
+/// Tells when time alone may bring something, in milliseconds since 1970: a lease lapses, the time is used up, a limit
+/// is lifted, or more may begin.
 pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
     if !state.is_live() {
         return None;
@@ -79,7 +80,12 @@ pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
     let leases = state.running.iter().filter_map(|id| state.attempt(*id).map(|it| it.until_ms.saturating_add(1)));
     let wall_ms = state.budget.wall_s.and_then(|s| i64::try_from(s).ok()?.checked_mul(1000));
     let used_up = wall_ms.map(|limit| state.opened_ms.saturating_add(limit));
-    leases.chain(used_up).chain(next_start(state, now_ms)).filter(|at| *at > now_ms).min()
+    leases
+        .chain(used_up)
+        .chain(next_lift(state, now_ms))
+        .chain(next_start(state, now_ms))
+        .filter(|at| *at > now_ms)
+        .min()
 }
 
 fn landing(state: &State) -> Option<Effect> {

@@ -52,6 +52,10 @@ pub enum Event {
     MoneyRanOut { attempt: AttemptId },
     /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
     AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
+    /// An attempt met a limit of its agent's account; the try does not count, and no task of that agent is leased before.
+    AttemptLimited { attempt: AttemptId, until_ms: i64, why: String, usage: Usage, next: Next },
+    /// A person had what waits for a limit of an agent tried at once.
+    LimitLifted { agent: String },
     /// An attempt ended.
     AttemptEnded { attempt: AttemptId, outcome: Outcome, handoff: Handoff, usage: Usage, next: Next },
     /// A judge gave its verdict.
@@ -136,6 +140,8 @@ impl Event {
             Self::CallMade { .. } => "CallMade",
             Self::MoneyRanOut { .. } => "MoneyRanOut",
             Self::AttemptLost { .. } => "AttemptLost",
+            Self::AttemptLimited { .. } => "AttemptLimited",
+            Self::LimitLifted { .. } => "LimitLifted",
             Self::AttemptEnded { .. } => "AttemptEnded",
             Self::VerdictGiven { .. } => "VerdictGiven",
             Self::BatchFormed { .. } => "BatchFormed",

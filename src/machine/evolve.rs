@@ -2,6 +2,7 @@
 
 mod attempts;
 mod landing;
+mod limits;
 mod money;
 mod plan;
 
@@ -54,6 +55,12 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::MoneyRanOut { .. } => state.money.is_short = true,
         Event::AttemptLost { attempt, why, counts, next } => {
             attempts::lose(&mut state, *attempt, (why, *counts), next, at);
+        }
+        Event::AttemptLimited { attempt, until_ms, why, usage, next } => {
+            limits::meet(&mut state, *attempt, (*until_ms, why), *usage, next, at);
+        }
+        Event::LimitLifted { agent } => {
+            state.limits.remove(agent);
         }
         Event::AttemptEnded { attempt, outcome, handoff, usage, next } => {
             attempts::end(&mut state, *attempt, (outcome, handoff, *usage), next, at);

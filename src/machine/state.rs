@@ -9,7 +9,8 @@ use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest};
 use super::flakes::FlakeRate;
-pub use super::tally::Tally;
+use super::limits::AgentLimit;
+use super::tally::Tally;
 use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
@@ -120,6 +121,8 @@ pub struct State {
     pub spent: BTreeMap<String, Spent>,
     /// The money that is held, and whether any is left.
     pub money: Money,
+    /// Limits that agents met and have done nothing since to show that they are over, by account.
+    pub limits: BTreeMap<String, AgentLimit>,
     /// Checks that gave two answers on one tree, and how often.
     pub flakes: BTreeMap<String, u32>,
 }
@@ -335,6 +338,8 @@ pub struct Attempt {
     pub next: Option<Next>,
     /// Why it was lost, where it was.
     pub lost: Option<String>,
+    /// The limit that ended it, where one did.
+    pub limited: Option<String>,
     /// Why it did not land, where it did not.
     pub ejected: Vec<Finding>,
     /// The merge commit, once landed.

@@ -1,4 +1,4 @@
-//! Owns how many tasks stand where. Never moves one.
+//! Owns the count of tasks by status. Never counts one itself: `evolve` keeps it true.
 
 use serde::{Deserialize, Serialize};
 

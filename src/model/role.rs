@@ -151,6 +151,23 @@ pub enum AgentRef {
     Revert,
 }
 
+impl AgentRef {
+    /// Names whose limits the agent meets: those of one program meet the same, whatever model they ask.
+    pub fn account(&self) -> String {
+        match self {
+            Self::Claude { .. } => "claude".to_owned(),
+            Self::Codex { .. } => "codex".to_owned(),
+            Self::Codemod
+            | Self::Command(_)
+            | Self::Script(_)
+            | Self::Acp(_)
+            | Self::Shard
+            | Self::Ladder
+            | Self::Revert => self.to_string(),
+        }
+    }
+}
+
 /// Says that a text names no agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -249,6 +266,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<AgentRef>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn agents_of_one_program_meet_the_same_limits() {
+        let account = |text: &str| text.parse::<AgentRef>().unwrap().account();
+        assert_eq!(account("claude:opus"), account("claude"));
+        assert_ne!(account("claude"), account("codex"));
+        assert_ne!(account("acp:goose acp"), account("acp:gemini --acp"), "who they ask is not known");
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ended::{Ended, ended};
+use super::limits::{LimitRow, limits};
 use super::pace::{Eta, Pace, hopeless};
 use super::words;
 use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
-use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Tally, Task};
+use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Task};
+use crate::machine::tally::Tally;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
@@ -62,6 +64,9 @@ pub struct Board {
     pub scopes: Vec<ScopeRow>,
     /// Running attempts.
     pub running: Vec<RunningRow>,
+    /// Agents that wait for a limit of their account or provider, where tasks wait with them.
+    #[serde(default)]
+    pub limits: Vec<LimitRow>,
     /// Attempts whose candidates are being judged, or wait for it.
     pub judging: Vec<AttemptId>,
     /// Accepted attempts that wait to land.
@@ -278,6 +283,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         counts: counts(state.tally),
         scopes: scopes(state),
         running: state.running.iter().filter_map(|id| running(state, *id, outside)).collect(),
+        limits: limits(state, outside.now_ms),
         judging: state.judging.iter().copied().collect(),
         queue: state.queue.iter().copied().collect(),
         batch: state.batch.as_ref().map(batch),

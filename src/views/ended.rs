@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::{limits, waits};
 use super::words;
 use crate::machine::event::{End, Rest};
 use crate::machine::state::{Flow, State};
@@ -61,6 +62,11 @@ pub fn ended(state: &State) -> Ended {
         Flow::Open if state.tasks.is_empty() => "planning",
         Flow::Open if !state.has_work_under_way() && state.tally.ready == 0 && state.planning.is_empty() => {
             "looking at the done-conditions"
+        }
+        Flow::Open if !state.has_work_under_way() && state.planning.is_empty() => {
+            let limits = limits(state, state.last_ms);
+            let words = limits.first().map_or("at work".to_owned(), |row| waits(&row.agent, row.until_ms));
+            return Ended { class: Class::Live, words };
         }
         Flow::Open => "at work",
     };

@@ -98,6 +98,14 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
         }
+        Event::AttemptLimited { attempt, until_ms, why, .. } => {
+            let wait = words::about(words::between_ms(recorded.at_ms, *until_ms));
+            let line = format!("{attempt} met a limit: {}; goes on in {wait}, at no cost of a try", text(why));
+            progress(line).in_tone(Tone::Warning)
+        }
+        Event::LimitLifted { agent } => {
+            progress(format!("a person had what waits for a limit of {} tried at once", text(agent)))
+        }
         Event::AttemptEnded { attempt, outcome, next: then, .. } => ended_attempt(*attempt, outcome, then),
         Event::VerdictGiven { attempt, verdict, next: then, .. } => judged(*attempt, verdict, then),
         Event::BatchFormed { batch, members, onto } => {

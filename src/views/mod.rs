@@ -4,6 +4,7 @@
 pub mod words;
 pub mod ended;
 pub mod pace;
+pub mod limits;
 pub mod board;
 pub mod glance;
 pub mod task;

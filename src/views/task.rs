@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::limits::waits;
 use super::words;
 use crate::machine::event::Next;
-use crate::machine::state::{Attempt, State, Status};
+use crate::machine::state::{Attempt, State, Status, Task};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::{Check, CheckResult};
 use crate::model::ids::{AttemptId, Oid, RunId, ScopeId, TaskId};
@@ -71,7 +72,7 @@ pub struct AttemptView {
     pub started_ms: i64,
     /// How long it took, or has taken, in milliseconds.
     pub wall_ms: u64,
-    /// How it ended in one word: `running`, `lost`, `candidate`, `nothing`, `failed`, `blocked`.
+    /// How it ended in one word: `running`, `lost`, `limited`, `candidate`, `nothing`, `failed`, `blocked`.
     pub outcome: &'static str,
     /// Why, where that needs a reason.
     pub why: Option<String>,
@@ -119,9 +120,8 @@ pub fn task(state: &State, id: TaskId, now_ms: i64) -> Option<TaskView> {
         Status::Dropped { reason } => (Some(reason.clone()), None),
         Status::Reverted { by } => (Some(format!("by {by}")), None),
         Status::Landed { commit } => (None, Some(*commit)),
-        Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Queued | Status::Nothing => {
-            (None, None)
-        }
+        Status::Ready => (waits_for_limit(state, task, now_ms), None),
+        Status::Waiting | Status::Running | Status::Judging | Status::Queued | Status::Nothing => (None, None),
     };
     let attempts = (1..).zip(&task.attempts).map(|(number, it)| attempt(AttemptId { task: id, number }, it, now_ms));
     Some(TaskView {
@@ -151,10 +151,15 @@ pub fn task(state: &State, id: TaskId, now_ms: i64) -> Option<TaskView> {
     })
 }
 
+fn waits_for_limit(state: &State, task: &Task, now_ms: i64) -> Option<String> {
+    let (agent, limit) = state.limit_of(task).filter(|(_, limit)| limit.until_ms > now_ms)?;
+    Some(format!("{}: {}", waits(agent, limit.until_ms), limit.why))
+}
+
 fn attempt(id: AttemptId, attempt: &Attempt, now_ms: i64) -> AttemptView {
     let (outcome, why) = match (&attempt.lost, &attempt.outcome) {
         (Some(why), _) => ("lost", Some(why.clone())),
-        (None, None) => ("running", None),
+        (None, None) => attempt.limited.as_ref().map_or(("running", None), |why| ("limited", Some(why.clone()))),
         (None, Some(Outcome::Candidate(_))) => ("candidate", None),
         (None, Some(Outcome::Nothing)) => ("nothing", None),
         (None, Some(Outcome::Failed { why })) => ("failed", Some(why.clone())),

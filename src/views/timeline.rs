@@ -90,6 +90,7 @@ fn mark(attempt: &Attempt) -> Mark {
     }
     let is_refused = attempt.verdict.as_ref().is_some_and(|verdict| !verdict.findings.is_empty());
     match &attempt.outcome {
+        None if attempt.limited.is_some() => Mark::Lost,
         None => Mark::Running,
         Some(Outcome::Candidate(_)) if is_refused || !attempt.ejected.is_empty() => Mark::Failed,
         Some(Outcome::Candidate(_)) => Mark::Candidate,

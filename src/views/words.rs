@@ -58,6 +58,21 @@ pub fn count(n: usize, one: &str) -> String {
     }
 }
 
+/// Says at which minute of which day something is, in UTC: `03-14 15:09 UTC`.
+pub fn moment(at_ms: i64) -> String {
+    let minutes = at_ms.div_euclid(60_000);
+    // Days since 0000-03-01, so that a leap day is the last of its year.
+    let days = minutes.div_euclid(1440) + 719_468;
+    let day_of_era = days.rem_euclid(146_097);
+    let year = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let minute = minutes.rem_euclid(1440);
+    format!("{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+}
+
 /// Names a gate as the command line takes it.
 pub fn gate(gate: Gate) -> &'static str {
     match gate {
@@ -92,6 +107,18 @@ mod tests {
         }
         assert_eq!(about(179_000), "3 min");
         assert_eq!(about(1), "1 s");
+    }
+
+    #[test]
+    fn a_moment_is_said_to_the_minute() {
+        for (ms, want) in [
+            (0, "01-01 00:00 UTC"),
+            (1_773_500_966_000, "03-14 15:09 UTC"),
+            (1_709_164_800_000, "02-29 00:00 UTC"),
+            (1_798_761_599_000, "12-31 23:59 UTC"),
+        ] {
+            assert_eq!(moment(ms), want);
+        }
     }
 
     #[test]

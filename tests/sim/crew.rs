@@ -187,6 +187,15 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
     if left.is_some_and(|left| left < 200) && world.chance(50) {
         return world.post(Command::ReportOutOfMoney { attempt: id, fence }, Must::Anything, Some(effect.clone()));
     }
+    if world.chance(6) {
+        let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));
+        let (why, usage) = ("it is enough for today".to_owned(), Usage::default());
+        let limited = |fence| Command::ReportLimited { attempt: id, fence, until_ms, why: why.clone(), usage };
+        if world.chance(8) {
+            world.post(limited(fence + 1), Must::BeRefused, None);
+        }
+        return world.post(limited(fence), Must::Anything, Some(effect.clone()));
+    }
     let (outcome, handoff) = outcome(world, id);
     let usage = Usage { wall_ms: 100, cpu_ms: world.rng.u64(0..3000), output_bytes: 10, leaked: 0 };
     let report = |fence| Command::ReportAttempt {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use artel::machine::command::Command;
 use artel::machine::due::Effect;
 use artel::machine::event::Event;
-use artel::machine::state::{Planning, State, Status, Tally, Task};
+use artel::machine::state::{Planning, State, Status, Task};
+use artel::machine::tally::Tally;
 use artel::model::ids::{AttemptId, ScopeId};
 use artel::model::task::Work;
 
@@ -26,7 +27,8 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::RenewLease { attempt, fence }
         | Command::AskAllowance { attempt, fence, .. }
         | Command::ReturnAllowance { attempt, fence, .. }
-        | Command::ReportOutOfMoney { attempt, fence } => {
+        | Command::ReportOutOfMoney { attempt, fence }
+        | Command::ReportLimited { attempt, fence, .. } => {
             let holds = state.running.contains(attempt) && state.attempt(*attempt).is_some_and(|it| it.fence == *fence);
             law(holds, || format!("a stale fence of {attempt} was heard"))
         }

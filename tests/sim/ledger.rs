@@ -87,6 +87,8 @@ impl Ledger {
             | Event::CallMade { .. }
             | Event::MoneyRanOut { .. }
             | Event::AttemptLost { .. }
+            | Event::AttemptLimited { .. }
+            | Event::LimitLifted { .. }
             | Event::VerdictGiven { .. }
             | Event::BatchMerged { .. }
             | Event::BatchClosed { .. }

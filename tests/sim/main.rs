@@ -24,7 +24,7 @@ use std::io::Write;
 
 use artel::machine::command::{Ask, Command};
 use artel::machine::decide::decide;
-use artel::machine::due::{Effect, due};
+use artel::machine::due::{Effect, deadline, due};
 use artel::machine::event::End;
 use artel::machine::state::{State, Status};
 use artel::model::ids::RequestId;
@@ -40,7 +40,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 47;
+const KINDS: usize = 49;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -239,7 +239,12 @@ fn to_the_end(world: &mut World) -> Law {
             crew::progress(world, &effect);
         } else if world.state.end.is_some() {
             return ended(world);
-        } else if !people::mend(world) {
+        } else if people::mend(world) {
+            // Their word is on its way.
+        } else if let Some(at_ms) = deadline(&world.state, world.now_ms) {
+            world.now_ms = at_ms;
+            world.settle()?;
+        } else {
             return Err(broken("the world is kind, nothing is under way, and the run neither moves nor rests"));
         }
     }

@@ -91,6 +91,10 @@ mutants! {
     FlakyNotMarked,
     /// A batch that landed on a flaky green is not marked so.
     FlakyForgotten,
+    /// Work is handed to an agent that waits for a limit.
+    LimitIgnored,
+    /// A limit that was met costs a try.
+    LimitCostsATry,
     /// Conflicts are tried again without a bound.
     ConflictsNotCounted,
     /// A task is tried again without a bound.
@@ -171,6 +175,7 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::SampleIgnored, _) if is_time => seen.sample_accepted = true,
         (Mutant::DrainIgnored, _) if is_time && state.flow == Flow::Draining => seen.flow = Flow::Open,
         (Mutant::PlanNotApproved, _) if is_time => _ = seen.passed.insert(Gate::Plan),
+        (Mutant::LimitIgnored, _) if is_time => seen.limits.clear(),
         (Mutant::RestIgnored, _) if is_time => seen.rest = None,
         (Mutant::PoisonNeverKept, _) => seen.tasks.values_mut().for_each(|task| task.lost = 0),
         (Mutant::AcceptedUnchecked, Command::ReportVerdict { attempt, .. }) => {
@@ -261,6 +266,7 @@ fn spoil(mutant: Mutant, state: &State, command: &Command, event: &mut Event) {
         ) if matches!(next, Next::Keep { .. }) => {
             *next = Next::Again(state.tasks[&attempt.task].again.clone());
         }
+        (Mutant::LimitCostsATry, Event::AttemptLimited { next: Next::Again(again), .. }) => again.tries += 1,
         (Mutant::ConflictsNotCounted, Event::MemberEjected { attempt, findings, next, .. })
             if findings[0].rule == "conflict" =>
         {

@@ -339,6 +339,7 @@ fn name(command: &Command) -> &'static str {
         Command::ReturnAllowance { .. } => "ReturnAllowance",
         Command::ReportCall { .. } => "ReportCall",
         Command::ReportOutOfMoney { .. } => "ReportOutOfMoney",
+        Command::ReportLimited { .. } => "ReportLimited",
         Command::ReportLost { .. } => "ReportLost",
         Command::ReportVerdict { .. } => "ReportVerdict",
         Command::ReportMerge { .. } => "ReportMerge",

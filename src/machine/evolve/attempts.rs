@@ -1,7 +1,7 @@
 //! Owns how attempts change the state: leased, renewed, lost, ended, judged; and a person's word on a task.
 
-use super::money;
 use super::plan::set_status;
+use super::{limits, money};
 use crate::machine::event::{Again, Lease, Next};
 use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
@@ -28,6 +28,7 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             usage: Usage::default(),
             next: None,
             lost: None,
+            limited: None,
             ejected: Vec::new(),
             granted: 0,
             spend: Spend::default(),
@@ -70,8 +71,9 @@ pub(super) fn end(
     attempt.handoff = Some(handoff.clone());
     attempt.usage = usage;
     attempt.ended_ms = Some(at_ms);
-    let agent = attempt.agent.to_string();
+    let (agent, account, started_ms) = (attempt.agent.to_string(), attempt.agent.account(), attempt.started_ms);
     spend(state, &agent, usage);
+    limits::pass(state, &account, started_ms);
     let failed = match outcome {
         Outcome::Failed { why } => Some(why),
         Outcome::Candidate(_) | Outcome::Nothing | Outcome::Blocked { .. } => None,

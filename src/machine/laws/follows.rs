@@ -49,6 +49,10 @@ pub fn follows(state: &State, event: &Event) -> Law {
             law(state.budget.nano_usd.is_some() && !state.money.is_short, || "boundless money ran out".to_owned())
         }
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
+        Event::AttemptLimited { attempt, next, .. } => tasks::limited(state, *attempt, next),
+        Event::LimitLifted { agent } => {
+            law(state.limits.contains_key(agent), || format!("no limit of {agent} is known that could be lifted"))
+        }
         Event::AttemptEnded { attempt, outcome, next, .. } => tasks::ended(state, *attempt, outcome, next),
         Event::VerdictGiven { attempt, verdict, next, .. } => tasks::judged(state, *attempt, verdict, next),
         Event::TaskOverruled { task } => tasks::overruled(state, *task),
@@ -97,13 +101,21 @@ pub fn follows(state: &State, event: &Event) -> Law {
     }
 }
 
-/// Holds that a run which neither rests nor has ended waits for something that was named: what it owes, or space.
+/// Holds that a run which neither rests nor has ended waits for something that was named: what it owes, space, or
+/// the end of a limit.
 ///
 /// # Errors
 /// Fails where nothing is owed and nothing can come.
 pub fn moves_or_rests(state: &State, owed: &[Effect]) -> Law {
-    let waits = !owed.is_empty() || state.short.is_some();
+    let waits = !owed.is_empty() || state.short.is_some() || waits_for_limit(state);
     law(!state.is_live() || waits, || "the run neither rests nor waits for anything".to_owned())
+}
+
+/// Tells whether a ready task waits for a limit that was not lifted when all was last begun that could be.
+fn waits_for_limit(state: &State) -> bool {
+    let is_coming = |until_ms: i64| state.flow == Flow::Open && until_ms > state.last_ms;
+    let mut ready = state.ready.iter().filter_map(|it| state.limit_of(state.tasks.get(&it.task)?));
+    !state.limits.is_empty() && ready.any(|(_, limit)| is_coming(limit.until_ms))
 }
 
 fn ended(state: &State, end: &End) -> Law {

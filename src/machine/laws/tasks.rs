@@ -4,7 +4,7 @@
 use super::broken::{Broken, Law, broken, law};
 use super::landing::held;
 use crate::machine::event::{Lease, Next};
-use crate::machine::rules::attempt::LOST_AT_MOST;
+use crate::machine::rules::attempt::{LOST_AT_MOST, lease_ms};
 use crate::machine::state::{Attempt, Flow, State, Status, Task};
 use crate::model::attempt::Outcome;
 use crate::model::goal::Gate;
@@ -41,6 +41,9 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(is_revert == (lease.agent == AgentRef::Revert), || format!("{id} is played by {}", lease.agent))?;
     law(task.after.iter().all(|it| has_been_in(state, *it)), || format!("{id} is leased before what it waits for"))?;
     apart(state, id, task)?;
+    let began_ms = lease.until_ms.saturating_sub(lease_ms(state));
+    let limit = state.limit_of(task).filter(|(_, limit)| limit.until_ms > began_ms);
+    law(limit.is_none(), || format!("{id} is leased while {} waits for a limit", lease.agent))?;
     let stands_there = lease.from.is_some() || state.head == Some(lease.base);
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
 }
@@ -89,6 +92,12 @@ pub(super) fn lost(state: &State, id: AttemptId, (counts, next): (bool, &Next)) 
             Err(broken(format!("{id} was lost and becomes {next:?}")))
         }
     }
+}
+
+pub(super) fn limited(state: &State, id: AttemptId, next: &Next) -> Law {
+    runs(state, id)?;
+    let again = Next::Again(task(state, id.task)?.again.clone());
+    law(*next == again, || format!("{id} met a limit and becomes {next:?}"))
 }
 
 pub(super) fn ended(state: &State, id: AttemptId, outcome: &Outcome, next: &Next) -> Law {

@@ -3,6 +3,7 @@
 use crate::machine::event::{End, Event, Lease, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::{self, Loss};
+use crate::machine::rules::limit;
 use crate::machine::state::{Flow, Planning, State, Status};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
@@ -10,7 +11,6 @@ use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
 use crate::model::spend::Usd;
-use crate::model::task::Work;
 
 /// Accepted candidates that may wait to land before no new work is handed out.
 const QUEUE_AT_MOST: usize = 128;
@@ -184,7 +184,8 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
         let Some(task) = state.tasks.get(&id) else { continue };
         let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
         // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
-        if overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing)) {
+        if limit::holds(state, task, now_ms).is_some() || overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing))
+        {
             continue;
         }
         let fence = state.fences + events.len() as u64 + 1;
@@ -198,10 +199,7 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
 
 fn lease(state: &State, id: TaskId, fence: u64, now_ms: i64) -> Option<Lease> {
     let task = state.tasks.get(&id)?;
-    let agent = match task.work {
-        Work::Revert(_) => AgentRef::Revert,
-        Work::Brief => state.role_of(task)?.agents.get(task.again.agent as usize)?.clone(),
-    };
+    let agent = state.next_agent(task)?;
     let last_base = task.attempts.iter().rev().find(|it| it.candidate().is_some()).map(|it| it.base);
     let base = task.again.from.and(last_base).or(state.head)?;
     let number = task.attempts.len() as u32 + 1;

@@ -5,6 +5,7 @@ pub mod plan;
 pub mod advance;
 pub mod attempt;
 pub mod money;
+pub mod limit;
 pub mod verdict;
 pub mod landing;
 pub mod request;

@@ -41,10 +41,7 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
             let dropped = Event::TaskDropped { task: *task, reason: reason.clone() };
             Ok(reopening(state, vec![dropped]))
         }
-        Ask::Retry(task) => {
-            kept(state, *task)?;
-            Ok(reopening(state, vec![Event::TaskRetried { task: *task }]))
-        }
+        Ask::Retry(task) => retry(state, *task),
         Ask::Drain => running_run(state, Event::Draining),
         Ask::Stop => running_run(state, Event::Stopping),
         Ask::Resume => resume(state),
@@ -77,6 +74,15 @@ fn kept(state: &State, id: TaskId) -> Result<&Task, Rejection> {
 /// A task that waits may be given up too: what it waits for may never land.
 fn may_be_given_up(state: &State, id: TaskId) -> Result<(), Rejection> {
     if find(state, id)?.status == Status::Waiting { Ok(()) } else { kept(state, id).map(|_| ()) }
+}
+
+/// Tries a kept task again; where one waits for a limit, a person's word is believed that it is lifted.
+fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Rejection> {
+    if let Some((agent, _)) = state.limit_of(find(state, id)?) {
+        return Ok(vec![Event::LimitLifted { agent: agent.to_owned() }]);
+    }
+    kept(state, id)?;
+    Ok(reopening(state, vec![Event::TaskRetried { task: id }]))
 }
 
 /// Takes an ended run up again with what a person has decided.

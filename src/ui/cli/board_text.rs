@@ -55,6 +55,7 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     page.head(board, depth);
     page.scopes(board, depth.scopes);
     page.running(board, depth.running);
+    page.limits(board);
     page.landing(board);
     page.landed(board, depth.landed);
     page.left(board, depth);
@@ -223,6 +224,23 @@ impl Page {
             ]);
         }
         self.section("running", &table, board.running.len().saturating_sub(most), "artel status");
+    }
+
+    fn limits(&mut self, board: &Board) {
+        if board.limits.is_empty() {
+            return;
+        }
+        let mut table = Columns::indented(2);
+        for row in &board.limits {
+            let left = words::about(words::between_ms(board.now_ms, row.until_ms));
+            table.row([
+                Cell::new(&row.agent).hue(Hue::Warning),
+                Cell::new(words::count(row.tasks as usize, "task")),
+                Cell::new(format!("until {}, {left} more", words::moment(row.until_ms))),
+                Cell::new(&row.why).hue(Hue::Faint),
+            ]);
+        }
+        self.section("waiting for a usage limit", &table, 0, "");
     }
 
     fn landing(&mut self, board: &Board) {

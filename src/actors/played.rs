@@ -1,0 +1,110 @@
+//! Owns what an attempt came to before it is reported, and which report that makes. Never judges it.
+
+use crate::io::agents::Stance;
+use crate::io::gateway::Metered;
+use crate::machine::command::Command;
+use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::ids::AttemptId;
+
+/// What an attempt came to.
+pub struct Played {
+    outcome: Outcome,
+    handoff: Handoff,
+    usage: Usage,
+    /// The limit that ended it, where one did.
+    limit: Option<Limit>,
+    /// Whether it had to end because the run may spend no more.
+    is_out_of_money: bool,
+}
+
+/// The limit of an agent's account or provider that ended an attempt.
+pub struct Limit {
+    why: String,
+    /// When it is lifted, in milliseconds since 1970, where that is known.
+    until_ms: Option<i64>,
+}
+
+impl Limit {
+    /// Reads the limit that a session ended by, where it did.
+    pub fn of(stance: &Stance) -> Option<Self> {
+        match stance {
+            Stance::Limited { why, resets_at_ms } => Some(Self { why: why.clone(), until_ms: *resets_at_ms }),
+            Stance::Done | Stance::Failed { .. } | Stance::Blocked { .. } => None,
+        }
+    }
+}
+
+impl Played {
+    /// Says how it ended.
+    pub fn of(outcome: Outcome, handoff: Handoff, usage: Usage) -> Self {
+        Self { outcome, handoff, usage, limit: None, is_out_of_money: false }
+    }
+
+    /// Says that it did not end well.
+    pub fn failed(why: String) -> Self {
+        Self::of(Outcome::Failed { why }, Handoff::default(), Usage::default())
+    }
+
+    /// Says that it ended because the run may spend no more.
+    pub fn out_of_money() -> Self {
+        Self { is_out_of_money: true, ..Self::failed("no money is left".to_owned()) }
+    }
+
+    /// Says by which limit it ended, where one ended it.
+    pub fn ended_by(self, limit: Option<Limit>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Makes the report of an attempt.
+    pub fn report(self, attempt: AttemptId, fence: u64) -> Command {
+        let Self { outcome, handoff, usage, limit, is_out_of_money } = self;
+        match limit {
+            _ if is_out_of_money => Command::ReportOutOfMoney { attempt, fence },
+            Some(Limit { why, until_ms }) => Command::ReportLimited { attempt, fence, until_ms, why, usage },
+            None => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
+        }
+    }
+}
+
+/// Holds what a session says of its end against what the gateway saw: by its word a provider is asked again, and what
+/// failed while a provider took no calls failed by that.
+pub fn as_metered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
+    let until_ms = metered.limited_until_ms.filter(|until_ms| *until_ms > now_ms);
+    match (stance, until_ms) {
+        (Stance::Limited { why, .. } | Stance::Failed { why }, Some(until_ms)) => {
+            Stance::Limited { why, resets_at_ms: Some(until_ms) }
+        }
+        (stance @ (Stance::Limited { .. } | Stance::Failed { .. }), None)
+        | (stance @ (Stance::Done | Stance::Blocked { .. }), _) => stance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(stance: Stance, limited_until_ms: Option<i64>) -> Stance {
+        as_metered(stance, &Metered { limited_until_ms, ..Metered::default() }, 100)
+    }
+
+    fn limited(resets_at_ms: Option<i64>) -> Stance {
+        Stance::Limited { why: "enough".to_owned(), resets_at_ms }
+    }
+
+    #[test]
+    fn the_gateway_knows_best_until_when_a_limit_lasts() {
+        assert_eq!(seen(limited(Some(150)), Some(200)), limited(Some(200)));
+        assert_eq!(seen(limited(None), Some(200)), limited(Some(200)));
+        assert_eq!(seen(limited(Some(150)), None), limited(Some(150)), "its own login does not pass the gateway");
+        assert_eq!(seen(limited(Some(150)), Some(99)), limited(Some(150)), "what is over says nothing");
+    }
+
+    #[test]
+    fn what_failed_under_a_limit_failed_by_it_and_what_is_done_is_done() {
+        let failed = || Stance::Failed { why: "enough".to_owned() };
+        assert_eq!(seen(failed(), Some(200)), limited(Some(200)));
+        assert_eq!(seen(failed(), Some(99)), failed());
+        assert_eq!(seen(failed(), None), failed());
+        assert_eq!(seen(Stance::Done, Some(200)), Stance::Done, "another model did it");
+    }
+}
