@@ -25,7 +25,7 @@ use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
 use crate::machine::due::{Effect, deadline, due};
-use crate::machine::event::Recorded;
+use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::laws::{Broken, follows, moves_or_rests};
 use crate::machine::rejection::Rejection;
@@ -394,6 +394,9 @@ impl Coordinator {
                 }
             };
             entries.push(entry);
+            if matches!(event, Event::LimitLifted { .. }) {
+                self.world.gateway.try_at_once();
+            }
             let recorded = Recorded { seq: self.state.seq + 1, at_ms: now_ms, event };
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::machine::state::State;
+use crate::model::ids::TaskId;
 
 /// Shows an agent that waits for a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct LimitRow {
     pub until_ms: i64,
     /// How many tasks wait that would be begun with the agent.
     pub tasks: u32,
+    /// The most urgent of them.
+    pub first: TaskId,
     /// What was said of it, by a stranger.
     pub why: String,
 }
@@ -25,23 +28,83 @@ pub fn limits(state: &State, now_ms: i64) -> Vec<LimitRow> {
     if state.limits.is_empty() {
         return Vec::new();
     }
-    let mut tasks: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut rows: BTreeMap<&str, LimitRow> = BTreeMap::new();
     for urgency in &state.ready {
-        if let Some((agent, _)) = state.tasks.get(&urgency.task).and_then(|task| state.limit_of(task)) {
-            *tasks.entry(agent).or_default() += 1;
-        }
+        let limit = state.tasks.get(&urgency.task).and_then(|task| state.limit_of(task));
+        let Some((agent, limit)) = limit.filter(|(_, limit)| limit.until_ms > now_ms) else { continue };
+        let row = || {
+            let (agent, first, why) = (agent.to_owned(), urgency.task, limit.why.clone());
+            LimitRow { agent, until_ms: limit.until_ms, tasks: 0, first, why }
+        };
+        rows.entry(agent).or_insert_with(row).tasks += 1;
     }
-    let waiting = state.limits.iter().filter(|(_, limit)| limit.until_ms > now_ms);
-    let rows = waiting.map(|(agent, limit)| LimitRow {
-        agent: agent.clone(),
-        until_ms: limit.until_ms,
-        tasks: tasks.get(agent.as_str()).copied().unwrap_or(0),
-        why: limit.why.clone(),
-    });
-    rows.filter(|row| row.tasks > 0).collect()
+    rows.into_values().collect()
 }
 
 /// Says in words what an agent waits for.
 pub fn waits(agent: &str, until_ms: i64) -> String {
     format!("waits for a usage limit of {agent} until {}", words::moment(until_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::Command;
+    use crate::model::attempt::Usage;
+    use crate::views::board::board;
+    use crate::views::ended::{Class, ended};
+    use crate::views::inbox::inbox;
+    use crate::views::line::{Interest, line};
+    use crate::views::story::{HOSTILE, Story};
+    use crate::views::task::task;
+    use crate::views::timeline::{Mark, timeline};
+
+    /// Has the first of six tasks, with one worker, meet a limit of two hours.
+    fn waiting(why: &str) -> Story {
+        let mut story = Story::open("", &[], 1);
+        story.plan(6);
+        story.advance();
+        let attempt = *story.state.running.first().unwrap();
+        let (fence, until_ms) = (story.state.attempt(attempt).unwrap().fence, Some(story.now_ms + 7_200_000));
+        story.tell(Command::ReportLimited { attempt, fence, until_ms, why: why.to_owned(), usage: Usage::default() });
+        story.advance();
+        story
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_limit_says_so_wherever_it_is_looked_at() {
+        let story = waiting("enough for today");
+        let board = board(&story.state, &story.outside()).unwrap();
+        let [row] = board.limits.as_slice() else { panic!("{:?}", board.limits) };
+        assert_eq!(row.first, story.state.ready.first().unwrap().task);
+        assert_eq!((row.agent.as_str(), row.tasks, row.why.as_str()), ("codemod", 5, "enough for today"));
+        let stands = ended(&story.state);
+        assert_eq!(
+            (stands.class, stands.words.as_str()),
+            (Class::Live, "waits for a usage limit of codemod until 03-14 17:09 UTC")
+        );
+        let id = story.state.ready.first().unwrap().task;
+        let told = task(&story.state, id, story.now_ms).unwrap();
+        let words = "waits for a usage limit of codemod until 03-14 17:09 UTC: enough for today";
+        assert_eq!((told.status, told.why.as_deref()), ("ready", Some(words)));
+        assert!(inbox(&story.state).is_empty(), "it is no person's business");
+        assert!(limits(&story.state, row.until_ms).is_empty(), "it is over");
+    }
+
+    #[test]
+    fn an_attempt_that_met_a_limit_is_told_with_what_was_said() {
+        for why in ["enough for today", HOSTILE] {
+            let story = waiting(why);
+            let met = story.events.iter().rfind(|it| it.event.kind() == "AttemptLimited").unwrap();
+            let line = line(&story.state, met);
+            assert_eq!(line.interest, Interest::Progress);
+            assert!(line.text.ends_with("goes on in 2 h 00 min, at no cost of a try"), "{}", line.text);
+            assert!(!line.text.chars().any(crate::model::inert::is_active), "{}", line.text);
+            let id = story.state.tasks.iter().find(|(_, task)| !task.attempts.is_empty()).unwrap().0;
+            let told = task(&story.state, *id, story.now_ms).unwrap();
+            assert_eq!((told.attempts[0].outcome, told.attempts[0].why.as_deref()), ("limited", Some(why)));
+            let bars = timeline(&story.state, story.now_ms).unwrap().slots.concat();
+            assert_eq!(bars[0].mark, Mark::Lost);
+        }
+    }
 }

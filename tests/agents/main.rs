@@ -14,5 +14,6 @@ mod common;
 mod stage;
 
 mod answers;
+mod limits;
 mod programs;
 mod workers;

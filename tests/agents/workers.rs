@@ -12,12 +12,12 @@ use crate::common::{House, Said, said};
 use crate::model::{Gate, Model, Script, Turn, Usage};
 use crate::stage::{crew, run, told};
 
-const KEY: &str = "sk-real-0123456789abcdef";
+pub const KEY: &str = "sk-real-0123456789abcdef";
 const TASK: &str = "[{key: task-a, brief: \"This is task-a: write the file.\", paths: [b.txt]}]";
 const FILES: [(&str, &str); 1] = [("a.txt", "before\n")];
 
 /// Gives the agent by which a role names a program, and whether it is here.
-fn agent(cli: Cli) -> Option<(&'static str, std::path::PathBuf)> {
+pub fn agent(cli: Cli) -> Option<(&'static str, std::path::PathBuf)> {
     let folder = cli.program()?.parent()?.to_owned();
     Some((
         match cli {
@@ -32,7 +32,7 @@ fn agent(cli: Cli) -> Option<(&'static str, std::path::PathBuf)> {
 }
 
 /// Makes the command of artel that finds a program and has a key to a model.
-fn command(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Command {
+pub fn command(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Command {
     let mut command = house.command(args);
     command.env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
     for (name, base) in [("ANTHROPIC", model.url()), ("OPENAI", format!("{}/v1", model.url()))] {

@@ -14,6 +14,7 @@ use super::body::{Answer, CHUNKS, Collected};
 use super::bound::Bound;
 use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
+use super::config::Family;
 use super::keys::Key;
 use super::limits::{PATIENCE, Permit};
 use super::prices::Price;
@@ -298,7 +299,8 @@ async fn failed(
         }
         (_, _) => None,
     };
-    if let Some(pause) = pause.filter(|pause| *pause > PATIENCE) {
+    let long = pause.filter(|pause| *pause > PATIENCE);
+    if let Some(pause) = long {
         session.ledger().remember(&Refusal::Limited { until_ms: in_ms(session, pause) });
     }
     if status == StatusCode::UNAUTHORIZED {
@@ -314,5 +316,8 @@ async fn failed(
     let mut reply = Response::new(Answer::whole(body));
     *reply.status_mut() = status;
     *reply.headers_mut() = headers::to_client(&told);
+    if long.is_some() && asked.upstream.config.speaks == Family::OpenAi {
+        reply::end_session(reply.headers_mut());
+    }
     Ended { response_bytes, ..Ended::free(hand(client, reply), Outcome::Failed) }
 }

@@ -82,6 +82,11 @@ impl Gateway {
         self.house.upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
     }
 
+    /// Lets calls be sent at once that wait for a provider to take some again: somebody knows that it does.
+    pub fn try_at_once(&self) {
+        self.house.upstreams.values().for_each(|upstream| upstream.lanes.open());
+    }
+
     /// Opens a session for an attempt: its name is for those who read logs.
     ///
     /// # Errors

@@ -39,6 +39,14 @@ impl Lanes {
         }
         Arc::clone(lanes.entry(model.to_owned()).or_insert_with(|| Arc::new(Lane::new(self.most))))
     }
+
+    /// Holds nothing back any more.
+    pub(super) fn open(&self) {
+        for lane in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            lane.flow().opens = None;
+            lane.changed.notify_waiters();
+        }
+    }
 }
 
 /// Lets calls to one model through.
@@ -231,6 +239,18 @@ mod tests {
         let began = Instant::now();
         drop(enter(&lane).await);
         assert_eq!(began.elapsed(), Duration::from_secs(59));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lanes_that_are_opened_hold_nothing_back() {
+        let lanes = Lanes::new(1);
+        let lane = lanes.of("m");
+        enter(&lane).await.overloaded(Some(Duration::from_secs(3600)));
+        lane.enter().await.unwrap_err();
+        lanes.open();
+        let began = Instant::now();
+        drop(enter(&lane).await);
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //! Never passes on what a provider said.
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
@@ -15,6 +15,7 @@ pub(super) fn refusal(family: Option<Family>, refusal: &Refusal, now_ms: i64) ->
     let mut response = error(family, refusal.status(), refusal.code(), &format!("artel: {refusal}"));
     let headers = response.headers_mut();
     match refusal {
+        Refusal::Limited { .. } if family == Some(Family::OpenAi) => end_session(headers),
         Refusal::Limited { until_ms } => {
             let seconds = until_ms.saturating_sub(now_ms).max(0) as u64;
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.div_ceil(1000)));
@@ -37,6 +38,14 @@ pub(super) fn refusal(family: Option<Family>, refusal: &Refusal, now_ms: i64) ->
         }
     }
     response
+}
+
+/// Has a client end at a limit of hours: clients of OpenAI's API sleep through any time that they are told, until they are
+/// ended for their silence.
+pub(super) fn end_session(headers: &mut HeaderMap) {
+    headers.remove(RETRY_AFTER);
+    headers.remove("retry-after-ms");
+    headers.insert("x-should-retry", HeaderValue::from_static("false"));
 }
 
 /// Says that a provider could not be reached, which may pass.

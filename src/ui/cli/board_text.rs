@@ -430,6 +430,9 @@ impl Page {
         if let Some(row) = board.left.iter().find(|row| row.can_be_retried()) {
             add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
         }
+        if let Some(row) = board.limits.first() {
+            add(format!("artel retry {run}/{}", row.first), "have what waits for a limit tried at once".to_owned());
+        }
         if board.stands.class == Class::Budget {
             add(
                 format!("artel resume {run} --attempts N"),

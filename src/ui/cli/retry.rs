@@ -1,4 +1,4 @@
-//! Owns `artel retry`: has kept or blocked tasks tried again.
+//! Owns `artel retry`: has kept or blocked tasks tried again, and those that wait for a usage limit at once.
 
 use clap::Args;
 
@@ -11,7 +11,7 @@ use super::pick::{TaskRef, read};
 use super::seam::Place;
 use crate::machine::command::Ask;
 
-/// Has kept or blocked tasks tried again.
+/// Has kept or blocked tasks tried again, and those that wait for a usage limit at once.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Tasks, as t12 or RUN/t12
@@ -24,7 +24,7 @@ pub struct RetryArgs {
 /// Runs the verb.
 ///
 /// # Errors
-/// Where there is no such run or task, or it is not kept or blocked.
+/// Where there is no such run or task, or it is neither kept nor blocked and waits for no limit.
 pub fn retry(out: &Out, args: &RetryArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     for task in &args.tasks {

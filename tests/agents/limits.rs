@@ -1,0 +1,138 @@
+//! Tells how a usage limit of hours costs nothing: nobody is asked while it lasts, whoever is killed meanwhile, and the
+//! work goes on when it is lifted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use serde_json::Value;
+
+use crate::clis::Cli;
+use crate::common::{House, Said, said};
+use crate::model::{Model, Script, Turn};
+use crate::stage::{crew, leased, run, told};
+use crate::workers::{KEY, agent, command};
+
+const TASKS: &str = "[{key: task-a, brief: \"This is task-a: write the file.\", paths: [a.txt]}, \
+                      {key: task-b, brief: \"This is task-b: write the file.\", paths: [b.txt]}]";
+const FILES: [(&str, &str); 1] = [("c.txt", "before\n")];
+const HOURS: &str = "7200";
+
+/// A crew of one whose model takes no more calls for two hours when it is first asked.
+struct Scene {
+    house: House,
+    model: Model,
+    folder: PathBuf,
+    role: String,
+}
+
+impl Scene {
+    fn of(cli: Cli) -> Option<Self> {
+        let (agent, folder) = agent(cli)?;
+        let writes = |file: &str| [Turn::writes(&format!("{{cwd}}/{file}"), "after\n"), Turn::says("It is written.")];
+        let limited = [Turn::refuses(429).header("retry-after", HOURS)];
+        let first = Script::of("task-a", limited.into_iter().chain(writes("a.txt")));
+        let model = Model::plays_for(KEY, [first, Script::of("task-b", writes("b.txt"))]);
+        let house = crew("", TASKS, &FILES);
+        let role = format!("worker.agents=[{agent:?}]");
+        let scene = Self { house, model, folder, role };
+        scene.set_clock(0);
+        Some(scene)
+    }
+
+    /// Has the clock of whoever is started from here on be off by so many seconds.
+    fn set_clock(&self, seconds: u64) {
+        fs::write(self.skew(), (seconds * 1000).to_string()).unwrap();
+    }
+
+    fn skew(&self) -> PathBuf {
+        self.house.root().join("skew")
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let mut command = command(&self.house, &self.model, Path::new(&self.folder), args);
+        let log = fs::File::create(self.house.root().join("started.log")).unwrap();
+        command.env("ARTEL_SKEW", self.skew()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    }
+
+    fn begin(&self) -> Child {
+        let child = self.start(&run(&self.role, &["--workers", "1"]));
+        self.house.until("the limit is met", || told(&self.house, "AttemptLimited").len() == 1);
+        child
+    }
+
+    fn artel(&self, args: &[&str]) -> Said {
+        let mut command = command(&self.house, &self.model, Path::new(&self.folder), args);
+        said(&command.env("ARTEL_SKEW", self.skew()).output().unwrap())
+    }
+
+    fn board(&self) -> Value {
+        self.artel(&["status", "--json"]).json()
+    }
+
+    #[track_caller]
+    fn waits(&self) {
+        let limit = &self.board()["limits"][0];
+        assert_eq!(limit["tasks"], 2, "{limit}");
+        assert_eq!(leased(&self.house).len(), 1, "nobody runs into the same limit");
+        assert_eq!(self.model.asked().len(), 1, "nobody is asked");
+    }
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[track_caller]
+fn a_limit_is_waited_for(cli: Cli) {
+    let Some(scene) = Scene::of(cli) else { return };
+    let child = scene.begin();
+    scene.waits();
+    let told_ms = told(&scene.house, "AttemptLimited")[0]["until_ms"].as_i64().unwrap();
+    let wait_ms = told_ms - scene.board()["now_ms"].as_i64().unwrap();
+    assert!((7_000_000..=7_200_000).contains(&wait_ms), "{wait_ms}");
+    scene.artel(&["status"]).says("waiting for a usage limit").says("2 tasks").says("retry");
+    scene.artel(&["show", "t1"]).says("waits for a usage limit of").says("limited");
+    scene.artel(&["log"]).says("t1.1 met a limit").says("goes on in 2 h 00 min");
+    let inbox = scene.artel(&["list", "--inbox", "--json"]).exits(0).json();
+    assert_eq!(inbox.as_array().map(Vec::len), Some(0), "it is no person's business");
+    kill(child);
+
+    let child = scene.start(&["resume"]);
+    scene.house.until("somebody took the run over", || told(&scene.house, "CoordinatorWoke").len() == 2);
+    scene.waits();
+    kill(child);
+
+    scene.set_clock(7300);
+    scene.artel(&["resume"]).exits(0);
+    for file in ["a.txt", "b.txt"] {
+        assert_eq!(scene.house.landed(file), "after");
+    }
+    assert_eq!(leased(&scene.house).len(), 3, "each was done at once");
+    assert_eq!(told(&scene.house, "AttemptEnded").len(), 2);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn claude_code_goes_on_when_a_limit_is_lifted() {
+    a_limit_is_waited_for(Cli::Claude);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn codex_goes_on_when_a_limit_is_lifted() {
+    a_limit_is_waited_for(Cli::Codex);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn who_knows_better_has_what_waits_tried_at_once() {
+    let Some(scene) = Scene::of(Cli::Claude) else { return };
+    let mut child = scene.begin();
+    scene.artel(&["retry", "t2"]).exits(0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(told(&scene.house, "LimitLifted").len(), 1);
+    assert_eq!(leased(&scene.house).len(), 3);
+    assert_eq!(scene.house.landed("a.txt"), "after");
+}
