@@ -61,6 +61,7 @@ impl Glance {
     pub fn later(&mut self, now_ms: i64, last_lines: &BTreeMap<AttemptId, String>) {
         let since_ms = words::between_ms(self.board.now_ms, now_ms);
         self.board.now_ms = now_ms;
+        self.board.limits.retain(|row| row.until_ms > now_ms);
         for row in &mut self.board.running {
             row.elapsed_ms += since_ms;
             row.last_line = last_lines.get(&row.attempt).cloned();
