@@ -21,6 +21,9 @@ pub struct Cost {
     pub by_role: Vec<CostRow>,
     /// All together.
     pub total: CostRow,
+    /// Money that is held for calls under way, beside the total, in nano-dollars: where the coordinator has died it may be
+    /// spent, and is counted so when the run goes on.
+    pub held_nano_usd: u64,
     /// Attempts made, running ones included.
     pub attempts: u64,
     /// What the run may use.
@@ -63,6 +66,7 @@ pub fn cost(state: &State) -> Option<Cost> {
         by_agent: state.spent.iter().map(|(agent, spent)| row(agent, *spent)).collect(),
         by_role: roles.into_iter().map(|(role, spent)| row(role, spent)).collect(),
         total: row("total", state.total_spent()),
+        held_nano_usd: state.money.held,
         attempts: state.attempts_made(),
         budget: state.budget.clone(),
     })

@@ -75,6 +75,10 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
         add(&CostRow { of, ..row.clone() }, Hue::Faint);
     }
     let mut lines = table.lines(width, paint);
+    if view.held_nano_usd > 0 {
+        let held = Usd(view.held_nano_usd);
+        lines.push(paint.on(Hue::Faint, &format!("{held} held for calls to models that are not told yet")));
+    }
     let budget = &view.budget;
     let of = budget.attempts.map(|limit| format!(" of {limit}")).unwrap_or_default();
     let mut limits = vec![format!("{}{of} attempts", view.attempts)];
