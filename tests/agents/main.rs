@@ -17,3 +17,5 @@ mod answers;
 mod limits;
 mod programs;
 mod workers;
+mod faults;
+mod canary;

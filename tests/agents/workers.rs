@@ -13,8 +13,8 @@ use crate::model::{Gate, Model, Script, Turn, Usage};
 use crate::stage::{crew, run, told};
 
 pub const KEY: &str = "sk-real-0123456789abcdef";
-const TASK: &str = "[{key: task-a, brief: \"This is task-a: write the file.\", paths: [b.txt]}]";
-const FILES: [(&str, &str); 1] = [("a.txt", "before\n")];
+pub const TASK: &str = "[{key: task-a, brief: \"This is task-a: write the file.\", paths: [b.txt]}]";
+pub const FILES: [(&str, &str); 1] = [("a.txt", "before\n")];
 
 /// Gives the agent by which a role names a program, and whether it is here.
 pub fn agent(cli: Cli) -> Option<(&'static str, std::path::PathBuf)> {
@@ -41,7 +41,7 @@ pub fn command(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Co
     command
 }
 
-fn artel(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Said {
+pub fn artel(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Said {
     said(&command(house, model, folder, args).output().unwrap())
 }
 
@@ -52,7 +52,7 @@ fn writing() -> Model {
 }
 
 /// Sums what the journal says of calls.
-fn counted(house: &House) -> Usage {
+pub fn counted(house: &House) -> Usage {
     let of = |call: &Value, name: &str| call["call"]["tokens"][name].as_u64().unwrap();
     let each = |call: &Value| Usage {
         input: of(call, "input"),
@@ -65,7 +65,7 @@ fn counted(house: &House) -> Usage {
 }
 
 /// Looks for a text in all files below a folder.
-fn found_below(folder: &Path, text: &str) -> Vec<String> {
+pub fn found_below(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -18,5 +18,5 @@ mod schema;
 pub use api::Api;
 pub use gate::{Gate, PATIENCE};
 pub use script::{Call, Script, Turn, Usage};
-pub use seen::Taken;
+pub use seen::{Seen, Taken};
 pub use server::Model;
