@@ -7,6 +7,7 @@
 mod crowd;
 mod figure;
 mod footprint;
+mod gateway;
 mod ground;
 mod idle;
 mod journal;
@@ -16,6 +17,7 @@ mod provision;
 mod queue;
 mod ring;
 mod sandbox;
+mod wire;
 
 use figure::{Goal, figure, note};
 
@@ -30,7 +32,7 @@ enum Size {
 type Part = fn(Size);
 
 /// What is measured unless parts are named.
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 13] = [
     ("ring", ring::rings),
     ("large", ring::large_repositories),
     ("crowd", crowd::crowds),
@@ -39,6 +41,7 @@ const PARTS: [(&str, Part); 12] = [
     ("queue", queue::queues),
     ("provision", provision::provisions),
     ("sandbox", sandbox::starts),
+    ("gateway", gateway::gateways),
     ("journal", journals),
     ("idle", idles),
     ("footprint", footprint::footprints),
@@ -46,7 +49,7 @@ const PARTS: [(&str, Part); 12] = [
 ];
 
 /// What is measured only when it is named.
-const ASKED: [(&str, Part); 1] = [("build", footprint::build)];
+const ASKED: [(&str, Part); 2] = [("build", footprint::build), ("gate", gateway::gate)];
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

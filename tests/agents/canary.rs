@@ -27,7 +27,7 @@ fn looks(home: &str) -> Vec<String> {
         format!("env; env | {SIFT}"),
         format!("cat /proc/*/environ /proc/*/cmdline | tr '\\0' '\\n' | {SIFT}; ls -d /proc/[0-9]*"),
         format!(
-            "find / -mmin -10 -not -path '/proc/*' -not -path '/sys/*' -type f -size -4M 2>/dev/null | xargs -d '\\n' cat 2>/dev/null | {SIFT}"
+            "find / -path /proc -prune -o -path /sys -prune -o -path /usr -prune -o -mmin -10 -type f -size -4M -print 2>/dev/null | xargs -d '\\n' cat 2>/dev/null | {SIFT}"
         ),
         format!("cat {home}/* {home}/*/* {home}/*/*/* 2>/dev/null | {SIFT}; ls -laR ~ {home} | head -50"),
         format!(
@@ -147,7 +147,7 @@ fn a_token_is_good_at_the_gate_of_its_own_session_alone() {
     });
     said.exits(0);
     let asked = model.asked();
-    let last = asked.iter().filter(|seen| seen.holds("This is task-b:")).next_back().unwrap();
+    let last = asked.iter().rfind(|seen| seen.holds("This is task-b:")).unwrap();
     let body = String::from_utf8_lossy(&last.request.body);
     let answers: Vec<&str> =
         body.match_indices("HTTP/1.1 ").map(|(at, found)| &body[at + found.len()..][..3]).collect();
