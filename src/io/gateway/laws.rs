@@ -1,9 +1,11 @@
 //! Owns the laws of the gateway as a whole, kept over real loopback between a fake provider and a fake client.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::testing::{Fake, Heard, KEY, Plan, Rest, Room, Said, Wire, ask, request, serve};
 use super::*;
@@ -593,4 +595,44 @@ async fn a_missing_key_is_told_and_ends_the_session() {
     let (metered, _) = room.end().await;
     assert!(matches!(metered.refused, Some(Refusal::NoKey { .. })));
     assert_eq!(metered.nano_usd, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_sessions_at_once_lose_no_usage_and_spend_nothing_over_the_budget() {
+    const SESSIONS: usize = 200;
+    let body = r#"{"model":"m","max_tokens":1000,"messages":[]}"#;
+    let (most, each) = (bound(body, 1000), 4000 * 100 + 1000 * 500);
+    let budget = 100 * most;
+    let count = AtomicU64::new(0);
+    let fake = Fake::new(move |_| match count.fetch_add(1, Ordering::SeqCst) % 5 {
+        4 => Said::Stream(Vec::new(), Rest::Cut),
+        _ => Said::json(r#"{"usage":{"input_tokens":4000,"output_tokens":1000}}"#),
+    })
+    .await;
+    let mut plan = Plan { budget, ..Plan::default() };
+    let key = KeySource::Literal(KEY.to_owned());
+    let at = Provider { key, calls_at_once: 64, ..Provider::at(Family::Anthropic, fake.base.clone()) };
+    plan.config.providers.insert("anthropic".to_owned(), at);
+    let room = Room::of(plan, |_| Said::json(DONE)).await;
+    let mut asking = JoinSet::new();
+    for number in 0..SESSIONS {
+        let terms = Terms { models: vec!["m".to_owned()], ..Terms::default() };
+        let session = room.gateway.open(number.to_string(), terms, Arc::clone(&room.pocket) as _).unwrap();
+        asking.spawn(async move {
+            let address = serve(&session).await;
+            let request = request(MESSAGES, &format!("x-api-key: {}", session.token().reveal()), body);
+            for _ in 0..3 {
+                ask(&address, &request).await;
+            }
+            session.close().await
+        });
+    }
+    let metered = asking.join_all().await;
+    let heard = fake.heard().len() as u64;
+    let (cut, spent) = (heard / 5, room.pocket.spent());
+    assert_eq!(spent, (heard - cut) * each + cut * most, "what was sent is counted, what broke off at its most");
+    assert_eq!(metered.iter().map(|it| it.nano_usd).sum::<u64>(), spent);
+    assert_eq!(metered.iter().map(|it| (it.calls, it.cut)).fold((0, 0), |(a, b), (x, y)| (a + x, b + y)), (heard, cut));
+    assert_eq!(room.pocket.reserved(), 0);
+    assert!(spent <= budget && budget - spent < most, "{spent} of {budget}: no more, and all that fits");
 }
