@@ -48,7 +48,7 @@ pub fn cost(state: &State) -> Option<Cost> {
     let run = state.opening.as_ref()?.run.clone();
     let mut roles: BTreeMap<&str, Spent> = BTreeMap::new();
     for task in state.tasks.values() {
-        for attempt in task.attempts.iter().filter(|attempt| attempt.outcome.is_some()) {
+        for attempt in task.attempts.iter().filter(|attempt| attempt.outcome.is_some() || attempt.limited.is_some()) {
             let spent = roles.entry(&task.draft.role).or_default();
             spent.count += 1;
             spent.usage += attempt.usage;
