@@ -12,7 +12,7 @@ use crate::clis::Cli;
 use crate::common::{House, Said};
 use crate::model::{Call, Model, Script, Seen, Taken, Turn, Usage};
 use crate::stage::{alive, crew, run, told, why};
-use crate::workers::{FILES, KEY, TASK, agent, artel, command, counted};
+use crate::workers::{FILES, KEY, TASK, agent, artel, command, counted, found_below};
 
 const USED: Usage = Usage { input: 1234, cache_read: 300, cache_write: 20, output: 77, reasoning: 5 };
 const REASON: &str = "this is what the provider says against it";
@@ -201,6 +201,17 @@ fn a_task_whose_model_fails_each_time_is_kept_after_few_calls() {
     assert_eq!(counted(&stage.house), Usage::default());
 }
 
+#[test]
+fn a_task_whose_key_is_refused_is_kept_with_the_reason_and_without_the_key() {
+    let Some(mut stage) = Stage::of(Cli::Claude, []) else { return };
+    stage.model = Model::plays_for("another-key", [Script::of("task-a", [Turn::says("never said")])]);
+    let why = is_kept(&stage, 0);
+    assert!(why.contains("does not accept the key"), "{why}");
+    let asked = stage.model.asked().len();
+    assert!((1..=4).contains(&asked), "it was shown {asked} times");
+    assert_eq!(found_below(stage.house.root(), KEY), Vec::<String>::new(), "the key lies nowhere");
+}
+
 /// Has an agent end well that changed nothing: what is to be done decides, and says that it is not.
 #[track_caller]
 fn lands_nothing(cli: Cli, turns: impl IntoIterator<Item = Turn>) {
@@ -235,14 +246,14 @@ fn an_agent_that_was_denied_its_tool_lands_nothing() {
 }
 
 /// Has an agent write something and then wait in the middle of an answer, in a run that was started.
-fn in_mid_answer() -> Option<(Stage, Child)> {
+fn in_mid_answer(cli: Cli) -> Option<(Stage, Child)> {
     let turns = [Turn::writes("{cwd}/b.txt", "during\n").using(USED), Turn::hangs().using(USED)];
-    let stage = Stage::of(Cli::Claude, turns)?;
+    let stage = Stage::of(cli, turns)?;
     let log = File::create(stage.house.root().join("started.log")).unwrap();
     let mut command = command(&stage.house, &stage.model, &stage.folder, &stage.args());
     let started = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    let is_second = |it: &Seen| matches!(it.taken, Taken::Turn { turn: 2, .. }) && it.told.is_some();
-    stage.model.waits("half of the second answer", |seen| seen.iter().any(is_second));
+    let is_second = |it: &Seen| matches!(it.taken, Taken::Turn { turn: 2, .. }) && it.status.is_some();
+    stage.model.waits("the second answer", |seen| seen.iter().any(is_second));
     assert!(!alive(&stage.house).is_empty(), "the agent lives");
     Some((stage, started))
 }
@@ -256,16 +267,31 @@ fn has_stopped(stage: &Stage, mut started: Child) {
     stage.accounts(Counted::InMoney);
 }
 
-#[test]
-fn a_run_that_is_stopped_at_once_leaves_no_process_of_an_agent_and_accounts_for_its_answer() {
-    let Some((stage, started)) = in_mid_answer() else { return };
+#[track_caller]
+fn stops_at_once(cli: Cli) {
+    let Some((stage, started)) = in_mid_answer(cli) else { return };
     stage.artel(&["stop", "--now"]).exits(0);
     has_stopped(&stage, started);
 }
 
 #[test]
+fn a_run_that_is_stopped_at_once_leaves_no_process_of_claude_code_and_accounts_for_its_answer() {
+    stops_at_once(Cli::Claude);
+}
+
+#[test]
+fn a_run_that_is_stopped_at_once_leaves_no_process_of_codex_and_accounts_for_its_answer() {
+    stops_at_once(Cli::Codex);
+}
+
+#[test]
+fn a_run_that_is_stopped_at_once_leaves_no_process_of_goose_and_accounts_for_its_answer() {
+    stops_at_once(Cli::Goose);
+}
+
+#[test]
 fn a_run_that_is_interrupted_twice_leaves_no_process_of_an_agent_and_accounts_for_its_answer() {
-    let Some((stage, started)) = in_mid_answer() else { return };
+    let Some((stage, started)) = in_mid_answer(Cli::Claude) else { return };
     let interrupt = || kill_process(Pid::from_child(&started), Signal::INT).unwrap();
     interrupt();
     let log = stage.house.root().join("started.log");
