@@ -17,6 +17,7 @@ use crate::model::role::{AgentRef, Limits};
 /// Leads one attempt to models.
 pub struct Gate {
     session: Session,
+    purse: Arc<Purse>,
 }
 
 impl Gate {
@@ -40,9 +41,10 @@ impl Gate {
         if !providers.iter().any(|provider| world.gateway.has_key(provider)) {
             return Ok(None);
         }
-        let purse = Purse::of(Arc::clone(&world.till), coordinator.clone(), (order.attempt, order.fence));
-        let session = world.gateway.open(order.attempt.to_string(), terms(&order.role.limits), Arc::new(purse));
-        Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))? }))
+        let purse = Purse::of(&world.till, coordinator.clone(), (order.attempt, order.fence));
+        let session =
+            world.gateway.open(order.attempt.to_string(), terms(&order.role.limits), Arc::<Purse>::clone(&purse));
+        Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))?, purse }))
     }
 
     /// Gives the token that stands in the place of a key.
@@ -71,6 +73,7 @@ impl Gate {
             ended = world.hands.run_with_gate(job, cancelled, gate) => ended,
             never = serve => never,
         };
+        self.purse.end();
         let metered = self.session.close().await;
         Ok((ended?, metered))
     }

@@ -1,8 +1,8 @@
 //! Owns the money of one session: held in the journal before a call is sent, in portions, and told there after it. Never
 //! decides who may have it: the law does.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use kameo::prelude::WeakActorRef;
 use tokio::sync::{Notify, oneshot};
@@ -18,11 +18,21 @@ use crate::model::spend::{Call, CallEnd};
 /// dime.
 const PORTION: u64 = 100_000_000;
 
-/// Tells the sessions of a run when money came back that some of them wait for.
-#[derive(Debug, Default)]
+/// Brings the sessions of a run together where one waits for money that others hold.
+#[derive(Default)]
 pub struct Till {
+    purses: Mutex<Vec<Weak<Purse>>>,
     waiting: AtomicUsize,
     changed: Notify,
+}
+
+impl Till {
+    /// Lists the purses whose sessions go on.
+    fn purses(&self) -> Vec<Arc<Purse>> {
+        let mut purses = self.purses.lock().unwrap_or_else(PoisonError::into_inner);
+        purses.retain(|purse| purse.strong_count() > 0);
+        purses.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// Holds the money of one session.
@@ -32,6 +42,8 @@ pub struct Purse {
     attempt: AttemptId,
     fence: u64,
     pot: Mutex<Pot>,
+    /// Whether its session is over, so that nothing is waited for any longer.
+    is_over: AtomicBool,
     /// Has asks of one session follow one another.
     asking: tokio::sync::Mutex<()>,
 }
@@ -49,6 +61,16 @@ impl Pot {
     fn free(&self) -> u64 {
         self.granted.saturating_sub(self.reserved).saturating_sub(self.spent)
     }
+
+    /// Takes in what was granted and sets a sum aside; tells what is missing for that, where it is too little.
+    fn reserve(&mut self, granted: u64, nano_usd: u64) -> Option<u64> {
+        self.granted = self.granted.saturating_add(granted);
+        let missing = nano_usd.saturating_sub(self.free());
+        if missing == 0 {
+            self.reserved += nano_usd;
+        }
+        (missing > 0).then_some(missing)
+    }
 }
 
 /// Says why an ask brought nothing.
@@ -63,8 +85,21 @@ enum Refused {
 
 impl Purse {
     /// Makes the purse of an attempt, empty.
-    pub fn of(till: Arc<Till>, coordinator: WeakActorRef<Coordinator>, (attempt, fence): (AttemptId, u64)) -> Self {
-        Self { till, coordinator, attempt, fence, pot: Mutex::default(), asking: tokio::sync::Mutex::default() }
+    pub fn of(
+        till: &Arc<Till>,
+        coordinator: WeakActorRef<Coordinator>,
+        (attempt, fence): (AttemptId, u64),
+    ) -> Arc<Self> {
+        let (pot, is_over, asking) = Default::default();
+        let purse = Arc::new(Self { till: Arc::clone(till), coordinator, attempt, fence, pot, is_over, asking });
+        till.purses.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&purse));
+        purse
+    }
+
+    /// Ends all waiting for money: the session's job is over.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.till.changed.notify_waiters();
     }
 
     fn pot(&self) -> MutexGuard<'_, Pot> {
@@ -78,18 +113,17 @@ impl Purse {
             let changed = self.till.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
+            if self.is_over.load(Ordering::SeqCst) {
+                return Err(Refusal::Closed);
+            }
             let one_at_a_time = self.asking.lock().await;
-            let missing = {
-                let mut pot = self.pot();
-                let free = pot.free();
-                if free >= nano_usd {
-                    pot.reserved += nano_usd;
-                    return Ok(());
-                }
-                nano_usd - free
-            };
+            let Some(missing) = self.pot().reserve(0, nano_usd) else { return Ok(()) };
             let refused = match self.ask(missing.saturating_add(PORTION), missing).await {
-                Ok(()) => continue,
+                // Set aside before another can ask for it back.
+                Ok(granted) => match self.pot().reserve(granted, nano_usd) {
+                    None => return Ok(()),
+                    Some(_) => continue,
+                },
                 Err(refused) => refused,
             };
             drop(one_at_a_time);
@@ -99,24 +133,27 @@ impl Purse {
                 Refused::Spent(what) if !has_calls => return Err(Refusal::BudgetReached { what }),
                 Refused::Spent(_) | Refused::Held => {}
             }
-            // Who waits holds nothing that another waits for.
+            // Nobody holds what no call under way needs while another waits for it, this one included.
             self.till.waiting.fetch_add(1, Ordering::SeqCst);
-            self.give_back().await;
-            changed.await;
+            let mut came_back = 0;
+            for purse in self.till.purses() {
+                let given = purse.give_back().await;
+                came_back += if purse.attempt == self.attempt { 0 } else { given };
+            }
+            if came_back == 0 {
+                changed.await;
+            }
             self.till.waiting.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
-    /// Asks for a portion, or else for the least that helps.
-    async fn ask(&self, portion: u64, least: u64) -> Result<(), Refused> {
+    /// Asks for a portion, or else for the least that helps; gives what was granted.
+    async fn ask(&self, portion: u64, least: u64) -> Result<u64, Refused> {
         let mut refused = Refused::Over;
         for nano_usd in [portion, least] {
             let (attempt, fence) = (self.attempt, self.fence);
             match self.tell(Command::AskAllowance { attempt, fence, nano_usd }).await {
-                Some(Ok(())) => {
-                    self.pot().granted += nano_usd;
-                    return Ok(());
-                }
+                Some(Ok(())) => return Ok(nano_usd),
                 Some(Err(Rejection::MoneyIsHeld)) => refused = Refused::Held,
                 Some(Err(spent @ Rejection::MoneyIsSpent { .. })) => refused = Refused::Spent(spent.to_string()),
                 Some(Err(_)) | None => return Err(Refused::Over),
@@ -125,8 +162,8 @@ impl Purse {
         Err(refused)
     }
 
-    /// Gives back what no call under way needs.
-    async fn give_back(&self) {
+    /// Gives back what no call under way needs, and tells how much that is.
+    async fn give_back(&self) -> u64 {
         let nano_usd = {
             let mut pot = self.pot();
             let free = pot.free();
@@ -138,6 +175,7 @@ impl Purse {
             self.tell(Command::ReturnAllowance { attempt, fence, nano_usd }).await;
             self.till.changed.notify_waiters();
         }
+        nano_usd
     }
 
     /// Brings a command and waits until what it makes happen is stored; nothing where the run is over.

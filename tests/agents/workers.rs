@@ -151,3 +151,22 @@ fn what_is_accounted_is_no_less_than_what_was_used_when_the_coordinator_is_kille
     let used = input * 3_000 + cache_write * 3_750 + cache_read * 300 + output * 15_000;
     assert!(accounted >= used, "{accounted} of {used}");
 }
+
+#[test]
+fn sessions_take_turns_where_the_budget_holds_one_call_at_a_time() {
+    let Some((agent, folder)) = agent(Cli::Claude) else { return };
+    let write = |task: &'static str, file: &str| {
+        Script::of(task, [Turn::writes(&format!("{{cwd}}/{file}"), "after\n"), Turn::says("It is written.")])
+    };
+    let model = Model::plays_for(KEY, [write("task-a", "b.txt"), write("task-c", "d.txt")]);
+    let tasks = "[{key: task-a, brief: \"This is task-a: write the file.\", paths: [b.txt]}, \
+                 {key: task-c, brief: \"This is task-c: write the file.\", paths: [d.txt]}]";
+    let house = crew("budget: { usd: 1.5 }\n", tasks, &FILES);
+    let role = format!("worker.agents=[{agent:?}]");
+    artel(&house, &model, &folder, &run(&role, &["--workers", "2"])).exits(0);
+    assert_eq!((house.landed("b.txt"), house.landed("d.txt")), ("after".to_owned(), "after".to_owned()));
+    assert_eq!(counted(&house), model.told());
+    let most = told(&house, "AllowanceGranted").iter().map(|it| it["nano_usd"].as_u64().unwrap()).max().unwrap();
+    assert!(2 * most > 1_500_000_000, "both could have called at once: {most}");
+    assert_eq!(told(&house, "MoneyRanOut").len(), 0);
+}
