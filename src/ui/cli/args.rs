@@ -52,7 +52,7 @@ pub enum Verb {
     Approve(super::approve::ApproveArgs),
     /// Refuse at a waiting gate, or give a kept task up
     Deny(super::deny::DenyArgs),
-    /// Have kept or blocked tasks tried again
+    /// Have kept or blocked tasks tried again, and those that wait for a usage limit at once
     Retry(super::retry::RetryArgs),
     /// Stop a run: what runs is finished, nothing new is begun
     Stop(super::stop::StopArgs),
