@@ -105,7 +105,9 @@ fn a_run_that_is_killed_again_and_again_ends_as_the_undisturbed_one() {
     holds_the_laws(&house);
     let worktrees = house.git(&["worktree", "list", "--porcelain"]);
     assert_eq!(worktrees.matches("worktree ").count(), 1, "{worktrees}");
-    assert!(of_kind(&house.events(), "CoordinatorWoke").len() > 15, "hardly any kill came after a take-over");
+    let woken = of_kind(&house.events(), "CoordinatorWoke").len();
+    // Three kills come at once, before a take-over where the machine is slow.
+    assert!(woken > 2 * KILLS / 3, "hardly any kill came after a take-over: {woken}");
     assert_eq!(house.git(&["status", "--porcelain"]), "");
     house.artel(&["deliver"]).exits(0);
 }
