@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use crate::common::{House, Said, said};
 use crate::stage::{crew, run, task, told, why};
@@ -19,9 +20,15 @@ fn with_programs(tasks: &str, files: &[(&str, &str)], programs: &[(&str, &str)])
     house
 }
 
-fn artel(house: &House, args: &[&str]) -> Said {
+fn command(house: &House, args: &[&str]) -> Command {
     let path = format!("{}:{}", house.root().join("programs").display(), std::env::var("PATH").unwrap());
-    said(&house.command(args).env("PATH", path).output().unwrap())
+    let mut command = house.command(args);
+    command.env("PATH", path);
+    command
+}
+
+fn artel(house: &House, args: &[&str]) -> Said {
+    said(&command(house, args).output().unwrap())
 }
 
 fn work(house: &House, agent: &str) -> Said {
@@ -77,16 +84,25 @@ fn what_an_agent_left_lands_nowhere_where_its_last_event_is_an_error() {
         (house.landed("a.txt"), why(&house, "t1")),
         ("a".to_owned(), "claude ended by api_error: overloaded".to_owned())
     );
-    let limited = claude(
-        "\"is_error\":true,\"terminal_reason\":\"api_error\",\"api_error_status\":429,\"result\":\"your limit\"",
-    );
-    let house = with_programs(ONE, &FILES, &[("claude", &limited)]);
-    work(&house, "claude").exits(5);
-    assert_eq!(why(&house, "t1"), "your limit");
     // Nothing that it says in the end is believed without its event.
     let house = with_programs(ONE, &FILES, &[("claude", &format!("{EDIT}\necho all done"))]);
     work(&house, "claude").exits(5);
     assert_eq!(why(&house, "t1"), "exited with 0:\nall done");
+}
+
+#[test]
+fn a_limit_that_an_agent_tells_of_is_waited_for_and_nothing_of_it_lands() {
+    let limited = claude(
+        "\"is_error\":true,\"terminal_reason\":\"api_error\",\"api_error_status\":429,\"result\":\"your limit\"",
+    );
+    let house = with_programs(ONE, &FILES, &[("claude", &limited)]);
+    let args = run("worker.agents=claude", &[]);
+    let mut waiting = command(&house, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    house.until("the limit is met", || told(&house, "AttemptLimited").len() == 1);
+    assert_eq!(told(&house, "AttemptLimited")[0]["why"], "your limit");
+    artel(&house, &["stop", "--now"]);
+    waiting.wait().unwrap();
+    assert_eq!(house.landed("a.txt"), "a");
 }
 
 #[test]
