@@ -52,7 +52,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::AllowanceGranted { attempt, nano_usd } => money::grant(&mut state, *attempt, *nano_usd),
         Event::AllowanceReturned { attempt, nano_usd } => money::give_back(&mut state, *attempt, *nano_usd),
         Event::CallMade { attempt, call } => money::call(&mut state, *attempt, call),
-        Event::MoneyRanOut { .. } => state.money.is_short = true,
+        Event::MoneyRanOut { .. } => state.is_money_short = true,
         Event::AttemptLost { attempt, why, counts, next } => {
             attempts::lose(&mut state, *attempt, (why, *counts), next, at);
         }
@@ -165,7 +165,7 @@ fn raise(state: &mut State, by: &crate::model::goal::Budget) {
     budget.attempts = by.attempts.or(budget.attempts);
     budget.cpu_s = by.cpu_s.or(budget.cpu_s);
     budget.nano_usd = by.nano_usd.or(budget.nano_usd);
-    state.money.is_short &= by.nano_usd.is_none();
+    state.is_money_short &= by.nano_usd.is_none();
     if matches!(state.rest, Some(super::event::Rest::Budget { .. })) {
         state.rest = None;
     }

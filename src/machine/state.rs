@@ -119,21 +119,12 @@ pub struct State {
     pub steering: Vec<String>,
     /// Cost by agent; judging and landing stand under `checks`.
     pub spent: BTreeMap<String, Spent>,
-    /// The money that is held, and whether any is left.
-    pub money: Money,
+    /// Whether an attempt had to end for want of money, and no more has been given since.
+    pub is_money_short: bool,
     /// Limits that agents met and have done nothing since to show that they are over, by account.
     pub limits: BTreeMap<String, AgentLimit>,
     /// Checks that gave two answers on one tree, and how often.
     pub flakes: BTreeMap<String, u32>,
-}
-
-/// Tells how the money for calls to models stands, beside what was spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Money {
-    /// Held for running attempts and not used by them yet, in nano-dollars.
-    pub held: u64,
-    /// Whether an attempt had to end for want of it, and no more has been given since.
-    pub is_short: bool,
 }
 
 /// Says whether work is handed out.
@@ -464,9 +455,15 @@ impl State {
         total
     }
 
+    /// Sums the money that is held for running attempts and not used by them yet, in nano-dollars.
+    pub fn money_held(&self) -> u64 {
+        let held = self.running.iter().filter_map(|id| self.attempt(*id)).map(Attempt::held);
+        held.fold(0, u64::saturating_add)
+    }
+
     /// Sums the money that was spent and that is held, in nano-dollars: never less than what was really spent.
     pub fn money_accounted(&self) -> u64 {
-        self.total_spent().spend.nano_usd.saturating_add(self.money.held)
+        self.total_spent().spend.nano_usd.saturating_add(self.money_held())
     }
 
     /// Counts the attempts of all tasks.

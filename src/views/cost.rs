@@ -66,7 +66,7 @@ pub fn cost(state: &State) -> Option<Cost> {
         by_agent: state.spent.iter().map(|(agent, spent)| row(agent, *spent)).collect(),
         by_role: roles.into_iter().map(|(role, spent)| row(role, spent)).collect(),
         total: row("total", state.total_spent()),
-        held_nano_usd: state.money.held,
+        held_nano_usd: state.money_held(),
         attempts: state.attempts_made(),
         budget: state.budget.clone(),
     })

@@ -106,8 +106,9 @@ fn a_run_that_is_killed_again_and_again_ends_as_the_undisturbed_one() {
     let worktrees = house.git(&["worktree", "list", "--porcelain"]);
     assert_eq!(worktrees.matches("worktree ").count(), 1, "{worktrees}");
     let woken = of_kind(&house.events(), "CoordinatorWoke").len();
-    // Three kills come at once, before a take-over where the machine is slow.
-    assert!(woken > 2 * KILLS / 3, "hardly any kill came after a take-over: {woken}");
+    // Every sixth kill comes at once, before a take-over where the machine is slow, and the first may come before the run's
+    // own; the last that takes over is not killed.
+    assert!(woken >= KILLS - KILLS / 6, "not every kill that waits for a take-over came after one: {woken}");
     assert_eq!(house.git(&["status", "--porcelain"]), "");
     house.artel(&["deliver"]).exits(0);
 }

@@ -121,10 +121,6 @@ impl Journal for MemoryJournal {
         Ok(shown.map(|entry| see(entry.as_ref())).count() as u64)
     }
 
-    fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        Ok(self.books().of(run)?.from(from_seq).iter().take(limit).cloned().collect())
-    }
-
     fn last_seq(&self, run: &RunId) -> Result<u64, JournalError> {
         Ok(self.books().of(run)?.row.last_seq)
     }

@@ -91,7 +91,11 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// Those of [`Journal::for_each`].
-    fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError>;
+    fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        let mut entries = Vec::new();
+        self.for_some(run, from_seq, limit as u64, &mut |entry| entries.push(entry.to_entry()))?;
+        Ok(entries)
+    }
 
     /// Returns the number of a run's last event, 0 when it has none.
     ///

@@ -23,7 +23,7 @@ use crate::io::journal::Journal;
 use crate::io::journal::chain::ChainHash;
 use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
-use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
+use crate::io::journal::record::{EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
 use crate::io::journal::schema::{self, Form};
 use crate::model::ids::{RequestId, RunId};
 
@@ -281,12 +281,6 @@ impl Journal for SqliteJournal {
         see: &mut dyn FnMut(EntryRef<'_>),
     ) -> Result<u64, JournalError> {
         self.page(run, from_seq.max(1), limit, see)
-    }
-
-    fn read(&self, run: &RunId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        let mut entries = Vec::new();
-        self.page(run, from_seq.max(1), limit as u64, &mut |entry| entries.push(entry.to_entry()))?;
-        Ok(entries)
     }
 
     fn last_seq(&self, run: &RunId) -> Result<u64, JournalError> {

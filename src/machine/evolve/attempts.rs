@@ -65,7 +65,6 @@ pub(super) fn end(
     at_ms: i64,
 ) {
     state.running.remove(&id);
-    money::free(state, id);
     let Some(attempt) = attempt_mut(state, id) else { return };
     attempt.outcome = Some(outcome.clone());
     attempt.handoff = Some(handoff.clone());

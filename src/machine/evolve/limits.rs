@@ -1,7 +1,6 @@
 //! Owns how limits of agents' accounts change the state: met, met again, passed.
 
 use super::attempts::{attempt_mut, go_on, spend};
-use super::money;
 use crate::machine::event::Next;
 use crate::machine::limits::AgentLimit;
 use crate::machine::rules::limit::times;
@@ -18,7 +17,6 @@ pub(super) fn meet(
     at_ms: i64,
 ) {
     state.running.remove(&id);
-    money::free(state, id);
     let Some(attempt) = state.attempt(id) else { return };
     let (agent, account) = (attempt.agent.to_string(), attempt.agent.account());
     let limit = AgentLimit { until_ms, times: times(state, attempt), why: why.to_owned() };

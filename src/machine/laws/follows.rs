@@ -46,7 +46,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::CallMade { attempt, .. } => tasks::attempt(state, *attempt).map(|_| ()),
         Event::MoneyRanOut { attempt } => {
             tasks::runs(state, *attempt)?;
-            law(state.budget.nano_usd.is_some() && !state.money.is_short, || "boundless money ran out".to_owned())
+            law(state.budget.nano_usd.is_some() && !state.is_money_short, || "boundless money ran out".to_owned())
         }
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
         Event::AttemptLimited { attempt, next, .. } => tasks::limited(state, *attempt, next),

@@ -126,7 +126,7 @@ fn over_budget(state: &State, now_ms: i64) -> Option<String> {
     if let Some(limit) = budget.attempts.filter(|limit| state.attempts_made() >= *limit) {
         return Some(format!("{limit} attempts"));
     }
-    if let Some(limit) = budget.nano_usd.filter(|limit| state.money.is_short || state.money_accounted() >= *limit) {
+    if let Some(limit) = budget.nano_usd.filter(|limit| state.is_money_short || state.money_accounted() >= *limit) {
         return Some(Usd(limit).to_string());
     }
     let cpu_s = state.total_spent().usage.cpu_ms / 1000;

@@ -248,7 +248,7 @@ mod tests {
         let scene = scene.does(Command::AskAllowance { attempt: attempt(1, 1), fence, nano_usd: 60 });
         let report = meeting(&scene, attempt(1, 1), None);
         let scene = scene.does(report.clone());
-        assert_eq!((scene.state.money.held, scene.state.money_accounted()), (0, 0));
+        assert_eq!((scene.state.money_held(), scene.state.money_accounted()), (0, 0));
         assert_eq!(scene.when(&report), Err(Rejection::StaleAttempt(attempt(1, 1))));
     }
 

@@ -18,8 +18,8 @@ pub(in crate::machine) fn ask(
     leased(state, id, Some(fence))?;
     let own = state.attempt(id).map_or(0, |attempt| attempt.held());
     match state.budget.nano_usd {
-        Some(limit) if state.money.is_short || state.money_accounted().saturating_add(nano_usd) > limit => {
-            let is_held = !state.money.is_short && state.money.held > own;
+        Some(limit) if state.is_money_short || state.money_accounted().saturating_add(nano_usd) > limit => {
+            let is_held = !state.is_money_short && state.money_held() > own;
             Err(if is_held { Rejection::MoneyIsHeld } else { Rejection::MoneyIsSpent { limit } })
         }
         Some(_) | None => Ok(vec![Event::AllowanceGranted { attempt: id, nano_usd }]),
@@ -51,7 +51,7 @@ pub(in crate::machine) fn call(state: &State, id: AttemptId, fence: u64, call: &
 pub(in crate::machine) fn ran_out(state: &State, id: AttemptId, fence: u64) -> Result<Vec<Event>, Rejection> {
     leased(state, id, Some(fence))?;
     let mut events = Vec::new();
-    if state.budget.nano_usd.is_some() && !state.money.is_short {
+    if state.budget.nano_usd.is_some() && !state.is_money_short {
         events.push(Event::MoneyRanOut { attempt: id });
     }
     events.extend(attempt::lost(state, id, "the money that the run may spend is spent", Loss::Other)?);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn money(scene: &Scene) -> (u64, u64) {
-        (scene.state.money.held, scene.state.money_accounted())
+        (scene.state.money_held(), scene.state.money_accounted())
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
         let returned = Command::ReturnAllowance { attempt: attempt(1, 1), fence: fence(&scene, 1), nano_usd: 1 };
         assert_eq!(money(&asked(&scene.clone().does(returned), 2, 41)), (100, 100));
         assert_eq!(money(&asked(&scene, 2, 40)), (100, 100));
-        assert_eq!(asked(&working(None), 1, u64::MAX).state.money.held, u64::MAX);
+        assert_eq!(asked(&working(None), 1, u64::MAX).state.money_held(), u64::MAX);
     }
 
     #[test]
