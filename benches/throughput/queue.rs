@@ -84,8 +84,8 @@ pub fn play(count: u32, odds: Odds) -> (Outcomes, Vec<Recorded>) {
     sim.tell(&Command::ReportBranch { at: oid(0, 0) });
     sim.tell(&Command::ReportBaseline { results: vec![result(Answer::Green, 1)] });
     let (scope, wake) = (artel::model::ids::ScopeId(0), 1);
-    sim.tell(&Command::ReportPlan { scope, wake, step: PlanStep::Emit((1..=count).map(draft).collect()) });
-    sim.tell(&Command::ReportPlan { scope, wake, step: PlanStep::Done });
+    sim.tell(&Command::ReportPlan { scope, wake, fence: 0, step: PlanStep::Emit((1..=count).map(draft).collect()) });
+    sim.tell(&Command::ReportPlan { scope, wake, fence: 0, step: PlanStep::Done });
     while sim.state.end.is_none() {
         sim.tell(&Command::Advance);
         let owed = due(&sim.state);
@@ -151,7 +151,11 @@ impl Sim {
                 let results = vec![CheckResult { name: "true".to_owned(), ..result(Answer::Green, 1) }];
                 Command::ReportConditions { head: *head, results }
             }
-            Effect::OpenBranch | Effect::TakeBaseline | Effect::Plan { .. } | Effect::Deliver { .. } => return,
+            Effect::OpenBranch
+            | Effect::TakeBaseline
+            | Effect::Plan { .. }
+            | Effect::Review { .. }
+            | Effect::Deliver { .. } => return,
         };
         self.tell(&command);
     }

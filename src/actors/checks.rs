@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::room::{Room, Whose, Work};
+use super::room::{Access, Room, Whose, Work};
 use super::setup::{For, NotSetUp, set_up};
 use super::world::{World, told};
 use crate::io::agents::Desk;
@@ -181,7 +181,15 @@ async fn once(
     let desk = Desk::at(world.desk(&format!("check-{log}")));
     let trouble = |error: &dyn std::error::Error| NoAnswer::Trouble(format!("failed to {}", told(error)));
     desk.lay(&BTreeMap::new()).map_err(|error| trouble(&error))?;
-    let room = Room { whose: Whose::Checks, tree, desk: &desk, grants: &Grants::default(), git, ports: None };
+    let room = Room {
+        whose: Whose::Checks,
+        tree,
+        access: Access::Write,
+        desk: &desk,
+        grants: &Grants::default(),
+        git,
+        ports: None,
+    };
     let work = Work {
         program: Program::Shell(check.run.clone()),
         env: BTreeMap::new(),

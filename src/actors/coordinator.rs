@@ -453,7 +453,7 @@ impl Coordinator {
             }
             return;
         }
-        if let Effect::Plan { scope, .. } = effect {
+        if let Effect::Plan { scope, fence: 0, .. } = effect {
             self.under_way.insert(effect, UnderWay::Planner);
             self.call_planner(scope).await;
             return;

@@ -1,4 +1,4 @@
-//! Owns an attempt's way to models: a session at the gateway, behind the only door of its sandbox, for as long as its job
+//! Owns the way to models of whoever sits somewhere: a session at the gateway, behind the only door of its sandbox, for as long as its job
 //! runs. Never speaks HTTP, and never decides what a session may spend.
 
 use std::sync::Arc;
@@ -7,27 +7,32 @@ use kameo::prelude::WeakActorRef;
 use tokio::sync::{oneshot, watch};
 
 use super::coordinator::Coordinator;
-use super::order::Order;
 use super::purse::Purse;
 use super::world::{World, told};
 use crate::io::gateway::{Metered, Session, Terms};
 use crate::io::hands::{Ended, HandsError, Job};
 use crate::model::role::{AgentRef, Limits};
+use crate::model::seat::Seat;
 
-/// Leads one attempt to models.
+/// Leads one session to models.
 pub struct Gate {
     session: Session,
     purse: Arc<Purse>,
 }
 
 impl Gate {
-    /// Opens the gate of an attempt whose agent asks models; none where artel has no key of theirs, so that the agent has
-    /// to log in by itself.
+    /// Opens the gate of an agent that asks models; none where artel has no key of theirs, so that the agent has to log in
+    /// by itself.
     ///
     /// # Errors
     /// Says why the gateway opened no session.
-    pub fn open(world: &World, order: &Order, coordinator: &WeakActorRef<Coordinator>) -> Result<Option<Self>, String> {
-        let providers: &[&str] = match &order.agent {
+    pub fn open(
+        world: &World,
+        (seat, fence): (Seat, u64),
+        (agent, limits): (&AgentRef, &Limits),
+        coordinator: &WeakActorRef<Coordinator>,
+    ) -> Result<Option<Self>, String> {
+        let providers: &[&str] = match agent {
             AgentRef::Claude { .. } => &["anthropic"],
             AgentRef::Codex { .. } => &["openai"],
             AgentRef::Acp(_) => &["anthropic", "openai", "gemini"],
@@ -41,9 +46,8 @@ impl Gate {
         if !providers.iter().any(|provider| world.gateway.has_key(provider)) {
             return Ok(None);
         }
-        let purse = Purse::of(&world.till, coordinator.clone(), (order.attempt, order.fence));
-        let session =
-            world.gateway.open(order.attempt.to_string(), terms(&order.role.limits), Arc::<Purse>::clone(&purse));
+        let purse = Purse::of(&world.till, coordinator.clone(), (seat, fence));
+        let session = world.gateway.open(seat.to_string(), terms(limits), Arc::<Purse>::clone(&purse));
         Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))?, purse }))
     }
 

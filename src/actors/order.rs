@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::machine::rules::review::criteria;
 use crate::machine::state::{BatchStep, State, Status};
 use crate::model::attempt::{Candidate, Handoff};
-use crate::model::check::{Baseline, Check};
+use crate::model::check::{Baseline, Check, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
-use crate::model::role::{AgentRef, Role};
+use crate::model::review::{Criterion, Lens};
+use crate::model::role::{AgentRef, Part, Role};
+use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::Finding;
 
@@ -258,5 +261,128 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
         tree: state.plan_tree.unwrap_or(opening.base_tree),
         handoffs: scope.given.iter().filter_map(handoff).collect(),
         stop_list: failed.flat_map(|task| task.draft.paths.files.iter().cloned()).collect(),
+    })
+}
+
+/// Tells a planner's session what to plan.
+#[derive(Debug, Clone)]
+pub struct SessionPlan {
+    /// The scope.
+    pub scope: ScopeId,
+    /// What it was given.
+    pub draft: ScopeDraft,
+    /// The waking.
+    pub wake: u32,
+    /// The fence under which it sits.
+    pub fence: u64,
+    /// The agent that plans.
+    pub agent: AgentRef,
+    /// Its role.
+    pub role: Role,
+    /// Which planning this is, from 1.
+    pub iteration: u32,
+    /// How deep the scope lies.
+    pub depth: u32,
+    /// How many tasks it has handed out.
+    pub emitted: u32,
+    /// How many sub-planners it has in this iteration.
+    pub children: u32,
+    /// The commit that it sees.
+    pub commit: Oid,
+    /// Its tree.
+    pub tree: Oid,
+    /// What it has handed out, a line each.
+    pub status: Vec<String>,
+    /// What people have said.
+    pub steering: Vec<String>,
+    /// The handoffs that woke it, with the keys of their tasks.
+    pub handoffs: Vec<(String, Handoff)>,
+    /// Done-conditions that did not hold before this iteration.
+    pub red: Vec<CheckResult>,
+    /// Roles that do tasks.
+    pub workers: Vec<String>,
+}
+
+/// Gives the order of a planner that sits.
+pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Option<SessionPlan> {
+    let seat = Seat::Planner { scope, wake };
+    let sitting = state.sitting.get(&seat).filter(|sitting| sitting.fence == fence)?;
+    let planned = planning(state, scope)?;
+    let opening = state.opening();
+    let found = state.scopes.get(&scope)?;
+    let tasks = state.tasks.values().filter(|task| task.scope == scope);
+    let tasks = tasks.map(|task| format!("{}: {}: {}", task.draft.key, task.status.word(), task.draft.title));
+    let children = found.children.iter().filter_map(|child| state.scopes.get(child));
+    let scopes =
+        children.clone().map(|child| format!("{} (a sub-planner's scope): {}", child.draft.key, child.draft.title));
+    let workers = opening.roles.values().filter(|role| role.part == Part::Worker && !role.agents.is_empty());
+    Some(SessionPlan {
+        scope,
+        draft: planned.draft,
+        wake,
+        fence,
+        agent: sitting.agent.clone(),
+        role: state.role_at(seat)?.clone(),
+        iteration: planned.iteration,
+        depth: planned.depth,
+        emitted: found.emitted,
+        children: u32::try_from(children.filter(|child| child.iteration == state.iteration).count())
+            .unwrap_or(u32::MAX),
+        commit: state.head.unwrap_or(opening.base),
+        tree: state.head_tree.unwrap_or(opening.base_tree),
+        status: tasks.chain(scopes).collect(),
+        steering: state.steering.clone(),
+        handoffs: planned.handoffs,
+        red: state.red.clone(),
+        workers: workers.map(|role| role.name.clone()).collect(),
+    })
+}
+
+/// Tells a judge's session what to judge: never what the worker said for itself.
+#[derive(Debug, Clone)]
+pub struct Reviewing {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Which of the judge's lenses it looks through, from 1.
+    pub number: u32,
+    /// That lens.
+    pub lens: Lens,
+    /// The fence under which it sits.
+    pub fence: u64,
+    /// The agent that judges.
+    pub agent: AgentRef,
+    /// Its role.
+    pub role: Role,
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The task.
+    pub task: TaskDraft,
+    /// What the checks answered.
+    pub checks: Vec<CheckResult>,
+    /// What the same lens found in the task's work before.
+    pub earlier: Vec<Finding>,
+    /// What is scored.
+    pub criteria: Vec<Criterion>,
+}
+
+/// Gives the order of a judge that sits.
+pub fn reviewing(state: &State, id: AttemptId, number: u32, fence: u64) -> Option<Reviewing> {
+    let sitting = state.sitting.get(&Seat::Judge { attempt: id, lens: number })?;
+    let (task, attempt) = (state.tasks.get(&id.task)?, state.attempt(id)?);
+    let role = state.judge()?;
+    let lens = *state.lenses().get(number.checked_sub(1)? as usize)?;
+    let before = task.attempts.iter().rev().flat_map(|attempt| &attempt.reviews).find(|review| review.lens == lens);
+    Some(Reviewing {
+        attempt: id,
+        number,
+        lens,
+        fence,
+        agent: sitting.agent.clone(),
+        role: role.clone(),
+        candidate: attempt.candidate()?.clone(),
+        task: task.draft.clone(),
+        checks: attempt.verdict.as_ref().map(|verdict| verdict.checks.clone()).unwrap_or_default(),
+        earlier: before.map(|review| review.findings.clone()).unwrap_or_default(),
+        criteria: criteria(role),
     })
 }

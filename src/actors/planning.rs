@@ -33,6 +33,8 @@ pub struct Mouth {
     to: Ear,
     scope: ScopeId,
     wake: u32,
+    /// The fence under which it sits; 0 plans by rule.
+    fence: u64,
 }
 
 /// Says who hears a planner's moves.
@@ -47,7 +49,12 @@ enum Ear {
 impl Mouth {
     /// Speaks to a coordinator.
     pub fn of(coordinator: WeakActorRef<Coordinator>, scope: ScopeId, wake: u32) -> Self {
-        Self { to: Ear::Coordinator(coordinator), scope, wake }
+        Self::sitting(coordinator, (scope, wake, 0))
+    }
+
+    /// Speaks to a coordinator for whoever sits under a fence.
+    pub fn sitting(coordinator: WeakActorRef<Coordinator>, (scope, wake, fence): (ScopeId, u32, u64)) -> Self {
+        Self { to: Ear::Coordinator(coordinator), scope, wake, fence }
     }
 
     /// Lets time pass between two moves; looking at a plan takes none.
@@ -60,7 +67,7 @@ impl Mouth {
 
     /// Makes a move and waits until it is stored; tells why where the law refuses it.
     pub async fn say(&self, step: PlanStep) -> Result<(), String> {
-        let command = Command::ReportPlan { scope: self.scope, wake: self.wake, step };
+        let command = Command::ReportPlan { scope: self.scope, wake: self.wake, fence: self.fence, step };
         let over = || "the run is over".to_owned();
         match &self.to {
             Ear::Draft(state) => fold(state, &command),
@@ -101,7 +108,7 @@ pub async fn draft(ground: Arc<Ground>) -> State {
             state.planning.first().and_then(|scope| order::planning(&state, *scope))
         };
         let Some(order) = next else { break };
-        let mouth = Mouth { to: Ear::Draft(Arc::clone(&state)), scope: order.scope, wake: order.wake };
+        let mouth = Mouth { to: Ear::Draft(Arc::clone(&state)), scope: order.scope, wake: order.wake, fence: 0 };
         let last = match plan(Arc::clone(&ground), order, mouth.clone()).await {
             Ok(()) => PlanStep::Done,
             Err(why) => PlanStep::Fail(why),

@@ -5,6 +5,7 @@ use crate::io::gateway::Metered;
 use crate::machine::command::Command;
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::AttemptId;
+use crate::model::seat::Seat;
 
 /// What an attempt came to.
 pub struct Played {
@@ -59,7 +60,7 @@ impl Played {
     pub fn report(self, attempt: AttemptId, fence: u64) -> Command {
         let Self { outcome, handoff, usage, limit, is_out_of_money } = self;
         match limit {
-            _ if is_out_of_money => Command::ReportOutOfMoney { attempt, fence },
+            _ if is_out_of_money => Command::ReportOutOfMoney { seat: Seat::Attempt(attempt), fence },
             Some(Limit { why, until_ms }) => Command::ReportLimited { attempt, fence, until_ms, why, usage },
             None => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
         }

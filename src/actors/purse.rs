@@ -11,7 +11,7 @@ use super::coordinator::{Coordinator, Tell};
 use crate::io::gateway::{self, Outcome, Pending, Refusal};
 use crate::machine::command::Command;
 use crate::machine::rejection::Rejection;
-use crate::model::ids::AttemptId;
+use crate::model::seat::Seat;
 use crate::model::spend::{Call, CallEnd};
 
 /// How much is asked for beyond what the next call needs, so that not each call waits for the disk, in nano-dollars: a
@@ -39,7 +39,7 @@ impl Till {
 pub struct Purse {
     till: Arc<Till>,
     coordinator: WeakActorRef<Coordinator>,
-    attempt: AttemptId,
+    seat: Seat,
     fence: u64,
     pot: Mutex<Pot>,
     /// Whether its session is over, so that nothing is waited for any longer.
@@ -79,19 +79,15 @@ enum Refused {
     Held,
     /// There is none.
     Spent(String),
-    /// The attempt or its run is over.
+    /// The session or its run is over.
     Over,
 }
 
 impl Purse {
-    /// Makes the purse of an attempt, empty.
-    pub fn of(
-        till: &Arc<Till>,
-        coordinator: WeakActorRef<Coordinator>,
-        (attempt, fence): (AttemptId, u64),
-    ) -> Arc<Self> {
+    /// Makes the purse of whoever sits at a seat, empty.
+    pub fn of(till: &Arc<Till>, coordinator: WeakActorRef<Coordinator>, (seat, fence): (Seat, u64)) -> Arc<Self> {
         let (pot, is_over, asking) = Default::default();
-        let purse = Arc::new(Self { till: Arc::clone(till), coordinator, attempt, fence, pot, is_over, asking });
+        let purse = Arc::new(Self { till: Arc::clone(till), coordinator, seat, fence, pot, is_over, asking });
         till.purses.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&purse));
         purse
     }
@@ -138,7 +134,7 @@ impl Purse {
             let mut came_back = 0;
             for purse in self.till.purses() {
                 let given = purse.give_back().await;
-                came_back += if purse.attempt == self.attempt { 0 } else { given };
+                came_back += if purse.seat == self.seat { 0 } else { given };
             }
             if came_back == 0 {
                 changed.await;
@@ -151,8 +147,8 @@ impl Purse {
     async fn ask(&self, portion: u64, least: u64) -> Result<u64, Refused> {
         let mut refused = Refused::Over;
         for nano_usd in [portion, least] {
-            let (attempt, fence) = (self.attempt, self.fence);
-            match self.tell(Command::AskAllowance { attempt, fence, nano_usd }).await {
+            let (seat, fence) = (self.seat, self.fence);
+            match self.tell(Command::AskAllowance { seat, fence, nano_usd }).await {
                 Some(Ok(())) => return Ok(nano_usd),
                 Some(Err(Rejection::MoneyIsHeld)) => refused = Refused::Held,
                 Some(Err(spent @ Rejection::MoneyIsSpent { .. })) => refused = Refused::Spent(spent.to_string()),
@@ -171,8 +167,8 @@ impl Purse {
             free
         };
         if nano_usd > 0 {
-            let (attempt, fence) = (self.attempt, self.fence);
-            self.tell(Command::ReturnAllowance { attempt, fence, nano_usd }).await;
+            let (seat, fence) = (self.seat, self.fence);
+            self.tell(Command::ReturnAllowance { seat, fence, nano_usd }).await;
             self.till.changed.notify_waiters();
         }
         nano_usd
@@ -189,8 +185,8 @@ impl Purse {
 
     async fn count(&self, call: gateway::Call) {
         let reserved = call.reserved_nano_usd;
-        let (attempt, fence) = (self.attempt, self.fence);
-        self.tell(Command::ReportCall { attempt, fence, call: as_told(call.clone()) }).await;
+        let (seat, fence) = (self.seat, self.fence);
+        self.tell(Command::ReportCall { seat, fence, call: as_told(call.clone()) }).await;
         {
             let mut pot = self.pot();
             pot.reserved = pot.reserved.saturating_sub(reserved);

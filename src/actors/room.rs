@@ -21,12 +21,23 @@ pub enum Whose {
     Checks,
 }
 
+/// Says what a job may do to its worktree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Change it.
+    Write,
+    /// Read it: who plans or judges changes nothing.
+    Read,
+}
+
 /// Says where a job works and what it is given beside.
 pub struct Room<'a> {
     /// For whom the job is.
     pub whose: Whose,
     /// Its worktree.
     pub tree: &'a Tree,
+    /// What it may do to that.
+    pub access: Access,
     /// Its folder outside the worktree.
     pub desk: &'a Desk,
     /// What it was granted.
@@ -127,7 +138,12 @@ impl World {
         let programs = programs.chain(work.read.iter().cloned());
         view.read.extend(programs.filter(|path| path.is_absolute() && path.exists() && why_hidden(path).is_none()));
         view.read.extend(config.read.iter().chain(&room.grants.read).cloned());
-        view.write = vec![room.tree.path().to_owned(), room.desk.folder().to_owned()];
+        view.write = vec![room.desk.folder().to_owned()];
+        let tree = room.tree.path().to_owned();
+        match room.access {
+            Access::Write => view.write.push(tree),
+            Access::Read => view.read.push(tree),
+        }
         view.write.extend(room.grants.write.iter().cloned());
         if config.set.values().any(|value| value.contains("{cache}")) {
             view.write.push(self.cache(room.whose));

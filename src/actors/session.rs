@@ -8,14 +8,16 @@ use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
-use super::order::{self, Checking, Judging, Landing, Merging, Order};
+use super::order::{self, Checking, Judging, Landing, Merging, Order, Reviewing, SessionPlan};
 use super::world::World;
-use super::{closing, judge, landing, worker};
+use super::{closing, judge, judge_session, landing, planner_session, worker};
 use crate::io::failpoint;
-use crate::machine::command::Command;
+use crate::machine::command::{Command, Leave};
 use crate::machine::due::Effect;
 use crate::machine::state::State;
-use crate::model::ids::Oid;
+use crate::model::attempt::Usage;
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::seat::Seat;
 
 /// Says what is to be carried out, with all that it needs.
 pub enum Errand {
@@ -25,8 +27,12 @@ pub enum Errand {
     TakeBaseline,
     /// Play an attempt.
     Work(Box<Order>),
+    /// Plan a scope in a session.
+    Plan(Box<SessionPlan>),
     /// Judge a candidate.
     Judge(Box<Judging>),
+    /// Judge one in a session.
+    Review(Box<Reviewing>),
     /// Merge a batch.
     Merge(Merging),
     /// Check a prefix.
@@ -51,7 +57,13 @@ impl Errand {
         Some(match effect {
             Effect::OpenBranch => Self::OpenBranch,
             Effect::TakeBaseline => Self::TakeBaseline,
-            Effect::Plan { .. } => return None,
+            Effect::Plan { fence: 0, .. } => return None,
+            Effect::Plan { scope, wake, fence } => {
+                Self::Plan(Box::new(order::session_plan(state, *scope, *wake, *fence)?))
+            }
+            Effect::Review { attempt, lens, fence } => {
+                Self::Review(Box::new(order::reviewing(state, *attempt, *lens, *fence)?))
+            }
             Effect::Work { attempt, fence } => Self::Work(Box::new(order::work(state, *attempt, *fence)?)),
             Effect::Judge { attempt } => Self::Judge(Box::new(order::judging(state, *attempt)?)),
             Effect::Merge { batch } => Self::Merge(order::merging(state, *batch)?),
@@ -95,6 +107,43 @@ pub struct Session {
 
 struct Over(Option<Command>);
 
+/// Says against whom it is that an errand broke.
+enum Broke {
+    Attempt(AttemptId),
+    Seat(Seat, u64),
+    Run,
+}
+
+impl Broke {
+    fn of(errand: &Errand) -> Self {
+        match errand {
+            Errand::Work(order) => Self::Attempt(order.attempt),
+            Errand::Plan(order) => Self::Seat(Seat::Planner { scope: order.scope, wake: order.wake }, order.fence),
+            Errand::Review(order) => {
+                Self::Seat(Seat::Judge { attempt: order.attempt, lens: order.number }, order.fence)
+            }
+            Errand::OpenBranch
+            | Errand::TakeBaseline
+            | Errand::Judge(_)
+            | Errand::Merge(_)
+            | Errand::Check(_)
+            | Errand::Land(_)
+            | Errand::CheckConditions(_)
+            | Errand::Deliver { .. } => Self::Run,
+        }
+    }
+
+    fn report(self, what: String) -> Command {
+        match self {
+            Self::Attempt(attempt) => Command::ReportLost { attempt, why: what },
+            Self::Seat(seat, fence) => {
+                Command::LeaveSeat { seat, fence, leave: Leave::Failed(what), usage: Usage::default() }
+            }
+            Self::Run => Command::ReportTrouble { what },
+        }
+    }
+}
+
 impl Actor for Session {
     type Args = SessionArgs;
     type Error = Infallible;
@@ -103,14 +152,11 @@ impl Actor for Session {
         let SessionArgs { world, errand, cancelled, coordinator } = args;
         let to = coordinator.clone();
         tokio::spawn(async move {
-            let attempt = if let Errand::Work(order) = &errand { Some(order.attempt) } else { None };
+            let broke = Broke::of(&errand);
             let done = tokio::spawn(carry_out(world, errand, cancelled, to)).await;
             let command = done.unwrap_or_else(|panicked| {
                 let what = format!("go on: a part of artel itself failed ({panicked}); this is a bug");
-                Some(match attempt {
-                    Some(attempt) => Command::ReportLost { attempt, why: what },
-                    None => Command::ReportTrouble { what },
-                })
+                Some(broke.report(what))
             });
             let _ = me.tell(Over(command)).send().await;
         });
@@ -147,6 +193,8 @@ async fn carry_out(
             renewing.abort();
             report
         }
+        Errand::Plan(order) => planner_session::plan(&world, *order, &coordinator, cancelled).await,
+        Errand::Review(order) => judge_session::review(&world, *order, &coordinator, cancelled).await,
         Errand::Judge(judging) => judge::judge(&world, *judging, cancelled).await,
         Errand::Merge(merging) => Some(landing::merge(&world, merging).await),
         Errand::Check(checking) => landing::check(&world, checking, cancelled).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use super::room::{Room, Whose, Work};
+use super::room::{Access, Room, Whose, Work};
 use super::world::{World, told};
 use crate::io::agents::Desk;
 use crate::io::git::{OwnGit, Tree};
@@ -59,7 +59,15 @@ pub async fn set_up(
         let name = format!("{}-setup-{}", whom.name, number + 1);
         let desk = Desk::at(world.desk(&name));
         desk.lay(&BTreeMap::new()).map_err(|error| NotSetUp::Failed(told(&error)))?;
-        let room = Room { whose: whom.whose, tree, desk: &desk, grants: whom.grants, git: whom.git, ports: None };
+        let room = Room {
+            whose: whom.whose,
+            tree,
+            access: Access::Write,
+            desk: &desk,
+            grants: whom.grants,
+            git: whom.git,
+            ports: None,
+        };
         let work = Work {
             program: Program::Shell(line.clone()),
             env: BTreeMap::new(),

@@ -8,29 +8,22 @@ use std::time::Duration;
 use kameo::prelude::*;
 use tokio::sync::watch;
 
-use super::casting::cast;
+use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::{Coordinator, Tell};
-use super::gate::Gate;
 use super::order::{Order, WorkOrder};
-use super::played::{Limit, Played, as_metered};
-use super::room::{Room, Whose, Work};
+use super::played::{Limit, Played};
+use super::room::{Access, Whose};
 use super::setup::{For, set_up};
-use super::world::{World, blocking, told};
-use crate::io::agents::{Brief, Desk, Left, NamedRule, Play, Report, Stance, collect};
-use crate::io::gateway::{Metered, Refusal};
-use crate::io::git::{
-    Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, OwnGit, Refused, Repo, Snapshot, Tree,
-};
-use crate::io::hands::JobLimits;
+use super::world::{World, told};
+use crate::io::agents::{Brief, Desk, NamedRule, Stance};
+use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
-use crate::model::role::{AgentRef, Limits};
+use crate::model::role::AgentRef;
+use crate::model::seat::Seat;
 use crate::model::verdict::Finding;
 use crate::views::brief::{BriefView, FindingView, render};
-
-/// Bytes of an attempt's output that are kept in memory.
-const TAIL_BYTES: usize = 16 << 10;
 
 /// Renews an attempt's lease for as long as it is let run.
 pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
@@ -218,17 +211,26 @@ async fn process_once(
         return Ok(Some(Played::failed(format!("failed to {why}"))));
     }
     let desk = Desk::at(world.desk(&name));
-    let gate = Gate::open(world, &order, coordinator);
-    let played = match gate {
-        Ok(gate) => run_agent(world, &order, (&tree, git.as_ref()), &desk, (gate, cancelled)).await,
+    let stage = Stage {
+        name: &name,
+        seat: (Seat::Attempt(order.attempt), order.fence),
+        agent: &order.agent,
+        role: &order.role,
+        tree: &tree,
+        git: git.as_ref(),
+        access: Access::Write,
+        desk: &desk,
+    };
+    let played = match brief(world, &order) {
+        Ok(brief) => act(world, &stage, &brief, coordinator, cancelled).await,
         Err(why) => Err(why),
     };
     if !tree.is_there() {
         discard(world, tree).await?;
         return Ok(None);
     }
-    let (stance, mut handoff, usage) = match played {
-        Ok(Some(played)) => played,
+    let Acted { stance, mut handoff, usage, .. } = match played {
+        Ok(Some(acted)) => acted,
         Ok(None) => {
             discard(world, tree).await?;
             return Ok(Some(Played::out_of_money()));
@@ -265,59 +267,6 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
     world.blocking(move |world| world.workshop.discard(tree)).await
 }
 
-/// Has the agent's process run in the tree; tells what it reports, nothing where it ended because the run may spend no more,
-/// or why it could not be run.
-async fn run_agent(
-    world: &Arc<World>,
-    order: &Order,
-    (tree, git): (&Tree, Option<&OwnGit>),
-    desk: &Desk,
-    (gate, cancelled): (Option<Gate>, watch::Receiver<bool>),
-) -> Result<Option<(Stance, Handoff, Usage)>, String> {
-    let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
-    let agent = cast(world, &order.agent, gate.as_ref().map(Gate::token))?;
-    let brief = brief(world, order)?;
-    let play = agent.play(&brief, desk).map_err(|error| failed(&error))?;
-    let Play::Process { program, files, env: own, read } = play else {
-        return Err(format!("{} is no process", order.agent));
-    };
-    desk.lay(&files).map_err(|error| failed(&error))?;
-    let ports = world.ports.lease(order.role.grants.ports).map_err(|error| failed(&error))?;
-    let name = order.attempt.to_string();
-    let room = Room { whose: Whose::Attempts, tree, desk, grants: &order.role.grants, git, ports: Some(&ports) };
-    let limits = job_limits(&order.role.limits);
-    let env = own.into_iter().chain(ports.env()).collect();
-    let job = world.job(&room, Work { program, env, read: &read, limits, log: &name, tail_bytes: TAIL_BYTES })?;
-    let (ended, metered) = match gate {
-        Some(gate) => gate.run(world, job, cancelled).await.map_err(|error| failed(&error))?,
-        None => (world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?, Metered::default()),
-    };
-    if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
-        return Ok(None);
-    }
-    let (how, tail, log, handoff) = (ended.how, ended.tail, world.log(&name), desk.handoff());
-    // A log may be long.
-    let read = move || agent.read(Left { how, tail: &tail, log: &log, handoff: collect(&handoff) });
-    let Report { stance, handoff, told } = blocking(read).await;
-    tracing::debug!(attempt = %order.attempt, ?told, "what its agent says of itself");
-    let stance = as_metered(stance, &metered, world.now_ms());
-    let mut usage = ended.usage;
-    usage.wall_ms += ended.virtual_ms;
-    Ok(Some((stance, handoff, usage)))
-}
-
-fn job_limits(limits: &Limits) -> JobLimits {
-    JobLimits {
-        wall: Duration::from_secs(limits.wall_s),
-        idle: Duration::from_secs(limits.idle_s),
-        output_bytes: limits.output_bytes,
-        memory_bytes: limits.memory_bytes,
-        processes: limits.processes,
-        file_bytes: limits.file_bytes,
-        ..JobLimits::default()
-    }
-}
-
 fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
     let checks = opening.goal.checks.iter().chain(&order.task.checks).map(|check| check.run.clone());
@@ -336,6 +285,7 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         checks: checks.collect(),
         deviations: deviations.collect(),
         material,
+        ..BriefView::default()
     };
     let template = opening.prompts.get(&order.role.prompt);
     let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
@@ -344,8 +294,7 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         |name: &String| NamedRule { name: name.clone(), yaml: opening.assets.get(name).cloned().unwrap_or_default() };
     Ok(Brief {
         run: world.run.clone(),
-        task: order.attempt.task,
-        attempt: order.attempt,
+        seat: Seat::Attempt(order.attempt),
         title: order.task.title.clone(),
         text,
         paths: order.task.paths.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::model::role::{Part, Role};
+use crate::model::role::Role;
 use crate::model::role_text::{self, Fault};
 use crate::model::written::{SIZE_MAX, nearest};
 
@@ -14,8 +14,11 @@ const ROLES: [(&str, &str); 3] = [
     ("shard", include_str!("../../roles/shard.toml")),
     ("worker", include_str!("../../roles/worker.toml")),
 ];
-const PROMPTS: [(&str, &str); 2] =
-    [("planner", include_str!("../../prompts/planner.md")), ("worker", include_str!("../../prompts/worker.md"))];
+const PROMPTS: [(&str, &str); 3] = [
+    ("judge", include_str!("../../prompts/judge.md")),
+    ("planner", include_str!("../../prompts/planner.md")),
+    ("worker", include_str!("../../prompts/worker.md")),
+];
 
 /// Holds the roles and prompts by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,8 +132,7 @@ impl Roles {
     /// Refuses a role that names a prompt that is not there.
     fn with_its_prompts(self) -> Result<Self, RolesError> {
         let mut refused = Vec::new();
-        let shown = self.roles.values().filter(|role| role.part != Part::Judge);
-        for role in shown.filter(|role| !self.prompts.contains_key(&role.prompt)) {
+        for role in self.roles.values().filter(|role| !self.prompts.contains_key(&role.prompt)) {
             let text = format!("prompt = {:?}", role.prompt);
             let known: Vec<&str> = self.prompts.keys().map(String::as_str).collect();
             let fault = Fault {
@@ -201,6 +203,7 @@ fn bounded(path: &Path) -> std::io::Result<String> {
 mod tests {
     use super::*;
     use crate::model::role::AgentRef;
+    use crate::model::role::Part;
 
     fn refused(files: &[(&str, &str)], settings: &[&str]) -> Vec<Refused> {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -217,7 +220,7 @@ mod tests {
         let parts: Vec<(&str, Part)> = roles.iter().map(|role| (role.name.as_str(), role.part)).collect();
         assert_eq!(parts, [("judge", Part::Judge), ("shard", Part::Planner), ("worker", Part::Worker)]);
         assert!(roles.get("worker").unwrap().mechanical);
-        assert!(roles.iter().all(|role| roles.prompt(role).is_some() == (role.part != Part::Judge)));
+        assert!(roles.iter().all(|role| roles.prompt(role).is_some()));
     }
 
     #[test]

@@ -10,8 +10,10 @@ use crate::model::check::CheckResult;
 use crate::model::config::Config;
 use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
+use crate::model::review::Review;
 use crate::model::role::Role;
 use crate::model::sandbox::Tier;
+use crate::model::seat::Seat;
 use crate::model::spend::Call;
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::Verdict;
@@ -53,6 +55,8 @@ pub enum Command {
         scope: ScopeId,
         /// The waking in which it was made.
         wake: u32,
+        /// The fence under which its planner sits; 0 for one that plans by rule.
+        fence: u64,
         /// The move.
         step: PlanStep,
     },
@@ -76,19 +80,19 @@ pub enum Command {
         /// What it cost.
         usage: Usage,
     },
-    /// Asks to hold money for what a running attempt is about to spend.
+    /// Asks to hold money for what somebody is about to spend.
     AskAllowance {
-        /// The attempt.
-        attempt: AttemptId,
+        /// Who.
+        seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
         /// How much, in nano-dollars.
         nano_usd: u64,
     },
-    /// Gives back money that is held for a running attempt and that it does not need at present.
+    /// Gives back money that is held for somebody who does not need it at present.
     ReturnAllowance {
-        /// The attempt.
-        attempt: AttemptId,
+        /// Who.
+        seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
         /// How much, in nano-dollars.
@@ -96,17 +100,17 @@ pub enum Command {
     },
     /// Reports a call to a model.
     ReportCall {
-        /// The attempt that made it.
-        attempt: AttemptId,
+        /// Who made it.
+        seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
         /// The call.
         call: Call,
     },
-    /// Reports that an attempt ended because no money is left.
+    /// Reports that somebody ended because no money is left.
     ReportOutOfMoney {
-        /// The attempt.
-        attempt: AttemptId,
+        /// Who.
+        seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
     },
@@ -120,6 +124,30 @@ pub enum Command {
         until_ms: Option<i64>,
         /// What was said of the limit.
         why: String,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// Reports that a planner's or judge's session is over; a judge's that gave its answer brings it along instead.
+    LeaveSeat {
+        /// Whose session.
+        seat: Seat,
+        /// The fence under which it sat.
+        fence: u64,
+        /// How it ended.
+        leave: Leave,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// Reports what a judge's session says of a candidate.
+    ReportReview {
+        /// The judged attempt.
+        attempt: AttemptId,
+        /// The lens, from 1.
+        lens: u32,
+        /// The fence under which the judge sits.
+        fence: u64,
+        /// What it says.
+        review: Review,
         /// What it cost.
         usage: Usage,
     },
@@ -287,6 +315,22 @@ pub enum Ask {
     },
     /// Raises what the run may use; a limit that is not named stays.
     Raise(crate::model::goal::Budget),
+}
+
+/// Says how a planner's or judge's session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// It has done what it was asked for.
+    Done,
+    /// It did not.
+    Failed(String),
+    /// A limit of its agent's account or provider ended it.
+    Limited {
+        /// When the limit is lifted, in milliseconds since 1970, where that was said.
+        until_ms: Option<i64>,
+        /// What was said of it.
+        why: String,
+    },
 }
 
 /// States one move of a planner.

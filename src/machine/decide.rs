@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::rules::{advance, attempt, landing, limit, money, open, plan, request, space, verdict};
+use super::rules::{advance, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict};
 use super::state::State;
 
 /// Says what a command makes happen now, or why it is refused.
@@ -23,15 +23,19 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::Request { id, ask } => Ok(request::request(state, id, ask)),
         Command::ReportBranch { at } => open::branch(state, *at),
         Command::ReportBaseline { results } => open::baseline(state, results),
-        Command::ReportPlan { scope, wake, step } => plan::report(state, *scope, *wake, step),
+        Command::ReportPlan { scope, wake, fence, step } => plan::report(state, (*scope, *wake, *fence), step),
         Command::RenewLease { attempt, fence } => attempt::renew(state, *attempt, *fence, now_ms),
         Command::ReportAttempt { attempt, fence, outcome, handoff, usage } => {
             attempt::report(state, (*attempt, *fence), outcome, handoff, *usage)
         }
-        Command::AskAllowance { attempt, fence, nano_usd } => money::ask(state, *attempt, *fence, *nano_usd),
-        Command::ReturnAllowance { attempt, fence, nano_usd } => money::give_back(state, *attempt, *fence, *nano_usd),
-        Command::ReportCall { attempt, fence, call } => money::call(state, *attempt, *fence, call),
-        Command::ReportOutOfMoney { attempt, fence } => money::ran_out(state, *attempt, *fence),
+        Command::AskAllowance { seat, fence, nano_usd } => money::ask(state, *seat, *fence, *nano_usd),
+        Command::ReturnAllowance { seat, fence, nano_usd } => money::give_back(state, *seat, *fence, *nano_usd),
+        Command::ReportCall { seat, fence, call } => money::call(state, *seat, *fence, call),
+        Command::ReportOutOfMoney { seat, fence } => money::ran_out(state, *seat, *fence),
+        Command::LeaveSeat { seat, fence, leave, usage } => seat::leave(state, (*seat, *fence), leave, *usage, now_ms),
+        Command::ReportReview { attempt, lens, fence, review, usage } => {
+            review::report(state, (*attempt, *lens, *fence), review, *usage)
+        }
         Command::ReportLimited { attempt, fence, until_ms, why, usage } => {
             limit::report(state, (*attempt, *fence), (*until_ms, why), *usage, now_ms)
         }

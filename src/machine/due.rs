@@ -7,6 +7,7 @@ use super::rules::advance::{is_closing, next_start};
 use super::rules::limit::next_lift;
 use super::state::{BatchStep, Flow, State};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+use crate::model::seat::Seat;
 
 /// States one thing that the world must do, and then report.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,12 +16,14 @@ pub enum Effect {
     OpenBranch,
     /// Run the checks on the base.
     TakeBaseline,
-    /// Call a planner.
-    Plan { scope: ScopeId, wake: u32 },
+    /// Call a planner, under the fence with which it sits; 0 is one that plans by rule.
+    Plan { scope: ScopeId, wake: u32, fence: u64 },
     /// Have a worker play an attempt.
     Work { attempt: AttemptId, fence: u64 },
     /// Have a judge look at a candidate.
     Judge { attempt: AttemptId },
+    /// Have a judge's session look at a candidate through one of its lenses.
+    Review { attempt: AttemptId, lens: u32, fence: u64 },
     /// Merge a batch in memory.
     Merge { batch: BatchId },
     /// Run the checks on a prefix of a batch; once more, repeating what is red, where it decides.
@@ -52,9 +55,17 @@ pub fn due(state: &State) -> Vec<Effect> {
         owed.push(Effect::TakeBaseline);
     }
     if state.flow == Flow::Open {
-        let scopes = state.planning.iter().filter_map(|id| state.scopes.get(id).map(|scope| (*id, scope.wake)));
-        owed.extend(scopes.map(|(scope, wake)| Effect::Plan { scope, wake }));
+        let by_rule = state.planning.iter().filter_map(|id| {
+            let scope = state.scopes.get(id).filter(|scope| !state.plans_by_session(&scope.draft.role))?;
+            Some(Effect::Plan { scope: *id, wake: scope.wake, fence: 0 })
+        });
+        owed.extend(by_rule);
     }
+    owed.extend(state.sitting.iter().filter_map(|(seat, sitting)| match *seat {
+        Seat::Attempt(_) => None,
+        Seat::Planner { scope, wake } => Some(Effect::Plan { scope, wake, fence: sitting.fence }),
+        Seat::Judge { attempt, lens } => Some(Effect::Review { attempt, lens, fence: sitting.fence }),
+    }));
     for attempt in &state.running {
         if let Some(fence) = state.attempt(*attempt).map(|it| it.fence) {
             owed.push(Effect::Work { attempt: *attempt, fence });

@@ -7,8 +7,10 @@ use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::review::Review;
 use crate::model::role::AgentRef;
 use crate::model::sandbox::Tier;
+use crate::model::seat::Seat;
 use crate::model::spend::Call;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
@@ -42,14 +44,35 @@ pub enum Event {
     AttemptLeased(Lease),
     /// A running attempt's lease was renewed.
     LeaseRenewed { attempt: AttemptId, until_ms: i64 },
-    /// Money was held for a running attempt, beside what was held for it before, in nano-dollars.
-    AllowanceGranted { attempt: AttemptId, nano_usd: u64 },
-    /// Money that was held for a running attempt is held no longer, in nano-dollars.
-    AllowanceReturned { attempt: AttemptId, nano_usd: u64 },
-    /// An attempt asked a model.
-    CallMade { attempt: AttemptId, call: Call },
-    /// No money is left for what an attempt would have asked next.
-    MoneyRanOut { attempt: AttemptId },
+    /// Money was held for a running attempt, or whoever sits at a seat, beside what was held before, in nano-dollars.
+    AllowanceGranted {
+        #[serde(rename = "attempt")]
+        seat: Seat,
+        nano_usd: u64,
+    },
+    /// Money that was held is held no longer, in nano-dollars.
+    AllowanceReturned {
+        #[serde(rename = "attempt")]
+        seat: Seat,
+        nano_usd: u64,
+    },
+    /// Somebody asked a model.
+    CallMade {
+        #[serde(rename = "attempt")]
+        seat: Seat,
+        call: Call,
+    },
+    /// No money is left for what somebody would have asked next.
+    MoneyRanOut {
+        #[serde(rename = "attempt")]
+        seat: Seat,
+    },
+    /// An agent sat down to plan or to judge.
+    SeatTaken { seat: Seat, agent: AgentRef, fence: u64 },
+    /// An agent that planned or judged is gone; `turn` says whose turn is next, none where the seat is done with.
+    SeatLeft { seat: Seat, left: Left, usage: Usage, turn: Option<Turn> },
+    /// A judge's session looked at a candidate whose checks held.
+    CandidateReviewed { attempt: AttemptId, review: Review, next: Next },
     /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
     AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
     /// An attempt met a limit of its agent's account; the try does not count, and no task of that agent is leased before.
@@ -139,6 +162,9 @@ impl Event {
             Self::AllowanceReturned { .. } => "AllowanceReturned",
             Self::CallMade { .. } => "CallMade",
             Self::MoneyRanOut { .. } => "MoneyRanOut",
+            Self::SeatTaken { .. } => "SeatTaken",
+            Self::SeatLeft { .. } => "SeatLeft",
+            Self::CandidateReviewed { .. } => "CandidateReviewed",
             Self::AttemptLost { .. } => "AttemptLost",
             Self::AttemptLimited { .. } => "AttemptLimited",
             Self::LimitLifted { .. } => "LimitLifted",
@@ -228,6 +254,8 @@ pub struct Lease {
 pub enum Next {
     /// Its candidate is judged.
     Judge,
+    /// Its candidate, whose checks held, is looked at through the judge's next lens.
+    Review,
     /// Its candidate waits to land.
     Queue,
     /// It is tried again.
@@ -249,6 +277,29 @@ pub struct Again {
     pub tries: u32,
     /// The candidate from whose files it goes on; none is a fresh worktree.
     pub from: Option<Oid>,
+}
+
+/// Says how an agent that planned or judged is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// It gave its answer.
+    Done,
+    /// It gave none.
+    Failed { why: String },
+    /// It met a limit of its account; nobody of that account sits down before.
+    Limited { until_ms: i64, why: String },
+    /// It was cut off, which says nothing against it.
+    Cut { why: String },
+}
+
+/// Says whose turn it is at a seat.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Which agent of the role's sessions, counted from 0.
+    pub agent: u32,
+    /// How many tries of that agent have counted.
+    pub tries: u32,
 }
 
 /// Says why a run rests.

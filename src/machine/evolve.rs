@@ -5,11 +5,13 @@ mod landing;
 mod limits;
 mod money;
 mod plan;
+mod seats;
 
 use std::sync::Arc;
 
 use super::event::{Event, Recorded};
 use super::state::{Flow, State};
+use crate::model::check::Answer;
 use crate::model::task::Work;
 
 /// Folds one event into the state.
@@ -49,10 +51,13 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
-        Event::AllowanceGranted { attempt, nano_usd } => money::grant(&mut state, *attempt, *nano_usd),
-        Event::AllowanceReturned { attempt, nano_usd } => money::give_back(&mut state, *attempt, *nano_usd),
-        Event::CallMade { attempt, call } => money::call(&mut state, *attempt, call),
+        Event::AllowanceGranted { seat, nano_usd } => money::grant(&mut state, *seat, *nano_usd),
+        Event::AllowanceReturned { seat, nano_usd } => money::give_back(&mut state, *seat, *nano_usd),
+        Event::CallMade { seat, call } => money::call(&mut state, *seat, call),
         Event::MoneyRanOut { .. } => state.is_money_short = true,
+        Event::SeatTaken { seat, agent, fence } => seats::take(&mut state, *seat, agent, *fence, at),
+        Event::SeatLeft { seat, left, usage, turn } => seats::leave(&mut state, *seat, left, *usage, *turn),
+        Event::CandidateReviewed { attempt, review, next } => attempts::review(&mut state, *attempt, review, next),
         Event::AttemptLost { attempt, why, counts, next } => {
             attempts::lose(&mut state, *attempt, (why, *counts), next, at);
         }
@@ -90,7 +95,8 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             state.iteration = *iteration;
             state.plan_tree = state.head_tree;
             state.landed_in_iteration = 0;
-            state.conditions = None;
+            let before = state.conditions.take().map(|(_, results)| results).unwrap_or_default();
+            state.red = before.into_iter().filter(|result| result.answer != Answer::Green).collect();
         }
         Event::ConditionsChecked { head, results } => state.conditions = Some((*head, results.clone())),
         Event::TaskOverruled { task } => attempts::overrule(&mut state, *task),

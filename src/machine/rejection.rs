@@ -2,6 +2,7 @@
 
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 
 /// States why a command is refused; nothing has changed.
@@ -25,6 +26,9 @@ pub enum Rejection {
     /// The lease was lost, or the attempt has ended.
     #[error("attempt {0} is not leased under that fence")]
     StaleAttempt(AttemptId),
+    /// Nobody sits there under that fence.
+    #[error("nobody sits at {0} under that fence")]
+    StaleSeat(Seat),
     /// There may be money when others have used what is held for them.
     #[error("the money that is left is held for what is under way")]
     MoneyIsHeld,

@@ -7,17 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
-use super::event::{End, Next, Rest};
+use super::event::{End, Next, Rest, Turn};
 use super::flakes::FlakeRate;
 use super::limits::AgentLimit;
+use super::seats::Sitting;
 use super::tally::Tally;
 use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::review::Review;
 use crate::model::role::{AgentRef, Role};
 use crate::model::sandbox::Tier;
+use crate::model::seat::Seat;
 use crate::model::spend::Spend;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::{Finding, Verdict};
@@ -72,6 +75,16 @@ pub struct State {
     pub running: BTreeSet<AttemptId>,
     /// Attempts whose candidates wait for a verdict, in order of arrival.
     pub judging: VecDeque<AttemptId>,
+    /// Attempts whose candidates passed their checks and wait for what a judge's session says, in order of arrival.
+    pub reviewing: VecDeque<AttemptId>,
+    /// Whose turn it is at the seats where somebody has failed.
+    pub turns: BTreeMap<Seat, Turn>,
+    /// Who plans or judges in a session at present.
+    pub sitting: BTreeMap<Seat, Sitting>,
+    /// How often somebody sat down.
+    pub seatings: u64,
+    /// Cost of planners' and judges' sessions, by role.
+    pub seated: BTreeMap<String, Spent>,
     /// Accepted attempts that wait to land, in order.
     pub queue: VecDeque<AttemptId>,
     /// The batch that is landing.
@@ -107,6 +120,8 @@ pub struct State {
     pub rested_ms: i64,
     /// The last look at the done-conditions.
     pub conditions: Option<(Oid, Vec<CheckResult>)>,
+    /// Done-conditions that did not hold before this iteration.
+    pub red: Vec<CheckResult>,
     /// A delivery that is owed.
     pub delivery: Option<String>,
     /// The last delivery and how it went.
@@ -154,6 +169,8 @@ pub struct Scope {
     pub children: Vec<ScopeId>,
     /// How many tasks it has emitted.
     pub emitted: u32,
+    /// How many of them are not settled.
+    pub open: u32,
     /// How often its planner was called, from 1.
     pub wake: u32,
     /// Whether its planner has finished.
@@ -323,6 +340,8 @@ pub struct Attempt {
     pub handoff: Option<Handoff>,
     /// What its judge said.
     pub verdict: Option<Verdict>,
+    /// What sessions of its judge said beside, a lens each.
+    pub reviews: Vec<Review>,
     /// What it cost, judging excluded.
     pub usage: Usage,
     /// What became of it, in the words of the last event about it.
@@ -455,10 +474,11 @@ impl State {
         total
     }
 
-    /// Sums the money that is held for running attempts and not used by them yet, in nano-dollars.
+    /// Sums the money that is held for running attempts and whoever sits at a seat, and not used by them yet, in
+    /// nano-dollars.
     pub fn money_held(&self) -> u64 {
         let held = self.running.iter().filter_map(|id| self.attempt(*id)).map(Attempt::held);
-        held.fold(0, u64::saturating_add)
+        held.chain(self.sitting.values().map(Sitting::held)).fold(0, u64::saturating_add)
     }
 
     /// Sums the money that was spent and that is held, in nano-dollars: never less than what was really spent.

@@ -18,6 +18,7 @@ use crate::model::goal::{Budget, Condition, Goal, LandingPolicy, Order, Planning
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::role::{AgentRef, Grants, Limits, Part, Role};
+use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::{Finding, Ruling, Rung, Verdict};
 
@@ -115,7 +116,10 @@ impl Scene {
     /// Names a move of a planner in its present waking.
     pub fn plan(&self, scope: u32, step: PlanStep) -> Command {
         let scope = ScopeId(scope);
-        Command::ReportPlan { scope, wake: self.state.scopes[&scope].wake, step }
+        let wake = self.state.scopes[&scope].wake;
+        let seat = Seat::Planner { scope, wake };
+        let fence = self.state.sitting.get(&seat).map_or(0, |sitting| sitting.fence);
+        Command::ReportPlan { scope, wake, fence, step }
     }
 
     /// Has the root planner hand out tasks and finish.
@@ -328,6 +332,8 @@ fn role(name: &str, part: Part, agents: Vec<AgentRef>) -> (String, Role) {
         agents,
         prompt: String::new(),
         mechanical: false,
+        lenses: Vec::new(),
+        criteria: Vec::new(),
         limits: Limits { depth: 1, fan_out: 2, tasks: 6, ..Limits::default() },
         grants: Grants::default(),
     };
@@ -351,6 +357,7 @@ fn opening() -> Opening {
             plan: Planning {
                 planner: "planner".to_owned(),
                 worker: "worker".to_owned(),
+                judge: "judge".into(),
                 rules: Vec::new(),
                 by: Split::Count,
                 files_per_task: 1,

@@ -37,6 +37,15 @@ pub struct Handoff {
     pub blocked: Option<String>,
 }
 
+impl Handoff {
+    /// Tells whether it says anything on which its planner may have to act.
+    pub fn asks_for_something(&self) -> bool {
+        let Self { done: _, concerns, deviations, findings, leftovers, blocked } = self;
+        !(concerns.is_empty() && deviations.is_empty() && findings.is_empty() && leftovers.is_empty())
+            || blocked.is_some()
+    }
+}
+
 /// Names one place that should have been changed and was not.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Leftover {

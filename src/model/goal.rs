@@ -83,6 +83,9 @@ pub struct Planning {
     pub planner: String,
     /// The role that does the tasks.
     pub worker: String,
+    /// The role that judges what is done.
+    #[serde(default = "usual_judge")]
+    pub judge: String,
     /// Rule files in order, by the name under which the run holds their text.
     pub rules: Vec<String>,
     /// How the matching files are split among sub-planners.
@@ -99,6 +102,11 @@ pub struct Planning {
     pub iterations: u32,
     /// Whether a file whose task once failed is left out of later iterations.
     pub stop_list: bool,
+}
+
+/// Names the role that judges where a goal names none.
+pub fn usual_judge() -> String {
+    "judge".to_owned()
 }
 
 /// Says by what files are split.

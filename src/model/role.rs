@@ -8,6 +8,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::review::{Criterion, Lens};
+
 /// Describes a role as its TOML file does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,12 @@ pub struct Role {
     /// Whether its agents only follow rules, so that string literals and deletions are held to the rule's.
     #[serde(default)]
     pub mechanical: bool,
+    /// What a judge is shown, one session after another; only where it judges by sessions.
+    #[serde(default)]
+    pub lenses: Vec<Lens>,
+    /// What a judge's session scores, and from which score on it is held.
+    #[serde(default)]
+    pub criteria: Vec<Criterion>,
     /// What an attempt may use.
     #[serde(default)]
     pub limits: Limits,
@@ -80,6 +88,8 @@ pub struct Limits {
     pub fan_out: u32,
     /// How many tasks one planner may emit.
     pub tasks: u32,
+    /// Rounds of judging one task after which a judge's session may find no new class of fault.
+    pub rounds: u32,
 }
 
 impl Default for Limits {
@@ -100,6 +110,7 @@ impl Default for Limits {
             depth: 3,
             fan_out: 200,
             tasks: 20_000,
+            rounds: 2,
         }
     }
 }
@@ -151,7 +162,22 @@ pub enum AgentRef {
     Revert,
 }
 
+impl Role {
+    /// Lists the agents that plan or judge by a session of their own, in order of escalation.
+    pub fn sessions(&self) -> impl Iterator<Item = &AgentRef> {
+        self.agents.iter().filter(|agent| agent.is_session())
+    }
+}
+
 impl AgentRef {
+    /// Tells whether it is a program of somebody's that plans or judges in a session of its own, and not by rule.
+    pub fn is_session(&self) -> bool {
+        match self {
+            Self::Command(_) | Self::Claude { .. } | Self::Codex { .. } | Self::Acp(_) => true,
+            Self::Codemod | Self::Script(_) | Self::Shard | Self::Ladder | Self::Revert => false,
+        }
+    }
+
     /// Names whose limits the agent meets: those of one program meet the same, whatever model they ask.
     pub fn account(&self) -> String {
         match self {

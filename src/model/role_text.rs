@@ -1,6 +1,7 @@
 //! The written form of a role: a TOML file, and the `ROLE.FIELD=VALUE` of the command line, each read over what the
 //! role was before. Never opens a file.
 
+use super::review::{Criterion, Lens};
 use super::role::{AgentRef, Grants, Limits, Part, Role};
 use super::written::{
     Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nano_usd, nearest, read_toml, read_toml_value,
@@ -9,7 +10,8 @@ use super::written::{
 
 pub use super::written::Fault;
 
-const ROLE: &[&str] = &["name", "about", "part", "agents", "prompt", "mechanical", "limits", "grants"];
+const ROLE: &[&str] =
+    &["name", "about", "part", "agents", "prompt", "mechanical", "lenses", "criteria", "limits", "grants"];
 const LIMITS: &[&str] = &[
     "wall_s",
     "idle_s",
@@ -26,14 +28,17 @@ const LIMITS: &[&str] = &[
     "depth",
     "fan_out",
     "tasks",
+    "rounds",
 ];
+const CRITERION: &[&str] = &["name", "about", "least"];
 const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains"];
 const TOOLCHAINS: &[(&str, &str)] =
     &[("cargo", "cargo"), ("npm", "npm"), ("python", "python"), ("go", "go"), ("jvm", "jvm")];
 const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
 
 /// Fields whose values are lists; on the command line a comma parts them.
-const LISTS: &[&str] = &["agents", "grants.env", "grants.read", "grants.write", "grants.toolchains"];
+const LENSES: &[(&str, Lens)] = &[("diff", Lens::Diff), ("result", Lens::Result), ("codebase", Lens::Codebase)];
+const LISTS: &[&str] = &["agents", "lenses", "grants.env", "grants.read", "grants.write", "grants.toolchains"];
 
 /// Reads a role file over the role that it changes, field by field.
 ///
@@ -65,6 +70,8 @@ pub fn read_new(name: &str, file: &str) -> Result<Role, Vec<Fault>> {
         agents: Vec::new(),
         prompt: String::new(),
         mechanical: false,
+        lenses: Vec::new(),
+        criteria: Vec::new(),
         limits: Limits::default(),
         grants: Grants::default(),
     };
@@ -82,7 +89,7 @@ fn usual_prompt(part: Part) -> &'static str {
     match part {
         Part::Planner => "planner",
         Part::Worker => "worker",
-        Part::Judge => "",
+        Part::Judge => "judge",
     }
 }
 
@@ -143,7 +150,7 @@ fn setting_value(setting: &str, from: usize, is_list: bool) -> Node {
 
 /// Lists the fields that are read, by the part of the file that holds them.
 pub fn known_fields() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![("Role", ROLE), ("Limits", LIMITS), ("Grants", GRANTS)]
+    vec![("Role", ROLE), ("Criterion", CRITERION), ("Limits", LIMITS), ("Grants", GRANTS)]
 }
 
 fn read_bounded(file: &str, faults: &mut Faults) -> Option<Node> {
@@ -174,6 +181,12 @@ fn over(mut role: Role, node: &Node, faults: &mut Faults) -> Option<Role> {
     }
     if let Some(mechanical) = fields.take("mechanical").and_then(|node| flag(node, "`mechanical`", faults)) {
         role.mechanical = mechanical;
+    }
+    if let Some(node) = fields.take("lenses") {
+        role.lenses = lenses(node, faults);
+    }
+    if let Some(node) = fields.take("criteria") {
+        role.criteria = list(node, "`criteria`", faults).iter().filter_map(|node| criterion(node, faults)).collect();
     }
     if let Some(node) = fields.take("limits") {
         limits(&mut role.limits, node, faults);
@@ -212,18 +225,46 @@ fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
     agents
 }
 
+fn lenses(node: &Node, faults: &mut Faults) -> Vec<Lens> {
+    let mut lenses = Vec::new();
+    for node in list(node, "`lenses`", faults) {
+        let Some(lens) = word(node, "each lens", LENSES, faults) else { continue };
+        if lenses.contains(&lens) {
+            faults.add(&node.at, "this lens stands twice");
+        } else {
+            lenses.push(lens);
+        }
+    }
+    lenses
+}
+
+/// Reads `{ name = "...", about = "...", least = 7 }`.
+fn criterion(node: &Node, faults: &mut Faults) -> Option<Criterion> {
+    let mut fields = Fields::open(node, "a criterion", CRITERION, faults)?;
+    let name = fields.take("name").and_then(|node| text(node, "`name`", faults));
+    let about = fields.take("about").and_then(|node| text(node, "`about`", faults));
+    let least = fields.take("least").map_or(Some(7), |node| count(node, "`least`", 0..=10, faults));
+    let (Some(name), Some(about)) = (name, about) else {
+        faults.add(&node.at, "a criterion needs a `name` and says what it is `about`");
+        return None;
+    };
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        faults.add(&node.at, "a criterion's name is one word of lower-case letters, digits and dashes");
+        return None;
+    }
+    Some(Criterion { name, about, least: least? })
+}
+
 /// Tells whether an agent can play a part.
 fn plays(agent: &AgentRef, part: Part) -> bool {
     match (agent, part) {
-        (AgentRef::Codemod | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_), Part::Worker)
-        | (AgentRef::Command(_) | AgentRef::Script(_), Part::Worker | Part::Planner)
+        (AgentRef::Command(_) | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_), _)
+        | (AgentRef::Codemod, Part::Worker)
+        | (AgentRef::Script(_), Part::Worker | Part::Planner)
         | (AgentRef::Shard, Part::Planner)
         | (AgentRef::Ladder, Part::Judge) => true,
-        (
-            AgentRef::Codemod | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_),
-            Part::Planner | Part::Judge,
-        )
-        | (AgentRef::Command(_) | AgentRef::Script(_), Part::Judge)
+        (AgentRef::Codemod, Part::Planner | Part::Judge)
+        | (AgentRef::Script(_), Part::Judge)
         | (AgentRef::Shard, Part::Worker | Part::Judge)
         | (AgentRef::Ladder, Part::Planner | Part::Worker)
         | (AgentRef::Revert, Part::Planner | Part::Worker | Part::Judge) => false,
@@ -250,6 +291,7 @@ fn limits(limits: &mut Limits, node: &Node, faults: &mut Faults) {
     number(fields, "depth", 0, &mut limits.depth, faults);
     number(fields, "fan_out", 0, &mut limits.fan_out, faults);
     number(fields, "tasks", 1, &mut limits.tasks, faults);
+    number(fields, "rounds", 1, &mut limits.rounds, faults);
 }
 
 fn number<T: TryFrom<i64>>(fields: &mut Fields<'_>, name: &str, least: i64, into: &mut T, faults: &mut Faults) {
@@ -335,14 +377,34 @@ mod tests {
     }
 
     #[test]
-    fn agents_with_a_model_of_their_own_are_workers_only() {
-        for agent in ["claude", "claude:opus", "codex", "codex:o", "acp:goose acp"] {
-            let role = |part: &str| read_new("some", &format!("part = '{part}'\nagents = ['{agent}']\nabout = 'x'"));
-            assert_eq!(role("worker").unwrap().agents.len(), 1);
-            for part in ["planner", "judge"] {
-                let faults = role(part).unwrap_err();
-                assert_eq!(faults[0].what, format!("the agent `{agent}` cannot be a {part}"));
+    fn agents_with_sessions_of_their_own_play_every_part() {
+        for agent in ["claude", "claude:opus", "codex", "codex:o", "acp:goose acp", "command:./think.sh"] {
+            for part in ["worker", "planner", "judge"] {
+                let role = read_new("some", &format!("part = '{part}'\nagents = ['{agent}']\nabout = 'x'")).unwrap();
+                assert_eq!((role.sessions().count(), role.prompt.as_str()), (1, part));
             }
+        }
+        for (agent, part) in [("codemod", "planner"), ("script:a.yml", "judge"), ("ladder", "worker")] {
+            let faults = read_new("some", &format!("part = '{part}'\nagents = ['{agent}']\nabout = 'x'")).unwrap_err();
+            assert_eq!(faults[0].what, format!("the agent `{agent}` cannot be a {part}"));
+        }
+    }
+
+    #[test]
+    fn a_judge_says_through_which_lenses_it_looks_and_what_it_scores() {
+        let judge =
+            |text: &str| read_new("strict", &format!("part = 'judge'\nagents = ['claude']\nabout = 'x'\n{text}"));
+        let role =
+            judge("lenses = ['diff', 'codebase']\ncriteria = [{ name = 'api', about = 'no call changes' }]").unwrap();
+        assert_eq!(role.lenses, [Lens::Diff, Lens::Codebase]);
+        assert_eq!(role.criteria, [Criterion { name: "api".into(), about: "no call changes".into(), least: 7 }]);
+        for (text, what) in [
+            ("lenses = ['diff', 'diff']", "this lens stands twice"),
+            ("criteria = [{ name = 'api' }]", "a criterion needs a `name` and says what it is `about`"),
+            ("criteria = [{ name = 'The API', about = 'x' }]", "a criterion's name is one word of lower-case letters"),
+        ] {
+            let faults = judge(text).unwrap_err();
+            assert!(faults[0].what.starts_with(what), "{faults:?}");
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Rung {
     Form,
     /// The task's checks on the candidate in a clean worktree.
     Checks,
+    /// A judge's session, after the checks.
+    Review,
     /// The run's checks on the merged batch.
     Landing,
 }

@@ -55,6 +55,12 @@ pub fn cost(state: &State) -> Option<Cost> {
             spent.spend += attempt.spend;
         }
     }
+    for (role, seated) in &state.seated {
+        let spent = roles.entry(role).or_default();
+        spent.count += seated.count;
+        spent.usage += seated.usage;
+        spent.spend += seated.spend;
+    }
     let row = |of: &str, spent: Spent| CostRow {
         of: of.to_owned(),
         count: spent.count,

@@ -7,14 +7,16 @@ use super::ended;
 use super::task::next;
 use super::words;
 use crate::machine::command::Link;
-use crate::machine::event::{Event, Lease, NewTask, Next, Recorded};
+use crate::machine::event::{Event, Lease, Left, NewTask, Next, Recorded, Turn};
 use crate::machine::state::State;
 use crate::model::attempt::Outcome;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
+use crate::model::review::Review;
 use crate::model::sandbox::Tier;
+use crate::model::seat::Seat;
 use crate::model::spend::{Call, CallEnd, Usd};
 use crate::model::verdict::{Ruling, Verdict};
 
@@ -89,12 +91,15 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
-        Event::AllowanceGranted { attempt, nano_usd } => detail(format!("{attempt} may spend {} more", Usd(*nano_usd))),
-        Event::AllowanceReturned { attempt, nano_usd } => detail(format!("{attempt} gave {} back", Usd(*nano_usd))),
-        Event::CallMade { attempt, call } => called(*attempt, call),
-        Event::MoneyRanOut { attempt } => {
-            progress(format!("no money is left for what {attempt} would have asked next")).in_tone(Tone::Bad)
+        Event::AllowanceGranted { seat, nano_usd } => detail(format!("{seat} may spend {} more", Usd(*nano_usd))),
+        Event::AllowanceReturned { seat, nano_usd } => detail(format!("{seat} gave {} back", Usd(*nano_usd))),
+        Event::CallMade { seat, call } => called(*seat, call),
+        Event::MoneyRanOut { seat } => {
+            progress(format!("no money is left for what {seat} would have asked next")).in_tone(Tone::Bad)
         }
+        Event::SeatTaken { seat, agent, .. } => seated(*seat, &agent.to_string()),
+        Event::SeatLeft { seat, left, turn, .. } => left_seat(recorded.at_ms, *seat, left, *turn),
+        Event::CandidateReviewed { attempt, review, next: then } => reviewed(*attempt, review, then),
         Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
         }
@@ -223,7 +228,7 @@ fn tone_of(next: &Next) -> Tone {
     match next {
         Next::Keep { .. } | Next::Block { .. } => Tone::Bad,
         Next::Again(_) => Tone::Warning,
-        Next::Judge | Next::Queue | Next::Nothing => Tone::Plain,
+        Next::Judge | Next::Review | Next::Queue | Next::Nothing => Tone::Plain,
     }
 }
 
@@ -284,7 +289,9 @@ fn judged(attempt: AttemptId, verdict: &Verdict, then: &Next) -> Line {
 fn brief_next(then: &Next) -> String {
     match then {
         Next::Keep { .. } => "kept for a person".to_owned(),
-        Next::Judge | Next::Queue | Next::Again(_) | Next::Nothing | Next::Block { .. } => text(&next(then)),
+        Next::Judge | Next::Review | Next::Queue | Next::Again(_) | Next::Nothing | Next::Block { .. } => {
+            text(&next(then))
+        }
     }
 }
 
@@ -298,7 +305,47 @@ fn landing(state: &State, landed: &[Link], head: Oid) -> Line {
     progress(format!("landed {told} at {} ({through} of {total})", head.short())).in_tone(Tone::Good)
 }
 
-fn called(attempt: AttemptId, call: &Call) -> Line {
+fn whose(seat: Seat) -> String {
+    match seat {
+        Seat::Attempt(attempt) => attempt.to_string(),
+        Seat::Planner { scope, wake: 1 } => format!("the planner of {scope}"),
+        Seat::Planner { scope, wake } => format!("the planner of {scope} (waking {wake})"),
+        Seat::Judge { attempt, lens } => format!("the judge of {attempt} (lens {lens})"),
+    }
+}
+
+fn seated(seat: Seat, agent: &str) -> Line {
+    progress(format!("{} begins with {}", whose(seat), text(agent)))
+}
+
+fn left_seat(at_ms: i64, seat: Seat, left: &Left, turn: Option<Turn>) -> Line {
+    let who = whose(seat);
+    match left {
+        Left::Done => detail(format!("{who} is done")),
+        Left::Failed { why } => {
+            let next = if turn.is_some() { "tried again" } else { "nobody is left who could" };
+            progress(format!("{who} failed: {}; {next}", text(why))).in_tone(Tone::Warning)
+        }
+        Left::Limited { until_ms, why } => {
+            let wait = words::about(words::between_ms(at_ms, *until_ms));
+            let line = format!("{who} met a limit: {}; goes on in {wait}", text(why));
+            progress(line).in_tone(Tone::Warning)
+        }
+        Left::Cut { why } => progress(format!("{who} was cut off: {}", text(why))).in_tone(Tone::Warning),
+    }
+}
+
+fn reviewed(attempt: AttemptId, review: &Review, then: &Next) -> Line {
+    let by = format!("{} (lens {})", text(&review.judge), review.lens.word());
+    if review.ruling == Ruling::Accept {
+        return progress(format!("{attempt} was accepted by {by}; {}", text(&next(then))));
+    }
+    let why = review.findings.first().map(|finding| text(&finding.what)).unwrap_or_default();
+    let tone = if tone_of(then) == Tone::Bad { Tone::Bad } else { Tone::Warning };
+    progress(format!("{attempt} was refused by {by}: {why}; {}", brief_next(then))).in_tone(tone)
+}
+
+fn called(seat: Seat, call: &Call) -> Line {
     let Call { provider, model, end, status, tokens, nano_usd, ms, .. } = call;
     let model = text(&format!("{provider}/{model}"));
     let end = match end {
@@ -306,12 +353,12 @@ fn called(attempt: AttemptId, call: &Call) -> Line {
         CallEnd::Cut => ", cut off".to_owned(),
         CallEnd::Failed => format!(", status {status}"),
         CallEnd::Refused { why } => {
-            let line = detail(format!("{attempt} was not let ask {model}: {}", text(why)));
+            let line = detail(format!("{seat} was not let ask {model}: {}", text(why)));
             return line.in_tone(Tone::Warning);
         }
     };
     let (read, written, took) = (tokens.read(), tokens.output, words::duration(*ms));
-    detail(format!("{attempt} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
+    detail(format!("{seat} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
 }
 
 fn raised(budget: &Budget) -> String {

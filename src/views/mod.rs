@@ -14,6 +14,7 @@ pub mod plan_tree;
 pub mod inbox;
 pub mod line;
 pub mod brief;
+pub mod answer;
 #[cfg(test)]
 pub(crate) mod story;
 #[cfg(test)]

@@ -66,6 +66,8 @@ impl Story {
                 agents: agents.to_vec(),
                 prompt,
                 mechanical: false,
+                lenses: Vec::new(),
+                criteria: Vec::new(),
                 limits,
                 grants: Grants::default(),
             };
@@ -115,6 +117,7 @@ impl Story {
             plan: Planning {
                 planner: "shard".to_owned(),
                 worker: "worker".to_owned(),
+                judge: "judge".into(),
                 rules: vec!["rules/try.yml".to_owned()],
                 by: Split::Folder,
                 files_per_task: 1,
@@ -207,12 +210,12 @@ impl Story {
             brief: String::new(),
         };
         let drafts = folders.iter().map(scope).collect();
-        self.tell(Command::ReportPlan { scope: ScopeId(0), wake: 1, step: PlanStep::Spawn(drafts) });
-        self.tell(Command::ReportPlan { scope: ScopeId(0), wake: 1, step: PlanStep::Done });
+        self.tell(Command::ReportPlan { scope: ScopeId(0), wake: 1, fence: 0, step: PlanStep::Spawn(drafts) });
+        self.tell(Command::ReportPlan { scope: ScopeId(0), wake: 1, fence: 0, step: PlanStep::Done });
         for (id, (folder, numbers)) in (1..).zip(folders) {
             let drafts = numbers.map(|number| self.draft(folder, number, tasks)).collect();
-            self.tell(Command::ReportPlan { scope: ScopeId(id), wake: 1, step: PlanStep::Emit(drafts) });
-            self.tell(Command::ReportPlan { scope: ScopeId(id), wake: 1, step: PlanStep::Done });
+            self.tell(Command::ReportPlan { scope: ScopeId(id), wake: 1, fence: 0, step: PlanStep::Emit(drafts) });
+            self.tell(Command::ReportPlan { scope: ScopeId(id), wake: 1, fence: 0, step: PlanStep::Done });
         }
     }
 

@@ -9,6 +9,7 @@ use crate::machine::state::{Attempt, State, Status, Task};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::{Check, CheckResult};
 use crate::model::ids::{AttemptId, Oid, RunId, ScopeId, TaskId};
+use crate::model::review::Review;
 use crate::model::task::Work;
 use crate::model::verdict::{Finding, Verdict};
 
@@ -84,6 +85,8 @@ pub struct AttemptView {
     pub handoff: Option<Handoff>,
     /// What its judge said.
     pub verdict: Option<Verdict>,
+    /// What sessions of its judge said beside, a lens each.
+    pub reviews: Vec<Review>,
     /// Why it did not land.
     pub ejected: Vec<Finding>,
     /// The merge commit, once landed.
@@ -178,6 +181,7 @@ fn attempt(id: AttemptId, attempt: &Attempt, now_ms: i64) -> AttemptView {
         files: attempt.candidate().map(|candidate| candidate.files),
         handoff: attempt.handoff.clone(),
         verdict: attempt.verdict.clone(),
+        reviews: attempt.reviews.clone(),
         ejected: attempt.ejected.clone(),
         landed: attempt.landed,
         next: attempt.next.as_ref().map(next),
@@ -189,6 +193,7 @@ fn attempt(id: AttemptId, attempt: &Attempt, now_ms: i64) -> AttemptView {
 pub fn next(next: &Next) -> String {
     match next {
         Next::Judge => "to be judged".to_owned(),
+        Next::Review => "its checks held, to be looked at by its judge".to_owned(),
         Next::Queue => "accepted, waits to land".to_owned(),
         Next::Again(again) if again.from.is_some() => "tried again in the same files".to_owned(),
         Next::Again(again) if again.tries == 0 && again.agent > 0 => "handed to the next agent".to_owned(),

@@ -17,5 +17,6 @@ mod answers;
 mod limits;
 mod programs;
 mod workers;
+mod crew;
 mod faults;
 mod canary;

@@ -22,6 +22,7 @@ mod goals;
 mod misfit;
 mod oddities;
 mod planners;
+mod sessions;
 mod plans;
 mod shards;
 mod sweeps;

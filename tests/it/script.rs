@@ -30,8 +30,7 @@ impl Stage {
         }
         let brief = Brief {
             run: "r-1".parse().unwrap(),
-            task: "t7".parse().unwrap(),
-            attempt: "t7.1".parse().unwrap(),
+            seat: "t7.1".parse().unwrap(),
             title: "mend the spelling".to_owned(),
             text: "# Mend\n".to_owned(),
             paths: PathSet::of_files(files.iter().map(|(path, _)| (*path).to_owned())),
@@ -139,7 +138,7 @@ fn the_worked_example_of_the_documentation_is_played() {
 
     let mut stage = Stage::new(&[("src/a.txt", "a colour, two colours\n"), ("LICENSE", "colour\n")]);
     stage.brief.paths = PathSet::parse(["src/".to_owned()]);
-    stage.brief.attempt.number = 2;
+    stage.brief.seat = "t7.2".parse().unwrap();
     let (ended, report) = stage.script(parts[0]);
     assert_eq!((ended.how, report.stance), (How::Exited(0), Stance::Done));
     assert_eq!(report.handoff.done, "spelling of src/");
@@ -149,7 +148,7 @@ fn the_worked_example_of_the_documentation_is_played() {
     );
 
     let mut stage = Stage::new(&[("docs/deep/a.md", "text\n")]);
-    stage.brief.attempt.number = 2;
+    stage.brief.seat = "t7.2".parse().unwrap();
     stage.script(parts[0]);
     assert_eq!(stage.read("docs/deep/a.md"), "text\n\nReviewed in t7.\n");
 
@@ -261,7 +260,7 @@ fn chance_follows_from_the_seed_and_the_attempt() {
     let mut seen = BTreeMap::new();
     for number in 1..=12 {
         let mut stage = Stage::new(&[]);
-        stage.brief.attempt.number = number;
+        stage.brief.seat = format!("t7.{number}").parse().unwrap();
         let (first, second) = (stage.script(part).0.tail, stage.script(part).0.tail);
         assert_eq!(first, second);
         *seen.entry(first).or_insert(0) += 1;

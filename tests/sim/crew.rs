@@ -1,12 +1,14 @@
 //! Owns those who carry out what is owed: workers, judges, the merger, checks, the branch and delivery. In a wild
 //! world they fail, lie, repeat themselves and fall silent.
 
-use artel::machine::command::{Command, Conflict, Link};
+use artel::machine::command::{Command, Conflict, Leave, Link, PlanStep};
 use artel::machine::due::Effect;
 use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
 use artel::model::check::{Check, CheckResult};
-use artel::model::ids::{AttemptId, BatchId, Oid};
+use artel::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+use artel::model::review::{Lens, Review, Score};
 use artel::model::role::AgentRef;
+use artel::model::seat::Seat;
 use artel::model::spend::{Call, CallEnd, Tokens};
 use artel::model::task::Work;
 use artel::model::verdict::{Finding, Ruling, Rung, Verdict};
@@ -20,11 +22,12 @@ use crate::world::{Job, Mood, Must, World};
 /// Begins to carry out an effect.
 pub fn start(world: &mut World, effect: &Effect) -> Job {
     match effect {
-        Effect::Plan { scope, wake } => Job::Planning(plans::moves(world, *scope, *wake)),
+        Effect::Plan { scope, wake, .. } => Job::Planning(plans::moves(world, *scope, *wake)),
         Effect::Work { .. } => Job::Going { silent: world.chance(8) },
         Effect::OpenBranch
         | Effect::TakeBaseline
         | Effect::Judge { .. }
+        | Effect::Review { .. }
         | Effect::Merge { .. }
         | Effect::Check { .. }
         | Effect::Land { .. }
@@ -52,6 +55,7 @@ pub fn half_done(world: &mut World, effect: &Effect) {
         | Effect::Plan { .. }
         | Effect::Work { .. }
         | Effect::Judge { .. }
+        | Effect::Review { .. }
         | Effect::Merge { .. }
         | Effect::Check { .. }
         | Effect::CheckConditions { .. } => {}
@@ -63,9 +67,14 @@ pub fn progress(world: &mut World, effect: &Effect) {
     let job = world.flight.remove(effect).expect("it is in flight");
     let job = match (job, effect) {
         (Job::Reported(moves), _) => Job::Reported(moves),
-        (Job::Planning(mut moves), Effect::Plan { scope, wake }) => {
+        (Job::Planning(moves), Effect::Plan { scope, wake, fence })
+            if spends(world, Seat::Planner { scope: *scope, wake: *wake }, *fence) =>
+        {
+            Job::Planning(moves)
+        }
+        (Job::Planning(mut moves), Effect::Plan { scope, wake, fence }) => {
             if let Some((step, must)) = moves.pop_front() {
-                let command = Command::ReportPlan { scope: *scope, wake: *wake, step };
+                let command = planned(world, (*scope, *wake, *fence), step);
                 world.post(command, must, Some(effect.clone()));
             }
             Job::Reported(moves)
@@ -76,7 +85,14 @@ pub fn progress(world: &mut World, effect: &Effect) {
             Job::Reported(Default::default())
         }
         (Job::Going { silent: true }, _) => Job::Going { silent: true },
-        (Job::Going { silent: false }, Effect::Work { attempt, fence }) if spends(world, *attempt, *fence) => {
+        (Job::Going { silent: false }, Effect::Work { attempt, fence })
+            if spends(world, Seat::Attempt(*attempt), *fence) =>
+        {
+            Job::Going { silent: false }
+        }
+        (Job::Going { silent: false }, Effect::Review { attempt, lens, fence })
+            if spends(world, Seat::Judge { attempt: *attempt, lens: *lens }, *fence) =>
+        {
             Job::Going { silent: false }
         }
         (Job::Going { silent: false } | Job::Planning(_), _) => {
@@ -87,40 +103,127 @@ pub fn progress(world: &mut World, effect: &Effect) {
     world.flight.insert(effect.clone(), job);
 }
 
-/// Has a worker ask models, perhaps: it holds money before a call, and each of its calls is heard before it goes on.
-fn spends(world: &mut World, id: AttemptId, fence: u64) -> bool {
-    let Some(attempt) = world.state.attempt(id).filter(|attempt| attempt.ended_ms.is_none()) else { return false };
-    let held = attempt.held();
-    if world.mail.iter().any(|mail| money_of(&mail.command) == Some(id)) {
+/// Brings a planner's move; who sits leaves its seat in the end.
+fn planned(world: &mut World, (scope, wake, fence): (ScopeId, u32, u64), step: PlanStep) -> Command {
+    if fence > 0 {
+        let seat = Seat::Planner { scope, wake };
+        match step {
+            PlanStep::Done => return left(world, seat, fence, Leave::Done),
+            PlanStep::Fail(why) => return left(world, seat, fence, Leave::Failed(why)),
+            PlanStep::Emit(_) | PlanStep::Spawn(_) => {}
+        }
+        if world.chance(5) {
+            let lie = Command::ReportPlan { scope, wake, fence: fence + 1000, step: step.clone() };
+            world.post(lie, Must::BeRefused, None);
+        }
+    }
+    Command::ReportPlan { scope, wake, fence, step }
+}
+
+/// Brings the end of a session, which may end in another way than its agent meant it to.
+fn left(world: &mut World, seat: Seat, fence: u64, leave: Leave) -> Command {
+    let usage = Usage { cpu_ms: 7, ..Usage::default() };
+    if is_short_of_money(world) {
+        return Command::ReportOutOfMoney { seat, fence };
+    }
+    let leave = if world.chance(8) {
+        let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));
+        Leave::Limited { until_ms, why: "it is enough for today".to_owned() }
+    } else if world.chance(10) {
+        Leave::Failed("it made no sense".to_owned())
+    } else {
+        leave
+    };
+    if world.chance(5) {
+        let lie = Command::LeaveSeat { seat, fence: fence + 1000, leave: leave.clone(), usage };
+        world.post(lie, Must::BeRefused, None);
+    }
+    Command::LeaveSeat { seat, fence, leave, usage }
+}
+
+/// Has a judge's session say something of a candidate.
+fn review(world: &mut World, effect: &Effect, (attempt, lens, fence): (AttemptId, u32, u64)) {
+    let seat = Seat::Judge { attempt, lens };
+    if world.chance(20) {
+        let command = left(world, seat, fence, Leave::Failed("it made no sense".to_owned()));
+        return world.post(command, Must::Anything, Some(effect.clone()));
+    }
+    let ruling = match world.rng.u8(0..10) {
+        _ if world.mood == Mood::Kind => Ruling::Accept,
+        0..=5 => Ruling::Accept,
+        6..=8 => Ruling::Reject,
+        _ => Ruling::Restart,
+    };
+    let finding = Finding {
+        rung: Rung::Review,
+        rule: ["missed-case", "too-much", "unclear"][world.rng.usize(0..3)].to_owned(),
+        path: None,
+        what: "something is missing".to_owned(),
+        advice: "add it".to_owned(),
+    };
+    let findings = if ruling == Ruling::Accept { Vec::new() } else { vec![finding] };
+    let score = |criterion: &str, score| Score { criterion: criterion.to_owned(), score, evidence: "a/0".to_owned() };
+    let low = world.chance(10);
+    let scores = ["brief", "restraint", "soundness"].map(|name| score(name, if low { 3 } else { 9 })).to_vec();
+    let (lens_word, judge) = (Lens::Diff, "somebody".to_owned());
+    let review = Review { lens: lens_word, judge, ruling, scores, findings, notes: Vec::new() };
+    let usage = Usage { cpu_ms: 5, ..Usage::default() };
+    let report = |lens, fence| Command::ReportReview { attempt, lens, fence, review: review.clone(), usage };
+    if world.chance(6) {
+        world.post(report(lens, fence + 1000), Must::BeRefused, None);
+        world.post(report(lens + 1, fence), Must::BeRefused, None);
+    }
+    if world.chance(5) {
+        world.post(report(lens, fence), Must::Anything, None);
+    }
+    world.post(report(lens, fence), Must::Anything, Some(effect.clone()));
+}
+
+fn is_short_of_money(world: &mut World) -> bool {
+    let left = world.state.budget.nano_usd.map(|limit| limit.saturating_sub(world.state.money_accounted()));
+    left.is_some_and(|left| left < 200) && world.chance(50)
+}
+
+/// Has somebody ask models, perhaps: it holds money before a call, and each of its calls is heard before it goes on.
+fn spends(world: &mut World, seat: Seat, fence: u64) -> bool {
+    let held = match seat {
+        Seat::Attempt(id) => {
+            let attempt = world.state.attempt(id).filter(|attempt| attempt.ended_ms.is_none());
+            attempt.map(|attempt| attempt.held())
+        }
+        Seat::Planner { .. } | Seat::Judge { .. } => world.state.sitting.get(&seat).map(|sitting| sitting.held()),
+    };
+    let Some(held) = held else { return false };
+    if world.mail.iter().any(|mail| money_of(&mail.command) == Some(seat)) {
         return true;
     }
     if !world.chance(30) {
         return false;
     }
     let command = match (held, world.rng.u8(0..4)) {
-        (0, _) => Command::AskAllowance { attempt: id, fence, nano_usd: world.rng.u64(1..500) },
-        (_, 0) => Command::ReturnAllowance { attempt: id, fence, nano_usd: world.rng.u64(1..=held) },
+        (0, _) => Command::AskAllowance { seat, fence, nano_usd: world.rng.u64(1..500) },
+        (_, 0) => Command::ReturnAllowance { seat, fence, nano_usd: world.rng.u64(1..=held) },
         (_, _) => {
             let nano_usd = world.rng.u64(1..=held);
-            *world.ledger.calls.entry(id).or_default() += nano_usd;
-            Command::ReportCall { attempt: id, fence, call: call(nano_usd) }
+            *world.ledger.calls.entry(seat).or_default() += nano_usd;
+            Command::ReportCall { seat, fence, call: call(nano_usd) }
         }
     };
     world.post(command, Must::Anything, None);
     true
 }
 
-/// Tells whether a command is about the money of an attempt that goes on.
+/// Tells whether a command is about the money of somebody who goes on.
 pub fn is_money(command: &Command) -> bool {
     money_of(command).is_some()
 }
 
-fn money_of(command: &Command) -> Option<AttemptId> {
-    if let Command::AskAllowance { attempt, .. }
-    | Command::ReturnAllowance { attempt, .. }
-    | Command::ReportCall { attempt, .. } = command
+fn money_of(command: &Command) -> Option<Seat> {
+    if let Command::AskAllowance { seat, .. }
+    | Command::ReturnAllowance { seat, .. }
+    | Command::ReportCall { seat, .. } = command
     {
-        return Some(*attempt);
+        return Some(*seat);
     }
     None
 }
@@ -142,6 +245,7 @@ fn carry_out(world: &mut World, effect: &Effect) {
         }
         Effect::Work { attempt, fence } => return work(world, effect, *attempt, *fence),
         Effect::Judge { attempt } => return judge(world, effect, *attempt),
+        Effect::Review { attempt, lens, fence } => return review(world, effect, (*attempt, *lens, *fence)),
         Effect::Merge { batch } => return merge(world, effect, *batch),
         Effect::Check { batch, upto, tree, repeat, .. } => {
             if world.chance(10) {
@@ -183,9 +287,9 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
         let command = Command::ReportLost { attempt: id, why: "it vanished".to_owned() };
         return world.post(command, Must::Anything, Some(effect.clone()));
     }
-    let left = world.state.budget.nano_usd.map(|limit| limit.saturating_sub(world.state.money_accounted()));
-    if left.is_some_and(|left| left < 200) && world.chance(50) {
-        return world.post(Command::ReportOutOfMoney { attempt: id, fence }, Must::Anything, Some(effect.clone()));
+    if is_short_of_money(world) {
+        let seat = Seat::Attempt(id);
+        return world.post(Command::ReportOutOfMoney { seat, fence }, Must::Anything, Some(effect.clone()));
     }
     if world.chance(6) {
         let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));

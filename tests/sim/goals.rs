@@ -6,6 +6,7 @@ use artel::machine::command::Opening;
 use artel::model::config::Config;
 use artel::model::goal::{Budget, Condition, Find, Gate, Goal, LandingPolicy, Order, Planning, Policy, Query, Split};
 use artel::model::ids::Oid;
+use artel::model::review::Lens;
 use artel::model::role::{AgentRef, Grants, Limits, Part, Role};
 use fastrand::Rng;
 
@@ -29,7 +30,17 @@ pub fn tree(rng: &mut Rng) -> Tree {
 pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     let limits =
         |rng: &mut Rng| Limits { attempts: rng.u32(1..4), depth: 2, fan_out: 3, tasks: 12, ..Limits::default() };
-    let planner = if rng.u8(0..4) == 0 { AgentRef::Shard } else { AgentRef::Script("plan.yml".into()) };
+    let planners = match rng.u8(0..8) {
+        0..=1 => vec![AgentRef::Shard],
+        2..=6 => vec![AgentRef::Script("plan.yml".into())],
+        _ => vec![AgentRef::Claude { model: None }, AgentRef::Codex { model: None }],
+    };
+    let judges = match rng.u8(0..7) {
+        0 => vec![AgentRef::Ladder, AgentRef::Codex { model: None }, AgentRef::Command("./judge.sh".into())],
+        _ => vec![AgentRef::Ladder],
+    };
+    let lenses = [vec![], vec![Lens::Diff], vec![Lens::Codebase, Lens::Result]];
+    let lenses = lenses[rng.usize(0..3)].clone();
     let mut roles = BTreeMap::new();
     let mut add = |name: &str, part: Part, agents: Vec<AgentRef>, limits: Limits| {
         let role = Role {
@@ -39,6 +50,8 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
             agents,
             prompt: String::new(),
             mechanical: false,
+            lenses: if part == Part::Judge { lenses.clone() } else { Vec::new() },
+            criteria: Vec::new(),
             limits,
             grants: Grants::default(),
         };
@@ -46,10 +59,10 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     };
     let all = [AgentRef::Codemod, AgentRef::Command("./fix.sh".into()), AgentRef::Script("part.yml".into())];
     let some = all[rng.usize(0..3)..].to_vec();
-    add("planner", Part::Planner, vec![planner], limits(rng));
+    add("planner", Part::Planner, planners, limits(rng));
     add("worker", Part::Worker, some, limits(rng));
     add("second", Part::Worker, vec![AgentRef::Script("second.yml".into())], limits(rng));
-    add("judge", Part::Judge, vec![AgentRef::Ladder], limits(rng));
+    add("judge", Part::Judge, judges, limits(rng));
     add("idle", Part::Worker, Vec::new(), limits(rng));
     Opening {
         run: "r-sim".parse().expect("it is a run's name"),
@@ -89,6 +102,7 @@ fn goal(rng: &mut Rng) -> Goal {
         plan: Planning {
             planner: "planner".to_owned(),
             worker: "worker".to_owned(),
+            judge: "judge".to_owned(),
             rules: Vec::new(),
             by: Split::Count,
             files_per_task: 1,

@@ -8,6 +8,7 @@ use artel::machine::event::Event;
 use artel::machine::state::{Planning, State, Status, Task};
 use artel::machine::tally::Tally;
 use artel::model::ids::{AttemptId, ScopeId};
+use artel::model::seat::Seat;
 use artel::model::task::Work;
 
 pub use artel::machine::laws::{Broken, Law, broken, law};
@@ -25,19 +26,24 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         }
         Command::ReportAttempt { attempt, fence, .. }
         | Command::RenewLease { attempt, fence }
-        | Command::AskAllowance { attempt, fence, .. }
-        | Command::ReturnAllowance { attempt, fence, .. }
-        | Command::ReportOutOfMoney { attempt, fence }
-        | Command::ReportLimited { attempt, fence, .. } => {
-            let holds = state.running.contains(attempt) && state.attempt(*attempt).is_some_and(|it| it.fence == *fence);
-            law(holds, || format!("a stale fence of {attempt} was heard"))
+        | Command::ReportLimited { attempt, fence, .. } => holds(state, Seat::Attempt(*attempt), *fence),
+        Command::AskAllowance { seat, fence, .. }
+        | Command::ReturnAllowance { seat, fence, .. }
+        | Command::ReportOutOfMoney { seat, fence }
+        | Command::LeaveSeat { seat, fence, .. } => holds(state, *seat, *fence),
+        Command::ReportReview { attempt, lens, fence, .. } => {
+            law(state.reviewing.contains(attempt), || {
+                format!("a review of {attempt} was heard, which waits for none")
+            })?;
+            holds(state, Seat::Judge { attempt: *attempt, lens: *lens }, *fence)
         }
         Command::ReportVerdict { attempt, .. } => {
             law(state.judging.contains(attempt), || format!("a verdict on {attempt} was heard, which waits for none"))
         }
-        Command::ReportPlan { scope, wake, .. } => {
+        Command::ReportPlan { scope, wake, fence, .. } => {
             let plans = state.scopes.get(scope).is_some_and(|it| it.wake == *wake && it.status == Planning::Active);
-            law(plans, || format!("{scope} was heard in waking {wake}, in which it does not plan"))
+            law(plans, || format!("{scope} was heard in waking {wake}, in which it does not plan"))?;
+            if *fence == 0 { Ok(()) } else { holds(state, Seat::Planner { scope: *scope, wake: *wake }, *fence) }
         }
         Command::Advance => {
             law(state.is_live() || events.is_empty(), || "time alone moved a run that rests or has ended".to_owned())
@@ -57,6 +63,15 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportSpace { .. }
         | Command::ReportTrouble { .. } => Ok(()),
     }
+}
+
+/// Holds that whoever spoke is at work under that fence.
+fn holds(state: &State, seat: Seat, fence: u64) -> Law {
+    let is_at_work = match seat {
+        Seat::Attempt(id) => state.running.contains(&id) && state.attempt(id).is_some_and(|it| it.fence == fence),
+        Seat::Planner { .. } | Seat::Judge { .. } => state.sitting.get(&seat).is_some_and(|it| it.fence == fence),
+    };
+    law(is_at_work, || format!("a stale fence of {seat} was heard"))
 }
 
 /// Holds what is owed against the state.
@@ -106,7 +121,11 @@ fn indexes(state: &State) -> Law {
     let is_running = last_of(state, |status| *status == Status::Running).eq(state.running.iter().copied());
     law(is_running, || format!("{:?} do not run", state.running))?;
     let members = state.batch.iter().flat_map(|batch| &batch.members);
-    same(&state.judging, last_of(state, |status| *status == Status::Judging))?;
+    for (id, scope) in &state.scopes {
+        let open = state.tasks.values().filter(|task| task.scope == *id && !task.status.is_settled()).count();
+        law(open == scope.open as usize, || format!("{id} has {open} open tasks, and {} are counted", scope.open))?;
+    }
+    same(state.judging.iter().chain(&state.reviewing), last_of(state, |status| *status == Status::Judging))?;
     same(state.queue.iter().chain(members), last_of(state, |status| *status == Status::Queued))
 }
 

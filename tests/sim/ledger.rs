@@ -9,6 +9,7 @@ use artel::model::check::{Answer, CheckResult};
 use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use artel::model::role::AgentRef;
+use artel::model::seat::Seat;
 
 use crate::checks;
 use crate::laws::{Law, broken, law};
@@ -26,8 +27,8 @@ pub struct Ledger {
     pub answers: BTreeMap<Oid, Vec<Vec<CheckResult>>>,
     /// What a person had put on the run's branch and the run moved it away from.
     pub overwritten: Option<Oid>,
-    /// What each attempt's calls to models have cost, heard of or not.
-    pub calls: BTreeMap<AttemptId, u64>,
+    /// What the calls to models of each who makes some have cost, heard of or not.
+    pub calls: BTreeMap<Seat, u64>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
 }
@@ -86,6 +87,9 @@ impl Ledger {
             | Event::AllowanceReturned { .. }
             | Event::CallMade { .. }
             | Event::MoneyRanOut { .. }
+            | Event::SeatTaken { .. }
+            | Event::SeatLeft { .. }
+            | Event::CandidateReviewed { .. }
             | Event::AttemptLost { .. }
             | Event::AttemptLimited { .. }
             | Event::LimitLifted { .. }

@@ -40,11 +40,11 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 49;
+const KINDS: usize = 52;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
-const ENOUGH: u64 = 500;
+const ENOUGH: u64 = 900;
 /// Steps in which a kind world brings every run to its end or the law of progress is broken.
 const KIND_STEPS: u32 = 4000;
 

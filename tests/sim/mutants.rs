@@ -8,7 +8,7 @@ use std::sync::Arc;
 use artel::machine::command::{Ask, Command, PlanStep};
 use artel::machine::decide;
 use artel::machine::due::Effect;
-use artel::machine::event::{End, Event, Next, Recorded};
+use artel::machine::event::{End, Event, Left, Next, Recorded, Turn};
 use artel::machine::evolve::evolve;
 use artel::machine::rejection::Rejection;
 use artel::machine::state::{BatchStep, Flow, Planning, State, Status, Urgency};
@@ -16,6 +16,7 @@ use artel::model::attempt::Outcome;
 use artel::model::check::Answer;
 use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, ScopeId, TaskId};
+use artel::model::seat::Seat;
 use artel::model::verdict::Ruling;
 
 use crate::repo::{Repo, Swap};
@@ -135,6 +136,16 @@ mutants! {
     KeptIsDone,
     /// Red conditions are passed over when the run ends.
     RedIsDone,
+    /// A planner or judge that was cut off is still heard.
+    SeatFenceIgnored,
+    /// A candidate waits to land though its judge has not looked at it.
+    ReviewSkipped,
+    /// A candidate waits to land though not each lens has looked at it.
+    LensSkipped,
+    /// What was held for a session that was cut off is free again.
+    CutNotCounted,
+    /// Who failed at a seat sits there again without a bound.
+    TurnsNotCounted,
 }
 
 /// Decides as the machine would with that bug.
@@ -176,6 +187,12 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::DrainIgnored, _) if is_time && state.flow == Flow::Draining => seen.flow = Flow::Open,
         (Mutant::PlanNotApproved, _) if is_time => _ = seen.passed.insert(Gate::Plan),
         (Mutant::LimitIgnored, _) if is_time => seen.limits.clear(),
+        (Mutant::ReviewSkipped, Command::ReportVerdict { .. }) => {
+            opening(&mut seen).roles.get_mut("judge").expect("it judges").agents.truncate(1);
+        }
+        (Mutant::LensSkipped, Command::ReportReview { .. }) => {
+            opening(&mut seen).roles.get_mut("judge").expect("it judges").lenses.truncate(1);
+        }
         (Mutant::RestIgnored, _) if is_time => seen.rest = None,
         (Mutant::PoisonNeverKept, _) => seen.tasks.values_mut().for_each(|task| task.lost = 0),
         (Mutant::AcceptedUnchecked, Command::ReportVerdict { attempt, .. }) => {
@@ -207,6 +224,13 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
     match (mutant, &mut bent) {
         (Mutant::NoFence, Command::ReportAttempt { attempt, fence, .. } | Command::RenewLease { attempt, fence }) => {
             *fence = state.attempt(*attempt).map_or(*fence, |it| it.fence);
+        }
+        (Mutant::SeatFenceIgnored, Command::LeaveSeat { seat, fence, .. }) => {
+            *fence = state.sitting.get(seat).map_or(*fence, |it| it.fence);
+        }
+        (Mutant::SeatFenceIgnored, Command::ReportReview { attempt, lens, fence, .. }) => {
+            let seat = Seat::Judge { attempt: *attempt, lens: *lens };
+            *fence = state.sitting.get(&seat).map_or(*fence, |it| it.fence);
         }
         (Mutant::JudgedByAuthor, Command::ReportVerdict { verdict, .. }) => verdict.judge = "ladder".to_owned(),
         (Mutant::CandidateOnAnotherBase, Command::ReportAttempt { outcome: Outcome::Candidate(candidate), .. }) => {
@@ -266,6 +290,12 @@ fn spoil(mutant: Mutant, state: &State, command: &Command, event: &mut Event) {
         ) if matches!(next, Next::Keep { .. }) => {
             *next = Next::Again(state.tasks[&attempt.task].again.clone());
         }
+        (Mutant::TurnsNotCounted, Event::SeatLeft { left: Left::Failed { .. }, turn, .. }) => {
+            *turn = Some(turn.map_or_else(Turn::default, |turn| Turn { tries: 0, ..turn }));
+        }
+        (Mutant::CutNotCounted, Event::SeatLeft { left, .. }) if matches!(left, Left::Cut { .. }) => {
+            *left = Left::Failed { why: "it was cut off".to_owned() };
+        }
         (Mutant::LimitCostsATry, Event::AttemptLimited { next: Next::Again(again), .. }) => again.tries += 1,
         (Mutant::ConflictsNotCounted, Event::MemberEjected { attempt, findings, next, .. })
             if findings[0].rule == "conflict" =>
@@ -312,7 +342,7 @@ fn forgiven(mutant: Mutant, state: &State, command: &Command) -> Option<Vec<Even
             let (chain, conflicts) = (chain.clone(), conflicts.clone());
             Some(vec![Event::BatchMerged { batch: *batch, chain, conflicts }])
         }
-        (Mutant::ScopesOverlap, Command::ReportPlan { scope, wake, step: PlanStep::Spawn(drafts) }) => {
+        (Mutant::ScopesOverlap, Command::ReportPlan { scope, wake, step: PlanStep::Spawn(drafts), .. }) => {
             let parent = state.scopes.get(scope).filter(|it| it.wake == *wake && it.status == Planning::Active)?;
             let inside = drafts.iter().filter(|it| parent.draft.paths.covers(&it.paths) && !it.key.is_empty());
             let next = state.scopes.len() as u32;

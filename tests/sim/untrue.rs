@@ -61,7 +61,7 @@ fn begun(journal: &MemoryJournal, opening: Opening) -> State {
         rules: Vec::new(),
         weight: 1,
     };
-    let planned = |step| Command::ReportPlan { scope: ScopeId(0), wake: 1, step };
+    let planned = |step| Command::ReportPlan { scope: ScopeId(0), wake: 1, fence: 0, step };
     let mut state = State::default();
     for command in [
         Command::Open(Box::new(opening)),

@@ -341,6 +341,8 @@ fn name(command: &Command) -> &'static str {
         Command::ReportOutOfMoney { .. } => "ReportOutOfMoney",
         Command::ReportLimited { .. } => "ReportLimited",
         Command::ReportLost { .. } => "ReportLost",
+        Command::LeaveSeat { .. } => "LeaveSeat",
+        Command::ReportReview { .. } => "ReportReview",
         Command::ReportVerdict { .. } => "ReportVerdict",
         Command::ReportMerge { .. } => "ReportMerge",
         Command::ReportPrefix { .. } => "ReportPrefix",

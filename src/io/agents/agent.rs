@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::brief::{Brief, Desk};
 use super::handoff::HandoffFault;
 use super::told::Told;
-use crate::io::process::{How, Program};
+use crate::io::process::{How, Program, read_small};
 use crate::model::attempt::Handoff;
 
 /// Says how an agent plays a brief.
@@ -37,6 +37,15 @@ pub struct Report {
     pub handoff: Handoff,
     /// What it says of itself.
     pub told: Told,
+    /// The last that it said; empty where it said nothing.
+    pub said: String,
+}
+
+impl Report {
+    /// Adds the last that the agent said.
+    pub(super) fn saying(self, said: String) -> Self {
+        Self { said, ..self }
+    }
 }
 
 /// Holds what an attempt that was a process has left.
@@ -110,8 +119,18 @@ pub trait Agent {
         // Who says what is missing is believed whatever its exit code: it is a program of any kind.
         let is_blocked =
             matches!((left.how, &left.handoff), (How::Exited(_), Ok(Some(Handoff { blocked: Some(_), .. }))));
-        report(left, if is_blocked { Some(Ending::Done) } else { ending }, Told::default())
+        let said = said_in(&left);
+        report(left, if is_blocked { Some(Ending::Done) } else { ending }, Told::default()).saying(said)
     }
+}
+
+/// Longest output that is taken for what a program said, in bytes; of a longer one, its end is.
+const SAID_BYTES: u64 = 4 << 20;
+
+/// Gives all that a program wrote, or the end of it where that is too long.
+fn said_in(left: &Left<'_>) -> String {
+    let whole = read_small(left.log, SAID_BYTES).ok().flatten();
+    whole.map_or_else(|| left.tail.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Makes a report of how a session ended by its own account; without one, or where its process did not exit of itself, it
@@ -135,7 +154,7 @@ pub(super) fn report(left: Left<'_>, ending: Option<Ending>, told: Told) -> Repo
         )
         | (_, None) => Stance::Failed { why: with_last_lines(&left.how.to_string(), left.tail) },
     };
-    Report { stance, handoff, told }
+    Report { stance, handoff, told, said: String::new() }
 }
 
 /// Lines of output that a failure quotes.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::AgentError;
 use crate::model::attempt::Handoff;
-use crate::model::ids::{AttemptId, RunId, TaskId};
+use crate::model::ids::RunId;
 use crate::model::paths::PathSet;
+use crate::model::seat::Seat;
 use crate::model::verdict::Finding;
 
 /// Tells an agent what one attempt is asked to do; also the form of `brief.json`.
@@ -19,10 +20,8 @@ use crate::model::verdict::Finding;
 pub struct Brief {
     /// The run that the attempt belongs to.
     pub run: RunId,
-    /// The task that is tried.
-    pub task: TaskId,
-    /// Which try it is.
-    pub attempt: AttemptId,
+    /// Who is asked: an attempt, or a planner or judge, which change nothing.
+    pub seat: Seat,
     /// The task in one line.
     pub title: String,
     /// The whole brief, as the role's prompt words it.
@@ -110,7 +109,12 @@ impl Desk {
 impl Brief {
     /// Gives the files that every agent with a process of its own finds on its desk.
     pub(super) fn files(&self) -> Result<BTreeMap<String, String>, AgentError> {
-        let json = serde_json::to_string_pretty(self).map_err(AgentError::Brief)?;
+        let mut json = serde_json::to_value(self).map_err(AgentError::Brief)?;
+        if let Seat::Attempt(attempt) = self.seat {
+            json["task"] = attempt.task.to_string().into();
+            json["attempt"] = attempt.to_string().into();
+        }
+        let json = serde_json::to_string_pretty(&json).map_err(AgentError::Brief)?;
         let paths: String = self.paths.iter().map(|path| format!("{path}\n")).collect();
         Ok([("brief.md", self.text.clone()), ("brief.json", json), ("paths", paths)]
             .map(|(name, text)| (name.to_owned(), text))
@@ -122,10 +126,9 @@ impl Brief {
     /// Whatever can be long is a file, because one entry of an environment may hold 128 KiB only.
     pub(super) fn env(&self, desk: &Desk) -> BTreeMap<String, String> {
         let place = |path: PathBuf| path.to_string_lossy().into_owned();
-        [
+        let mut env: BTreeMap<String, String> = [
             ("ARTEL_RUN", self.run.to_string()),
-            ("ARTEL_TASK", self.task.to_string()),
-            ("ARTEL_ATTEMPT", self.attempt.to_string()),
+            ("ARTEL_SEAT", self.seat.to_string()),
             ("ARTEL_SEED", self.seed.to_string()),
             ("ARTEL_BRIEF", place(desk.file("brief.md"))),
             ("ARTEL_BRIEF_JSON", place(desk.file("brief.json"))),
@@ -134,21 +137,30 @@ impl Brief {
             ("TMPDIR", place(desk.tmp())),
         ]
         .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        .into();
+        if let Seat::Attempt(attempt) = self.seat {
+            env.insert("ARTEL_TASK".to_owned(), attempt.task.to_string());
+            env.insert("ARTEL_ATTEMPT".to_owned(), attempt.to_string());
+        }
+        env
+    }
+
+    /// Tells whether whoever is asked changes nothing.
+    pub(super) fn is_to_read(&self) -> bool {
+        !matches!(self.seat, Seat::Attempt(_))
     }
 }
 
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
+    use crate::model::ids::{AttemptId, TaskId};
 
     /// Gives a brief of the first attempt at a first task.
     pub(in crate::io::agents) fn brief() -> Brief {
-        let task = TaskId(1);
         Brief {
             run: "r-7k2m".parse().unwrap(),
-            task,
-            attempt: AttemptId { task, number: 1 },
+            seat: Seat::Attempt(AttemptId { task: TaskId(1), number: 1 }),
             title: "Mend it".to_owned(),
             text: "Mend the spelling.\n".to_owned(),
             paths: PathSet::default(),

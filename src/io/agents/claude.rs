@@ -21,6 +21,9 @@ pub(super) const HOW_TO_GET: &str = "npm install -g @anthropic-ai/claude-code";
 const TOOLS_REFUSED: &str = "EnterWorktree,ExitWorktree,Workflow,CronCreate,CronDelete,CronList,ScheduleWakeup,\
                              RemoteTrigger,ListAgents,SendMessage";
 
+/// Tools that a planner or judge would meet a refusal with.
+const TOOLS_THAT_CHANGE_FILES: &str = "Edit,MultiEdit,NotebookEdit,Write";
+
 /// Tools that change something; what these did is not undone by what others were denied.
 const TOOLS_THAT_CHANGE: [&str; 5] = ["Bash", "Edit", "MultiEdit", "NotebookEdit", "Write"];
 
@@ -72,6 +75,9 @@ impl Agent for Claude {
             quoted(&found.program.to_string_lossy()),
             session_of(brief),
         ));
+        if brief.is_to_read() {
+            line.push_str(&format!(",{TOOLS_THAT_CHANGE_FILES}"));
+        }
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
         }
@@ -82,14 +88,15 @@ impl Agent for Claude {
     fn read(&self, left: Left<'_>) -> Report {
         let mut story = Story::default();
         each_event(left.log, |event| story.hear(&event));
+        let said = story.last.as_ref().and_then(|last| last["result"].as_str()).unwrap_or_default().to_owned();
         let (ending, told) = story.end();
-        report(left, ending, told)
+        report(left, ending, told).saying(said)
     }
 }
 
 /// Names an attempt's session as a UUID that is the same whenever it is asked for.
 fn session_of(brief: &Brief) -> String {
-    let digest = Sha256::digest(format!("artel session {} {}", brief.run, brief.attempt));
+    let digest = Sha256::digest(format!("artel session {} {}", brief.run, brief.seat));
     let mut bytes: Vec<u8> = digest.iter().take(16).copied().collect();
     // Version 5 and variant 1: a name that was hashed.
     bytes[6] = bytes[6] & 0x0f | 0x50;
@@ -377,7 +384,7 @@ mod tests {
         assert_eq!((session.len(), &session[14..15]), (36, "5"));
         assert_eq!(session, session_of(&brief()));
         let mut other = brief();
-        other.attempt.number += 1;
+        other.seat = "t1.2".parse().unwrap();
         assert_ne!(session, session_of(&other));
     }
 

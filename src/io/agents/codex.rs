@@ -86,7 +86,7 @@ impl Agent for Codex {
         let mut story = Story::default();
         each_event(left.log, |event| story.hear(&event));
         let told = Told { session: story.session, tokens: story.tokens, nano_usd: None, cumulative: true };
-        report(left, story.ending, told)
+        report(left, story.ending, told).saying(story.said)
     }
 }
 
@@ -125,12 +125,17 @@ struct Story {
     session: Option<String>,
     tokens: Option<Tokens>,
     ending: Option<Ending>,
+    /// Its last message.
+    said: String,
 }
 
 impl Story {
     fn hear(&mut self, event: &Value) {
         match event["type"].as_str() {
             Some("thread.started") => self.session = text(event, "thread_id"),
+            Some("item.completed") if event["item"]["type"] == "agent_message" => {
+                event["item"]["text"].as_str().unwrap_or_default().clone_into(&mut self.said);
+            }
             // A turn that goes on after another has not ended as that did.
             Some("turn.started") if !matches!(self.ending, Some(Ending::Failed(_) | Ending::Limited(..))) => {
                 self.ending = None;

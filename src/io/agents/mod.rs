@@ -12,12 +12,14 @@ mod claude;
 mod codex;
 pub mod acp;
 mod known;
+mod answer;
 pub mod script;
 pub mod codemod;
 pub mod shard;
 
 pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
+pub use answer::{AnswerFault, PlanAnswer, ReviewAnswer, read_plan, read_review};
 pub use brief::{Brief, Desk, NamedRule};
 pub use claude::Claude;
 pub use codex::Codex;

@@ -80,16 +80,38 @@ impl Repo {
         }
         self.with(|handle| {
             let base_tree = objects::commit(handle, base)?.tree_id();
-            let mut entries = BTreeMap::new();
-            for (path, edit) in edits {
-                entries.insert(path.clone().into_bytes(), entry(handle, path, edit)?);
-            }
-            let tree = edit_tree(handle, Some(base_tree), &entries, &mut Vec::new())?;
+            let tree = edit_tree(handle, Some(base_tree), &entries_of(handle, edits)?, &mut Vec::new())?;
             let files = super::diff::raw_diff(handle, base_tree, tree)?.len();
             let commit = write_commit((self, handle), tree, &[base], message, author, when_ms)?;
             Ok(Made { commit, tree: from_git(tree), files: u32::try_from(files).unwrap_or(u32::MAX) })
         })
     }
+}
+
+impl Repo {
+    /// Makes a commit without a parent that holds these files and nothing else.
+    ///
+    /// # Errors
+    /// Fails where git fails.
+    pub fn commit_alone(
+        &self,
+        files: &BTreeMap<String, Edit>,
+        message: &str,
+        author: &Author,
+        when_ms: i64,
+    ) -> Result<Oid, GitError> {
+        self.with(|handle| {
+            let tree = edit_tree(handle, None, &entries_of(handle, files)?, &mut Vec::new())?;
+            write_commit((self, handle), tree, &[], message, author, when_ms)
+        })
+    }
+}
+
+fn entries_of(
+    handle: &git2::Repository,
+    edits: &BTreeMap<String, Edit>,
+) -> Result<BTreeMap<Vec<u8>, super::tree_edit::Entry>, GitError> {
+    edits.iter().map(|(path, edit)| Ok((path.clone().into_bytes(), entry(handle, path, edit)?))).collect()
 }
 
 fn entry(handle: &git2::Repository, path: &str, edit: &Edit) -> Result<super::tree_edit::Entry, GitError> {

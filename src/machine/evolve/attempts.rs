@@ -7,6 +7,7 @@ use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, TaskId};
+use crate::model::review::Review;
 use crate::model::spend::Spend;
 use crate::model::verdict::{Finding, Rung, Verdict};
 
@@ -25,6 +26,7 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             outcome: None,
             handoff: None,
             verdict: None,
+            reviews: Vec::new(),
             usage: Usage::default(),
             next: None,
             lost: None,
@@ -118,6 +120,17 @@ pub(super) fn judge(state: &mut State, id: AttemptId, verdict: &Verdict, usage: 
     go_on(state, id, next);
 }
 
+pub(super) fn review(state: &mut State, id: AttemptId, review: &Review, next: &Next) {
+    state.reviewing.retain(|judged| *judged != id);
+    if let Some(attempt) = attempt_mut(state, id) {
+        attempt.reviews.push(review.clone());
+    }
+    if let Some(task) = state.tasks.get_mut(&id.task) {
+        task.findings = review.findings.clone();
+    }
+    go_on(state, id, next);
+}
+
 pub(super) fn note_flake(state: &mut State, check: &CheckResult) {
     if check.answer == Answer::Flaky {
         *state.flakes.entry(check.name.clone()).or_default() += 1;
@@ -132,6 +145,10 @@ pub(super) fn go_on(state: &mut State, id: AttemptId, next: &Next) {
     let status = match next {
         Next::Judge => {
             state.judging.push_back(id);
+            Status::Judging
+        }
+        Next::Review => {
+            state.reviewing.push_back(id);
             Status::Judging
         }
         Next::Queue => {

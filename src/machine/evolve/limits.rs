@@ -18,9 +18,8 @@ pub(super) fn meet(
 ) {
     state.running.remove(&id);
     let Some(attempt) = state.attempt(id) else { return };
-    let (agent, account) = (attempt.agent.to_string(), attempt.agent.account());
-    let limit = AgentLimit { until_ms, times: times(state, attempt), why: why.to_owned() };
-    state.limits.insert(account, limit);
+    let (agent, account, started_ms) = (attempt.agent.to_string(), attempt.agent.account(), attempt.started_ms);
+    meet_as(state, &account, started_ms, (until_ms, why));
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.limited = Some(why.to_owned());
         attempt.usage = usage;
@@ -28,6 +27,12 @@ pub(super) fn meet(
     }
     spend(state, &agent, usage);
     go_on(state, id, next);
+}
+
+/// Notes a limit that somebody of an account met who began at a time.
+pub(super) fn meet_as(state: &mut State, account: &str, started_ms: i64, (until_ms, why): (i64, &str)) {
+    let limit = AgentLimit { until_ms, times: times(state, account, started_ms), why: why.to_owned() };
+    state.limits.insert(account.to_owned(), limit);
 }
 
 /// Forgets a limit where an attempt that began after it ended otherwise.

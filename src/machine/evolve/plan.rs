@@ -22,6 +22,7 @@ pub(super) fn open_scope(state: &mut State, id: ScopeId, parent: Option<ScopeId>
         iteration,
         children: Vec::new(),
         emitted: 0,
+        open: 0,
         wake: 1,
         status: Planning::Active,
         inbox: Vec::new(),
@@ -50,6 +51,7 @@ pub(super) fn wake(state: &mut State, id: ScopeId, wake: u32, handoffs: &[TaskId
 pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
     if let Some(scope) = state.scopes.get_mut(&scope) {
         scope.emitted += tasks.len() as u32;
+        scope.open += tasks.len() as u32;
     }
     let sample = state.opening().goal.plan.sample;
     for new in tasks {
@@ -155,9 +157,15 @@ pub(super) fn set_status(state: &mut State, id: TaskId, status: Status) {
     } else if task.status == Status::Ready {
         state.ready.remove(&urgency);
     }
+    let (was_settled, is_settled) = (task.status.is_settled(), status.is_settled());
     task.status = status;
+    let scope = task.scope;
+    let followers = if lets_start { task.followers.clone() } else { Vec::new() };
+    if let Some(scope) = state.scopes.get_mut(&scope).filter(|_| was_settled != is_settled) {
+        scope.open = if is_settled { scope.open.saturating_sub(1) } else { scope.open + 1 };
+    }
     if lets_start {
-        for follower in task.followers.clone() {
+        for follower in followers {
             if let Some(follower) = state.tasks.get_mut(&follower) {
                 follower.waits_for.remove(&id);
             }

@@ -1,7 +1,7 @@
 //! Owns which laws an event is held against, and those of the run as a whole: opened, woken, at rest, at its end.
 
 use super::broken::{Law, broken, law};
-use super::{landing, planning, tasks};
+use super::{landing, planning, seats, tasks};
 use crate::machine::due::Effect;
 use crate::machine::event::{End, Event};
 use crate::machine::state::{Flow, State};
@@ -38,16 +38,13 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::IterationBegan { iteration } => planning::anew(state, *iteration),
         Event::AttemptLeased(lease) => tasks::leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => tasks::runs(state, *attempt).map(|_| ()),
-        Event::AllowanceGranted { attempt, nano_usd } => tasks::granted(state, *attempt, *nano_usd),
-        Event::AllowanceReturned { attempt, nano_usd } => {
-            let held = tasks::runs(state, *attempt)?.held();
-            law(*nano_usd <= held, || format!("{nano_usd} of {held} that are held for {attempt} are returned"))
-        }
-        Event::CallMade { attempt, .. } => tasks::attempt(state, *attempt).map(|_| ()),
-        Event::MoneyRanOut { attempt } => {
-            tasks::runs(state, *attempt)?;
-            law(state.budget.nano_usd.is_some() && !state.is_money_short, || "boundless money ran out".to_owned())
-        }
+        Event::AllowanceGranted { seat, nano_usd } => seats::granted(state, *seat, *nano_usd),
+        Event::AllowanceReturned { seat, nano_usd } => seats::returned(state, *seat, *nano_usd),
+        Event::CallMade { seat, .. } => seats::called(state, *seat),
+        Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
+        Event::SeatTaken { seat, agent, fence } => seats::taken(state, *seat, agent, *fence),
+        Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),
+        Event::CandidateReviewed { attempt, review, next } => seats::reviewed(state, *attempt, review, next),
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
         Event::AttemptLimited { attempt, next, .. } => tasks::limited(state, *attempt, next),
         Event::LimitLifted { agent } => {
@@ -115,7 +112,9 @@ pub fn moves_or_rests(state: &State, owed: &[Effect]) -> Law {
 fn waits_for_limit(state: &State) -> bool {
     let is_coming = |until_ms: i64| state.flow == Flow::Open && until_ms > state.last_ms;
     let mut ready = state.ready.iter().filter_map(|it| state.limit_of(state.tasks.get(&it.task)?));
-    !state.limits.is_empty() && ready.any(|(_, limit)| is_coming(limit.until_ms))
+    let mut seats = state.empty_seats().filter_map(|seat| state.limit_at(seat));
+    let has_limits = !state.limits.is_empty();
+    has_limits && (ready.any(|(_, limit)| is_coming(limit.until_ms)) || seats.any(|limit| is_coming(limit.until_ms)))
 }
 
 fn ended(state: &State, end: &End) -> Law {
@@ -125,7 +124,8 @@ fn ended(state: &State, end: &End) -> Law {
         End::Incomplete { kept, red, .. } => (kept.len(), red),
         End::Denied { .. } => return Ok(()),
     };
-    law(!state.has_work_under_way() && state.planning.is_empty(), || "a run ends under way".to_owned())?;
+    let is_quiet = !state.has_work_under_way() && state.reviewing.is_empty() && state.sitting.is_empty();
+    law(is_quiet && state.planning.is_empty(), || "a run ends under way".to_owned())?;
     let left = state.tally.open() + state.tally.kept + state.tally.blocked;
     law(left as usize == kept_named, || format!("{left} tasks are left and {kept_named} are named"))?;
     let looked = state.conditions.as_ref().filter(|(head, _)| state.head == Some(*head));

@@ -5,6 +5,7 @@ mod broken;
 mod follows;
 mod landing;
 mod planning;
+mod seats;
 mod tasks;
 
 pub use broken::{Broken, Law, broken, law};

@@ -48,19 +48,13 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
 }
 
-pub(super) fn granted(state: &State, id: AttemptId, nano_usd: u64) -> Law {
-    runs(state, id)?;
-    let (limit, accounted) = (state.budget.nano_usd.unwrap_or(u64::MAX), state.money_accounted());
-    law(accounted.saturating_add(nano_usd) <= limit, || format!("{nano_usd} more than {accounted} of {limit} are held"))
-}
-
 /// Holds that nobody works on paths that another is at work on, nor who conflicted once on what is about to land. What
 /// waits to land for the first time holds nobody up: most of it never conflicts, and checks may take hours.
 fn apart(state: &State, id: AttemptId, task: &Task) -> Law {
     let owns = |other: &AttemptId| {
         state.tasks.get(&other.task).is_some_and(|other| other.draft.paths.overlaps(&task.draft.paths))
     };
-    if let Some(other) = state.running.iter().chain(&state.judging).find(|other| owns(other)) {
+    if let Some(other) = state.running.iter().chain(&state.judging).chain(&state.reviewing).find(|other| owns(other)) {
         return Err(broken(format!("{id} is leased beside {other}, which owns the same paths")));
     }
     let mut landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
@@ -88,7 +82,7 @@ pub(super) fn lost(state: &State, id: AttemptId, (counts, next): (bool, &Next)) 
             law(!is_poison, || format!("{} has lost {LOST_AT_MOST} workers and is tried again", id.task))
         }
         Next::Keep { .. } => Ok(()),
-        Next::Judge | Next::Queue | Next::Nothing | Next::Block { .. } => {
+        Next::Judge | Next::Review | Next::Queue | Next::Nothing | Next::Block { .. } => {
             Err(broken(format!("{id} was lost and becomes {next:?}")))
         }
     }
@@ -107,7 +101,7 @@ pub(super) fn ended(state: &State, id: AttemptId, outcome: &Outcome, next: &Next
         return law(*next == Next::Judge, || format!("the candidate of {id} is not judged: {next:?}"));
     }
     match next {
-        Next::Judge | Next::Queue => Err(broken(format!("{id} left no candidate and becomes {next:?}"))),
+        Next::Judge | Next::Review | Next::Queue => Err(broken(format!("{id} left no candidate and becomes {next:?}"))),
         Next::Again(_) => tried(state, id, next),
         Next::Nothing | Next::Keep { .. } | Next::Block { .. } => Ok(()),
     }
@@ -128,7 +122,9 @@ pub(super) fn judged(state: &State, id: AttemptId, verdict: &Verdict, next: &Nex
     let is_stranger = !verdict.judge.is_empty() && verdict.judge != id.to_string();
     law(is_stranger, || format!("{id} is judged by its author"))?;
     let is_accepted = verdict.ruling == Ruling::Accept;
-    law(is_accepted == (*next == Next::Queue), || format!("{:?} makes {id} {next:?}", verdict.ruling))?;
+    let is_revert = matches!(task(state, id.task)?.work, Work::Revert(_));
+    let wanted = if is_revert || state.lenses().is_empty() { Next::Queue } else { Next::Review };
+    law(is_accepted == (*next == wanted), || format!("{:?} makes {id} {next:?}", verdict.ruling))?;
     law(is_accepted == verdict.findings.is_empty(), || format!("{:?} of {id} has other findings", verdict.ruling))?;
     if !is_accepted {
         return tried(state, id, next);

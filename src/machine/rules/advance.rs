@@ -4,7 +4,9 @@ use crate::machine::event::{End, Event, Lease, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::rules::limit;
-use crate::machine::state::{Flow, Planning, State, Status};
+use crate::machine::rules::seat;
+use crate::machine::state::{Flow, Planning, Scope, State, Status};
+use crate::model::attempt::Handoff;
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
@@ -40,6 +42,7 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
     events.extend(form_batch(state));
     events.extend(pass_sample(state));
     if state.flow == Flow::Open && state.short.is_none() && over_budget(state, now_ms).is_none() {
+        events.extend(seat::take(state, now_ms));
         events.extend(lease_tasks(state, now_ms));
     }
     if events.is_empty() {
@@ -57,6 +60,7 @@ fn stop(state: &State) -> Vec<Event> {
     let running = state.running.iter();
     let mut events: Vec<Event> =
         running.filter_map(|id| attempt::lost(state, *id, "the run was stopped", Loss::Other).ok()).flatten().collect();
+    events.extend(seat::cut_all(state, "the run was stopped"));
     events.push(Event::RunParked { why: Rest::Stopped });
     events
 }
@@ -64,7 +68,7 @@ fn stop(state: &State) -> Vec<Event> {
 /// Wakes each planner that had finished and has handoffs before it; a deterministic one learns nothing from them.
 fn wake_planners(state: &State) -> Vec<Event> {
     let waking = state.scopes.iter().filter(|(_, scope)| {
-        scope.status == Planning::Finished && !scope.inbox.is_empty() && !plans_by_rule(state, &scope.draft.role)
+        scope.status == Planning::Finished && !scope.inbox.is_empty() && is_worth_a_call(state, scope)
     });
     waking
         .map(|(id, scope)| {
@@ -79,8 +83,29 @@ fn wake_planners(state: &State) -> Vec<Event> {
         .collect()
 }
 
-fn plans_by_rule(state: &State, role: &str) -> bool {
-    state.opening().roles.get(role).is_none_or(|role| role.agents.first() == Some(&AgentRef::Shard))
+/// Tells whether a planner is called for what its tasks have reported: one that plans by rule never, a written part at
+/// once, and a session, which costs, when there is something that it may have to act on, or nothing of its own or of the
+/// run goes on.
+fn is_worth_a_call(state: &State, scope: &Scope) -> bool {
+    let Some(role) = state.opening().roles.get(&scope.draft.role) else { return false };
+    if role.agents.first() == Some(&AgentRef::Shard) {
+        return false;
+    }
+    if !state.plans_by_session(&role.name) {
+        return true;
+    }
+    let mut told = scope.inbox.iter().filter_map(|attempt| state.attempt(*attempt));
+    told.any(|attempt| attempt.handoff.as_ref().is_some_and(Handoff::asks_for_something))
+        || scope.open == 0
+        || is_still(state)
+}
+
+/// Tells whether nothing moves but what a planner might still hand out.
+fn is_still(state: &State) -> bool {
+    !state.has_work_under_way()
+        && state.reviewing.is_empty()
+        && state.sitting.is_empty()
+        && leasable(state).next().is_none()
 }
 
 fn form_batch(state: &State) -> Option<Event> {
@@ -167,12 +192,16 @@ pub(in crate::machine) fn next_start(state: &State, now_ms: i64) -> Option<i64> 
 fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let judges = state.opening().judges.max(1) as usize;
     let free = free_workers(state).min((STARTED_A_JUDGE * judges).saturating_sub(just_started(state, now_ms).count()));
-    if free == 0 || state.judging.len() >= WAITING_A_JUDGE * judges || state.queue.len() >= QUEUE_AT_MOST {
+    if free == 0
+        || state.judging.len() + state.reviewing.len() >= WAITING_A_JUDGE * judges
+        || state.queue.len() >= QUEUE_AT_MOST
+    {
         return Vec::new();
     }
     let attempts_left = state.budget.attempts.map_or(u64::MAX, |limit| limit.saturating_sub(state.attempts_made()));
     let free = free.min(usize::try_from(attempts_left).unwrap_or(usize::MAX));
-    let at_work = state.running.iter().chain(&state.judging).filter_map(|id| state.tasks.get(&id.task));
+    let at_work =
+        state.running.iter().chain(&state.judging).chain(&state.reviewing).filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
     let landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
     let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
@@ -215,7 +244,7 @@ fn lease(state: &State, id: TaskId, fence: u64, now_ms: i64) -> Option<Lease> {
 
 /// Looks for a reason to rest when nothing moves: a drained stop, a gate, a spent budget.
 fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
-    if state.has_work_under_way() {
+    if state.has_work_under_way() || !state.sitting.is_empty() {
         return None;
     }
     if state.flow == Flow::Draining {
@@ -223,6 +252,9 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
     }
     if let Some(gate) = state.waiting {
         return Some(Event::RunParked { why: Rest::Gate(gate) });
+    }
+    if state.empty_seats().next().is_some() {
+        return over_budget(state, now_ms).map(|what| Event::RunParked { why: Rest::Budget { what } });
     }
     if !state.planning.is_empty() || state.baseline.is_none() || state.head.is_none() {
         return None;
@@ -241,6 +273,7 @@ pub(in crate::machine) fn is_closing(state: &State) -> bool {
         && state.flow == Flow::Open
         && state.waiting.is_none()
         && state.planning.is_empty()
+        && state.reviewing.is_empty()
         && state.baseline.is_some()
         && state.head.is_some()
         && !state.has_work_under_way()
@@ -368,7 +401,7 @@ mod tests {
     fn work_starts_while_planners_still_plan() {
         let scene = Scene::open().begun().plans(PlanStep::Emit(vec![draft("a", "a")])).settled();
         assert_eq!(running(&scene), [1]);
-        assert!(scene.owes().contains(&Effect::Plan { scope: ScopeId(0), wake: 1 }));
+        assert!(scene.owes().contains(&Effect::Plan { scope: ScopeId(0), wake: 1, fence: 0 }));
     }
 
     #[test]

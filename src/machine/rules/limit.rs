@@ -4,7 +4,7 @@
 use super::attempt::leased;
 use crate::machine::event::{Event, Next};
 use crate::machine::rejection::Rejection;
-use crate::machine::state::{Attempt, State, Task};
+use crate::machine::state::{State, Task};
 use crate::model::attempt::Usage;
 use crate::model::ids::AttemptId;
 
@@ -23,22 +23,27 @@ pub(in crate::machine) fn report(
 ) -> Result<Vec<Event>, Rejection> {
     let task = leased(state, id, Some(fence))?;
     let attempt = state.attempt(id).ok_or(Rejection::StaleAttempt(id))?;
-    let until_ms = until(state, attempt, told_ms, now_ms);
+    let until_ms = until(state, (&attempt.agent.account(), attempt.started_ms), told_ms, now_ms);
     let next = Next::Again(task.again.clone());
     Ok(vec![Event::AttemptLimited { attempt: id, until_ms, why: why.to_owned(), usage, next }])
 }
 
-/// Says when the agent of an attempt is asked again: when it was told, within bounds, and later where that was told too
+/// Says when an account is asked again of which somebody met a limit who began at a time: when it was told, within bounds, and later where that was told too
 /// early before.
-fn until(state: &State, attempt: &Attempt, told_ms: Option<i64>, now_ms: i64) -> i64 {
-    let times = times(state, attempt);
+pub(in crate::machine) fn until(
+    state: &State,
+    (account, started_ms): (&str, i64),
+    told_ms: Option<i64>,
+    now_ms: i64,
+) -> i64 {
+    let times = times(state, account, started_ms);
     let latest_ms = now_ms.saturating_add(LONGEST_MS);
     let own_ms = match told_ms.filter(|told_ms| *told_ms > now_ms) {
         Some(told_ms) => told_ms.max(now_ms.saturating_add(pause_ms(times - 1))),
         None => now_ms.saturating_add(pause_ms(times)),
     };
     // Who ran beside the one that met it first learns nothing that would shorten the wait, nor lengthens it by guessing.
-    let known_ms = state.limits.get(&attempt.agent.account()).map(|limit| limit.until_ms);
+    let known_ms = state.limits.get(account).map(|limit| limit.until_ms);
     let until_ms = match known_ms.filter(|known_ms| *known_ms > now_ms && *known_ms <= latest_ms) {
         Some(known_ms) if told_ms.is_none() => known_ms,
         Some(known_ms) => own_ms.max(known_ms),
@@ -47,10 +52,10 @@ fn until(state: &State, attempt: &Attempt, told_ms: Option<i64>, now_ms: i64) ->
     until_ms.min(latest_ms)
 }
 
-/// Counts how often in a row the limit was met that ended an attempt.
-pub(in crate::machine) fn times(state: &State, attempt: &Attempt) -> u32 {
-    let known = state.limits.get(&attempt.agent.account());
-    known.map_or(1, |known| known.times.saturating_add(u32::from(attempt.started_ms >= known.until_ms)))
+/// Counts how often in a row an account's limit was met, the last time by somebody who began at a time.
+pub(in crate::machine) fn times(state: &State, account: &str, started_ms: i64) -> u32 {
+    let known = state.limits.get(account);
+    known.map_or(1, |known| known.times.saturating_add(u32::from(started_ms >= known.until_ms)))
 }
 
 fn pause_ms(times: u32) -> i64 {
@@ -80,6 +85,7 @@ mod tests {
     use crate::model::goal::Budget;
     use crate::model::ids::TaskId;
     use crate::model::role::AgentRef;
+    use crate::model::seat::Seat;
 
     const HOUR: i64 = 3_600_000;
 
@@ -245,7 +251,7 @@ mod tests {
     fn money_that_was_held_is_free_and_a_late_report_is_refused() {
         let scene = one();
         let fence = scene.state.attempt(attempt(1, 1)).unwrap().fence;
-        let scene = scene.does(Command::AskAllowance { attempt: attempt(1, 1), fence, nano_usd: 60 });
+        let scene = scene.does(Command::AskAllowance { seat: Seat::Attempt(attempt(1, 1)), fence, nano_usd: 60 });
         let report = meeting(&scene, attempt(1, 1), None);
         let scene = scene.does(report.clone());
         assert_eq!((scene.state.money_held(), scene.state.money_accounted()), (0, 0));

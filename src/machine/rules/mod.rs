@@ -6,6 +6,8 @@ pub mod advance;
 pub mod attempt;
 pub mod money;
 pub mod limit;
+pub mod seat;
+pub mod review;
 pub mod verdict;
 pub mod landing;
 pub mod request;

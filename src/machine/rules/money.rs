@@ -2,59 +2,74 @@
 //! has spent is never more than it may, whatever is under way and whoever dies.
 
 use super::attempt::{self, Loss, leased};
+use super::seat::{cut, sits};
 use crate::machine::event::Event;
 use crate::machine::rejection::Rejection;
 use crate::machine::state::State;
-use crate::model::ids::AttemptId;
+use crate::model::seat::Seat;
 use crate::model::spend::Call;
 
-/// Holds money for a running attempt, where it is there.
-pub(in crate::machine) fn ask(
-    state: &State,
-    id: AttemptId,
-    fence: u64,
-    nano_usd: u64,
-) -> Result<Vec<Event>, Rejection> {
-    leased(state, id, Some(fence))?;
-    let own = state.attempt(id).map_or(0, |attempt| attempt.held());
+/// Holds money for whoever is at work at a seat, where it is there.
+pub(in crate::machine) fn ask(state: &State, seat: Seat, fence: u64, nano_usd: u64) -> Result<Vec<Event>, Rejection> {
+    let own = held_by(state, seat, fence)?;
     match state.budget.nano_usd {
         Some(limit) if state.is_money_short || state.money_accounted().saturating_add(nano_usd) > limit => {
             let is_held = !state.is_money_short && state.money_held() > own;
             Err(if is_held { Rejection::MoneyIsHeld } else { Rejection::MoneyIsSpent { limit } })
         }
-        Some(_) | None => Ok(vec![Event::AllowanceGranted { attempt: id, nano_usd }]),
+        Some(_) | None => Ok(vec![Event::AllowanceGranted { seat, nano_usd }]),
     }
 }
 
-/// Takes money back that is held for a running attempt; no more than is.
+/// Gives what is held for whoever is at work at a seat under that fence.
+fn held_by(state: &State, seat: Seat, fence: u64) -> Result<u64, Rejection> {
+    match seat {
+        Seat::Attempt(id) => {
+            leased(state, id, Some(fence))?;
+            Ok(state.attempt(id).map_or(0, |attempt| attempt.held()))
+        }
+        Seat::Planner { .. } | Seat::Judge { .. } => Ok(sits(state, seat, fence)?.held()),
+    }
+}
+
+/// Takes money back that is held; no more than is.
 pub(in crate::machine) fn give_back(
     state: &State,
-    id: AttemptId,
+    seat: Seat,
     fence: u64,
     nano_usd: u64,
 ) -> Result<Vec<Event>, Rejection> {
-    leased(state, id, Some(fence))?;
-    let nano_usd = nano_usd.min(state.attempt(id).map_or(0, |attempt| attempt.held()));
-    Ok(if nano_usd > 0 { vec![Event::AllowanceReturned { attempt: id, nano_usd }] } else { Vec::new() })
+    let nano_usd = nano_usd.min(held_by(state, seat, fence)?);
+    Ok(if nano_usd > 0 { vec![Event::AllowanceReturned { seat, nano_usd }] } else { Vec::new() })
 }
 
 /// Counts a call, also of an attempt that is over: it was made.
-pub(in crate::machine) fn call(state: &State, id: AttemptId, fence: u64, call: &Call) -> Result<Vec<Event>, Rejection> {
-    let is_its = state.attempt(id).is_some_and(|attempt| attempt.fence == fence);
-    if !is_its {
-        return Err(Rejection::StaleAttempt(id));
+pub(in crate::machine) fn call(state: &State, seat: Seat, fence: u64, call: &Call) -> Result<Vec<Event>, Rejection> {
+    match seat {
+        Seat::Attempt(id) => {
+            let is_its = state.attempt(id).is_some_and(|attempt| attempt.fence == fence);
+            is_its.then_some(()).ok_or(Rejection::StaleAttempt(id))?;
+        }
+        // What was held for a session that was cut off was counted as spent.
+        Seat::Planner { .. } | Seat::Judge { .. } => {
+            sits(state, seat, fence)?;
+        }
     }
-    Ok(vec![Event::CallMade { attempt: id, call: call.clone() }])
+    Ok(vec![Event::CallMade { seat, call: call.clone() }])
 }
 
-/// Says that an attempt could not go on for want of money; it is tried again when there is more.
-pub(in crate::machine) fn ran_out(state: &State, id: AttemptId, fence: u64) -> Result<Vec<Event>, Rejection> {
-    leased(state, id, Some(fence))?;
+/// Says that somebody could not go on for want of money; it is tried again when there is more.
+pub(in crate::machine) fn ran_out(state: &State, seat: Seat, fence: u64) -> Result<Vec<Event>, Rejection> {
+    const WHY: &str = "the money that the run may spend is spent";
+    held_by(state, seat, fence)?;
     let mut events = Vec::new();
     if state.budget.nano_usd.is_some() && !state.is_money_short {
-        events.push(Event::MoneyRanOut { attempt: id });
+        events.push(Event::MoneyRanOut { seat });
     }
-    events.extend(attempt::lost(state, id, "the money that the run may spend is spent", Loss::Other)?);
+    match seat {
+        Seat::Attempt(id) => events.extend(attempt::lost(state, id, WHY, Loss::Other)?),
+        Seat::Planner { .. } | Seat::Judge { .. } => events.push(cut(state, seat, WHY)),
+    }
     Ok(events)
 }
 
@@ -82,7 +97,7 @@ mod tests {
     }
 
     fn asking(scene: &Scene, task: u32, nano_usd: u64) -> Command {
-        Command::AskAllowance { attempt: attempt(task, 1), fence: fence(scene, task), nano_usd }
+        Command::AskAllowance { seat: Seat::Attempt(attempt(task, 1)), fence: fence(scene, task), nano_usd }
     }
 
     fn asked(scene: &Scene, task: u32, nano_usd: u64) -> Scene {
@@ -97,7 +112,11 @@ mod tests {
         let tokens = Tokens { input: 10, output: 1, ..Tokens::default() };
         let (provider, model) = ("p".to_owned(), "m".to_owned());
         let call = Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens, nano_usd, ms: 1 };
-        scene.clone().does(Command::ReportCall { attempt: attempt(task, 1), fence: fence(scene, task), call })
+        scene.clone().does(Command::ReportCall {
+            seat: Seat::Attempt(attempt(task, 1)),
+            fence: fence(scene, task),
+            call,
+        })
     }
 
     fn money(scene: &Scene) -> (u64, u64) {
@@ -119,7 +138,8 @@ mod tests {
         let scene = asked(&working(Some(100)), 1, 60);
         assert_eq!(refused(&scene, 2, 41), Rejection::MoneyIsHeld);
         assert_eq!(refused(&scene, 1, 41), Rejection::MoneyIsSpent { limit: 100 });
-        let returned = Command::ReturnAllowance { attempt: attempt(1, 1), fence: fence(&scene, 1), nano_usd: 1 };
+        let returned =
+            Command::ReturnAllowance { seat: Seat::Attempt(attempt(1, 1)), fence: fence(&scene, 1), nano_usd: 1 };
         assert_eq!(money(&asked(&scene.clone().does(returned), 2, 41)), (100, 100));
         assert_eq!(money(&asked(&scene, 2, 40)), (100, 100));
         assert_eq!(asked(&working(None), 1, u64::MAX).state.money_held(), u64::MAX);
@@ -138,7 +158,8 @@ mod tests {
     #[test]
     fn a_run_whose_money_is_spent_rests_and_goes_on_after_a_raise() {
         let scene = called(&asked(&working(Some(100)), 1, 100), 1, 90);
-        let ran_out = |task| Command::ReportOutOfMoney { attempt: attempt(task, 1), fence: fence(&scene, task) };
+        let ran_out =
+            |task| Command::ReportOutOfMoney { seat: Seat::Attempt(attempt(task, 1)), fence: fence(&scene, task) };
         let rests = scene.clone().does(ran_out(1)).does(ran_out(2)).settled();
         assert_eq!(rests.status(1), &Status::Ready);
         let Some(Rest::Budget { what }) = &rests.state.rest else { panic!("{:?}", rests.state.rest) };

@@ -4,6 +4,7 @@ use crate::machine::command::Opening;
 use crate::machine::event::{Event, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::{self, Loss};
+use crate::machine::rules::seat;
 use crate::machine::state::State;
 use crate::model::check::CheckResult;
 use crate::model::ids::{Oid, ScopeId};
@@ -35,6 +36,7 @@ pub(in crate::machine) fn wake(state: &State, epoch: u64, sandbox: Option<Tier>)
     for id in &state.running {
         events.extend(attempt::lost(state, *id, "its coordinator died", Loss::Other)?);
     }
+    events.extend(seat::cut_all(state, "its coordinator died"));
     Ok(events)
 }
 

@@ -7,20 +7,28 @@ use petgraph::graphmap::DiGraphMap;
 use crate::machine::command::PlanStep;
 use crate::machine::event::{Event, NewTask};
 use crate::machine::rejection::Rejection;
+use crate::machine::rules::seat::sits;
 use crate::machine::state::{Planning, Scope, State};
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::role::{Limits, Part};
+use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 
 pub(in crate::machine) fn report(
     state: &State,
-    id: ScopeId,
-    wake: u32,
+    (id, wake, fence): (ScopeId, u32, u64),
     step: &PlanStep,
 ) -> Result<Vec<Event>, Rejection> {
     let scope = state.scopes.get(&id).ok_or(Rejection::NoScope(id))?;
     if scope.wake != wake || scope.status != Planning::Active {
         return Err(Rejection::StalePlanner { scope: id, wake });
+    }
+    if state.plans_by_session(&scope.draft.role) {
+        let seat = Seat::Planner { scope: id, wake };
+        sits(state, seat, fence)?;
+        if matches!(step, PlanStep::Done | PlanStep::Fail(_)) {
+            return Err(Rejection::StaleSeat(seat));
+        }
     }
     match step {
         PlanStep::Emit(drafts) => emit(state, id, scope, drafts),
@@ -160,14 +168,14 @@ mod tests {
     }
 
     fn below(scope: u32, step: PlanStep) -> Command {
-        Command::ReportPlan { scope: ScopeId(scope), wake: 1, step }
+        Command::ReportPlan { scope: ScopeId(scope), wake: 1, fence: 0, step }
     }
 
     #[test]
     fn only_the_present_waking_of_a_known_scope_is_heard() {
         let scene = Scene::open();
         assert_eq!(scene.when(&below(7, PlanStep::Done)), Err(Rejection::NoScope(ScopeId(7))));
-        let late = Command::ReportPlan { scope: ScopeId(0), wake: 2, step: PlanStep::Done };
+        let late = Command::ReportPlan { scope: ScopeId(0), wake: 2, fence: 0, step: PlanStep::Done };
         assert_eq!(scene.when(&late), Err(Rejection::StalePlanner { scope: ScopeId(0), wake: 2 }));
         let done = scene.plans(PlanStep::Done);
         assert_eq!(refusal(&done, emit(vec![])), Rejection::StalePlanner { scope: ScopeId(0), wake: 1 });

@@ -6,6 +6,7 @@ use crate::machine::rules::attempt::again_or_keep;
 use crate::machine::state::{State, Task};
 use crate::model::attempt::Usage;
 use crate::model::ids::AttemptId;
+use crate::model::task::Work;
 use crate::model::verdict::{Ruling, Verdict};
 
 pub(in crate::machine) fn report(
@@ -25,7 +26,7 @@ pub(in crate::machine) fn report(
             if !verdict.findings.is_empty() || !all_checks_held(state, task, verdict) {
                 return Err(Rejection::Unchecked(id));
             }
-            Next::Queue
+            if state.lenses().is_empty() || matches!(task.work, Work::Revert(_)) { Next::Queue } else { Next::Review }
         }
         Ruling::Reject => {
             let from = attempt.candidate().map(|candidate| candidate.commit);

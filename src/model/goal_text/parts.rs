@@ -2,13 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::goal::{Budget, Gate, LandingPolicy, Order, Planning, Policy, Split};
+use crate::model::goal::{Budget, Gate, LandingPolicy, Order, Planning, Policy, Split, usual_judge};
 use crate::model::written::{
     Faults, Fields, Node, Value, count, duration_s, flag, globs, list, nano_usd, relative_path, text, word,
 };
 
-pub(super) const PLAN: &[&str] =
-    &["planner", "worker", "rules", "by", "files_per_task", "sample", "exclude", "order", "iterations", "stop_list"];
+pub(super) const PLAN: &[&str] = &[
+    "planner",
+    "worker",
+    "judge",
+    "rules",
+    "by",
+    "files_per_task",
+    "sample",
+    "exclude",
+    "order",
+    "iterations",
+    "stop_list",
+];
 pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd"];
 pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
 
@@ -29,6 +40,7 @@ fn default_plan() -> Planning {
     Planning {
         planner: "shard".to_owned(),
         worker: "worker".to_owned(),
+        judge: usual_judge(),
         rules: Vec::new(),
         by: Split::Folder,
         files_per_task: 5,
@@ -52,6 +64,9 @@ pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampl
     }
     if let Some(role) = fields.take("worker").and_then(|node| role(node, "`worker`", faults)) {
         plan.worker = role;
+    }
+    if let Some(role) = fields.take("judge").and_then(|node| role(node, "`judge`", faults)) {
+        plan.judge = role;
     }
     if let Some(node) = fields.take("rules") {
         plan.rules = rules(node, faults);

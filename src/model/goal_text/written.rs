@@ -98,6 +98,8 @@ pub struct WrittenPlan {
     pub planner: Option<String>,
     /// The role that does the tasks. Default: `worker`.
     pub worker: Option<String>,
+    /// The role that judges what is done; its lenses, where its agents are sessions, come after the checks.
+    pub judge: Option<String>,
     /// ast-grep rule files of the repository, applied in this order.
     pub rules: Option<Vec<String>>,
     /// By what the matching files are split among sub-planners. Default: `folder`.

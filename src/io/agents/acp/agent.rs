@@ -113,14 +113,22 @@ impl Agent for Acp {
 
     fn read(&self, left: Left<'_>) -> Report {
         let mut last: Option<Outcome> = None;
+        let mut said = String::new();
         each_event(left.log, |event| {
+            let update = &event["from"]["params"]["update"];
+            match update["sessionUpdate"].as_str() {
+                Some("agent_message_chunk") => said.push_str(update["content"]["text"].as_str().unwrap_or_default()),
+                // What it says after it has done something is said anew.
+                Some("tool_call") => said.clear(),
+                _ => {}
+            }
             if event["artel"] == MARK {
                 last = serde_json::from_value(event).ok();
             }
         });
         let ending = last.as_ref().and_then(Outcome::ending);
         let told = last.as_ref().map_or_else(Told::default, Outcome::told);
-        report(left, ending, told)
+        report(left, ending, told).saying(said)
     }
 }
 

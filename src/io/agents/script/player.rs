@@ -19,6 +19,8 @@ use super::mischief;
 use super::part::{Clock, Crash, Part, Step};
 use crate::io::agents::brief::Brief;
 use crate::model::attempt::Handoff;
+use crate::model::ids::AttemptId;
+use crate::model::seat::Seat;
 
 /// Hidden verb under which artel plays a part; what it plays stands in the environment.
 pub const SCRIPT_VERB: &str = "__script";
@@ -142,7 +144,8 @@ impl Player {
                 chosen.map_or(Ok(()), |choice| self.play(&choice.steps))
             }
             Step::OnAttempt(cases) => {
-                let case = cases.get(&self.brief.attempt.number.to_string()).or_else(|| cases.get("else"));
+                let case =
+                    cases.get(&self.attempt().map_or(0, |it| it.number).to_string()).or_else(|| cases.get("else"));
                 case.map_or(Ok(()), |steps| self.play(steps))
             }
             Step::Match { path, title, then, or } => {
@@ -189,6 +192,13 @@ impl Player {
         }
     }
 
+    fn attempt(&self) -> Option<AttemptId> {
+        match self.brief.seat {
+            Seat::Attempt(attempt) => Some(attempt),
+            Seat::Planner { .. } | Seat::Judge { .. } => None,
+        }
+    }
+
     /// Fills the holes of a text; `{path}` is the first path that the task owns.
     pub(super) fn fill(&self, text: &str) -> String {
         self.fill_for(text, self.brief.paths.iter().next().unwrap_or_default())
@@ -196,8 +206,9 @@ impl Player {
 
     /// Fills the holes of a text with `{path}` as given.
     pub(super) fn fill_for(&self, text: &str, path: &str) -> String {
-        text.replace("{task}", &self.brief.task.to_string())
-            .replace("{attempt}", &self.brief.attempt.to_string())
+        let task = self.attempt().map(|it| it.task.to_string()).unwrap_or_default();
+        text.replace("{task}", &task)
+            .replace("{attempt}", &self.brief.seat.to_string())
             .replace("{seed}", &self.brief.seed.to_string())
             .replace("{path}", path)
     }
@@ -210,6 +221,6 @@ fn run(line: &str) -> Result<(), Stop> {
 
 /// Mixes the seed with the attempt, so that attempts differ and the same attempt of the same seed does not.
 fn seed_of(brief: &Brief) -> u64 {
-    let digest = Sha256::digest(format!("{} {}", brief.seed, brief.attempt));
+    let digest = Sha256::digest(format!("{} {}", brief.seed, brief.seat));
     digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

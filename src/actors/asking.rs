@@ -1,0 +1,197 @@
+//! Owns how an agent is asked for an answer that a program reads: in a worktree that it cannot change, once, and once more
+//! where its answer could not be read. Never says what an answer means.
+
+use std::sync::Arc;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::watch;
+
+use super::acting::{Acted, Stage, act, job_limits};
+use super::coordinator::Coordinator;
+use super::room::{Access, Whose};
+use super::setup::{For, set_up};
+use super::world::{World, told};
+use crate::io::agents::{Brief, Desk, Stance};
+use crate::io::git::GitError;
+use crate::machine::command::{Command, Leave};
+use crate::model::attempt::Usage;
+use crate::model::ids::Oid;
+use crate::model::paths::PathSet;
+use crate::model::role::{AgentRef, Role};
+use crate::model::seat::Seat;
+use crate::views::answer::{Form, ask, ask_again};
+use crate::views::brief::BriefView;
+
+/// Says who is asked, and what.
+pub struct Asking {
+    /// Whose seat it is.
+    pub seat: Seat,
+    /// The fence under which it sits.
+    pub fence: u64,
+    /// The agent.
+    pub agent: AgentRef,
+    /// Its role.
+    pub role: Role,
+    /// The commit whose files it sees.
+    pub commit: Oid,
+    /// In what form it answers.
+    pub form: Form,
+    /// What its prompt is filled with.
+    pub view: BriefView,
+    /// The paths that it is asked about.
+    pub paths: PathSet,
+}
+
+/// Tells why there is no answer.
+pub enum Silence {
+    /// The session is over, by which report.
+    Over(Box<Command>),
+    /// It is wanted no longer.
+    Cancelled,
+}
+
+impl Asking {
+    /// Reports that there is no answer.
+    pub fn leaves(&self, leave: Leave, usage: Usage) -> Silence {
+        Silence::Over(Box::new(Command::LeaveSeat { seat: self.seat, fence: self.fence, leave, usage }))
+    }
+
+    /// Asks until there is an answer that `take` takes, twice at most; gives it with what all of that cost.
+    pub async fn answer<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        world: &Arc<World>,
+        coordinator: &WeakActorRef<Coordinator>,
+        cancelled: &watch::Receiver<bool>,
+        mut take: impl FnMut(String) -> F,
+    ) -> Result<(T, Usage), Silence> {
+        let mut spent = Usage::default();
+        let failed = |error: &dyn std::error::Error| Leave::Failed(format!("failed to {}", told(error)));
+        let template = world.opening.prompts.get(&self.role.prompt);
+        let template = template.map(String::as_str).unwrap_or_default();
+        let mut prompt = ask(template, self.form, &self.view).map_err(|error| self.leaves(failed(&error), spent))?;
+        let mut fault = String::new();
+        for turn in 1..=2 {
+            let (said, usage) = self.have_said(world, (turn, prompt), coordinator, cancelled).await?;
+            spent += usage;
+            fault = match take(said.clone()).await {
+                Ok(answer) => return Ok((answer, spent)),
+                Err(fault) => fault,
+            };
+            prompt =
+                ask_again(self.form, &self.view, &said, &fault).map_err(|error| self.leaves(failed(&error), spent))?;
+        }
+        Err(self.leaves(Leave::Failed(format!("its answer could not be taken, twice: {fault}")), spent))
+    }
+
+    /// Has one session, and gives what was said last in it.
+    async fn have_said(
+        &self,
+        world: &Arc<World>,
+        (turn, prompt): (u32, String),
+        coordinator: &WeakActorRef<Coordinator>,
+        cancelled: &watch::Receiver<bool>,
+    ) -> Result<(String, Usage), Silence> {
+        let acted = self.session(world, (turn, prompt), coordinator, cancelled.clone()).await;
+        if *cancelled.borrow() || cancelled.has_changed().is_err() {
+            return Err(Silence::Cancelled);
+        }
+        let none = Usage::default();
+        let Acted { stance, said, usage, .. } = match acted {
+            Ok(Ok(Some(acted))) => acted,
+            Ok(Ok(None)) => {
+                let report = Command::ReportOutOfMoney { seat: self.seat, fence: self.fence };
+                return Err(Silence::Over(Box::new(report)));
+            }
+            Ok(Err(why)) => return Err(self.leaves(Leave::Failed(why), none)),
+            Err(error) if error.is_of_the_machine() => {
+                let what = format!("failed to {}", told(&error));
+                return Err(Silence::Over(Box::new(Command::ReportTrouble { what })));
+            }
+            Err(error) => return Err(self.leaves(Leave::Failed(format!("failed to {}", told(&error))), none)),
+        };
+        match stance {
+            Stance::Done => Ok((said, usage)),
+            Stance::Failed { why } => Err(self.leaves(Leave::Failed(why), usage)),
+            Stance::Blocked { missing } => Err(self.leaves(Leave::Failed(format!("it lacks {missing}")), usage)),
+            Stance::Limited { why, resets_at_ms } => {
+                Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why }, usage))
+            }
+        }
+    }
+
+    async fn session(
+        &self,
+        world: &Arc<World>,
+        (turn, prompt): (u32, String),
+        coordinator: &WeakActorRef<Coordinator>,
+        cancelled: watch::Receiver<bool>,
+    ) -> Result<Result<Option<Acted>, String>, GitError> {
+        let commit = self.commit;
+        let (mut tree, git) = world
+            .blocking(move |world| {
+                let tree = world.workshop.take(commit)?;
+                let git = world.own_git(&tree)?;
+                Ok((tree, git))
+            })
+            .await?;
+        let name = self.name(turn);
+        let (grants, limits) = (&self.role.grants, job_limits(&self.role.limits));
+        let whom = For { name: &name, whose: Whose::Attempts, grants, git: git.as_ref(), limits };
+        let acted = match self.form {
+            // Who judges sees a part of the tree only, which nothing can be set up in.
+            Form::Review => Ok(()),
+            Form::Plan => set_up(world, &mut tree, &whom, cancelled.clone()).await,
+        };
+        let acted = match acted {
+            Err(why) => Err(format!("failed to {why}")),
+            Ok(()) => {
+                let desk = Desk::at(world.desk(&name));
+                let stage = Stage {
+                    name: &name,
+                    seat: (self.seat, self.fence),
+                    agent: &self.agent,
+                    role: &self.role,
+                    tree: &tree,
+                    git: git.as_ref(),
+                    access: Access::Read,
+                    desk: &desk,
+                };
+                act(world, &stage, &self.brief(world, prompt), coordinator, cancelled).await
+            }
+        };
+        world
+            .blocking(move |world| {
+                // Whatever stands there, what was an agent's leads no git of this machine astray.
+                let _ = tree.turn_back();
+                world.workshop.give_back(tree);
+                Ok(())
+            })
+            .await?;
+        Ok(acted)
+    }
+
+    /// Names the session's log and folder.
+    fn name(&self, turn: u32) -> String {
+        let seat = self.seat.to_string().replace('/', "-");
+        let kind = match self.form {
+            Form::Plan => "planner",
+            Form::Review => "judge",
+        };
+        if turn == 1 { format!("{kind}-{seat}") } else { format!("{kind}-{seat}-again") }
+    }
+
+    fn brief(&self, world: &World, text: String) -> Brief {
+        Brief {
+            run: world.run.clone(),
+            seat: self.seat,
+            title: self.view.title.clone(),
+            text,
+            paths: self.paths.clone(),
+            rules: Vec::new(),
+            findings: Vec::new(),
+            steering: self.view.steering.clone(),
+            handoffs: Vec::new(),
+            seed: world.opening.seed,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Owns how a scope is planned by a session: what its planner is shown, and that what it hands out is brought before the
+//! law. Never plans itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::watch;
+
+use super::asking::{Asking, Silence};
+use super::coordinator::Coordinator;
+use super::order::SessionPlan;
+use super::planning::Mouth;
+use super::world::World;
+use crate::io::agents::{PlanAnswer, read_plan};
+use crate::machine::command::{Command, Leave, PlanStep};
+use crate::model::attempt::Handoff;
+use crate::model::check::CheckResult;
+use crate::model::seat::Seat;
+use crate::views::answer::Form;
+use crate::views::brief::{BriefView, LimitsView};
+
+/// Folders of the repository that a planner is shown at most.
+const FOLDERS_MOST: usize = 200;
+
+/// Plans one waking of a scope; gives the report, or nothing where it was cancelled.
+pub async fn plan(
+    world: &Arc<World>,
+    order: SessionPlan,
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Option<Command> {
+    let (scope, wake, fence) = (order.scope, order.wake, order.fence);
+    let looked = Arc::clone(world);
+    let (tree, commit) = (order.tree, order.commit);
+    let folders = tokio::task::spawn_blocking(move || folders(&looked, tree)).await.unwrap_or_default();
+    let mouth = Mouth::sitting(coordinator.clone(), (scope, wake, fence));
+    let paths = order.draft.paths.clone();
+    let (worker, planner) = (world.opening.goal.plan.worker.clone(), order.draft.role.clone());
+    let asking = Asking {
+        seat: Seat::Planner { scope, wake },
+        fence,
+        agent: order.agent.clone(),
+        role: order.role.clone(),
+        commit,
+        form: Form::Plan,
+        view: view(world, &order, &folders),
+        paths: paths.clone(),
+    };
+    let iteration = order.iteration;
+    let taken = asking.answer(world, coordinator, &cancelled, |said| {
+        let answer = read_plan(&said, (&worker, &planner), &paths);
+        let mouth = mouth.clone();
+        async move {
+            let PlanAnswer { tasks, scopes } = of_iteration(answer.map_err(|fault| fault.to_string())?, iteration);
+            if !scopes.is_empty() {
+                mouth.say(PlanStep::Spawn(scopes)).await?;
+            }
+            if !tasks.is_empty() {
+                mouth.say(PlanStep::Emit(tasks)).await?;
+            }
+            Ok(())
+        }
+    });
+    match taken.await {
+        Ok(((), usage)) => Some(Command::LeaveSeat { seat: asking.seat, fence, leave: Leave::Done, usage }),
+        Err(Silence::Over(report)) => Some(*report),
+        Err(Silence::Cancelled) => None,
+    }
+}
+
+/// Keeps what is planned anew apart from what was planned before under the same keys.
+fn of_iteration(mut answer: PlanAnswer, iteration: u32) -> PlanAnswer {
+    if iteration > 1 {
+        let own: Vec<String> = answer.tasks.iter().map(|task| task.key.clone()).collect();
+        let anew = |key: &str| format!("{key}@{iteration}");
+        for task in &mut answer.tasks {
+            task.key = anew(&task.key);
+            task.after = task.after.iter().map(|key| if own.contains(key) { anew(key) } else { key.clone() }).collect();
+        }
+        answer.scopes.iter_mut().for_each(|scope| scope.key = anew(&scope.key));
+    }
+    answer
+}
+
+fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> BriefView {
+    let goal = &world.opening.goal;
+    let limits = &order.role.limits;
+    let may_spawn = order.depth < limits.depth;
+    let mut material = String::new();
+    if !folders.is_empty() {
+        material.push_str("Folders of the repository, with how many files lie below each:\n");
+        folders.iter().for_each(|(folder, files)| material.push_str(&format!("{folder} {files}\n")));
+    }
+    for (key, handoff) in &order.handoffs {
+        material.push_str(&format!("\n{key} reports:\n{}", report(handoff)));
+    }
+    for result in &order.red {
+        let CheckResult { name, tail, .. } = result;
+        material.push_str(&format!("\nthe condition `{name}` does not hold:\n{}\n", tail.trim_end()));
+    }
+    let text = if order.draft.brief.is_empty() {
+        "Plan all that the goal asks for.".to_owned()
+    } else {
+        order.draft.brief.clone()
+    };
+    BriefView {
+        goal_name: goal.name.clone(),
+        goal_prose: goal.prose.clone(),
+        task: order.draft.key.clone(),
+        title: order.draft.title.clone(),
+        text,
+        paths: order.draft.paths.iter().map(|path| if path.is_empty() { "*" } else { path }.to_owned()).collect(),
+        steering: order.steering.clone(),
+        attempt: order.wake,
+        checks: goal.checks.iter().map(|check| check.run.clone()).collect(),
+        material,
+        status: order.status.clone(),
+        red: order.red.iter().map(|result| result.name.clone()).collect(),
+        roles: order.workers.clone(),
+        limits: LimitsView {
+            tasks: limits.tasks.saturating_sub(order.emitted),
+            scopes: if may_spawn { limits.fan_out.saturating_sub(order.children) } else { 0 },
+        },
+        ..BriefView::default()
+    }
+}
+
+/// Puts a handoff into lines.
+fn report(handoff: &Handoff) -> String {
+    let Handoff { done, concerns, deviations, findings, leftovers, blocked } = handoff;
+    let mut text = format!("done: {}\n", done.trim());
+    for (word, lines) in [("concern", concerns), ("left its brief", deviations), ("found", findings)] {
+        lines.iter().for_each(|line| text.push_str(&format!("{word}: {}\n", line.trim())));
+    }
+    for leftover in leftovers {
+        text.push_str(&format!("left undone: {} line {}: {}\n", leftover.path, leftover.line, leftover.why));
+    }
+    if let Some(missing) = blocked {
+        text.push_str(&format!("is blocked, missing: {missing}\n"));
+    }
+    text
+}
+
+/// Counts the files below each folder, two deep; none where the tree cannot be read, which whoever plans sees itself.
+fn folders(world: &World, tree: crate::model::ids::Oid) -> Vec<(String, usize)> {
+    let Ok(files) = world.repo.files(tree) else { return Vec::new() };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for file in &files.files {
+        let mut parts: Vec<&str> = file.path.split('/').collect();
+        parts.pop();
+        parts.truncate(2);
+        *counts.entry(format!("{}/", parts.join("/"))).or_default() += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    // The largest first where there are too many.
+    if counts.len() > FOLDERS_MOST {
+        counts.sort_by_key(|(folder, files)| (std::cmp::Reverse(*files), folder.clone()));
+        counts.truncate(FOLDERS_MOST);
+    }
+    counts
+}

@@ -1,0 +1,10 @@
+//! Answers of planners and judges, read from the block at the end of what they said. Strict: what is not in the form that
+//! was asked for is no answer.
+
+mod block;
+mod plan;
+mod review;
+
+pub use block::AnswerFault;
+pub use plan::{PlanAnswer, read_plan};
+pub use review::{ReviewAnswer, read_review};

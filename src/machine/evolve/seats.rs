@@ -1,0 +1,50 @@
+//! Owns how seats change the state: somebody sits down, somebody is gone.
+
+use super::limits;
+use crate::machine::event::{Left, Turn};
+use crate::machine::seats::Sitting;
+use crate::machine::state::State;
+use crate::model::attempt::Usage;
+use crate::model::role::AgentRef;
+use crate::model::seat::Seat;
+use crate::model::spend::Spend;
+
+pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, fence: u64, at_ms: i64) {
+    state.seatings = fence;
+    let sitting = Sitting { agent: agent.clone(), fence, since_ms: at_ms, granted: 0, spend: Spend::default() };
+    state.sitting.insert(seat, sitting);
+}
+
+pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, turn: Option<Turn>) {
+    let role = state.role_at(seat).map(|role| role.name.clone()).unwrap_or_default();
+    if let Some(sitting) = state.sitting.remove(&seat) {
+        let account = sitting.agent.account();
+        let spent = state.spent.entry(sitting.agent.to_string()).or_default();
+        spent.count += 1;
+        spent.usage += usage;
+        let mut spend = sitting.spend;
+        match left {
+            // Nobody knows what was under way: what was held counts as spent.
+            Left::Cut { .. } => {
+                spent.spend.nano_usd = spent.spend.nano_usd.saturating_add(sitting.held());
+                spend.nano_usd = spend.nano_usd.saturating_add(sitting.held());
+            }
+            Left::Limited { until_ms, why } => {
+                limits::meet_as(state, &account, sitting.since_ms, (*until_ms, why));
+            }
+            Left::Done | Left::Failed { .. } => limits::pass(state, &account, sitting.since_ms),
+        }
+        let by_role = state.seated.entry(role).or_default();
+        by_role.count += 1;
+        by_role.usage += usage;
+        by_role.spend += spend;
+    }
+    match turn {
+        Some(turn) if turn != Turn::default() => {
+            state.turns.insert(seat, turn);
+        }
+        Some(_) | None => {
+            state.turns.remove(&seat);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Owns the laws of seats: one sits at a time, within limits and money, and what a judge says decides no more than it may.
+
+use super::broken::{Broken, Law, broken, law};
+use super::tasks::{attempt, runs, tried};
+use crate::machine::event::{Left, Next, Turn};
+use crate::machine::seats::Sitting;
+use crate::machine::state::{Flow, State};
+use crate::model::ids::AttemptId;
+use crate::model::review::Review;
+use crate::model::role::AgentRef;
+use crate::model::seat::Seat;
+use crate::model::verdict::Ruling;
+
+fn sits(state: &State, seat: Seat) -> Result<&Sitting, Broken> {
+    state.sitting.get(&seat).ok_or_else(|| broken(format!("nobody sits at {seat}")))
+}
+
+pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> Law {
+    law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
+    law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
+    law(state.seats().any(|it| it == seat), || format!("nobody is wanted at {seat}"))?;
+    law(state.next_at(seat) == Some(agent), || format!("{agent} sits at {seat} and it is not its turn"))?;
+    law(fence > state.seatings, || format!("seating {fence} follows seating {}", state.seatings))?;
+    let judges = state.sitting.keys().filter(|seat| matches!(seat, Seat::Judge { .. })).count();
+    let most = state.opening().judges.max(1) as usize;
+    law(matches!(seat, Seat::Planner { .. }) || judges < most, || format!("{seat} is taken and {most} judges judge"))
+}
+
+fn attempt_of(seat: Seat) -> Option<AttemptId> {
+    match seat {
+        Seat::Attempt(attempt) => Some(attempt),
+        Seat::Planner { .. } | Seat::Judge { .. } => None,
+    }
+}
+
+fn held(state: &State, seat: Seat) -> Result<u64, Broken> {
+    match attempt_of(seat) {
+        Some(attempt) => Ok(runs(state, attempt)?.held()),
+        None => Ok(sits(state, seat)?.held()),
+    }
+}
+
+pub(super) fn granted(state: &State, seat: Seat, nano_usd: u64) -> Law {
+    held(state, seat)?;
+    let (limit, accounted) = (state.budget.nano_usd.unwrap_or(u64::MAX), state.money_accounted());
+    law(accounted.saturating_add(nano_usd) <= limit, || format!("{nano_usd} more than {accounted} of {limit} are held"))
+}
+
+pub(super) fn returned(state: &State, seat: Seat, nano_usd: u64) -> Law {
+    let held = held(state, seat)?;
+    law(nano_usd <= held, || format!("{nano_usd} of {held} that are held for {seat} are returned"))
+}
+
+pub(super) fn called(state: &State, seat: Seat) -> Law {
+    match attempt_of(seat) {
+        Some(id) => attempt(state, id).map(|_| ()),
+        None => sits(state, seat).map(|_| ()),
+    }
+}
+
+pub(super) fn ran_out(state: &State, seat: Seat) -> Law {
+    held(state, seat)?;
+    law(state.budget.nano_usd.is_some() && !state.is_money_short, || "boundless money ran out".to_owned())
+}
+
+pub(super) fn left(state: &State, seat: Seat, left: &Left, turn: Option<Turn>) -> Law {
+    sits(state, seat)?;
+    let present = state.turns.get(&seat).copied().unwrap_or_default();
+    let wanted = match left {
+        Left::Done => None,
+        Left::Failed { .. } => state.turn_after(seat),
+        Left::Limited { .. } | Left::Cut { .. } => Some(present),
+    };
+    law(turn == wanted, || format!("{seat} is left by {left:?} and goes on as {turn:?}"))
+}
+
+pub(super) fn reviewed(state: &State, id: AttemptId, review: &Review, next: &Next) -> Law {
+    law(state.reviewing.contains(&id), || format!("{id} waits for no review"))?;
+    law(review.judge != id.to_string() && !review.judge.is_empty(), || format!("{id} is judged by its author"))?;
+    let is_last = state.looked_at(id) + 1 >= state.lenses().len();
+    let wanted = if is_last { Next::Queue } else { Next::Review };
+    let is_accepted = review.ruling == Ruling::Accept;
+    law(is_accepted == (*next == wanted), || format!("{:?} makes {id} {next:?}", review.ruling))?;
+    law(is_accepted == review.findings.is_empty(), || format!("{:?} of {id} has other findings", review.ruling))?;
+    if is_accepted { Ok(()) } else { tried(state, id, next) }
+}

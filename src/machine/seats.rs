@@ -1,0 +1,117 @@
+//! Owns who sits where: which seats wait for somebody, whose turn it is there, and what is held for whoever sits. Never
+//! seats anybody: a rule does.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Turn;
+use super::limits::AgentLimit;
+use super::state::State;
+use crate::model::ids::AttemptId;
+use crate::model::review::Lens;
+use crate::model::role::{AgentRef, Role};
+use crate::model::seat::Seat;
+use crate::model::spend::Spend;
+
+/// Holds who sits at a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sitting {
+    /// The agent.
+    pub agent: AgentRef,
+    /// The number that its words must carry.
+    pub fence: u64,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// Money that was held for it, all together, in nano-dollars.
+    pub granted: u64,
+    /// What its calls to models used.
+    pub spend: Spend,
+}
+
+impl Sitting {
+    /// Gives the money that is held for it and that it has not used, in nano-dollars.
+    pub fn held(&self) -> u64 {
+        self.granted.saturating_sub(self.spend.nano_usd)
+    }
+}
+
+impl State {
+    /// Finds the role that judges, where the run has it.
+    pub fn judge(&self) -> Option<&Role> {
+        let opening = self.opening();
+        opening.roles.get(&opening.goal.plan.judge)
+    }
+
+    /// Lists the lenses through which sessions look at each candidate whose checks held; none where its judge judges by
+    /// rule alone.
+    pub fn lenses(&self) -> &[Lens] {
+        match self.judge().filter(|judge| judge.sessions().next().is_some()) {
+            Some(judge) if judge.lenses.is_empty() => &[Lens::Diff],
+            Some(judge) => &judge.lenses,
+            None => &[],
+        }
+    }
+
+    /// Counts how many lenses have looked at an attempt's candidate.
+    pub fn looked_at(&self, attempt: AttemptId) -> usize {
+        self.attempt(attempt).map_or(0, |attempt| attempt.reviews.len())
+    }
+
+    /// Finds the role of whoever is to sit at a seat.
+    pub fn role_at(&self, seat: Seat) -> Option<&Role> {
+        match seat {
+            Seat::Attempt(attempt) => self.role_of(self.tasks.get(&attempt.task)?),
+            Seat::Planner { scope, .. } => self.opening().roles.get(&self.scopes.get(&scope)?.draft.role),
+            Seat::Judge { .. } => self.judge(),
+        }
+    }
+
+    /// Tells whether a role plans by sessions, not by rule: by what its first agent is.
+    pub fn plans_by_session(&self, role: &str) -> bool {
+        let first = self.opening().roles.get(role).and_then(|role| role.agents.first());
+        first.is_some_and(AgentRef::is_session)
+    }
+
+    /// Lists the seats at which somebody is to sit, planners first.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> {
+        let planners = self.planning.iter().filter_map(|id| {
+            let scope = self.scopes.get(id)?;
+            let is_session = self.plans_by_session(&scope.draft.role);
+            is_session.then_some(Seat::Planner { scope: *id, wake: scope.wake })
+        });
+        let judges = self.opening().judges.max(1) as usize;
+        let judged = self.reviewing.iter().take(judges).map(|attempt| {
+            let lens = u32::try_from(self.looked_at(*attempt)).unwrap_or(u32::MAX).saturating_add(1);
+            Seat::Judge { attempt: *attempt, lens }
+        });
+        planners.chain(judged)
+    }
+
+    /// Lists the seats that are empty.
+    pub fn empty_seats(&self) -> impl Iterator<Item = Seat> {
+        self.seats().filter(|seat| !self.sitting.contains_key(seat))
+    }
+
+    /// Names the agent whose turn it is at a seat.
+    pub fn next_at(&self, seat: Seat) -> Option<&AgentRef> {
+        let turn = self.turns.get(&seat).copied().unwrap_or_default();
+        self.role_at(seat)?.sessions().nth(turn.agent as usize)
+    }
+
+    /// Gives whose turn it is after the present one at a seat has failed; none where nobody is left.
+    pub fn turn_after(&self, seat: Seat) -> Option<Turn> {
+        let (turn, role) = (self.turns.get(&seat).copied().unwrap_or_default(), self.role_at(seat)?);
+        if turn.tries + 1 < role.limits.attempts.max(1) {
+            return Some(Turn { tries: turn.tries + 1, ..turn });
+        }
+        let is_there = role.sessions().nth(turn.agent as usize + 1).is_some();
+        is_there.then_some(Turn { agent: turn.agent + 1, tries: 0 })
+    }
+
+    /// Finds the limit that an empty seat waits for, whether or not its time has come.
+    pub fn limit_at(&self, seat: Seat) -> Option<&AgentLimit> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        self.limits.get(&self.next_at(seat)?.account())
+    }
+}
