@@ -155,6 +155,7 @@ impl Sim {
             | Effect::TakeBaseline
             | Effect::Plan { .. }
             | Effect::Review { .. }
+            | Effect::JudgeRun { .. }
             | Effect::Deliver { .. } => return,
         };
         self.tell(&command);

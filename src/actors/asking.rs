@@ -140,7 +140,7 @@ impl Asking {
         let acted = match self.form {
             // Who judges sees a part of the tree only, which nothing can be set up in.
             Form::Review => Ok(()),
-            Form::Plan => set_up(world, &mut tree, &whom, cancelled.clone()).await,
+            Form::Plan | Form::Run => set_up(world, &mut tree, &whom, cancelled.clone()).await,
         };
         let acted = match acted {
             Err(why) => Err(format!("failed to {why}")),
@@ -176,6 +176,7 @@ impl Asking {
         let kind = match self.form {
             Form::Plan => "planner",
             Form::Review => "judge",
+            Form::Run => "run-judge",
         };
         if turn == 1 { format!("{kind}-{seat}") } else { format!("{kind}-{seat}-again") }
     }

@@ -21,6 +21,7 @@ pub mod acting;
 mod asking;
 mod planner_session;
 mod judge_session;
+mod run_judge_session;
 mod worker;
 pub mod judge;
 pub mod checks;

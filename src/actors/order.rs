@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::machine::rules::review::criteria;
-use crate::machine::state::{BatchStep, State, Status};
+use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
-use crate::model::review::{Criterion, Lens};
+use crate::model::review::{Criterion, Lens, RunRuling, RunVerdict};
 use crate::model::role::{AgentRef, Part, Role};
 use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
@@ -38,6 +38,38 @@ pub struct Order {
     pub steering: Vec<String>,
     /// What the tasks that it waited for have handed up.
     pub handoffs: Vec<Handoff>,
+    /// What it is brought together with, where its resolver does it.
+    pub resolves: Option<Resolving>,
+    /// Checks that its candidate must pass.
+    pub checks: Vec<Check>,
+}
+
+/// Names what conflicted.
+#[derive(Debug, Clone)]
+pub struct Resolving {
+    /// The candidate that did not merge.
+    pub candidate: Candidate,
+    /// What had landed in its way: each task with the merge commit that brought it in.
+    pub landed: Vec<(TaskDraft, Oid)>,
+}
+
+fn resolving(state: &State, task: &Task) -> Option<Resolving> {
+    let own = task.attempts.iter().rev().find(|attempt| attempt.ejected.iter().any(|it| it.rule == "conflict"));
+    let landed = state.conflicting_with(task).filter_map(|(_, other)| match other.status {
+        Status::Landed { commit } => Some((other.draft.clone(), commit)),
+        Status::Waiting
+        | Status::Ready
+        | Status::Running
+        | Status::Judging
+        | Status::Queued
+        | Status::Nothing
+        | Status::Kept { .. }
+        | Status::Blocked { .. }
+        | Status::Dropped { .. }
+        | Status::Reverted { .. } => None,
+    });
+    let candidate = own.filter(|_| task.again.resolves)?.candidate()?.clone();
+    Some(Resolving { candidate, landed: landed.collect() })
 }
 
 /// Says what sort of work an order is.
@@ -73,6 +105,8 @@ pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
         findings: task.findings.clone(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
         handoffs: handoffs.collect(),
+        resolves: resolving(state, task),
+        checks: state.checks_of(task).cloned().collect(),
     })
 }
 
@@ -113,7 +147,7 @@ pub fn judging(state: &State, id: AttemptId) -> Option<Judging> {
         work: task.work.clone(),
         role: state.role_of(task)?.clone(),
         agent: attempt.agent.clone(),
-        checks: state.opening().goal.checks.iter().chain(&task.draft.checks).cloned().collect(),
+        checks: state.checks_of(task).cloned().collect(),
         baseline: state.baseline.clone()?,
         refused_before: refused_before.unwrap_or_default(),
     })
@@ -299,6 +333,8 @@ pub struct SessionPlan {
     pub handoffs: Vec<(String, Handoff)>,
     /// Done-conditions that did not hold before this iteration.
     pub red: Vec<CheckResult>,
+    /// What the run's judge said at the end of the iteration before.
+    pub ruled: Option<RunVerdict>,
     /// Roles that do tasks.
     pub workers: Vec<String>,
 }
@@ -310,6 +346,9 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
     let planned = planning(state, scope)?;
     let opening = state.opening();
     let found = state.scopes.get(&scope)?;
+    let ruled = state.ruled.as_ref().filter(|ruled| ruled.iteration + 1 == state.iteration && planned.depth == 0);
+    // Who plans anew knows what was handed over, and nothing of how it came about.
+    let is_anew = ruled.is_some_and(|ruled| ruled.verdict.ruling == RunRuling::Restart) && planned.handoffs.is_empty();
     let tasks = state.tasks.values().filter(|task| task.scope == scope);
     let tasks = tasks.map(|task| format!("{}: {}: {}", task.draft.key, task.status.word(), task.draft.title));
     let children = found.children.iter().filter_map(|child| state.scopes.get(child));
@@ -330,10 +369,11 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
             .unwrap_or(u32::MAX),
         commit: state.head.unwrap_or(opening.base),
         tree: state.head_tree.unwrap_or(opening.base_tree),
-        status: tasks.chain(scopes).collect(),
+        status: if is_anew { Vec::new() } else { tasks.chain(scopes).collect() },
         steering: state.steering.clone(),
         handoffs: planned.handoffs,
         red: state.red.clone(),
+        ruled: ruled.map(|ruled| ruled.verdict.clone()),
         workers: workers.map(|role| role.name.clone()).collect(),
     })
 }
@@ -384,5 +424,40 @@ pub fn reviewing(state: &State, id: AttemptId, number: u32, fence: u64) -> Optio
         checks: attempt.verdict.as_ref().map(|verdict| verdict.checks.clone()).unwrap_or_default(),
         earlier: before.map(|review| review.findings.clone()).unwrap_or_default(),
         criteria: criteria(role),
+    })
+}
+
+/// Tells the judge of a run what to judge.
+#[derive(Debug, Clone)]
+pub struct RunJudging {
+    /// The iteration that is over.
+    pub iteration: u32,
+    /// The fence under which it sits.
+    pub fence: u64,
+    /// The agent that judges.
+    pub agent: AgentRef,
+    /// Its role.
+    pub role: Role,
+    /// Where the run's branch stands.
+    pub head: Oid,
+    /// What the done-conditions answered there.
+    pub conditions: Vec<CheckResult>,
+    /// What people have said.
+    pub steering: Vec<String>,
+}
+
+/// Gives the order of a run's judge that sits.
+pub fn run_judging(state: &State, iteration: u32, fence: u64) -> Option<RunJudging> {
+    let seat = Seat::RunJudge { iteration };
+    let sitting = state.sitting.get(&seat).filter(|sitting| sitting.fence == fence)?;
+    let (head, conditions) = state.conditions.clone()?;
+    Some(RunJudging {
+        iteration,
+        fence,
+        agent: sitting.agent.clone(),
+        role: state.role_at(seat)?.clone(),
+        head,
+        conditions,
+        steering: state.steering.clone(),
     })
 }

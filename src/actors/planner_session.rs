@@ -16,6 +16,7 @@ use crate::io::agents::{PlanAnswer, read_plan};
 use crate::machine::command::{Command, Leave, PlanStep};
 use crate::model::attempt::Handoff;
 use crate::model::check::CheckResult;
+use crate::model::review::{RunHandoff, RunRuling, RunVerdict};
 use crate::model::seat::Seat;
 use crate::views::answer::Form;
 use crate::views::brief::{BriefView, LimitsView};
@@ -116,6 +117,7 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
         checks: goal.checks.iter().map(|check| check.run.clone()).collect(),
         material,
         status: order.status.clone(),
+        ruled: order.ruled.iter().flat_map(ruled).collect(),
         red: order.red.iter().map(|result| result.name.clone()).collect(),
         roles: order.workers.clone(),
         limits: LimitsView {
@@ -124,6 +126,21 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
         },
         ..BriefView::default()
     }
+}
+
+/// Puts what the run's judge said into lines.
+fn ruled(verdict: &RunVerdict) -> Vec<String> {
+    let RunHandoff { holds, missing, advice } = &verdict.handoff;
+    let word = match verdict.ruling {
+        RunRuling::Done => "done",
+        RunRuling::Continue => "continue",
+        RunRuling::Restart => "restart",
+    };
+    let mut lines = vec![format!("{word}: {}", verdict.why)];
+    lines.extend(holds.iter().map(|line| format!("is reached and must stay: {line}")));
+    lines.extend(missing.iter().map(|line| format!("is missing: {line}")));
+    lines.extend(advice.iter().map(|line| format!("to know: {line}")));
+    lines
 }
 
 /// Puts a handoff into lines.

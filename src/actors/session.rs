@@ -8,9 +8,9 @@ use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
-use super::order::{self, Checking, Judging, Landing, Merging, Order, Reviewing, SessionPlan};
+use super::order::{self, Checking, Judging, Landing, Merging, Order, Reviewing, RunJudging, SessionPlan};
 use super::world::World;
-use super::{closing, judge, judge_session, landing, planner_session, worker};
+use super::{closing, judge, judge_session, landing, planner_session, run_judge_session, worker};
 use crate::io::failpoint;
 use crate::machine::command::{Command, Leave};
 use crate::machine::due::Effect;
@@ -33,6 +33,8 @@ pub enum Errand {
     Judge(Box<Judging>),
     /// Judge one in a session.
     Review(Box<Reviewing>),
+    /// Judge the run in a session.
+    JudgeRun(Box<RunJudging>),
     /// Merge a batch.
     Merge(Merging),
     /// Check a prefix.
@@ -60,6 +62,9 @@ impl Errand {
             Effect::Plan { fence: 0, .. } => return None,
             Effect::Plan { scope, wake, fence } => {
                 Self::Plan(Box::new(order::session_plan(state, *scope, *wake, *fence)?))
+            }
+            Effect::JudgeRun { iteration, fence } => {
+                Self::JudgeRun(Box::new(order::run_judging(state, *iteration, *fence)?))
             }
             Effect::Review { attempt, lens, fence } => {
                 Self::Review(Box::new(order::reviewing(state, *attempt, *lens, *fence)?))
@@ -122,6 +127,7 @@ impl Broke {
             Errand::Review(order) => {
                 Self::Seat(Seat::Judge { attempt: order.attempt, lens: order.number }, order.fence)
             }
+            Errand::JudgeRun(order) => Self::Seat(Seat::RunJudge { iteration: order.iteration }, order.fence),
             Errand::OpenBranch
             | Errand::TakeBaseline
             | Errand::Judge(_)
@@ -195,6 +201,7 @@ async fn carry_out(
         }
         Errand::Plan(order) => planner_session::plan(&world, *order, &coordinator, cancelled).await,
         Errand::Review(order) => judge_session::review(&world, *order, &coordinator, cancelled).await,
+        Errand::JudgeRun(order) => run_judge_session::judge(&world, *order, &coordinator, cancelled).await,
         Errand::Judge(judging) => judge::judge(&world, *judging, cancelled).await,
         Errand::Merge(merging) => Some(landing::merge(&world, merging).await),
         Errand::Check(checking) => landing::check(&world, checking, cancelled).await,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::{Coordinator, Tell};
-use super::order::{Order, WorkOrder};
+use super::order::{Order, Resolving, WorkOrder};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
@@ -22,6 +22,7 @@ use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
+use crate::model::task::TaskDraft;
 use crate::model::verdict::Finding;
 use crate::views::brief::{BriefView, FindingView, render};
 
@@ -269,9 +270,13 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
 
 fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
-    let checks = opening.goal.checks.iter().chain(&order.task.checks).map(|check| check.run.clone());
+    let checks = order.checks.iter().map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
-    let (findings, material) = apart(&order.findings);
+    let (findings, mut material) = apart(&order.findings);
+    if let Some(resolving) = &order.resolves {
+        let both = both_sides(world, resolving).map_err(|error| format!("failed to {}", told(&error)))?;
+        material.push_str(&both);
+    }
     let view = BriefView {
         goal_name: opening.goal.name.clone(),
         goal_prose: opening.goal.prose.clone(),
@@ -304,6 +309,30 @@ fn brief(world: &World, order: &Order) -> Result<Brief, String> {
         handoffs: order.handoffs.clone(),
         seed: opening.seed,
     })
+}
+
+/// Bytes of each change that a resolver is shown.
+const PATCH_BYTES: usize = 100 << 10;
+
+/// Shows a resolver both sides of a conflict, with the briefs that they were done by.
+fn both_sides(world: &World, resolving: &Resolving) -> Result<String, GitError> {
+    let Resolving { candidate, landed } = resolving;
+    let (base, _) = world.repo.commit_of(candidate.base)?;
+    let own = world.repo.patch(base, candidate.tree)?;
+    let mut text = format!("The change that did not merge:\n{}\n", cut(&own));
+    for (task, commit) in landed {
+        let (tree, parents) = world.repo.commit_of(*commit)?;
+        let Some(before) = parents.first() else { continue };
+        let (before, _) = world.repo.commit_of(*before)?;
+        let patch = world.repo.patch(before, tree)?;
+        let TaskDraft { title, brief, .. } = task;
+        text.push_str(&format!("\nThis landed: {title}\nIts brief was: {brief}\nIts change:\n{}\n", cut(&patch)));
+    }
+    Ok(text)
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(PATCH_BYTES).map_or(text, |(at, _)| &text[..at])
 }
 
 /// Parts what was found from the output that it quotes, which is a stranger's word.

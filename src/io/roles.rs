@@ -14,9 +14,11 @@ const ROLES: [(&str, &str); 3] = [
     ("shard", include_str!("../../roles/shard.toml")),
     ("worker", include_str!("../../roles/worker.toml")),
 ];
-const PROMPTS: [(&str, &str); 3] = [
+const PROMPTS: [(&str, &str); 5] = [
     ("judge", include_str!("../../prompts/judge.md")),
     ("planner", include_str!("../../prompts/planner.md")),
+    ("resolver", include_str!("../../prompts/resolver.md")),
+    ("run-judge", include_str!("../../prompts/run-judge.md")),
     ("worker", include_str!("../../prompts/worker.md")),
 ];
 

@@ -10,7 +10,7 @@ use crate::model::check::CheckResult;
 use crate::model::config::Config;
 use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
-use crate::model::review::Review;
+use crate::model::review::{Review, RunVerdict};
 use crate::model::role::Role;
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
@@ -148,6 +148,17 @@ pub enum Command {
         fence: u64,
         /// What it says.
         review: Review,
+        /// What it cost.
+        usage: Usage,
+    },
+    /// Reports what the run's judge says at the end of an iteration.
+    ReportRunVerdict {
+        /// The iteration.
+        iteration: u32,
+        /// The fence under which the judge sits.
+        fence: u64,
+        /// What it says.
+        verdict: RunVerdict,
         /// What it cost.
         usage: Usage,
     },

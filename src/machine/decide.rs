@@ -39,6 +39,9 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReportLimited { attempt, fence, until_ms, why, usage } => {
             limit::report(state, (*attempt, *fence), (*until_ms, why), *usage, now_ms)
         }
+        Command::ReportRunVerdict { iteration, fence, verdict, usage } => {
+            advance::judged(state, (*iteration, *fence), verdict, *usage)
+        }
         Command::ReportLost { attempt, why } => attempt::lost(state, *attempt, why, attempt::Loss::Worker),
         Command::ReportVerdict { attempt, verdict, usage } => verdict::report(state, *attempt, verdict, *usage),
         Command::ReportMerge { batch, chain, conflicts } => landing::merged(state, *batch, chain, conflicts),

@@ -32,6 +32,8 @@ pub enum Effect {
     Land { batch: BatchId, from: Oid, to: Oid, tree: Oid },
     /// Look at the done-conditions.
     CheckConditions { head: Oid },
+    /// Have the run's judge say what becomes of the run.
+    JudgeRun { iteration: u32, fence: u64 },
     /// Bring the run's branch into the user's.
     Deliver { branch: String, head: Oid },
 }
@@ -64,6 +66,7 @@ pub fn due(state: &State) -> Vec<Effect> {
     owed.extend(state.sitting.iter().filter_map(|(seat, sitting)| match *seat {
         Seat::Attempt(_) => None,
         Seat::Planner { scope, wake } => Some(Effect::Plan { scope, wake, fence: sitting.fence }),
+        Seat::RunJudge { iteration } => Some(Effect::JudgeRun { iteration, fence: sitting.fence }),
         Seat::Judge { attempt, lens } => Some(Effect::Review { attempt, lens, fence: sitting.fence }),
     }));
     for attempt in &state.running {
@@ -76,7 +79,7 @@ pub fn due(state: &State) -> Vec<Effect> {
         owed.extend(state.judging.iter().take(judges).map(|attempt| Effect::Judge { attempt: *attempt }));
     }
     owed.extend(landing(state));
-    if let Some(head) = state.head.filter(|_| is_closing(state)) {
+    if let Some(head) = state.head.filter(|_| is_closing(state) && !state.awaits_run_judge()) {
         owed.push(Effect::CheckConditions { head });
     }
     owed

@@ -7,7 +7,7 @@ use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
-use crate::model::review::Review;
+use crate::model::review::{Review, RunVerdict};
 use crate::model::role::AgentRef;
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
@@ -73,6 +73,8 @@ pub enum Event {
     SeatLeft { seat: Seat, left: Left, usage: Usage, turn: Option<Turn> },
     /// A judge's session looked at a candidate whose checks held.
     CandidateReviewed { attempt: AttemptId, review: Review, next: Next },
+    /// The run's judge said what becomes of the run.
+    RunJudged { iteration: u32, head: Oid, judge: String, verdict: RunVerdict },
     /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
     AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
     /// An attempt met a limit of its agent's account; the try does not count, and no task of that agent is leased before.
@@ -165,6 +167,7 @@ impl Event {
             Self::SeatTaken { .. } => "SeatTaken",
             Self::SeatLeft { .. } => "SeatLeft",
             Self::CandidateReviewed { .. } => "CandidateReviewed",
+            Self::RunJudged { .. } => "RunJudged",
             Self::AttemptLost { .. } => "AttemptLost",
             Self::AttemptLimited { .. } => "AttemptLimited",
             Self::LimitLifted { .. } => "LimitLifted",
@@ -277,6 +280,9 @@ pub struct Again {
     pub tries: u32,
     /// The candidate from whose files it goes on; none is a fresh worktree.
     pub from: Option<Oid>,
+    /// Whether the resolver does it, who brings it together with what it conflicted with.
+    #[serde(default)]
+    pub resolves: bool,
 }
 
 /// Says how an agent that planned or judged is gone.
@@ -323,7 +329,14 @@ pub enum End {
     /// Every done-condition holds and no task is kept.
     Done,
     /// Something is left: kept tasks, red conditions, or both.
-    Incomplete { kept: Vec<TaskId>, red: Vec<String>, failed_planners: Vec<ScopeId> },
+    Incomplete {
+        kept: Vec<TaskId>,
+        red: Vec<String>,
+        failed_planners: Vec<ScopeId>,
+        /// What the run's judge finds missing, where it does and nothing more is planned.
+        #[serde(default)]
+        judged: Option<String>,
+    },
     /// A person refused it at a gate.
     Denied { reason: String },
 }

@@ -10,6 +10,7 @@ mod seats;
 use std::sync::Arc;
 
 use super::event::{Event, Recorded};
+use super::seats::Ruled;
 use super::state::{Flow, State};
 use crate::model::check::Answer;
 use crate::model::task::Work;
@@ -72,6 +73,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         }
         Event::VerdictGiven { attempt, verdict, usage, next } => {
             attempts::judge(&mut state, *attempt, verdict, *usage, next);
+        }
+        Event::RunJudged { iteration, head, verdict, .. } => {
+            state.ruled = Some(Ruled { iteration: *iteration, head: *head, verdict: verdict.clone() });
         }
         Event::BatchFormed { batch, members, onto } => landing::form(&mut state, *batch, members, *onto),
         Event::BatchMerged { batch: _, chain, conflicts: _ } => landing::merged(&mut state, chain),

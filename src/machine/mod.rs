@@ -8,6 +8,7 @@ pub mod tally;
 pub mod tasks;
 pub mod limits;
 pub mod seats;
+pub mod conflicts;
 pub mod snapshot;
 pub mod bisect;
 pub mod flakes;

@@ -86,6 +86,9 @@ pub enum Rejection {
     /// A name is not empty.
     #[error("a planner emitted something without a key")]
     NoKey,
+    /// A run is not done while a condition does not hold.
+    #[error("the run is not done while this does not hold: {}", .0.join(", "))]
+    NotDone(Vec<String>),
     /// No gate waits there.
     #[error("nothing waits at the {0:?} gate")]
     NotWaiting(Gate),

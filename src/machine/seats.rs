@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Turn;
 use super::limits::AgentLimit;
+use super::rules::advance::is_closing;
 use super::state::State;
-use crate::model::ids::AttemptId;
-use crate::model::review::Lens;
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::review::{Lens, RunVerdict};
 use crate::model::role::{AgentRef, Role};
 use crate::model::seat::Seat;
 use crate::model::spend::Spend;
@@ -27,6 +28,17 @@ pub struct Sitting {
     pub spend: Spend,
 }
 
+/// Holds what the run's judge said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruled {
+    /// At the end of which iteration.
+    pub iteration: u32,
+    /// Where the branch stood.
+    pub head: Oid,
+    /// What it said.
+    pub verdict: RunVerdict,
+}
+
 impl Sitting {
     /// Gives the money that is held for it and that it has not used, in nano-dollars.
     pub fn held(&self) -> u64 {
@@ -39,6 +51,19 @@ impl State {
     pub fn judge(&self) -> Option<&Role> {
         let opening = self.opening();
         opening.roles.get(&opening.goal.plan.judge)
+    }
+
+    /// Finds the role that judges the run by sessions, where the goal names one.
+    pub fn run_judge(&self) -> Option<&Role> {
+        let opening = self.opening();
+        let role = opening.roles.get(opening.goal.plan.run_judge.as_ref()?)?;
+        role.sessions().next().is_some().then_some(role)
+    }
+
+    /// Tells whether the done-conditions were looked at where the branch stands, and the run's judge is to say what follows.
+    pub fn awaits_run_judge(&self) -> bool {
+        let is_looked_at = self.conditions.as_ref().is_some_and(|(head, _)| Some(*head) == self.head);
+        is_looked_at && self.run_judge().is_some() && is_closing(self)
     }
 
     /// Lists the lenses through which sessions look at each candidate whose checks held; none where its judge judges by
@@ -62,6 +87,7 @@ impl State {
             Seat::Attempt(attempt) => self.role_of(self.tasks.get(&attempt.task)?),
             Seat::Planner { scope, .. } => self.opening().roles.get(&self.scopes.get(&scope)?.draft.role),
             Seat::Judge { .. } => self.judge(),
+            Seat::RunJudge { .. } => self.run_judge(),
         }
     }
 
@@ -83,7 +109,8 @@ impl State {
             let lens = u32::try_from(self.looked_at(*attempt)).unwrap_or(u32::MAX).saturating_add(1);
             Seat::Judge { attempt: *attempt, lens }
         });
-        planners.chain(judged)
+        let of_run = self.awaits_run_judge().then_some(Seat::RunJudge { iteration: self.iteration });
+        planners.chain(judged).chain(of_run)
     }
 
     /// Lists the seats that are empty.

@@ -10,8 +10,8 @@ use super::command::{Link, Opening};
 use super::event::{End, Next, Rest, Turn};
 use super::flakes::FlakeRate;
 use super::limits::AgentLimit;
-use super::seats::Sitting;
-use super::tally::Tally;
+use super::seats::{Ruled, Sitting};
+use super::tally::{Spent, Tally};
 use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::{Baseline, CheckResult};
@@ -53,6 +53,8 @@ pub struct State {
     pub plan_tree: Option<Oid>,
     /// Landings since the iteration began.
     pub landed_in_iteration: u32,
+    /// How many attempts have landed.
+    pub landings: u64,
     /// Whether planning anew is over for good, because a person reverted or gave up a task.
     pub planning_closed: bool,
 
@@ -120,6 +122,8 @@ pub struct State {
     pub rested_ms: i64,
     /// The last look at the done-conditions.
     pub conditions: Option<(Oid, Vec<CheckResult>)>,
+    /// What the run's judge said last.
+    pub ruled: Option<Ruled>,
     /// Done-conditions that did not hold before this iteration.
     pub red: Vec<CheckResult>,
     /// A delivery that is owed.
@@ -354,6 +358,10 @@ pub struct Attempt {
     pub ejected: Vec<Finding>,
     /// The merge commit, once landed.
     pub landed: Option<Oid>,
+    /// How many attempts had landed on what it stands on.
+    pub stands_after: u64,
+    /// Which landing of the run its was, from 1, once landed.
+    pub landing: Option<u64>,
     /// Money that was held for it, all together, in nano-dollars.
     pub granted: u64,
     /// What its calls to models used.
@@ -419,17 +427,6 @@ pub enum BatchStep {
     },
 }
 
-/// Sums what an agent cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Spent {
-    /// Attempts or check runs.
-    pub count: u32,
-    /// Their cost.
-    pub usage: Usage,
-    /// What their calls to models used.
-    pub spend: Spend,
-}
-
 impl State {
     /// Gives what the run was opened with.
     ///
@@ -448,9 +445,13 @@ impl State {
         self.tasks.get(&id.task)?.attempts.get(id.number.checked_sub(1)? as usize)
     }
 
-    /// Finds the role of a task.
+    /// Finds the role that does a task at present: its own, or the resolver's.
     pub fn role_of(&self, task: &Task) -> Option<&Role> {
-        self.opening().roles.get(&task.draft.role)
+        let opening = self.opening();
+        match &opening.goal.plan.resolver {
+            Some(resolver) if task.again.resolves => opening.roles.get(resolver),
+            Some(_) | None => opening.roles.get(&task.draft.role),
+        }
     }
 
     /// Tells whether the run still moves by itself.

@@ -1,8 +1,10 @@
-//! Owns the count of tasks by status. Never counts one itself: `evolve` keeps it true.
+//! Owns the count of tasks by status, and the sums of what agents cost. Never counts one itself: `evolve` keeps it true.
 
 use serde::{Deserialize, Serialize};
 
 use super::state::Status;
+use crate::model::attempt::Usage;
+use crate::model::spend::Spend;
 
 /// Counts tasks by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +31,17 @@ pub struct Tally {
     pub dropped: u32,
     /// Taken back out.
     pub reverted: u32,
+}
+
+/// Sums what an agent cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// Attempts or check runs.
+    pub count: u32,
+    /// Their cost.
+    pub usage: Usage,
+    /// What their calls to models used.
+    pub spend: Spend,
 }
 
 impl Tally {

@@ -358,6 +358,8 @@ fn opening() -> Opening {
                 planner: "planner".to_owned(),
                 worker: "worker".to_owned(),
                 judge: "judge".into(),
+                run_judge: None,
+                resolver: None,
                 rules: Vec::new(),
                 by: Split::Count,
                 files_per_task: 1,

@@ -86,6 +86,12 @@ pub struct Planning {
     /// The role that judges what is done.
     #[serde(default = "usual_judge")]
     pub judge: String,
+    /// The role that judges the run at the end of each iteration; none leaves it to the done-conditions.
+    #[serde(default)]
+    pub run_judge: Option<String>,
+    /// The role that brings together what conflicts; none has the task done again on the new base.
+    #[serde(default)]
+    pub resolver: Option<String>,
     /// Rule files in order, by the name under which the run holds their text.
     pub rules: Vec<String>,
     /// How the matching files are split among sub-planners.

@@ -80,3 +80,40 @@ pub struct Review {
     #[serde(default)]
     pub notes: Vec<Finding>,
 }
+
+/// Says what becomes of a run at the end of an iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunRuling {
+    /// The goal is reached.
+    Done,
+    /// It is planned on, by what was handed up.
+    Continue,
+    /// It is planned anew, from the goal, the tree and what the judge hands over alone.
+    Restart,
+}
+
+/// Holds what the judge of a run says at the end of an iteration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunVerdict {
+    /// What becomes of the run.
+    pub ruling: RunRuling,
+    /// Why, in a few sentences.
+    pub why: String,
+    /// What whoever plans next is to know.
+    #[serde(default)]
+    pub handoff: RunHandoff,
+}
+
+/// Hands a run over to whoever plans next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunHandoff {
+    /// What is reached and must stay.
+    pub holds: Vec<String>,
+    /// What is not there yet.
+    pub missing: Vec<String>,
+    /// What is to be known beside.
+    pub advice: Vec<String>,
+}

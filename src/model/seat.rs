@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::ids::{AttemptId, ScopeId};
 
-/// Names who asks models; written `t4.1`, `s2/3`, `t4.1/2`.
+/// Names who asks models; written `t4.1`, `s2/3`, `t4.1/2`, `run/1`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Seat {
     /// An attempt at a task.
@@ -28,11 +28,16 @@ pub enum Seat {
         /// Which of the judge's lenses is looked through, from 1.
         lens: u32,
     },
+    /// The judge of the run at the end of an iteration.
+    RunJudge {
+        /// The iteration, from 1.
+        iteration: u32,
+    },
 }
 
 /// Says that a text names no seat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names nobody who asks models, such as t12.1, s3/1 or t12.1/2")]
+#[error("`{0}` names nobody who asks models, such as t12.1, s3/1, t12.1/2 or run/1")]
 pub struct NoSeat(String);
 
 impl fmt::Display for Seat {
@@ -41,6 +46,7 @@ impl fmt::Display for Seat {
             Self::Attempt(attempt) => attempt.fmt(f),
             Self::Planner { scope, wake } => write!(f, "{scope}/{wake}"),
             Self::Judge { attempt, lens } => write!(f, "{attempt}/{lens}"),
+            Self::RunJudge { iteration } => write!(f, "run/{iteration}"),
         }
     }
 }
@@ -59,6 +65,9 @@ impl FromStr for Seat {
                 return text.parse().ok().map(Self::Attempt);
             };
             let number = number.parse().ok()?;
+            if whose == "run" {
+                return Some(Self::RunJudge { iteration: number });
+            }
             match whose.parse() {
                 Ok(scope) => Some(Self::Planner { scope, wake: number }),
                 Err(_) => Some(Self::Judge { attempt: whose.parse().ok()?, lens: number }),
@@ -96,7 +105,7 @@ impl JsonSchema for Seat {
         "Seat".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "examples": ["t4.1", "s2/3", "t4.1/2"] })
+        schemars::json_schema!({ "type": "string", "examples": ["t4.1", "s2/3", "t4.1/2", "run/1"] })
     }
 }
 
@@ -112,6 +121,7 @@ mod tests {
             (Seat::Attempt(attempt), "t4.1"),
             (Seat::Planner { scope: ScopeId(2), wake: 3 }, "s2/3"),
             (Seat::Judge { attempt, lens: 2 }, "t4.1/2"),
+            (Seat::RunJudge { iteration: 2 }, "run/2"),
         ];
         for (seat, text) in seats {
             assert_eq!((seat.to_string(), text.parse()), (text.to_owned(), Ok(seat)));

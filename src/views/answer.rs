@@ -9,6 +9,9 @@ const PLAN: &str = include_str!("../../prompts/answer-plan.md");
 /// How a judge answers.
 const REVIEW: &str = include_str!("../../prompts/answer-review.md");
 
+/// How the judge of a run answers.
+const RUN: &str = include_str!("../../prompts/answer-run.md");
+
 /// What is said of an answer that could not be read.
 const AGAIN: &str = include_str!("../../prompts/answer-again.md");
 
@@ -19,6 +22,8 @@ pub enum Form {
     Plan,
     /// A judge's.
     Review,
+    /// That of a run's judge.
+    Run,
 }
 
 impl Form {
@@ -26,6 +31,7 @@ impl Form {
         match self {
             Self::Plan => PLAN,
             Self::Review => REVIEW,
+            Self::Run => RUN,
         }
     }
 }

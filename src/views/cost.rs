@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::machine::state::{Spent, State};
+use crate::machine::state::State;
+use crate::machine::tally::Spent;
 use crate::model::attempt::Usage;
 use crate::model::goal::Budget;
 use crate::model::ids::RunId;

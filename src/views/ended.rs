@@ -79,7 +79,7 @@ fn at_end(state: &State, end: &End) -> Ended {
             let words = "done: every done-condition holds and nothing is left over".to_owned();
             Ended { class: Class::Done, words }
         }
-        End::Incomplete { kept, red, failed_planners } => {
+        End::Incomplete { kept, red, failed_planners, judged } => {
             let mut parts = Vec::new();
             if !state.sample_accepted {
                 parts.push("the sample was not accepted, so the sweep did not begin".to_owned());
@@ -92,6 +92,9 @@ fn at_end(state: &State, end: &End) -> Ended {
             }
             if !failed_planners.is_empty() {
                 parts.push(format!("{} failed", words::count(failed_planners.len(), "planner")));
+            }
+            if let Some(why) = judged {
+                parts.push(format!("its judge does not call it done: {why}"));
             }
             Ended { class: Class::Incomplete, words: format!("ended, not done: {}", parts.join("; ")) }
         }

@@ -14,7 +14,7 @@ use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
-use crate::model::review::Review;
+use crate::model::review::{Review, RunRuling};
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
 use crate::model::spend::{Call, CallEnd, Usd};
@@ -99,6 +99,14 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         }
         Event::SeatTaken { seat, agent, .. } => seated(*seat, &agent.to_string()),
         Event::SeatLeft { seat, left, turn, .. } => left_seat(recorded.at_ms, *seat, left, *turn),
+        Event::RunJudged { judge, verdict, .. } => {
+            let (judge, why) = (text(judge), text(&verdict.why));
+            match verdict.ruling {
+                RunRuling::Done => progress(format!("the run is done by the word of {judge}: {why}")),
+                RunRuling::Continue => progress(format!("{judge} has the run go on: {why}")).in_tone(Tone::Warning),
+                RunRuling::Restart => progress(format!("{judge} has it planned anew: {why}")).in_tone(Tone::Warning),
+            }
+        }
         Event::CandidateReviewed { attempt, review, next: then } => reviewed(*attempt, review, then),
         Event::AttemptLost { attempt, why, next: then, .. } => {
             progress(format!("{attempt} was lost: {}; {}", text(why), text(&next(then)))).in_tone(tone_of(then))
@@ -310,6 +318,7 @@ fn whose(seat: Seat) -> String {
         Seat::Attempt(attempt) => attempt.to_string(),
         Seat::Planner { scope, wake: 1 } => format!("the planner of {scope}"),
         Seat::Planner { scope, wake } => format!("the planner of {scope} (waking {wake})"),
+        Seat::RunJudge { iteration } => format!("the run's judge (iteration {iteration})"),
         Seat::Judge { attempt, lens } => format!("the judge of {attempt} (lens {lens})"),
     }
 }

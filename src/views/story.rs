@@ -118,6 +118,8 @@ impl Story {
                 planner: "shard".to_owned(),
                 worker: "worker".to_owned(),
                 judge: "judge".into(),
+                run_judge: None,
+                resolver: None,
                 rules: vec!["rules/try.yml".to_owned()],
                 by: Split::Folder,
                 files_per_task: 1,

@@ -54,6 +54,36 @@ fn of_four_that_cannot_adapt_one_lands_and_three_are_kept_and_named() {
 }
 
 #[test]
+fn a_resolver_is_shown_both_sides_of_a_conflict_and_brings_them_together() {
+    let steps = "  - run: \"sed -i 's/ =/_{task} =/' src/same.py\"\n";
+    let house = conflict_set(steps, "");
+    let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
+    let goal = goal.replace("iterations: 1", "iterations: 1, resolver: resolver");
+    house.write("goal.md", &goal.replacen("---\n", "---\nlanding: { conflicts: 9 }\n", 1));
+    // Keeps what stands there, and puts its own task's name beside.
+    let line = "grep -q '^> This landed: ' $ARTEL_BRIEF && grep -q '^> The change that did not merge:' $ARTEL_BRIEF && \
+                sed -i \"s/ =/_$ARTEL_TASK =/\" src/same.py";
+    let role = format!("about = 'resolves'\npart = 'worker'\nprompt = 'resolver'\nagents = [{line:?}]\n")
+        .replace("[\"", "[\"command:");
+    house.write(".artel/roles/resolver.toml", &role);
+    house.commit("a resolver");
+    house.artel(&playing(&["--workers", "4"])).exits(0);
+    let events = house.events();
+    let ejected: BTreeSet<String> = of_kind(&events, "MemberEjected").iter().map(|it| text(&it["attempt"])).collect();
+    assert!(!ejected.is_empty(), "nothing ever conflicted");
+    let leased = of_kind(&events, "AttemptLeased");
+    for attempt in ejected {
+        let (task, number) = attempt.split_once('.').unwrap();
+        let next = format!("{task}.{}", number.parse::<u32>().unwrap() + 1);
+        let lease = leased.iter().find(|it| it["attempt"] == next.as_str()).unwrap();
+        assert!(text(&lease["agent"]).contains("This landed"), "neither author resolves: {lease}");
+    }
+    let landed = house.landed("src/same.py");
+    assert!(["t1", "t2", "t3", "t4"].iter().all(|task| landed.contains(task)), "{landed}");
+    holds_the_laws(&house);
+}
+
+#[test]
 fn a_conflict_that_may_not_be_tried_again_is_kept_with_its_files() {
     let steps = "  - conflict: {path: src/same.py, line: 1, text: \"total = {task}\"}\n";
     let house = conflict_set(steps, "landing: { conflicts: 0 }\n");

@@ -77,7 +77,9 @@ fn a_planner_may_spawn_planners_and_each_is_told_of_its_own_tasks_only() {
     );
     let house = house(&planner, "");
     run(&house, &[]).exits(0);
-    assert_eq!((house.landed("docs/x"), house.landed("src/x")), ("t1".to_owned(), "t2".to_owned()));
+    let mut wrote = [house.landed("docs/x"), house.landed("src/x")];
+    wrote.sort();
+    assert_eq!(wrote, ["t1", "t2"]);
     let woken = told(&house, "PlannerWoken");
     let mut scopes: Vec<&str> = woken.iter().map(|it| it["scope"].as_str().unwrap()).collect();
     scopes.sort_unstable();
@@ -250,4 +252,76 @@ fn a_candidate_that_nobody_could_judge_waits_for_a_person() {
     house.artel(&["approve", "t1"]).exits(0);
     house.artel(&["resume"]).exits(0);
     assert_eq!(house.landed("b.txt"), "t1");
+}
+
+/// A run whose planner plans `b.txt` first and `c.txt` in the second iteration, and whose end is judged by a program.
+fn judged_at_its_end(judge: &str, goal: &str) -> (House, Said) {
+    let none = answers("{}");
+    let planner = format!(
+        "cp $ARTEL_BRIEF $TMPDIR/../brief-seen\ncase $ARTEL_SEAT in */1) {}\n;; */3) {}\n;; *) {none}\n;; esac\n",
+        tasks(&[task("one", "b.txt")]),
+        tasks(&[task("one", "c.txt")]),
+    );
+    let goal = format!("---\nname: a goal\n{goal}plan: {{ run_judge: last }}\n---\nDo what is written.\n");
+    let role = "about = 'has the last word'\npart = 'judge'\nprompt = 'run-judge'\nagents = ['command:sh judge.sh']\n";
+    let house = House::with(&[
+        ("goal.md", &goal),
+        ("plan.sh", &planner),
+        ("judge.sh", judge),
+        (".artel/roles/last.toml", role),
+        ("a.txt", "a\n"),
+    ]);
+    let said = run(&house, &[]);
+    (house, said)
+}
+
+fn rules(ruling: &str, missing: &str) -> String {
+    answers(&format!(r#"{{"ruling":"{ruling}","why":"c.txt {ruling}","handoff":{{"missing":[{missing}]}}}}"#))
+}
+
+#[test]
+fn the_run_s_judge_may_have_it_go_on_though_all_conditions_hold() {
+    let judge = format!(
+        "if test -e c.txt; then {}\nelse {}\nfi\n",
+        rules("done", ""),
+        rules("continue", r#""c.txt is missing""#)
+    );
+    let (house, said) = judged_at_its_end(&judge, "done: [\"true\"]\n");
+    said.exits(0);
+    assert_eq!((house.landed("b.txt"), house.landed("c.txt")), ("t1".to_owned(), "t2".to_owned()));
+    let rulings: Vec<Value> = told(&house, "RunJudged").iter().map(|it| it["verdict"]["ruling"].clone()).collect();
+    assert_eq!(rulings, ["continue", "done"]);
+    let desk = house.home().join("runs").join(house.run());
+    let seen = find(&desk, "brief-seen").into_iter().map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(seen.into_iter().any(|brief| brief.contains("- is missing: c.txt is missing")), "the planner was told");
+}
+
+/// Finds files of a name below a folder.
+fn find(folder: &std::path::Path, name: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = entries.flat_map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => find(&entry.path(), name),
+        Ok(_) if entry.file_name() == name => vec![entry.path()],
+        Ok(_) | Err(_) => Vec::new(),
+    });
+    below.collect()
+}
+
+#[test]
+fn the_run_s_judge_cannot_say_done_over_a_red_condition() {
+    let (house, said) = judged_at_its_end(&rules("done", ""), "done: [\"false\"]\n");
+    said.exits(9).says("it says that the run is done while this does not hold: false");
+    assert_eq!(told(&house, "RunJudged").len(), 0);
+}
+
+#[test]
+fn what_the_run_s_judge_finds_missing_when_nothing_more_may_be_planned_is_told() {
+    let judge = rules("restart", r#""all of it""#);
+    let goal = "done: [\"true\"]\n";
+    let house = {
+        let (house, said) = judged_at_its_end(&judge, goal);
+        said.exits(5).says("its judge does not call it done: c.txt restart");
+        house
+    };
+    assert_eq!(told(&house, "RunJudged").len(), 3, "three iterations are allowed");
 }

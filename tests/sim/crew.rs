@@ -4,9 +4,9 @@
 use artel::machine::command::{Command, Conflict, Leave, Link, PlanStep};
 use artel::machine::due::Effect;
 use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
-use artel::model::check::{Check, CheckResult};
+use artel::model::check::{Answer, Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid, ScopeId};
-use artel::model::review::{Lens, Review, Score};
+use artel::model::review::{Lens, Review, RunHandoff, RunRuling, RunVerdict, Score};
 use artel::model::role::AgentRef;
 use artel::model::seat::Seat;
 use artel::model::spend::{Call, CallEnd, Tokens};
@@ -28,6 +28,7 @@ pub fn start(world: &mut World, effect: &Effect) -> Job {
         | Effect::TakeBaseline
         | Effect::Judge { .. }
         | Effect::Review { .. }
+        | Effect::JudgeRun { .. }
         | Effect::Merge { .. }
         | Effect::Check { .. }
         | Effect::Land { .. }
@@ -56,6 +57,7 @@ pub fn half_done(world: &mut World, effect: &Effect) {
         | Effect::Work { .. }
         | Effect::Judge { .. }
         | Effect::Review { .. }
+        | Effect::JudgeRun { .. }
         | Effect::Merge { .. }
         | Effect::Check { .. }
         | Effect::CheckConditions { .. } => {}
@@ -179,6 +181,34 @@ fn review(world: &mut World, effect: &Effect, (attempt, lens, fence): (AttemptId
     world.post(report(lens, fence), Must::Anything, Some(effect.clone()));
 }
 
+/// Has the judge of the run say something at the end of an iteration; in a kind world what the conditions say.
+fn judge_run(world: &mut World, effect: &Effect, iteration: u32, fence: u64) {
+    if world.chance(20) {
+        let leave = Leave::Failed("it made no sense".to_owned());
+        let command = left(world, Seat::RunJudge { iteration }, fence, leave);
+        return world.post(command, Must::Anything, Some(effect.clone()));
+    }
+    let results = world.state.conditions.clone().map(|(_, results)| results).unwrap_or_default();
+    let is_red = results.iter().any(|result| result.answer != Answer::Green);
+    let ruling = match world.rng.u8(0..4) {
+        0 if world.mood == Mood::Wild => RunRuling::Restart,
+        1 if world.mood == Mood::Wild => RunRuling::Continue,
+        _ if is_red => RunRuling::Continue,
+        _ => RunRuling::Done,
+    };
+    let report = |ruling, fence| {
+        let verdict = RunVerdict { ruling, why: "it looks so".to_owned(), handoff: RunHandoff::default() };
+        Command::ReportRunVerdict { iteration, fence, verdict, usage: Usage { cpu_ms: 5, ..Usage::default() } }
+    };
+    if is_red && world.chance(20) {
+        world.post(report(RunRuling::Done, fence), Must::BeRefused, None);
+    }
+    if world.chance(6) {
+        world.post(report(ruling, fence + 1000), Must::BeRefused, None);
+    }
+    world.post(report(ruling, fence), Must::Anything, Some(effect.clone()));
+}
+
 fn is_short_of_money(world: &mut World) -> bool {
     let left = world.state.budget.nano_usd.map(|limit| limit.saturating_sub(world.state.money_accounted()));
     left.is_some_and(|left| left < 200) && world.chance(50)
@@ -191,7 +221,9 @@ fn spends(world: &mut World, seat: Seat, fence: u64) -> bool {
             let attempt = world.state.attempt(id).filter(|attempt| attempt.ended_ms.is_none());
             attempt.map(|attempt| attempt.held())
         }
-        Seat::Planner { .. } | Seat::Judge { .. } => world.state.sitting.get(&seat).map(|sitting| sitting.held()),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
+            world.state.sitting.get(&seat).map(|sitting| sitting.held())
+        }
     };
     let Some(held) = held else { return false };
     if world.mail.iter().any(|mail| money_of(&mail.command) == Some(seat)) {
@@ -245,6 +277,7 @@ fn carry_out(world: &mut World, effect: &Effect) {
         }
         Effect::Work { attempt, fence } => return work(world, effect, *attempt, *fence),
         Effect::Judge { attempt } => return judge(world, effect, *attempt),
+        Effect::JudgeRun { iteration, fence } => return judge_run(world, effect, *iteration, *fence),
         Effect::Review { attempt, lens, fence } => return review(world, effect, (*attempt, *lens, *fence)),
         Effect::Merge { batch } => return merge(world, effect, *batch),
         Effect::Check { batch, upto, tree, repeat, .. } => {
@@ -389,7 +422,9 @@ fn taken_out(world: &World, id: AttemptId, onto: &Tree) -> Result<Tree, String> 
 fn judge(world: &mut World, effect: &Effect, id: AttemptId) {
     let attempt = world.state.attempt(id).expect("it waits for its judge");
     let tree = attempt.candidate().expect("a judge looks at a candidate").tree;
-    let own: Vec<_> = world.state.tasks[&id.task].draft.checks.clone();
+    // Those of the run stand first.
+    let of_run = world.state.opening().goal.checks.len();
+    let own: Vec<Check> = world.state.checks_of(&world.state.tasks[&id.task]).skip(of_run).cloned().collect();
     let mut results = run_checks(world, tree, true);
     results.extend(own.iter().map(|check| checks::truth(&check.name, world.repo.tree(tree))));
     world.ledger.answers.entry(tree).or_default().push(results.clone());

@@ -63,6 +63,10 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     add("worker", Part::Worker, some, limits(rng));
     add("second", Part::Worker, vec![AgentRef::Script("second.yml".into())], limits(rng));
     add("judge", Part::Judge, judges, limits(rng));
+    let run_judges = vec![AgentRef::Claude { model: None }, AgentRef::Command("./judge-run.sh".into())];
+    add("run-judge", Part::Judge, run_judges, limits(rng));
+    let resolvers = vec![AgentRef::Claude { model: None }, AgentRef::Command("./resolve.sh".into())];
+    add("resolver", Part::Worker, resolvers, limits(rng));
     add("idle", Part::Worker, Vec::new(), limits(rng));
     Opening {
         run: "r-sim".parse().expect("it is a run's name"),
@@ -103,6 +107,8 @@ fn goal(rng: &mut Rng) -> Goal {
             planner: "planner".to_owned(),
             worker: "worker".to_owned(),
             judge: "judge".to_owned(),
+            resolver: (rng.u8(0..3) == 0).then(|| "resolver".to_owned()),
+            run_judge: (rng.u8(0..6) == 0).then(|| "run-judge".to_owned()),
             rules: Vec::new(),
             by: Split::Count,
             files_per_task: 1,

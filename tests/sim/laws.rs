@@ -31,6 +31,10 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReturnAllowance { seat, fence, .. }
         | Command::ReportOutOfMoney { seat, fence }
         | Command::LeaveSeat { seat, fence, .. } => holds(state, *seat, *fence),
+        Command::ReportRunVerdict { iteration, fence, .. } => {
+            law(state.conditions.is_some(), || "the run was judged and nobody had looked".to_owned())?;
+            holds(state, Seat::RunJudge { iteration: *iteration }, *fence)
+        }
         Command::ReportReview { attempt, lens, fence, .. } => {
             law(state.reviewing.contains(attempt), || {
                 format!("a review of {attempt} was heard, which waits for none")
@@ -69,7 +73,9 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
 fn holds(state: &State, seat: Seat, fence: u64) -> Law {
     let is_at_work = match seat {
         Seat::Attempt(id) => state.running.contains(&id) && state.attempt(id).is_some_and(|it| it.fence == fence),
-        Seat::Planner { .. } | Seat::Judge { .. } => state.sitting.get(&seat).is_some_and(|it| it.fence == fence),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
+            state.sitting.get(&seat).is_some_and(|it| it.fence == fence)
+        }
     };
     law(is_at_work, || format!("a stale fence of {seat} was heard"))
 }

@@ -90,6 +90,7 @@ impl Ledger {
             | Event::SeatTaken { .. }
             | Event::SeatLeft { .. }
             | Event::CandidateReviewed { .. }
+            | Event::RunJudged { .. }
             | Event::AttemptLost { .. }
             | Event::AttemptLimited { .. }
             | Event::LimitLifted { .. }

@@ -136,6 +136,10 @@ mutants! {
     KeptIsDone,
     /// Red conditions are passed over when the run ends.
     RedIsDone,
+    /// A run ends without the word of its judge.
+    RunJudgeSkipped,
+    /// The run's judge says done over what does not hold.
+    DoneOverRed,
     /// A planner or judge that was cut off is still heard.
     SeatFenceIgnored,
     /// A candidate waits to land though its judge has not looked at it.
@@ -187,6 +191,12 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::DrainIgnored, _) if is_time && state.flow == Flow::Draining => seen.flow = Flow::Open,
         (Mutant::PlanNotApproved, _) if is_time => _ = seen.passed.insert(Gate::Plan),
         (Mutant::LimitIgnored, _) if is_time => seen.limits.clear(),
+        (Mutant::RunJudgeSkipped, Command::ReportConditions { .. }) => opening(&mut seen).goal.plan.run_judge = None,
+        (Mutant::DoneOverRed, Command::ReportRunVerdict { .. }) => {
+            if let Some((_, results)) = &mut seen.conditions {
+                results.iter_mut().for_each(|result| result.answer = Answer::Green);
+            }
+        }
         (Mutant::ReviewSkipped, Command::ReportVerdict { .. }) => {
             opening(&mut seen).roles.get_mut("judge").expect("it judges").agents.truncate(1);
         }

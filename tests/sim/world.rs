@@ -343,6 +343,7 @@ fn name(command: &Command) -> &'static str {
         Command::ReportLost { .. } => "ReportLost",
         Command::LeaveSeat { .. } => "LeaveSeat",
         Command::ReportReview { .. } => "ReportReview",
+        Command::ReportRunVerdict { .. } => "ReportRunVerdict",
         Command::ReportVerdict { .. } => "ReportVerdict",
         Command::ReportMerge { .. } => "ReportMerge",
         Command::ReportPrefix { .. } => "ReportPrefix",

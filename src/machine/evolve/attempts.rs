@@ -14,7 +14,10 @@ use crate::model::verdict::{Finding, Rung, Verdict};
 pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
     state.fences = lease.fence;
     state.running.insert(lease.attempt);
+    let landings = state.landings;
     if let Some(task) = state.tasks.get_mut(&lease.attempt.task) {
+        let earlier = task.attempts.iter().rev().find(|attempt| lease.from.is_some() && attempt.candidate().is_some());
+        let stands_after = earlier.map_or(landings, |attempt| attempt.stands_after);
         task.attempts.push(Attempt {
             agent: lease.agent.clone(),
             base: lease.base,
@@ -35,6 +38,8 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             granted: 0,
             spend: Spend::default(),
             landed: None,
+            stands_after,
+            landing: None,
         });
     }
     set_status(state, lease.attempt.task, Status::Running);
@@ -179,7 +184,7 @@ pub(super) fn drop_task(state: &mut State, task: TaskId, reason: &str) {
 
 pub(super) fn retry(state: &mut State, id: TaskId) {
     if let Some(task) = state.tasks.get_mut(&id) {
-        task.again = Again { agent: 0, tries: 0, from: None };
+        task.again = Again { agent: 0, tries: 0, from: None, resolves: false };
         task.lost = 0;
         task.conflicts = 0;
     }

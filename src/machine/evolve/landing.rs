@@ -118,11 +118,14 @@ pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
     state.bad_rate.learn(landed.len() as u32, 0);
     state.conditions = None;
     for link in landed {
+        state.landings += 1;
+        let landing = state.landings;
         if let Some(batch) = &mut state.batch {
             batch.members.retain(|member| *member != link.attempt);
         }
         if let Some(attempt) = attempt_mut(state, link.attempt) {
             attempt.landed = Some(link.commit);
+            attempt.landing = Some(landing);
         }
         let id = link.attempt.task;
         set_status(state, id, Status::Landed { commit: link.commit });

@@ -21,7 +21,9 @@ pub(super) fn give_back(state: &mut State, seat: Seat, nano_usd: u64) {
 fn granted_mut(state: &mut State, seat: Seat) -> Option<&mut u64> {
     match seat {
         Seat::Attempt(id) => attempt_mut(state, id).map(|attempt| &mut attempt.granted),
-        Seat::Planner { .. } | Seat::Judge { .. } => state.sitting.get_mut(&seat).map(|sitting| &mut sitting.granted),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
+            state.sitting.get_mut(&seat).map(|sitting| &mut sitting.granted)
+        }
     }
 }
 
@@ -37,7 +39,7 @@ pub(super) fn call(state: &mut State, seat: Seat, call: &Call) {
             }
             attempt.agent.to_string()
         }
-        Seat::Planner { .. } | Seat::Judge { .. } => {
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
             let Some(sitting) = state.sitting.get_mut(&seat) else { return };
             sitting.spend += spend;
             sitting.agent.to_string()

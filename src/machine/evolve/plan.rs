@@ -71,7 +71,7 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
             followers: Vec::new(),
             rank: new.draft.weight.max(1),
             status: Status::Waiting,
-            again: Again { agent: new.agent, tries: 0, from: None },
+            again: Again { agent: new.agent, tries: 0, from: None, resolves: false },
             conflicts: 0,
             lost: 0,
             attempts: Vec::new(),

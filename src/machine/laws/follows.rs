@@ -44,6 +44,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
         Event::SeatTaken { seat, agent, fence } => seats::taken(state, *seat, agent, *fence),
         Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),
+        Event::RunJudged { iteration, head, verdict, .. } => seats::run_judged(state, (*iteration, *head), verdict),
         Event::CandidateReviewed { attempt, review, next } => seats::reviewed(state, *attempt, review, next),
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
         Event::AttemptLimited { attempt, next, .. } => tasks::limited(state, *attempt, next),
@@ -119,6 +120,10 @@ fn waits_for_limit(state: &State) -> bool {
 
 fn ended(state: &State, end: &End) -> Law {
     law(state.end.is_none(), || "an ended run ends again".to_owned())?;
+    let is_here = |head: Oid| state.head == Some(head);
+    let has_word = state.ruled.as_ref().is_some_and(|it| it.iteration == state.iteration && is_here(it.head));
+    let is_owed = state.run_judge().is_some() && !matches!(end, End::Denied { .. });
+    law(!is_owed || has_word, || "a run ends without the word of its judge".to_owned())?;
     let (kept_named, red_named) = match end {
         End::Done => (0, &Vec::new()),
         End::Incomplete { kept, red, .. } => (kept.len(), red),
@@ -135,8 +140,8 @@ fn ended(state: &State, end: &End) -> Law {
     let red = state.opening().goal.done.iter().map(|it| it.name()).filter(|name| !is_green(name));
     law(red.clone().eq(red_named), || format!("{:?} are red and {red_named:?} are named", red.collect::<Vec<_>>()))?;
     match end {
-        End::Incomplete { kept, red, failed_planners } => {
-            let has_reason = !kept.is_empty() || !red.is_empty() || !failed_planners.is_empty();
+        End::Incomplete { kept, red, failed_planners, judged } => {
+            let has_reason = !kept.is_empty() || !red.is_empty() || !failed_planners.is_empty() || judged.is_some();
             law(has_reason, || "a run is incomplete without a reason".to_owned())
         }
         End::Done | End::Denied { .. } => Ok(()),

@@ -5,8 +5,9 @@ use super::tasks::{attempt, runs, tried};
 use crate::machine::event::{Left, Next, Turn};
 use crate::machine::seats::Sitting;
 use crate::machine::state::{Flow, State};
-use crate::model::ids::AttemptId;
-use crate::model::review::Review;
+use crate::model::check::Answer;
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::review::{Review, RunRuling, RunVerdict};
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 use crate::model::verdict::Ruling;
@@ -23,13 +24,13 @@ pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> 
     law(fence > state.seatings, || format!("seating {fence} follows seating {}", state.seatings))?;
     let judges = state.sitting.keys().filter(|seat| matches!(seat, Seat::Judge { .. })).count();
     let most = state.opening().judges.max(1) as usize;
-    law(matches!(seat, Seat::Planner { .. }) || judges < most, || format!("{seat} is taken and {most} judges judge"))
+    law(!matches!(seat, Seat::Judge { .. }) || judges < most, || format!("{seat} is taken and {most} judges judge"))
 }
 
 fn attempt_of(seat: Seat) -> Option<AttemptId> {
     match seat {
         Seat::Attempt(attempt) => Some(attempt),
-        Seat::Planner { .. } | Seat::Judge { .. } => None,
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => None,
     }
 }
 
@@ -83,4 +84,13 @@ pub(super) fn reviewed(state: &State, id: AttemptId, review: &Review, next: &Nex
     law(is_accepted == (*next == wanted), || format!("{:?} makes {id} {next:?}", review.ruling))?;
     law(is_accepted == review.findings.is_empty(), || format!("{:?} of {id} has other findings", review.ruling))?;
     if is_accepted { Ok(()) } else { tried(state, id, next) }
+}
+
+pub(super) fn run_judged(state: &State, (iteration, head): (u32, Oid), verdict: &RunVerdict) -> Law {
+    law(iteration == state.iteration, || format!("iteration {iteration} is judged in {}", state.iteration))?;
+    let looked = state.conditions.as_ref().filter(|(at, _)| *at == head && state.head == Some(head));
+    let (_, results) = looked.ok_or_else(|| broken(format!("the run was judged at {head}, where nobody looked")))?;
+    let is_green = |name: &str| results.iter().any(|it| it.name == name && it.answer == Answer::Green);
+    let is_red = state.opening().goal.done.iter().any(|it| !is_green(it.name()));
+    law(verdict.ruling != RunRuling::Done || !is_red, || "the run is done over what does not hold".to_owned())
 }

@@ -129,8 +129,7 @@ pub(super) fn judged(state: &State, id: AttemptId, verdict: &Verdict, next: &Nex
     if !is_accepted {
         return tried(state, id, next);
     }
-    let own = &task(state, id.task)?.draft.checks;
-    let wanted = state.opening().goal.checks.iter().chain(own);
+    let wanted = state.checks_of(task(state, id.task)?);
     law(held(state, wanted, &verdict.checks), || format!("{id} is accepted without its checks"))
 }
 

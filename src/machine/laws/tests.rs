@@ -97,8 +97,9 @@ fn only_what_runs_ends_and_it_stands_on_its_lease_s_base() {
 #[test]
 fn trying_again_counts() {
     let scene = running();
-    let again =
-        |agent, tries| ended(Outcome::Failed { why: "x".into() }, Next::Again(Again { agent, tries, from: None }));
+    let again = |agent, tries| {
+        ended(Outcome::Failed { why: "x".into() }, Next::Again(Again { agent, tries, from: None, resolves: false }))
+    };
     assert_eq!(follows(&scene.state, &again(0, 1)), Ok(()));
     assert_eq!(follows(&scene.state, &again(1, 0)), Ok(()));
     for (agent, tries) in [(0, 0), (0, 2), (1, 1)] {
@@ -160,7 +161,7 @@ fn only_the_culprit_is_ejected() {
     let scene = running().queued(1).queued(2).settled().merged();
     let scene = scene.checked(Answer::Red).checked(Answer::Green).checked(Answer::Red);
     let ejected = |task| {
-        let next = Next::Again(Again { agent: 0, tries: 1, from: None });
+        let next = Next::Again(Again { agent: 0, tries: 1, from: None, resolves: false });
         Event::MemberEjected { batch: batch(1), attempt: attempt(task, 1), findings: vec![finding()], next }
     };
     assert_eq!(follows(&scene.state, &ejected(2)), Ok(()));

@@ -1,17 +1,19 @@
 //! Owns what time alone brings: leases lapse, work is handed out, batches form, gates are reached, the run closes.
 
-use crate::machine::event::{End, Event, Lease, Rest};
+use crate::machine::event::{End, Event, Lease, Left, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::rules::limit;
 use crate::machine::rules::seat;
 use crate::machine::state::{Flow, Planning, Scope, State, Status};
-use crate::model::attempt::Handoff;
+use crate::model::attempt::{Handoff, Usage};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
+use crate::model::review::{RunRuling, RunVerdict};
 use crate::model::role::AgentRef;
+use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 
 /// Accepted candidates that may wait to land before no new work is handed out.
@@ -37,6 +39,9 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
     }
     if state.flow == Flow::Stopping {
         return stop(state);
+    }
+    if let Some(unwanted) = seat::unwanted(state) {
+        return vec![unwanted];
     }
     let mut events = wake_planners(state);
     events.extend(form_batch(state));
@@ -292,19 +297,60 @@ pub(in crate::machine) fn conditions(
         return Err(Rejection::Stale("the look at the done-conditions"));
     }
     let mut events = vec![Event::ConditionsChecked { head, results: results.to_vec() }];
-    let red = red_conditions(state, results);
-    let goes_on = !red.is_empty()
-        && !state.planning_closed
-        && state.sample_accepted
-        && state.landed_in_iteration > 0
-        && state.iteration < state.opening().goal.plan.iterations;
-    if goes_on {
-        let wake = state.scopes.get(&ScopeId(0)).map_or(1, |root| root.wake + 1);
-        events.push(Event::IterationBegan { iteration: state.iteration + 1 });
-        events.push(Event::PlannerWoken { scope: ScopeId(0), wake, handoffs: Vec::new() });
+    if state.run_judge().is_some() {
         return Ok(events);
     }
-    events.push(Event::RunEnded { end: end(state, red) });
+    let red = red_conditions(state, results);
+    if !red.is_empty() && state.landed_in_iteration > 0 && may_plan_anew(state) {
+        events.extend(plan_anew(state, Vec::new()));
+    } else {
+        events.push(Event::RunEnded { end: end(state, red, None) });
+    }
+    Ok(events)
+}
+
+/// Tells whether another iteration may begin.
+fn may_plan_anew(state: &State) -> bool {
+    !state.planning_closed && state.sample_accepted && state.iteration < state.opening().goal.plan.iterations
+}
+
+fn plan_anew(state: &State, handoffs: Vec<TaskId>) -> [Event; 2] {
+    let wake = state.scopes.get(&ScopeId(0)).map_or(1, |root| root.wake + 1);
+    [
+        Event::IterationBegan { iteration: state.iteration + 1 },
+        Event::PlannerWoken { scope: ScopeId(0), wake, handoffs },
+    ]
+}
+
+/// Has the run's judge say what follows an iteration: it cannot say done over what does not hold, nor have more planned
+/// than the goal allows.
+pub(in crate::machine) fn judged(
+    state: &State,
+    (iteration, fence): (u32, u64),
+    verdict: &RunVerdict,
+    usage: Usage,
+) -> Result<Vec<Event>, Rejection> {
+    let seat = Seat::RunJudge { iteration };
+    let judge = seat::sits(state, seat, fence)?.agent.to_string();
+    let looked = state.conditions.as_ref().filter(|_| state.awaits_run_judge());
+    let (head, results) = looked.ok_or(Rejection::Stale("the end of an iteration"))?;
+    let red = red_conditions(state, results);
+    if verdict.ruling == RunRuling::Done && !red.is_empty() {
+        return Err(Rejection::NotDone(red));
+    }
+    let mut events = vec![
+        Event::SeatLeft { seat, left: Left::Done, usage, turn: None },
+        Event::RunJudged { iteration, head: *head, judge, verdict: verdict.clone() },
+    ];
+    match verdict.ruling {
+        RunRuling::Done => events.push(Event::RunEnded { end: end(state, red, None) }),
+        RunRuling::Continue | RunRuling::Restart if may_plan_anew(state) => {
+            events.extend(plan_anew(state, Vec::new()));
+        }
+        RunRuling::Continue | RunRuling::Restart => {
+            events.push(Event::RunEnded { end: end(state, red, Some(verdict.why.clone())) });
+        }
+    }
     Ok(events)
 }
 
@@ -317,7 +363,7 @@ fn red_conditions(state: &State, results: &[CheckResult]) -> Vec<String> {
     names.filter(|name| !holds(name)).map(str::to_owned).collect()
 }
 
-fn end(state: &State, red: Vec<String>) -> End {
+fn end(state: &State, red: Vec<String>, judged: Option<String>) -> End {
     let kept: Vec<TaskId> = state.tasks.iter().filter(|(_, task)| is_left(&task.status)).map(|(id, _)| *id).collect();
     let failed_planners: Vec<ScopeId> = state
         .scopes
@@ -325,10 +371,10 @@ fn end(state: &State, red: Vec<String>) -> End {
         .filter(|(_, scope)| matches!(scope.status, Planning::Failed(_)))
         .map(|(id, _)| *id)
         .collect();
-    if kept.is_empty() && red.is_empty() && failed_planners.is_empty() {
+    if kept.is_empty() && red.is_empty() && failed_planners.is_empty() && judged.is_none() {
         return End::Done;
     }
-    End::Incomplete { kept, red, failed_planners }
+    End::Incomplete { kept, red, failed_planners, judged }
 }
 
 /// Tells whether a task is unfinished business when the run ends.

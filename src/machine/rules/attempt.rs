@@ -98,7 +98,7 @@ pub(in crate::machine) fn again_or_keep(state: &State, task: &Task, from: Option
         return Next::Keep { why: why.to_owned() };
     }
     if tries < allowed_tries(state, task) {
-        return Next::Again(Again { agent: task.again.agent, tries, from });
+        return Next::Again(Again { tries, from, ..task.again.clone() });
     }
     next_agent(state, task).map_or_else(|| Next::Keep { why: why.to_owned() }, Next::Again)
 }
@@ -107,7 +107,7 @@ pub(in crate::machine) fn again_or_keep(state: &State, task: &Task, from: Option
 fn next_agent(state: &State, task: &Task) -> Option<Again> {
     let agent = task.again.agent + 1;
     let is_there = state.role_of(task)?.agents.len() > agent as usize;
-    is_there.then_some(Again { agent, tries: 0, from: None })
+    is_there.then_some(Again { agent, tries: 0, from: None, ..task.again.clone() })
 }
 
 /// Tells how often the task's present agent may try: an agent that always gives the same answer, once.

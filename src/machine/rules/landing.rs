@@ -9,10 +9,11 @@ use crate::machine::event::{Again, Event, NewTask, Next, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::again_or_keep;
 use crate::machine::rules::plan::{new_task, next_task};
-use crate::machine::state::{Batch, BatchStep, State};
+use crate::machine::state::{Batch, BatchStep, State, Task};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid};
 use crate::model::paths::PathSet;
+use crate::model::role::AgentRef;
 use crate::model::task::{TaskDraft, Work};
 use crate::model::verdict::{Finding, Ruling, Rung};
 
@@ -62,7 +63,8 @@ fn known_answer(state: &State, batch: BatchId, chain: &[Link]) -> Option<Event> 
     Some(Event::PrefixChecked { batch, upto: 1, tree: link.tree, results, green: true, flaky })
 }
 
-/// Sends a conflicting candidate back to its own agent on the new base, a bounded number of times.
+/// Sends a conflicting candidate to the resolver, where the goal names one and its own agent does not always give the same
+/// answer, or back to its own agent on the new base, a bounded number of times.
 fn conflicting(state: &State, batch: BatchId, conflict: &Conflict) -> Result<Event, Rejection> {
     let id = conflict.attempt;
     let task = state.tasks.get(&id.task).ok_or(Rejection::NoTask(id.task))?;
@@ -77,11 +79,21 @@ fn conflicting(state: &State, batch: BatchId, conflict: &Conflict) -> Result<Eve
     }];
     let is_brief = task.work == Work::Brief;
     let next = if is_brief && task.conflicts < state.opening().goal.landing.conflicts {
-        Next::Again(Again { from: None, ..task.again.clone() })
+        Next::Again(match may_be_resolved(state, task) {
+            true => Again { agent: 0, tries: 0, from: None, resolves: true },
+            false => Again { from: None, ..task.again.clone() },
+        })
     } else {
         Next::Keep { why: what }
     };
     Ok(Event::MemberEjected { batch, attempt: id, findings, next })
+}
+
+fn may_be_resolved(state: &State, task: &Task) -> bool {
+    let opening = state.opening();
+    let resolver = opening.goal.plan.resolver.as_ref().and_then(|role| opening.roles.get(role));
+    let is_there = resolver.is_some_and(|role| !role.agents.is_empty());
+    is_there && !task.again.resolves && state.next_agent(task) != Some(AgentRef::Codemod)
 }
 
 pub(in crate::machine) fn checked(
@@ -175,7 +187,8 @@ fn follow_ups(state: &State, landed: &[Link]) -> Vec<Event> {
         let Some(task) = state.tasks.get(&link.attempt.task) else { continue };
         let Some(handoff) = state.attempt(link.attempt).and_then(|attempt| attempt.handoff.as_ref()) else { continue };
         let agent = task.again.agent + 1;
-        let has_next = state.role_of(task).is_some_and(|role| role.agents.len() > agent as usize);
+        let own = state.opening().roles.get(&task.draft.role).filter(|_| !task.again.resolves);
+        let has_next = own.is_some_and(|role| role.agents.len() > agent as usize);
         let key = format!("{}+rest", task.draft.key);
         // The handoff is the agent's word: what it names outside the task's own paths is not handed on.
         let left: Vec<_> = handoff.leftovers.iter().filter(|left| task.draft.paths.holds(&left.path)).collect();

@@ -28,7 +28,7 @@ fn held_by(state: &State, seat: Seat, fence: u64) -> Result<u64, Rejection> {
             leased(state, id, Some(fence))?;
             Ok(state.attempt(id).map_or(0, |attempt| attempt.held()))
         }
-        Seat::Planner { .. } | Seat::Judge { .. } => Ok(sits(state, seat, fence)?.held()),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => Ok(sits(state, seat, fence)?.held()),
     }
 }
 
@@ -51,7 +51,7 @@ pub(in crate::machine) fn call(state: &State, seat: Seat, fence: u64, call: &Cal
             is_its.then_some(()).ok_or(Rejection::StaleAttempt(id))?;
         }
         // What was held for a session that was cut off was counted as spent.
-        Seat::Planner { .. } | Seat::Judge { .. } => {
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
             sits(state, seat, fence)?;
         }
     }
@@ -68,7 +68,7 @@ pub(in crate::machine) fn ran_out(state: &State, seat: Seat, fence: u64) -> Resu
     }
     match seat {
         Seat::Attempt(id) => events.extend(attempt::lost(state, id, WHY, Loss::Other)?),
-        Seat::Planner { .. } | Seat::Judge { .. } => events.push(cut(state, seat, WHY)),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => events.push(cut(state, seat, WHY)),
     }
     Ok(events)
 }

@@ -329,7 +329,7 @@ mod tests {
         let kept = vec![TASK];
         assert_eq!(
             scene.state.end,
-            Some(End::Incomplete { kept, red: vec!["done".into()], failed_planners: Vec::new() })
+            Some(End::Incomplete { kept, red: vec!["done".into()], failed_planners: Vec::new(), judged: None })
         );
         let events = scene.when(&request("r", Ask::Retry(TASK))).unwrap();
         assert_eq!(kinds(&events), ["RunReopened", "TaskRetried", "RequestAnswered"]);

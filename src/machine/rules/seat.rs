@@ -2,7 +2,7 @@
 //! use; who fails gives its turn to the next, and who meets a limit takes it again later.
 
 use crate::machine::command::Leave;
-use crate::machine::event::{Event, Left, Next};
+use crate::machine::event::{Event, Left, Next, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::limit;
 use crate::machine::seats::Sitting;
@@ -58,7 +58,7 @@ pub(in crate::machine) fn leave(
                 Ok(vec![left, Event::PlannerFinished { scope, wake }])
             }
             // A judge is done when it has said something.
-            Seat::Judge { .. } | Seat::Attempt(_) => Err(Rejection::StaleSeat(seat)),
+            Seat::Judge { .. } | Seat::RunJudge { .. } | Seat::Attempt(_) => Err(Rejection::StaleSeat(seat)),
         },
         Leave::Failed(why) => Ok(failed(state, seat, why, usage)),
         Leave::Limited { until_ms, why } => {
@@ -74,6 +74,12 @@ pub(in crate::machine) fn leave(
 pub(in crate::machine) fn cut(state: &State, seat: Seat, why: &str) -> Event {
     let left = Left::Cut { why: why.to_owned() };
     Event::SeatLeft { seat, left, usage: Usage::default(), turn: Some(present(state, seat)) }
+}
+
+/// Ends the session of a run's judge where the run has begun to move again.
+pub(in crate::machine) fn unwanted(state: &State) -> Option<Event> {
+    let judge = state.sitting.keys().find(|seat| matches!(seat, Seat::RunJudge { .. }))?;
+    (!state.awaits_run_judge()).then(|| cut(state, *judge, "the run goes on"))
 }
 
 /// Ends all sessions that say nothing against their agents.
@@ -111,6 +117,10 @@ fn failed(state: &State, seat: Seat, why: &str, usage: Usage) -> Vec<Event> {
                     notes: Vec::new(),
                 };
                 events.push(Event::CandidateReviewed { attempt, review, next: Next::Keep { why } });
+            }
+            Seat::RunJudge { .. } => {
+                let what = format!("have the run judged: no judge gave a verdict: {why}");
+                events.push(Event::RunParked { why: Rest::Trouble { what } });
             }
             Seat::Attempt(_) => {}
         }

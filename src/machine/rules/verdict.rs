@@ -39,7 +39,7 @@ pub(in crate::machine) fn report(
 
 /// Tells whether each check of the run and of the task was answered, and none worse than on the base.
 pub(in crate::machine) fn all_checks_held(state: &State, task: &Task, verdict: &Verdict) -> bool {
-    let mut wanted = state.opening().goal.checks.iter().chain(&task.draft.checks);
+    let mut wanted = state.checks_of(task);
     wanted.all(|check| {
         let base = state.baseline.as_ref().and_then(|baseline| baseline.get(&check.name));
         verdict

@@ -11,6 +11,8 @@ pub(super) const PLAN: &[&str] = &[
     "planner",
     "worker",
     "judge",
+    "run_judge",
+    "resolver",
     "rules",
     "by",
     "files_per_task",
@@ -41,6 +43,8 @@ fn default_plan() -> Planning {
         planner: "shard".to_owned(),
         worker: "worker".to_owned(),
         judge: usual_judge(),
+        run_judge: None,
+        resolver: None,
         rules: Vec::new(),
         by: Split::Folder,
         files_per_task: 5,
@@ -68,6 +72,8 @@ pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampl
     if let Some(role) = fields.take("judge").and_then(|node| role(node, "`judge`", faults)) {
         plan.judge = role;
     }
+    plan.resolver = fields.take("resolver").and_then(|node| role(node, "`resolver`", faults));
+    plan.run_judge = fields.take("run_judge").and_then(|node| role(node, "`run_judge`", faults));
     if let Some(node) = fields.take("rules") {
         plan.rules = rules(node, faults);
     }

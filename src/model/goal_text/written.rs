@@ -100,6 +100,10 @@ pub struct WrittenPlan {
     pub worker: Option<String>,
     /// The role that judges what is done; its lenses, where its agents are sessions, come after the checks.
     pub judge: Option<String>,
+    /// The role that judges the run at the end of each iteration: done, continue or restart. Default: none.
+    pub run_judge: Option<String>,
+    /// The role that brings together what conflicts. Default: none, the task is done again on the new base.
+    pub resolver: Option<String>,
     /// ast-grep rule files of the repository, applied in this order.
     pub rules: Option<Vec<String>>,
     /// By what the matching files are split among sub-planners. Default: `folder`.

@@ -4,7 +4,9 @@
 mod block;
 mod plan;
 mod review;
+mod run;
 
 pub use block::AnswerFault;
 pub use plan::{PlanAnswer, read_plan};
 pub use review::{ReviewAnswer, read_review};
+pub use run::read_run_verdict;

@@ -195,7 +195,7 @@ impl Player {
     fn attempt(&self) -> Option<AttemptId> {
         match self.brief.seat {
             Seat::Attempt(attempt) => Some(attempt),
-            Seat::Planner { .. } | Seat::Judge { .. } => None,
+            Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => None,
         }
     }
 

@@ -1,0 +1,78 @@
+//! Owns how a session judges a run at the end of an iteration: from the goal, the tree and the conditions, in a context of
+//! its own. Never shows it what workers or planners said.
+
+use std::sync::Arc;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::watch;
+
+use super::asking::{Asking, Silence};
+use super::coordinator::Coordinator;
+use super::order::RunJudging;
+use super::world::World;
+use crate::io::agents::read_run_verdict;
+use crate::machine::command::Command;
+use crate::model::check::Answer;
+use crate::model::paths::PathSet;
+use crate::model::review::RunRuling;
+use crate::model::seat::Seat;
+use crate::views::answer::Form;
+use crate::views::brief::BriefView;
+
+/// Has a session judge the run; gives the report, or nothing where it was cancelled.
+pub async fn judge(
+    world: &Arc<World>,
+    order: RunJudging,
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Option<Command> {
+    let (iteration, fence) = (order.iteration, order.fence);
+    let red: Vec<String> =
+        order.conditions.iter().filter(|it| it.answer != Answer::Green).map(|it| it.name.clone()).collect();
+    let asking = Asking {
+        seat: Seat::RunJudge { iteration },
+        fence,
+        agent: order.agent.clone(),
+        role: order.role.clone(),
+        commit: order.head,
+        form: Form::Run,
+        view: view(world, &order),
+        paths: PathSet::everything(),
+    };
+    let taken = asking.answer(world, coordinator, &cancelled, |said| {
+        let verdict = read_run_verdict(&said).map_err(|fault| fault.to_string());
+        // The law would refuse it; whoever says so is told before it comes to that.
+        let verdict = verdict.and_then(|verdict| match verdict.ruling {
+            RunRuling::Done if !red.is_empty() => {
+                Err(format!("it says that the run is done while this does not hold: {}", red.join(", ")))
+            }
+            RunRuling::Done | RunRuling::Continue | RunRuling::Restart => Ok(verdict),
+        });
+        async move { verdict }
+    });
+    match taken.await {
+        Ok((verdict, usage)) => Some(Command::ReportRunVerdict { iteration, fence, verdict, usage }),
+        Err(Silence::Over(report)) => Some(*report),
+        Err(Silence::Cancelled) => None,
+    }
+}
+
+fn view(world: &World, order: &RunJudging) -> BriefView {
+    let goal = &world.opening.goal;
+    let mut material = String::new();
+    for result in order.conditions.iter().filter(|result| !result.tail.trim().is_empty()) {
+        material.push_str(&format!("the condition `{}` wrote:\n{}\n\n", result.name, result.tail.trim_end()));
+    }
+    let word = |answer| if answer == Answer::Green { "holds" } else { "does not hold" };
+    BriefView {
+        goal_name: goal.name.clone(),
+        goal_prose: goal.prose.clone(),
+        task: "run".to_owned(),
+        title: goal.name.clone(),
+        attempt: order.iteration,
+        steering: order.steering.clone(),
+        material,
+        status: order.conditions.iter().map(|result| format!("{}: {}", result.name, word(result.answer))).collect(),
+        ..BriefView::default()
+    }
+}
