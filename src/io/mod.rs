@@ -8,6 +8,7 @@ pub mod files;
 pub mod signing;
 pub mod roles;
 pub mod syntax;
+pub mod tools;
 pub mod journal;
 pub mod git;
 pub mod hands;
