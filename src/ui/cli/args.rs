@@ -60,6 +60,8 @@ pub enum Verb {
     Resume(super::resume::ResumeArgs),
     /// Tell the next attempts something
     Steer(super::steer::SteerArgs),
+    /// Answer what a blocked task asks, and have it tried again
+    Answer(super::answer::AnswerArgs),
     /// Bring what landed into your branch
     Deliver(super::deliver::DeliverArgs),
     /// Take a landed task back out; the checks run again

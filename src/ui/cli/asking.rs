@@ -37,10 +37,8 @@ pub enum Answer {
 /// # Errors
 /// Where the run refuses, or the request cannot be stored.
 pub fn put(place: &Place, run: &RunId, state: &State, ask: Ask) -> Result<Answer, Fail> {
+    may(run, state, &ask)?;
     let tried = tried(&ask, run);
-    if let Some(why) = refusal(state, &ask) {
-        return Err(refused(&tried, run, why));
-    }
     let id = seam::ask(place, run, ask)?;
     if !seam::coordinator_lives(place, run) {
         return Ok(Answer::Stored);
@@ -53,6 +51,14 @@ pub fn put(place: &Place, run: &RunId, state: &State, ask: Ask) -> Result<Answer
         }
     })?;
     answer.unwrap_or(Ok(Answer::Stored))
+}
+
+/// Looks whether the law lets something be asked as the run stands.
+///
+/// # Errors
+/// Where it would be refused.
+pub fn may(run: &RunId, state: &State, ask: &Ask) -> Result<(), Fail> {
+    refusal(state, ask).map_or(Ok(()), |why| Err(refused(&tried(ask, run), run, why)))
 }
 
 /// Looks at each event after a number until one is the wanted one; none where it does not come in time.

@@ -32,6 +32,7 @@ pub mod retry;
 pub mod stop;
 pub mod resume;
 pub mod steer;
+pub mod answer;
 pub mod deliver;
 pub mod revert;
 pub mod verify;
