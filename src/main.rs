@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Some(hands::TRIAL_VERB) => hands::trial_main(),
         Some(script::SCRIPT_VERB) => script::script_main(),
         Some(acp::ACP_VERB) => acp::acp_main(),
+        Some(acp::MCP_VERB) => acp::mcp_main(),
         _ => return artel::ui::cli::enter::enter().into(),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))

@@ -1,6 +1,7 @@
 //! Owns one session of an agent that is a process: put on the stage that was set for it, watched to its end, read back. Sets
 //! no stage, and never says what follows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kameo::prelude::WeakActorRef;
@@ -16,6 +17,7 @@ use crate::io::agents::{Brief, Desk, Left, Play, Report, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::{OwnGit, Tree};
 use crate::io::hands::JobLimits;
+use crate::io::tools::Toolbox;
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::role::{AgentRef, Limits, Role};
 use crate::model::seat::Seat;
@@ -55,19 +57,19 @@ pub struct Acted {
     pub usage: Usage,
 }
 
-/// Has an agent's process act; tells what it came to, nothing where it ended because the run may spend no more, or why it
+/// Has an agent's process act, with a brief and tools; tells what it came to, nothing where it ended because the run may spend no more, or why it
 /// could not be run.
 pub async fn act(
     world: &World,
     stage: &Stage<'_>,
-    brief: &Brief,
+    (brief, tools): (&Brief, Arc<dyn Toolbox>),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Acted>, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let Stage { name, seat, agent, role, tree, git, access, desk } = stage;
-    let gate = Gate::open(world, *seat, (agent, &role.limits), coordinator)?;
-    let played = cast(world, agent, gate.as_ref().map(Gate::token))?;
+    let gate = Gate::open(world, *seat, (agent, &role.limits), coordinator, tools)?;
+    let played = cast(world, agent, gate.as_ref().map(Gate::door))?;
     let play = played.play(brief, desk).map_err(|error| failed(&error))?;
     let Play::Process { program, files, env: own, read } = play else {
         return Err(format!("{agent} is no process"));

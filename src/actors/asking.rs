@@ -13,6 +13,7 @@ use super::setup::{For, set_up};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::GitError;
+use crate::io::tools::Joined;
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
@@ -156,7 +157,8 @@ impl Asking {
                     access: Access::Read,
                     desk: &desk,
                 };
-                act(world, &stage, &self.brief(world, prompt), coordinator, cancelled).await
+                let tools = Arc::new(Joined::new(Vec::new()));
+                act(world, &stage, (&self.brief(world, prompt), tools), coordinator, cancelled).await
             }
         };
         world

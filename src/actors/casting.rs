@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use super::world::World;
 use crate::io::agents::script::Script;
-use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Programs};
+use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Door, Programs};
 use crate::model::role::AgentRef;
 
-/// Makes the agent that a role names, where it plays by a process; the token stands for the key where it asks models by
-/// way of the gateway.
+/// Makes the agent that a role names, where it plays by a process, with what leads it to artel.
 ///
 /// # Errors
 /// Where it plays by none.
-pub fn cast(world: &World, agent: &AgentRef, token: Option<String>) -> Result<Box<dyn Agent + Send>, String> {
+pub fn cast(world: &World, agent: &AgentRef, door: Option<Door>) -> Result<Box<dyn Agent + Send>, String> {
     let programs = || {
         let named = |name: &str| world.outer_env.get(name).cloned();
         Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
@@ -23,9 +22,9 @@ pub fn cast(world: &World, agent: &AgentRef, token: Option<String>) -> Result<Bo
             let text = world.opening.assets.get(name).cloned().unwrap_or_default();
             Box::new(Script::new(world.artel.clone(), name.clone(), text))
         }
-        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), token)),
-        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), token)),
-        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), token)),
+        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), door)),
+        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), door)),
+        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), door)),
         AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert => {
             return Err(format!("{agent} is no process"));
         }

@@ -75,7 +75,7 @@ pub struct CoordinatorArgs {
 /// Coordinates one run.
 pub struct Coordinator {
     world: Arc<World>,
-    state: State,
+    pub(super) state: State,
     epoch: u64,
     progress: watch::Sender<Progress>,
     waiting: Vec<Tell>,

@@ -1,5 +1,6 @@
-//! Owns the way to models of whoever sits somewhere: a session at the gateway, behind the only door of its sandbox, for as long as its job
-//! runs. Never speaks HTTP, and never decides what a session may spend.
+//! Owns the way to artel of whoever sits somewhere: a session at the gateway with its tools, and with models where artel
+//! has their key, behind the only door of its sandbox, for as long as its job runs. Never speaks HTTP, and never decides
+//! what a session may spend.
 
 use std::sync::Arc;
 
@@ -9,20 +10,23 @@ use tokio::sync::{oneshot, watch};
 use super::coordinator::Coordinator;
 use super::purse::Purse;
 use super::world::{World, told};
-use crate::io::gateway::{Metered, Session, Terms};
+use crate::io::agents::Door;
+use crate::io::gateway::{self, Metered, Pocket, Session, Terms};
 use crate::io::hands::{Ended, HandsError, Job};
+use crate::io::tools::Toolbox;
 use crate::model::role::{AgentRef, Limits};
 use crate::model::seat::Seat;
 
-/// Leads one session to models.
+/// Leads one session to its tools, and to models.
 pub struct Gate {
     session: Session,
-    purse: Arc<Purse>,
+    /// What it may spend; none where it leads to no models.
+    purse: Option<Arc<Purse>>,
 }
 
 impl Gate {
-    /// Opens the gate of an agent that asks models; none where artel has no key of theirs, so that the agent has to log in
-    /// by itself.
+    /// Opens the gate of an agent that asks models: to the tools that it is given, and to models unless artel has no key of
+    /// theirs, so that the agent has to log in by itself. Other agents have none.
     ///
     /// # Errors
     /// Says why the gateway opened no session.
@@ -31,6 +35,7 @@ impl Gate {
         (seat, fence): (Seat, u64),
         (agent, limits): (&AgentRef, &Limits),
         coordinator: &WeakActorRef<Coordinator>,
+        toolbox: Arc<dyn Toolbox>,
     ) -> Result<Option<Self>, String> {
         let providers: &[&str] = match agent {
             AgentRef::Claude { .. } => &["anthropic"],
@@ -43,17 +48,21 @@ impl Gate {
             | AgentRef::Ladder
             | AgentRef::Revert => return Ok(None),
         };
-        if !providers.iter().any(|provider| world.gateway.has_key(provider)) {
-            return Ok(None);
-        }
-        let purse = Purse::of(&world.till, coordinator.clone(), (seat, fence));
-        let session = world.gateway.open(seat.to_string(), terms(limits), Arc::<Purse>::clone(&purse));
+        let has_key = providers.iter().any(|provider| world.gateway.has_key(provider));
+        let purse = || Purse::of(&world.till, coordinator.clone(), (seat, fence));
+        let purse = has_key.then(purse);
+        let (terms, pays): (Terms, Arc<dyn gateway::Purse>) = match &purse {
+            Some(purse) => (terms(limits), Arc::<Purse>::clone(purse)),
+            None => (Terms::default(), Arc::new(Pocket::of(0))),
+        };
+        let session = world.gateway.open_with_tools(seat.to_string(), terms, pays, toolbox);
         Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))?, purse }))
     }
 
-    /// Gives the token that stands in the place of a key.
-    pub fn token(&self) -> String {
-        self.session.token().reveal().to_owned()
+    /// Gives what leads the agent here.
+    pub fn door(&self) -> Door {
+        let token = self.session.token().reveal().to_owned();
+        if self.purse.is_some() { Door::to_models_and_tools(token) } else { Door::to_tools(token) }
     }
 
     /// Runs the attempt's job; all calls are counted when this returns.
@@ -77,7 +86,7 @@ impl Gate {
             ended = world.hands.run_with_gate(job, cancelled, gate) => ended,
             never = serve => never,
         };
-        self.purse.end();
+        self.purse.iter().for_each(|purse| purse.end());
         let metered = self.session.close().await;
         Ok((ended?, metered))
     }

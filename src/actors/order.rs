@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::tools::Heard;
 use crate::machine::rules::review::criteria;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
@@ -36,6 +37,8 @@ pub struct Order {
     pub findings: Vec<Finding>,
     /// What people have said.
     pub steering: Vec<String>,
+    /// How much of what they say that is.
+    pub heard: Heard,
     /// What the tasks that it waited for have handed up.
     pub handoffs: Vec<Handoff>,
     /// What it is brought together with, where its resolver does it.
@@ -104,6 +107,7 @@ pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
         from: attempt.from,
         findings: task.findings.clone(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
+        heard: Heard { of_run: state.steering.len(), of_task: task.steering.len() },
         handoffs: handoffs.collect(),
         resolves: resolving(state, task),
         checks: state.checks_of(task).cloned().collect(),

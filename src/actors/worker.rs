@@ -14,9 +14,11 @@ use super::order::{Order, Resolving, WorkOrder};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
+use super::tools::{Steered, WorkingTools};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, NamedRule, Stance};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
+use crate::io::tools::Toolbox;
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -223,7 +225,10 @@ async fn process_once(
         desk: &desk,
     };
     let played = match brief(world, &order) {
-        Ok(brief) => act(world, &stage, &brief, coordinator, cancelled).await,
+        Ok(brief) => {
+            let tools = tools(&order, &brief, &desk, coordinator);
+            act(world, &stage, (&brief, tools), coordinator, cancelled).await
+        }
         Err(why) => Err(why),
     };
     if !tree.is_there() {
@@ -266,6 +271,12 @@ async fn process_once(
 
 async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
     world.blocking(move |world| world.workshop.discard(tree)).await
+}
+
+/// Gives a worker's session its tools.
+fn tools(order: &Order, brief: &Brief, desk: &Desk, coordinator: &WeakActorRef<Coordinator>) -> Arc<dyn Toolbox> {
+    let tools = Arc::new(WorkingTools::new(brief.text.clone(), desk.handoff()));
+    Arc::new(Steered::new(tools, coordinator.clone(), order.attempt.task, order.heard))
 }
 
 fn brief(world: &World, order: &Order) -> Result<Brief, String> {

@@ -18,5 +18,6 @@ mod limits;
 mod programs;
 mod workers;
 mod crew;
+mod toolboxes;
 mod faults;
 mod canary;

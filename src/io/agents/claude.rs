@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::agent::{Agent, AgentError, Ending, Left, Play, Report, report};
 use super::brief::{Brief, Desk};
+use super::door::{Door, GATE_VARIABLE, TOKEN_VARIABLE, TOOLS};
 use super::found::{Programs, quoted};
 use super::lines::each_event;
 use super::told::{Told, count, nano_usd, text};
@@ -45,14 +46,14 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 pub struct Claude {
     programs: Programs,
     model: Option<String>,
-    token: Option<String>,
+    door: Option<Door>,
 }
 
 impl Claude {
-    /// Takes where programs are found, the model, and the token that stands for the key at the gateway; without a token it
-    /// uses its own login, and keeps its files where that lies.
-    pub fn new(programs: Programs, model: Option<String>, token: Option<String>) -> Self {
-        Self { programs, model, token }
+    /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
+    /// login, and keeps its files where that lies.
+    pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
+        Self { programs, model, door }
     }
 }
 
@@ -61,9 +62,10 @@ impl Agent for Claude {
         let found = self.programs.get("claude", HOW_TO_GET)?;
         let mut env = brief.env(desk);
         env.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let mut files = brief.files()?;
         let mut line = String::new();
-        if let Some(token) = &self.token {
-            env.insert("ANTHROPIC_API_KEY".to_owned(), token.clone());
+        if let Some(key) = self.door.as_ref().and_then(Door::key) {
+            env.insert("ANTHROPIC_API_KEY".to_owned(), key.to_owned());
             env.insert("CLAUDE_CONFIG_DIR".to_owned(), desk.file("claude").to_string_lossy().into_owned());
             // Whatever else could say who pays would be taken for the key.
             line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; ");
@@ -81,8 +83,14 @@ impl Agent for Claude {
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
         }
+        if let Some(door) = &self.door {
+            env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
+            files.insert(TOOLS_FILE.to_owned(), tools_file());
+            let place = desk.file(TOOLS_FILE);
+            line.push_str(&format!(" --strict-mcp-config --mcp-config {}", quoted(&place.to_string_lossy())));
+        }
         line.push_str(" < \"$ARTEL_BRIEF\"");
-        Ok(Play::Process { program: Program::Shell(line), files: brief.files()?, env, read: found.read })
+        Ok(Play::Process { program: Program::Shell(line), files, env, read: found.read })
     }
 
     fn read(&self, left: Left<'_>) -> Report {
@@ -92,6 +100,16 @@ impl Agent for Claude {
         let (ending, told) = story.end();
         report(left, ending, told).saying(said)
     }
+}
+
+/// The file on its desk that says where its tools are.
+const TOOLS_FILE: &str = "mcp.json";
+
+/// Says where its tools are, by the variables that it fills in itself: the token stands in no file.
+fn tools_file() -> String {
+    let headers = json!({"Authorization": format!("Bearer ${{{TOKEN_VARIABLE}}}")});
+    let server = json!({"type": "http", "url": format!("http://${{{GATE_VARIABLE}}}/mcp"), "headers": headers});
+    json!({"mcpServers": {TOOLS: server}}).to_string()
 }
 
 /// Names an attempt's session as a UUID that is the same whenever it is asked for.
@@ -360,19 +378,22 @@ mod tests {
         program(&dir.path().join("bin/claude"), "#!/bin/sh\n");
         let programs = Programs::new(Some(dir.path().join("bin").display().to_string()), None);
         let desk = Desk::at(dir.path().join("desk"));
-        let line = |model: Option<&str>, token: Option<&str>| {
-            let claude = Claude::new(programs.clone(), model.map(str::to_owned), token.map(str::to_owned));
-            let Play::Process { program: Program::Shell(line), env, read, .. } = claude.play(&brief(), &desk).unwrap()
-            else {
+        let line = |model: Option<&str>, door: Option<Door>| {
+            let claude = Claude::new(programs.clone(), model.map(str::to_owned), door);
+            let played = claude.play(&brief(), &desk).unwrap();
+            let Play::Process { program: Program::Shell(line), files, env, read } = played else {
                 panic!("no line for a shell")
             };
+            assert!(files.values().all(|text| !text.contains("token")), "{files:?}");
             assert_eq!(read, [dir.path().canonicalize().unwrap().join("bin")]);
-            (line.replace(&*dir.path().canonicalize().unwrap().to_string_lossy(), "DIR"), env)
+            let named = [dir.path().canonicalize().unwrap(), dir.path().to_owned()];
+            (named.iter().fold(line, |line, it| line.replace(&*it.to_string_lossy(), "DIR")), env)
         };
         let (plain, env) = line(None, None);
         insta::assert_snapshot!(plain);
         assert!(!env.contains_key("CLAUDE_CONFIG_DIR") && !env.contains_key("ANTHROPIC_API_KEY"), "{env:?}");
-        let (gated, env): (String, BTreeMap<String, String>) = line(Some("opus[1m]"), Some("token"));
+        let (gated, env): (String, BTreeMap<String, String>) =
+            line(Some("opus[1m]"), Some(Door::to_models_and_tools("token".to_owned())));
         insta::assert_snapshot!(gated);
         assert_eq!(env["ANTHROPIC_API_KEY"], "token");
         assert_eq!(env["CLAUDE_CONFIG_DIR"], desk.file("claude").to_string_lossy());

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::agent::{Agent, AgentError, Ending, Left, Play, Report, report};
 use super::brief::{Brief, Desk};
+use super::door::{Door, TOKEN_VARIABLE};
 use super::found::{Found, Programs, quoted};
 use super::limits::{is_limit, resets_at_ms};
 use super::lines::each_event;
@@ -35,19 +36,23 @@ const GATEWAY: [&str; 8] = [
     "model_providers.artel.stream_max_retries=2",
 ];
 
+/// Settings that lead it to its tools.
+const TOOLS: [&str; 2] =
+    ["mcp_servers.artel.url='http://$ARTEL_GATE/mcp'", "mcp_servers.artel.bearer_token_env_var='ARTEL_TOKEN'"];
+
 /// Plays briefs by Codex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codex {
     programs: Programs,
     model: Option<String>,
-    token: Option<String>,
+    door: Option<Door>,
 }
 
 impl Codex {
-    /// Takes where programs are found, the model, and the token that stands for the key at the gateway; without a token it
-    /// uses its own login, and keeps its files where that lies.
-    pub fn new(programs: Programs, model: Option<String>, token: Option<String>) -> Self {
-        Self { programs, model, token }
+    /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
+    /// login, and keeps its files where that lies.
+    pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
+        Self { programs, model, door }
     }
 }
 
@@ -57,8 +62,9 @@ impl Agent for Codex {
         let mut env = brief.env(desk);
         env.insert("NO_COLOR".to_owned(), "1".to_owned());
         let mut line = String::new();
-        if let Some(token) = &self.token {
-            env.insert("OPENAI_API_KEY".to_owned(), token.clone());
+        let key = self.door.as_ref().and_then(Door::key);
+        if let Some(key) = key {
+            env.insert("OPENAI_API_KEY".to_owned(), key.to_owned());
             env.insert("CODEX_HOME".to_owned(), desk.file("codex").to_string_lossy().into_owned());
             // It refuses a home that is not there.
             line.push_str("mkdir -p \"$CODEX_HOME\" && ");
@@ -72,8 +78,12 @@ impl Agent for Codex {
         // Its own sandbox would have to be made inside ours, which lets nobody make another.
         line.push_str(" --dangerously-bypass-approvals-and-sandbox --disable plugins");
         SETTINGS.iter().for_each(|setting| line.push_str(&format!(" -c {setting}")));
-        if self.token.is_some() {
+        if key.is_some() {
             GATEWAY.iter().for_each(|setting| line.push_str(&format!(" -c \"{setting}\"")));
+        }
+        if let Some(door) = &self.door {
+            env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
+            TOOLS.iter().for_each(|setting| line.push_str(&format!(" -c \"{setting}\"")));
         }
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
@@ -280,8 +290,8 @@ mod tests {
         std::os::unix::fs::symlink("../@openai/codex/bin/codex.js", link).unwrap();
         let programs = Programs::new(Some(root.join("node_modules/.bin").display().to_string()), None);
         let desk = Desk::at(root.join("desk"));
-        let line = |model: Option<&str>, token: Option<&str>| {
-            let codex = Codex::new(programs.clone(), model.map(str::to_owned), token.map(str::to_owned));
+        let line = |model: Option<&str>, door: Option<Door>| {
+            let codex = Codex::new(programs.clone(), model.map(str::to_owned), door);
             let Play::Process { program: Program::Shell(line), env, read, .. } = codex.play(&brief(), &desk).unwrap()
             else {
                 panic!("no line for a shell")
@@ -292,7 +302,7 @@ mod tests {
         let (plain, env) = line(None, None);
         insta::assert_snapshot!(plain);
         assert!(!env.contains_key("CODEX_HOME") && !env.contains_key("OPENAI_API_KEY"), "{env:?}");
-        let (gated, env) = line(Some("gpt-5-codex"), Some("token"));
+        let (gated, env) = line(Some("gpt-5-codex"), Some(Door::to_models_and_tools("token".to_owned())));
         insta::assert_snapshot!(gated);
         assert_eq!(env["CODEX_HOME"], desk.file("codex").to_string_lossy());
     }

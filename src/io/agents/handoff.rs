@@ -1,7 +1,12 @@
-//! Owns the reading of the handoff that an agent has left: a file of a stranger. Never follows a link.
+//! Owns the file of a handoff, in a folder of a stranger: reads what the agent has left there, and leaves one in its
+//! place. Never follows a link.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::io::process::read_small;
 use crate::model::attempt::Handoff;
@@ -18,6 +23,9 @@ pub enum HandoffFault {
     /// The file is not a handoff.
     #[error("its handoff is not one: {0}")]
     Garbled(#[source] serde_json::Error),
+    /// The file could not be written.
+    #[error("the handoff was not taken: {0}")]
+    NotTaken(#[source] io::Error),
 }
 
 /// Reads the handoff at a place; nothing where there is none.
@@ -27,6 +35,38 @@ pub enum HandoffFault {
 pub fn collect(place: &Path) -> Result<Option<Handoff>, HandoffFault> {
     let Some(bytes) = read_small(place, HANDOFF_BYTES_MAX).map_err(HandoffFault::Refused)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(HandoffFault::Garbled)
+}
+
+/// Leaves a handoff at a place, whatever was there before, whole or not at all.
+///
+/// # Errors
+/// Fails where it is longer than [`HANDOFF_BYTES_MAX`], or the folder lets nothing be put there.
+pub fn leave(place: &Path, handoff: &Handoff) -> Result<(), HandoffFault> {
+    let bytes = serde_json::to_vec_pretty(handoff).map_err(HandoffFault::Garbled)?;
+    if bytes.len() as u64 > HANDOFF_BYTES_MAX {
+        let why = format!("it is longer than {HANDOFF_BYTES_MAX} bytes");
+        return Err(HandoffFault::NotTaken(io::Error::other(why)));
+    }
+    put(place, &bytes).map_err(HandoffFault::NotTaken)
+}
+
+/// Puts a file into a folder in which somebody else may write at the same time.
+fn put(place: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else {
+        return Err(io::Error::other("it has no place"));
+    };
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    let beside = ".handoff.new";
+    match rustix::fs::unlinkat(&folder, beside, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    // Made anew: what somebody puts there meanwhile is not written through.
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
+    let made = rustix::fs::openat(&folder, beside, flags, Mode::from_raw_mode(0o600))?;
+    File::from(made).write_all(bytes)?;
+    Ok(rustix::fs::renameat(&folder, beside, &folder, name)?)
 }
 
 #[cfg(test)]
@@ -56,5 +96,34 @@ mod tests {
         std::fs::remove_file(&place).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", &place).unwrap();
         assert!(matches!(collect(&place), Err(HandoffFault::Refused(_))));
+    }
+
+    #[test]
+    fn what_was_left_is_collected_and_nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("desk/handoff.json");
+        std::fs::create_dir(dir.path().join("desk")).unwrap();
+        let handoff = Handoff { done: "all".to_owned(), ..Handoff::default() };
+        leave(&place, &handoff).unwrap();
+        let other = Handoff { blocked: Some("a key".to_owned()), ..handoff };
+        leave(&place, &other).unwrap();
+        assert_eq!(collect(&place).unwrap(), Some(other.clone()));
+        let mine = dir.path().join("mine");
+        std::fs::write(&mine, "mine").unwrap();
+        for name in ["handoff.json", ".handoff.new"] {
+            let link = dir.path().join("desk").join(name);
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(&mine, &link).unwrap();
+            leave(&place, &other).unwrap();
+            assert_eq!(collect(&place).unwrap(), Some(other.clone()), "{name}");
+        }
+        assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
+        std::fs::remove_file(&place).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        assert!(matches!(leave(&place, &other), Err(HandoffFault::NotTaken(_))));
+        std::fs::remove_dir(&place).unwrap();
+        let long = Handoff { done: "x".repeat(1 << 20), ..Handoff::default() };
+        assert!(matches!(leave(&place, &long), Err(HandoffFault::NotTaken(_))));
+        assert!(!place.exists());
     }
 }

@@ -1,6 +1,7 @@
 //! Agents: the brains that do tasks, how each is given its brief and how it is read back. Runs no process itself.
 
 mod brief;
+mod door;
 mod agent;
 mod handoff;
 mod told;
@@ -24,7 +25,8 @@ pub use brief::{Brief, Desk, NamedRule};
 pub use claude::Claude;
 pub use codex::Codex;
 pub use command::Command;
+pub use door::{Door, TOKEN_VARIABLE};
 pub use found::Programs;
-pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect};
+pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect, leave};
 pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents};
 pub use told::Told;

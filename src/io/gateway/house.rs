@@ -12,6 +12,7 @@ use super::purse::Purse;
 use super::session::{self, Session, Terms, TermsError};
 use super::upstream::{Upstream, Way};
 use crate::io::clock::Clock;
+use crate::io::tools::{Server, Toolbox};
 
 /// Says why there is no gateway.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,20 @@ impl Gateway {
     /// # Errors
     /// Fails where a model of the terms is no glob, or the system gives no randomness.
     pub fn open(&self, name: impl Into<String>, terms: Terms, purse: Arc<dyn Purse>) -> Result<Session, TermsError> {
-        session::open(Arc::clone(&self.house), name.into(), terms, purse)
+        session::open(Arc::clone(&self.house), name.into(), terms, purse, None)
+    }
+
+    /// Opens a session that has tools beside what its terms allow of models.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`].
+    pub fn open_with_tools(
+        &self,
+        name: impl Into<String>,
+        terms: Terms,
+        purse: Arc<dyn Purse>,
+        toolbox: Arc<dyn Toolbox>,
+    ) -> Result<Session, TermsError> {
+        session::open(Arc::clone(&self.house), name.into(), terms, purse, Some(Server::of(toolbox)))
     }
 }

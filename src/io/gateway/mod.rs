@@ -26,6 +26,7 @@ mod exchange;
 mod relay;
 mod reply;
 mod body;
+mod tools;
 mod server;
 mod house;
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::CONTENT_ENCODING;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -23,7 +22,8 @@ use super::refusal::Refusal;
 use super::request;
 use super::route::{Asks, Route, route};
 use super::session::Inner;
-use super::{headers, reply};
+use super::tools::{is_for_tools, is_plain};
+use super::{headers, reply, tools};
 
 /// Connections of one session at one time; more wait.
 const CONNECTIONS: usize = 64;
@@ -35,6 +35,9 @@ const READ_BYTES: usize = 256 << 10;
 const HEADERS: usize = 100;
 /// Times the largest body: what the bodies of one session may take together.
 const BODIES: usize = 4;
+/// What a session without models is told.
+const NO_MODELS: &str =
+    "this session has tools alone: artel has no key for its agent, which asks its model by its own login";
 /// Pause after the system could not take a connection, which is when it has no descriptors left.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -118,6 +121,9 @@ async fn understood(
     if session.ledger().is_closed {
         return Err(Refusal::Closed);
     }
+    if is_for_tools(request.uri()) {
+        return tools::answer(session, request, memory).await.map(Understood::Here);
+    }
     let house = &session.house;
     let (head, body) = request.into_parts();
     let route = route(&head.method, &head.uri, |name| house.upstreams.get(name).map(|it| it.config.speaks));
@@ -139,9 +145,11 @@ async fn understood(
         }
         Asks::Answer(api) | Asks::Count(api) => api,
     };
+    if session.terms.models.is_empty() {
+        return Err(Refusal::Stray { status: 403, what: NO_MODELS.to_owned() });
+    }
     (unmade.api, unmade.provider) = (Some(api), route.provider.clone());
-    let is_plain = head.headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding.as_bytes() == b"identity");
-    if !is_plain {
+    if !is_plain(&head.headers) {
         return Err(Refusal::Stray { status: 415, what: "the body is packed; send it as it is".to_owned() });
     }
     let body = collect(body, house.body_bytes_max, memory).await?;

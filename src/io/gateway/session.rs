@@ -15,6 +15,7 @@ use super::purse::Purse;
 use super::refusal::Refusal;
 use super::server;
 use super::token::Token;
+use crate::io::tools::Server;
 
 /// Refusals of one session that are told one by one; more are only counted.
 const TOLD_REFUSALS: u64 = 100;
@@ -22,7 +23,7 @@ const TOLD_REFUSALS: u64 = 100;
 /// Says what a session may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// Globs of the models that it may ask; none allows none.
+    /// Globs of the models that it may ask; none allows none, and says so.
     pub models: Vec<String>,
     /// Calls that it may make, those that only count tokens among them.
     pub calls: Option<u64>,
@@ -102,6 +103,8 @@ pub(super) struct Inner {
     pub(super) terms: Terms,
     pub(super) models: GlobSet,
     pub(super) purse: Arc<dyn Purse>,
+    /// What its client may call beside models.
+    pub(super) tools: Option<Server>,
     pub(super) house: Arc<House>,
     ledger: Mutex<Ledger>,
     changed: Notify,
@@ -120,6 +123,7 @@ pub(super) fn open(
     name: String,
     terms: Terms,
     purse: Arc<dyn Purse>,
+    tools: Option<Server>,
 ) -> Result<Session, TermsError> {
     let models = globs(&terms.models)?;
     let token = Token::draw().ok_or(TermsError::Token)?;
@@ -130,6 +134,7 @@ pub(super) fn open(
         terms,
         models,
         purse,
+        tools,
         house,
         ledger,
         changed: Notify::new(),

@@ -30,17 +30,26 @@ impl Token {
     pub(super) fn is_in(&self, headers: &HeaderMap, query: &str) -> bool {
         let plain = ["x-api-key", "x-goog-api-key"].into_iter().flat_map(|name| headers.get_all(name));
         let plain = plain.map(|value| value.as_bytes());
-        let bearer = headers.get_all(AUTHORIZATION).into_iter().filter_map(|value| {
-            let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-            scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
-        });
         let in_query = query.split('&').filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes);
-        let mut found = false;
-        for presented in plain.chain(bearer).chain(in_query) {
-            found |= bool::from(presented.ct_eq(self.0.as_bytes()));
-        }
-        found
+        self.is_among(plain.chain(bearers(headers)).chain(in_query))
     }
+
+    /// Tells whether a request carries this token as its bearer.
+    pub(super) fn is_bearer(&self, headers: &HeaderMap) -> bool {
+        self.is_among(bearers(headers))
+    }
+
+    fn is_among<'p>(&self, presented: impl Iterator<Item = &'p [u8]>) -> bool {
+        // All are compared, in the same time each.
+        presented.fold(false, |found, it| found | bool::from(it.ct_eq(self.0.as_bytes())))
+    }
+}
+
+fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(AUTHORIZATION).into_iter().filter_map(|value| {
+        let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+    })
 }
 
 impl fmt::Debug for Token {
@@ -77,6 +86,7 @@ mod tests {
             with("authorization", format!("bearer {text}")),
         ] {
             assert!(token.is_in(&headers, ""), "{headers:?}");
+            assert_eq!(token.is_bearer(&headers), headers.contains_key("authorization"), "{headers:?}");
         }
         assert!(token.is_in(&HeaderMap::new(), &format!("alt=sse&key={text}")));
         for headers in [
@@ -87,7 +97,7 @@ mod tests {
             with("cookie", text.to_owned()),
             with("authorization", "Bearer".to_owned()),
         ] {
-            assert!(!token.is_in(&headers, "key="), "{headers:?}");
+            assert!(!token.is_in(&headers, "key=") && !token.is_bearer(&headers), "{headers:?}");
         }
     }
 }

@@ -2,5 +2,9 @@
 //! nothing that a toolbox does not do.
 
 mod toolbox;
+mod arguments;
+mod server;
 
+pub use arguments::{arguments, schema_of};
+pub use server::{REQUEST_BYTES_MAX, Server, TooMany};
 pub use toolbox::{Joined, Pending, Tool, Toolbox};

@@ -136,6 +136,7 @@ impl Blanks {
             Call::Exact { name, arguments } => {
                 Call::Exact { name: name.clone(), arguments: self.fill_value(arguments) }
             }
+            Call::Tool { name, arguments } => Call::Tool { name: name.clone(), arguments: self.fill_value(arguments) },
         }
     }
 

@@ -71,10 +71,16 @@ fn call(it: &Use) -> Value {
             "id": fresh("ctc"), "type": "custom_tool_call", "call_id": fresh("call"), "name": it.name, "input": text,
             "status": "completed"
         }),
-        Input::Arguments(arguments) => json!({
-            "id": fresh("fc"), "type": "function_call", "call_id": fresh("call"), "name": it.name,
-            "arguments": arguments.to_string(), "status": "completed"
-        }),
+        Input::Arguments(arguments) => {
+            let mut call = json!({
+                "id": fresh("fc"), "type": "function_call", "call_id": fresh("call"), "name": it.name,
+                "arguments": arguments.to_string(), "status": "completed"
+            });
+            if let Some(namespace) = &it.namespace {
+                call["namespace"] = namespace.as_str().into();
+            }
+            call
+        }
     }
 }
 

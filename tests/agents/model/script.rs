@@ -96,14 +96,33 @@ pub enum Ending {
     Reset,
 }
 
-/// What the model has the agent do; all but `Exact` are mapped onto the tools that the agent offers.
+/// What the model has the agent do; all but `Exact` and `Tool` are mapped onto the tools that the agent offers.
 #[derive(Debug, Clone)]
 pub enum Call {
-    Write { path: String, content: String },
-    Bash { command: String },
-    Read { path: String },
-    Edit { path: String, old: String, new: String },
-    Exact { name: String, arguments: Value },
+    Write {
+        path: String,
+        content: String,
+    },
+    Bash {
+        command: String,
+    },
+    Read {
+        path: String,
+    },
+    Edit {
+        path: String,
+        old: String,
+        new: String,
+    },
+    Exact {
+        name: String,
+        arguments: Value,
+    },
+    /// A tool of artel's, by its own name.
+    Tool {
+        name: String,
+        arguments: Value,
+    },
 }
 
 impl Call {
@@ -121,6 +140,10 @@ impl Call {
 
     pub fn edit(path: &str, old: &str, new: &str) -> Self {
         Self::Edit { path: path.to_owned(), old: old.to_owned(), new: new.to_owned() }
+    }
+
+    pub fn tool(name: &str, arguments: Value) -> Self {
+        Self::Tool { name: name.to_owned(), arguments }
     }
 
     pub fn exact(name: &str, arguments: Value) -> Self {

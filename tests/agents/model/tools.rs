@@ -9,6 +9,8 @@ use super::script::Call;
 #[derive(Debug, Clone)]
 pub struct Offer {
     pub name: String,
+    /// Where the name is one among others.
+    namespace: Option<String>,
     schema: Value,
     /// Takes a text of any form.
     is_free: bool,
@@ -18,6 +20,8 @@ pub struct Offer {
 #[derive(Debug, Clone)]
 pub struct Use {
     pub name: String,
+    /// What the name stands in, where the API has such places.
+    pub namespace: Option<String>,
     pub input: Input,
 }
 
@@ -68,6 +72,7 @@ pub fn offered(api: Api, body: &Value) -> Vec<Offer> {
     let all = body["tools"].as_array().into_iter().flatten();
     let offer = |name: &Value, schema: &Value, kind: &Value| Offer {
         name: name.as_str().or(kind.as_str()).unwrap_or_default().to_owned(),
+        namespace: None,
         schema: schema.clone(),
         is_free: kind == "custom",
     };
@@ -78,8 +83,15 @@ pub fn offered(api: Api, body: &Value) -> Vec<Offer> {
         }
         Api::Responses => {
             // A namespace holds the tools of an MCP server.
-            let each = all.flat_map(|it| it["tools"].as_array().map_or(vec![it], |all| all.iter().collect()));
-            each.map(|it| offer(&it["name"], &it["parameters"], &it["type"])).collect()
+            let each = all.flat_map(|it| match it["tools"].as_array() {
+                Some(all) => all.iter().map(|inner| (it["name"].as_str(), inner)).collect(),
+                None => vec![(None, it)],
+            });
+            let each = each.map(|(namespace, it)| Offer {
+                namespace: namespace.map(str::to_owned),
+                ..offer(&it["name"], &it["parameters"], &it["type"])
+            });
+            each.collect()
         }
         Api::Gemini => {
             let each = all.flat_map(|it| it["functionDeclarations"].as_array().into_iter().flatten());
@@ -99,13 +111,21 @@ pub fn offered(api: Api, body: &Value) -> Vec<Offer> {
 pub fn mapped(call: &Call, offers: &[Offer]) -> Use {
     let find = |name: &str| offers.iter().find(|offer| offer.name == name);
     let first = |names: &[&str]| names.iter().find_map(|name| find(name));
-    let filled = |offer: &Offer| Use { name: offer.name.clone(), input: Input::Arguments(fill(&offer.schema, call)) };
-    let none = |what: &str| Use { name: format!("NO_TOOL_TO_{what}"), input: Input::Arguments(json!({})) };
+    let used = |offer: &Offer, input| Use { name: offer.name.clone(), namespace: offer.namespace.clone(), input };
+    let filled = |offer: &Offer| used(offer, Input::Arguments(fill(&offer.schema, call)));
+    let none =
+        |what: &str| Use { name: format!("NO_TOOL_TO_{what}"), namespace: None, input: Input::Arguments(json!({})) };
     match call {
         Call::Exact { name, arguments } => {
             let text = arguments.as_str().filter(|_| find(name).is_some_and(|it| it.is_free));
             let input = text.map_or_else(|| Input::Arguments(arguments.clone()), |it| Input::Text(it.to_owned()));
-            Use { name: name.clone(), input }
+            Use { name: name.clone(), namespace: None, input }
+        }
+        Call::Tool { name, arguments } => {
+            // Agents put the name of the server before it, each in its own way.
+            let is_it = |offer: &&Offer| offer.name == *name || offer.name.ends_with(&format!("__{name}"));
+            let found = offers.iter().find(is_it);
+            found.map_or_else(|| none(name), |offer| used(offer, Input::Arguments(arguments.clone())))
         }
         Call::Write { path, content } => {
             if let Some(offer) = first(&WRITERS) {
@@ -139,7 +159,7 @@ fn patch(offer: &Offer, path: &str, content: &str) -> Use {
         let key = offer.schema["properties"].as_object().and_then(|all| all.keys().next());
         Input::Arguments(json!({ key.map_or("input", String::as_str): text }))
     };
-    Use { name: offer.name.clone(), input }
+    Use { name: offer.name.clone(), namespace: offer.namespace.clone(), input }
 }
 
 /// Fills a tool's arguments in: what the call says, by the arguments' names, and something for what else is required.
@@ -160,7 +180,7 @@ fn told(name: &str, schema: &Value, call: &Call) -> Option<Value> {
     let name = name.as_str();
     let path = match call {
         Call::Write { path, .. } | Call::Read { path } | Call::Edit { path, .. } => Some(path),
-        Call::Bash { .. } | Call::Exact { .. } => None,
+        Call::Bash { .. } | Call::Exact { .. } | Call::Tool { .. } => None,
     };
     if let Some(path) = path {
         match name {

@@ -7,6 +7,7 @@ use super::outcome::{MARK, Outcome};
 use super::verb::ACP_VERB;
 use crate::io::agents::agent::{Agent, AgentError, Left, Play, Report, report};
 use crate::io::agents::brief::{Brief, Desk};
+use crate::io::agents::door::{Door, TOKEN_VARIABLE};
 use crate::io::agents::found::{Programs, quoted};
 use crate::io::agents::known;
 use crate::io::agents::lines::each_event;
@@ -52,15 +53,15 @@ pub struct Acp {
     artel: PathBuf,
     programs: Programs,
     line: String,
-    token: Option<String>,
+    door: Option<Door>,
 }
 
 impl Acp {
-    /// Takes the program that is the client, where programs are found, the line for `sh -c` that starts the agent, and the
-    /// token that stands for any key at the gateway. Without a token the agent uses its own login and the user's home;
-    /// with one it has a home of its own on its desk.
-    pub fn new(artel: PathBuf, programs: Programs, line: String, token: Option<String>) -> Self {
-        Self { artel, programs, line, token }
+    /// Takes the program that is the client, where programs are found, the line for `sh -c` that starts the agent, and what
+    /// leads to artel. Where that leads to no models the agent uses its own login and the user's home; else it has a home
+    /// of its own on its desk.
+    pub fn new(artel: PathBuf, programs: Programs, line: String, door: Option<Door>) -> Self {
+        Self { artel, programs, line, door }
     }
 
     /// Finds what must be seen for the line to run: the installations of the program that it begins with and of all that it
@@ -89,8 +90,11 @@ impl Agent for Acp {
         let (mut env, mut files) = (brief.env(desk), brief.files()?);
         env.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let mut line = String::new();
-        if let Some(token) = &self.token {
-            env.extend(KEYS.map(|name| (name.to_owned(), token.clone())));
+        if let Some(door) = &self.door {
+            env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
+        }
+        if let Some(key) = self.door.as_ref().and_then(Door::key) {
+            env.extend(KEYS.map(|name| (name.to_owned(), key.to_owned())));
             files.insert("home/.gemini/settings.json".to_owned(), GEMINI_SETTINGS.to_owned());
             line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; export");
             for (name, place) in ADDRESSES {
@@ -159,9 +163,9 @@ mod tests {
     use crate::io::agents::found::testing::program;
     use crate::io::process::How;
 
-    fn acp(path: &Path, line: &str, token: Option<&str>) -> Acp {
+    fn acp(path: &Path, line: &str, door: Option<Door>) -> Acp {
         let programs = Programs::new(Some(path.display().to_string()), None);
-        Acp::new("/proc/self/exe".into(), programs, line.to_owned(), token.map(str::to_owned))
+        Acp::new("/proc/self/exe".into(), programs, line.to_owned(), door)
     }
 
     #[test]
@@ -184,16 +188,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         program(&dir.path().join("goose"), "");
         let desk = Desk::at("/desk".into());
-        let played = |token: Option<&str>| {
-            let play = acp(dir.path(), "goose acp", token).play(&brief(), &desk).unwrap();
+        let played = |door: Option<Door>| {
+            let play = acp(dir.path(), "goose acp", door).play(&brief(), &desk).unwrap();
             let Play::Process { program: Program::Argv(argv), files, env, .. } = play else { panic!("no process") };
             assert_eq!(argv[..5], ["/proc/self/exe", "__acp", "--", "sh", "-c"]);
             (argv[5].clone(), files, env)
         };
         let (line, files, env) = played(None);
         assert_eq!(line, "goose acp");
+        assert!(!env.contains_key("OPENAI_API_KEY") && !env.contains_key("ARTEL_TOKEN"));
+        let (line_of_tools, _, env) = played(Some(Door::to_tools("token".to_owned())));
+        assert_eq!((line_of_tools, env["ARTEL_TOKEN"].as_str()), (line, "token"));
         assert!(!env.contains_key("OPENAI_API_KEY") && !files.contains_key("home/.gemini/settings.json"));
-        let (line, files, env) = played(Some("token"));
+        let (line, files, env) = played(Some(Door::to_models_and_tools("token".to_owned())));
         insta::assert_snapshot!(line);
         assert!(KEYS.iter().all(|name| env[*name] == "token"));
         assert!(files.contains_key("home/.gemini/settings.json"));

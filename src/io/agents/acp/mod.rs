@@ -4,9 +4,11 @@
 mod outcome;
 mod wire;
 mod choices;
+mod bridge;
 mod session;
 mod verb;
 mod agent;
 
 pub use agent::Acp;
+pub use bridge::{MCP_VERB, mcp_main};
 pub use verb::{ACP_VERB, acp_main};

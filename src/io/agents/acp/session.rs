@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
+use super::bridge::ToolsPlace;
 use super::choices::{Mode, mode, permission};
 use super::outcome::{Cost, MARK, Outcome, Trouble, Used, cut};
 use super::wire::{Deaf, FRAME_BYTES_MOST, Heard, Message, Peer, answer, message, notice, request};
@@ -26,6 +27,8 @@ pub(super) struct Order {
     pub(super) brief: String,
     /// Where it works.
     pub(super) cwd: PathBuf,
+    /// Where its tools are.
+    pub(super) tools: Option<ToolsPlace>,
     /// Longest wait for each answer before the turn; how long the turn may be silent is the job's limit.
     pub(super) patience: Duration,
     /// Longest wait for the end of a turn that was cancelled.
@@ -83,7 +86,8 @@ impl<'a> Session<'a> {
             .client_info(Implementation::new("artel", env!("CARGO_PKG_VERSION")));
         let greeted = self.call("initialize", &greeting, Some(order.patience)).await?;
         speaks_version_1(&greeted)?;
-        let asked = NewSessionRequest::new(order.cwd);
+        let servers = order.tools.map(|tools| tools.server(&greeted));
+        let asked = NewSessionRequest::new(order.cwd).mcp_servers(servers.into_iter().collect());
         let made = self.call("session/new", &asked, Some(order.patience)).await?;
         let NewSessionResponse { session_id, .. } = serde_json::from_value(made.clone())
             .map_err(|error| Trouble::own(format!("the agent's session is none: {error}")))?;
@@ -347,7 +351,7 @@ mod tests {
         });
         let mut transcript = Vec::new();
         let mut note = |line: Value| transcript.push(line);
-        let order = Order { brief: "Mend it.".to_owned(), cwd: "/work".into(), patience, grace: patience };
+        let order = Order { brief: "Mend it.".to_owned(), cwd: "/work".into(), tools: None, patience, grace: patience };
         let outcome = Session::new(Peer::new(from, to), stop, &mut note).run(order).await;
         (outcome, transcript)
     }

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::bridge::{ToolsPlace, masked};
 use super::outcome::{MARK, Outcome, Trouble, cut};
 use super::session::{Order, Session};
 use super::wire::{Heard, Peer, listen};
@@ -67,7 +68,10 @@ impl Call {
         let brief = env::var("ARTEL_BRIEF").map_err(|error| failed("find ARTEL_BRIEF", &error))?;
         let brief = std::fs::read_to_string(&brief).map_err(|error| failed("read the brief", &error))?;
         let cwd: PathBuf = env::current_dir().map_err(|error| failed("find where it is run", &error))?;
-        Ok(Self { words, order: Order { brief, cwd, patience: PATIENCE, grace: GRACE } })
+        Ok(Self {
+            words,
+            order: Order { brief, cwd, tools: ToolsPlace::from_environment(), patience: PATIENCE, grace: GRACE },
+        })
     }
 
     async fn run(self) -> Result<Outcome, Trouble> {
@@ -140,6 +144,7 @@ async fn pass_on(aside: impl tokio::io::AsyncRead + Unpin + Send + 'static) -> V
 
 /// Writes one line; where nobody reads, nobody is missed.
 fn write(line: &Value) {
+    let line = masked(line.to_string());
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -1,0 +1,8 @@
+//! The toolboxes of sessions, by what their sessions are for. They act on an attempt's own things alone, and report
+//! nothing that the session's end does not bear out.
+
+mod working;
+mod steered;
+
+pub use steered::{Heard, Steered};
+pub use working::WorkingTools;
