@@ -10,10 +10,10 @@ use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::Coordinator;
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
+use super::tools::LookingTools;
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::GitError;
-use crate::io::tools::Joined;
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
@@ -157,8 +157,9 @@ impl Asking {
                     access: Access::Read,
                     desk: &desk,
                 };
-                let tools = Arc::new(Joined::new(Vec::new()));
-                act(world, &stage, (&self.brief(world, prompt), tools), coordinator, cancelled).await
+                // Both see what they stand in: for who judges, what its lens shows.
+                let tools = LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone());
+                act(world, &stage, (&self.brief(world, prompt), Arc::new(tools)), coordinator, cancelled).await
             }
         };
         world

@@ -14,11 +14,11 @@ use super::order::{Order, Resolving, WorkOrder};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
-use super::tools::{Steered, WorkingTools};
+use super::tools::{LookingTools, Steered, WorkingTools};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, NamedRule, Stance};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
-use crate::io::tools::Toolbox;
+use crate::io::tools::{Joined, Toolbox};
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -226,7 +226,7 @@ async fn process_once(
     };
     let played = match brief(world, &order) {
         Ok(brief) => {
-            let tools = tools(&order, &brief, &desk, coordinator);
+            let tools = tools(world, &order, (&tree, &brief, &desk), coordinator);
             act(world, &stage, (&brief, tools), coordinator, cancelled).await
         }
         Err(why) => Err(why),
@@ -274,8 +274,15 @@ async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
 }
 
 /// Gives a worker's session its tools.
-fn tools(order: &Order, brief: &Brief, desk: &Desk, coordinator: &WeakActorRef<Coordinator>) -> Arc<dyn Toolbox> {
-    let tools = Arc::new(WorkingTools::new(brief.text.clone(), desk.handoff()));
+fn tools(
+    world: &World,
+    order: &Order,
+    (tree, brief, desk): (&Tree, &Brief, &Desk),
+    coordinator: &WeakActorRef<Coordinator>,
+) -> Arc<dyn Toolbox> {
+    let looking = LookingTools::of_worktree(&world.ground, tree.glance(), order.task.paths.clone());
+    let working = WorkingTools::new(brief.text.clone(), desk.handoff());
+    let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
     Arc::new(Steered::new(tools, coordinator.clone(), order.attempt.task, order.heard))
 }
 

@@ -17,6 +17,7 @@ use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
 use crate::io::process::base_env;
 use crate::io::syntax::{RuleError, Rules};
+use crate::io::tools::Outlines;
 use crate::machine::command::Opening;
 use crate::model::ids::RunId;
 use crate::model::secrets::Secrets;
@@ -31,6 +32,8 @@ pub struct Ground {
     pub repo: Repo,
     engines: Engines,
     instruments: OnceLock<Result<Instruments, String>>,
+    /// What source files define, for maps.
+    pub outlines: Outlines,
 }
 
 /// Bundles what the actors of one run share.
@@ -80,7 +83,14 @@ impl Ground {
     /// Bundles what a run stands on.
     pub fn new(opening: Arc<Opening>, repo: Repo) -> Self {
         let run = opening.run.clone();
-        Self { run, opening, repo, engines: Engines::default(), instruments: OnceLock::new() }
+        Self {
+            run,
+            opening,
+            repo,
+            engines: Engines::default(),
+            instruments: OnceLock::new(),
+            outlines: Outlines::default(),
+        }
     }
 
     /// Gives what judges and checks look through, compiled when it is first asked for.

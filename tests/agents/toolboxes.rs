@@ -29,16 +29,19 @@ fn calls_its_tools(cli: Cli) {
     let Some((agent, folder)) = agent(cli) else { return };
     let turns = calling([
         ("task_brief", json!({})),
+        ("search_code", json!({"pattern": "bef[o]re", "paths": ["*.txt"]})),
+        ("search_code", json!({"pattern": "("})),
+        ("repo_map", json!({"paths": ["lib"]})),
         ("handoff", json!({"doen": "a slip"})),
         ("handoff", json!({"done": "the file is written", "concerns": ["it is short"], "findings": ["a.txt is old"]})),
     ]);
     let model = Model::plays_for(KEY, [Script::of("task-a", turns)]);
-    let house = crew("", TASK, &FILES);
+    let house = crew("", TASK, &[FILES[0], ("lib/store.py", "class Store:\n    def put(self, it): pass\n")]);
     let role = format!("worker.agents=[{agent:?}]");
     artel(&house, &model, &folder, &run(&role, &["--sandbox", "bubblewrap"])).exits(0);
     assert_eq!(house.landed("b.txt"), "after");
     let heard = heard(&model);
-    for words in ["unknown field", "taken"] {
+    for words in ["a.txt:1: before", "unclosed group", "def put(self, it)", "unknown field", "taken"] {
         assert!(heard.contains(words), "no `{words}` in {heard}");
     }
     assert!(heard.matches("This is task-a: write the file.").count() >= 2, "the brief, and the tool's answer: {heard}");

@@ -2,7 +2,9 @@
 //! nothing that the session's end does not bear out.
 
 mod working;
+mod looking;
 mod steered;
 
+pub use looking::LookingTools;
 pub use steered::{Heard, Steered};
 pub use working::WorkingTools;

@@ -7,10 +7,12 @@ mod scan;
 mod pass;
 mod form;
 mod census;
+mod outline;
 
 pub use census::{TestCensus, TestCensusError, count_skips, count_tests};
 pub use form::{has_conflict_markers, literals, parse_errors};
 pub use language::{Lang, Skipped, language_of};
+pub use outline::{Import, Outline, Symbol, outline};
 pub use pass::{Pass, rewrite_once};
 pub use rules::{RuleError, Rules};
 pub use scan::{Match, scan};

@@ -3,8 +3,15 @@
 
 mod toolbox;
 mod arguments;
+mod files;
+mod search;
+mod links;
+mod map;
 mod server;
 
 pub use arguments::{arguments, schema_of};
+pub use files::{Files, Listed};
+pub use map::{MapQuery, Outlines, repo_map};
+pub use search::{Query, search};
 pub use server::{REQUEST_BYTES_MAX, Server, TooMany};
 pub use toolbox::{Joined, Pending, Tool, Toolbox};
