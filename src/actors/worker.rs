@@ -283,7 +283,7 @@ fn tools(
     let looking = LookingTools::of_worktree(&world.ground, tree.glance(), order.task.paths.clone());
     let working = WorkingTools::new(brief.text.clone(), desk.handoff());
     let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
-    Arc::new(Steered::new(tools, coordinator.clone(), order.attempt.task, order.heard))
+    Arc::new(Steered::of_task(tools, coordinator.clone(), order.attempt.task, order.heard))
 }
 
 fn brief(world: &World, order: &Order) -> Result<Brief, String> {

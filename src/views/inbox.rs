@@ -92,7 +92,7 @@ fn task_bucket(status: &Status, run: &RunId, id: TaskId) -> Option<(Bucket, Stri
     match status {
         Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Queued => None,
         Status::Blocked { missing } => {
-            Some((Bucket::NeedsInput, format!("missing: {missing}"), format!("artel retry {run}/{id}")))
+            Some((Bucket::NeedsInput, format!("missing: {missing}"), format!("artel answer {run}/{id} ANSWER")))
         }
         Status::Kept { why } => Some((Bucket::Failed, why.clone(), show())),
         Status::Landed { commit } => Some((Bucket::Finished, format!("landed as {}", commit.short()), show())),

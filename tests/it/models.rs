@@ -185,6 +185,36 @@ fn find(below: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
 }
 
 #[test]
+fn an_agent_that_reaches_servers_by_programs_only_has_its_tools_in_every_sandbox() {
+    // It is not told where artel is but by the protocol, and has no other way to its tools.
+    let lines = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"handoff","arguments":{"done":"by the bridge"}}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"handoff","arguments":{"no":1}}}"#,
+    ];
+    let lines: String = lines.iter().map(|line| format!(" '{line}'")).collect();
+    let turn = format!(
+        r#"printf '%s\n'{lines} | "$program" __mcp > a.txt; echo '{{"jsonrpc":"2.0","method":"session/update","params":{{"sessionId":"s1","update":{{"sessionUpdate":"tool_call","toolCallId":"c1","title":"edit"}}}}}}'; answer '{{"stopReason":"end_turn"}}'"#
+    );
+    let speaker = acp(&turn).replace(
+        r#"*'"method":"session/new"'*)"#,
+        r#"*'"method":"session/new"'*) program=$(printf '%s' "$line" | sed -n 's/.*"command":"\([^"]*\)".*/\1/p');"#,
+    );
+    for sandbox in ["bubblewrap", "landlock", "none"] {
+        let house = with_programs(ONE, &FILES, &[("speaker", &speaker)]);
+        let args = run("worker.agents=acp:speaker", &["--role", "worker.limits.attempts=1", "--sandbox", sandbox]);
+        artel(&house, &args).exits(0);
+        let answers: Vec<serde_json::Value> =
+            house.landed("a.txt").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let ids: Vec<u64> = answers.iter().map(|it| it["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids, [1, 2, 3], "{sandbox}");
+        assert_eq!((&answers[1]["result"]["isError"], &answers[2]["result"]["isError"]), (&false.into(), &true.into()));
+        assert_eq!(told(&house, "AttemptEnded")[0]["handoff"]["done"], "by the bridge", "{sandbox}");
+    }
+}
+
+#[test]
 fn an_agent_that_goes_away_or_stops_early_has_done_nothing() {
     let house = with_programs(ONE, &FILES, &[("speaker", &acp("echo b > a.txt; echo out of luck >&2; exit 3"))]);
     work(&house, "acp:speaker").exits(5);

@@ -22,8 +22,8 @@ pub struct Heard {
 
 /// Asks what was said to a task beyond what was heard.
 pub struct Listen {
-    /// The task.
-    pub task: TaskId,
+    /// The task, where it is asked for one.
+    pub task: Option<TaskId>,
     /// What was heard.
     pub heard: Heard,
 }
@@ -42,7 +42,8 @@ impl Message<Listen> for Coordinator {
 
     async fn handle(&mut self, Listen { task, heard }: Listen, _: &mut Context<Self, Since>) -> Since {
         let state = &self.state;
-        let of_task = state.tasks.get(&task).map(|task| task.steering.as_slice()).unwrap_or_default();
+        let of_task =
+            task.and_then(|task| state.tasks.get(&task)).map(|task| task.steering.as_slice()).unwrap_or_default();
         let news = state.steering.iter().skip(heard.of_run).chain(of_task.iter().skip(heard.of_task));
         let said = news.cloned().collect();
         Since { said, heard: Heard { of_run: state.steering.len(), of_task: of_task.len() } }
@@ -53,14 +54,25 @@ impl Message<Listen> for Coordinator {
 pub struct Steered {
     tools: Arc<dyn Toolbox>,
     coordinator: WeakActorRef<Coordinator>,
-    task: TaskId,
+    task: Option<TaskId>,
     heard: Mutex<Heard>,
 }
 
 impl Steered {
-    /// Takes the tools, who knows what is said, to which task, and what its brief holds of it already.
-    pub fn new(tools: Arc<dyn Toolbox>, coordinator: WeakActorRef<Coordinator>, task: TaskId, heard: Heard) -> Self {
-        Self { tools, coordinator, task, heard: Mutex::new(heard) }
+    /// Brings a task's session what is said to it and to all: takes its tools, who knows what is said, and what its brief
+    /// holds of it already.
+    pub fn of_task(
+        tools: Arc<dyn Toolbox>,
+        coordinator: WeakActorRef<Coordinator>,
+        task: TaskId,
+        heard: Heard,
+    ) -> Self {
+        Self { tools, coordinator, task: Some(task), heard: Mutex::new(heard) }
+    }
+
+    /// Brings a session that does no task what is said to all.
+    pub fn of_run(tools: Arc<dyn Toolbox>, coordinator: WeakActorRef<Coordinator>, heard: Heard) -> Self {
+        Self { tools, coordinator, task: None, heard: Mutex::new(heard) }
     }
 
     /// Gives what was said since it was last asked for.

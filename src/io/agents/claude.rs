@@ -80,14 +80,14 @@ impl Agent for Claude {
         if brief.is_to_read() {
             line.push_str(&format!(",{TOOLS_THAT_CHANGE_FILES}"));
         }
-        if let Some(model) = &self.model {
-            line.push_str(&format!(" --model {}", quoted(model)));
-        }
         if let Some(door) = &self.door {
             env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
             files.insert(TOOLS_FILE.to_owned(), tools_file());
             let place = desk.file(TOOLS_FILE);
             line.push_str(&format!(" --strict-mcp-config --mcp-config {}", quoted(&place.to_string_lossy())));
+        }
+        if let Some(model) = &self.model {
+            line.push_str(&format!(" --model {}", quoted(model)));
         }
         line.push_str(" < \"$ARTEL_BRIEF\"");
         Ok(Play::Process { program: Program::Shell(line), files, env, read: found.read })

@@ -58,7 +58,7 @@ pub enum Verb {
     Stop(super::stop::StopArgs),
     /// Go on with a run, after a stop, a crash or a spent budget
     Resume(super::resume::ResumeArgs),
-    /// Tell the next attempts something
+    /// Tell attempts something: those that run with their next tool, and all that follow
     Steer(super::steer::SteerArgs),
     /// Answer what a blocked task asks, and have it tried again
     Answer(super::answer::AnswerArgs),
