@@ -11,7 +11,7 @@ use super::language::{parse, readable};
 type Found<'r> = Node<'r, StrDoc<SupportLang>>;
 
 /// Symbols and imports of one file that are kept, each.
-const MOST: usize = 2_000;
+const MOST: usize = 500;
 /// Characters of a symbol's line that are kept.
 const LINE_CHARS: usize = 140;
 
@@ -22,6 +22,15 @@ pub struct Outline {
     pub symbols: Vec<Symbol>,
     /// In the file's order.
     pub imports: Vec<Import>,
+}
+
+impl Outline {
+    /// Tells about how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let symbols: usize = self.symbols.iter().map(|symbol| symbol.text.len() + size_of::<Symbol>()).sum();
+        let import = |it: &Import| it.parts.iter().map(|part| part.len() + size_of::<String>()).sum::<usize>();
+        symbols + self.imports.iter().map(|it| import(it) + size_of::<Import>()).sum::<usize>()
+    }
 }
 
 /// Names one definition.

@@ -9,6 +9,8 @@ use crate::io::syntax::Import;
 
 /// Files that one import may mean: a package of Go is all files of a folder.
 const MEANT_MOST: usize = 30;
+/// Files of one name that are looked at for one import.
+const LOOKED_AT_MOST: usize = 500;
 /// How much less who imports a file matters than what it imports.
 const BACKWARD: f64 = 0.3;
 /// The share of attention that goes on by an import, and how often it does.
@@ -21,6 +23,7 @@ const OF_FOLDER: [&str; 5] = ["mod", "index", "__init__", "lib", "main"];
 pub(super) struct Links<'f> {
     paths: Vec<&'f str>,
     keys: Vec<Vec<&'f str>>,
+    by_key: BTreeMap<Vec<&'f str>, usize>,
     by_last: BTreeMap<&'f str, Vec<usize>>,
     by_folder: BTreeMap<&'f str, Vec<usize>>,
 }
@@ -29,6 +32,7 @@ impl<'f> Links<'f> {
     /// Takes the paths of all source files.
     pub(super) fn of(paths: Vec<&'f str>) -> Self {
         let keys: Vec<Vec<&str>> = paths.iter().map(|path| key(path)).collect();
+        let by_key = keys.iter().enumerate().rev().map(|(at, key)| (key.clone(), at)).collect();
         let (mut by_last, mut by_folder): (BTreeMap<_, Vec<usize>>, BTreeMap<_, Vec<usize>>) = Default::default();
         for (at, path) in paths.iter().enumerate() {
             if let Some(last) = keys[at].last() {
@@ -38,7 +42,7 @@ impl<'f> Links<'f> {
                 by_folder.entry(folder.rsplit('/').next().unwrap_or(folder)).or_default().push(at);
             }
         }
-        Self { paths, keys, by_last, by_folder }
+        Self { paths, keys, by_key, by_last, by_folder }
     }
 
     /// Finds the files that an import of one file means.
@@ -62,7 +66,7 @@ impl<'f> Links<'f> {
         let Some(kept) = (folders.len() - 1).checked_sub(up as usize) else { return Vec::new() };
         let whole: Vec<&str> = folders[..kept].iter().chain(parts).copied().collect();
         let lengths = (kept..=whole.len()).rev();
-        let found = lengths.filter_map(|length| self.keys.iter().position(|key| *key == whole[..length]));
+        let found = lengths.filter_map(|length| self.by_key.get(&whole[..length]).copied());
         found.filter(|at| *at != from).take(1).collect()
     }
 
@@ -71,7 +75,7 @@ impl<'f> Links<'f> {
         for length in (1..=parts.len()).rev() {
             let names = &parts[..length];
             let ends = |at: &&usize| **at != from && self.keys[**at].ends_with(names);
-            let found = self.by_last.get(names[length - 1]).into_iter().flatten().filter(ends);
+            let found = self.by_last.get(names[length - 1]).into_iter().flatten().take(LOOKED_AT_MOST).filter(ends);
             let nearest = found.max_by_key(|at| (self.near(from, **at), std::cmp::Reverse(self.keys[**at].len())));
             if let Some(nearest) = nearest {
                 return vec![*nearest];

@@ -28,8 +28,8 @@ const FILE_BYTES_MAX: u64 = 512 << 10;
 const SYMBOLS: usize = 30;
 /// How long the reading of files may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Outlines that are remembered at most.
-const REMEMBERED: usize = 100_000;
+/// Bytes of outlines that one map holds at most, and that are remembered.
+const OUTLINES_BYTES_MAX: usize = 64 << 20;
 
 /// Says which map is wanted.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -46,7 +46,13 @@ pub struct MapQuery {
 /// Remembers what files define.
 #[derive(Debug, Default)]
 pub struct Outlines {
-    known: Mutex<BTreeMap<(Oid, String), Arc<Outline>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_blob: BTreeMap<(Oid, String), Arc<Outline>>,
+    bytes: usize,
 }
 
 impl Outlines {
@@ -56,16 +62,17 @@ impl Outlines {
         let ending = file.path.rsplit('.').next().unwrap_or_default();
         let key = file.blob.map(|blob| (blob, ending.to_owned()));
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = key.as_ref().and_then(|key| known().get(key).map(Arc::clone)) {
+        if let Some(found) = key.as_ref().and_then(|key| known().by_blob.get(key).map(Arc::clone)) {
             return Some(found);
         }
         let made = Arc::new(outline(&file.path, &files.read(file, FILE_BYTES_MAX)?)?);
         if let Some(key) = key {
             let mut known = known();
-            if known.len() >= REMEMBERED {
-                known.clear();
+            if known.bytes >= OUTLINES_BYTES_MAX {
+                *known = Known::default();
             }
-            known.insert(key, Arc::clone(&made));
+            known.bytes += made.bytes();
+            known.by_blob.insert(key, Arc::clone(&made));
         }
         Some(made)
     }
@@ -79,12 +86,13 @@ pub fn repo_map(files: &dyn Files, known: &Outlines, about: &PathSet, query: &Ma
     let about = if query.paths.is_empty() { about.clone() } else { paths(files, &query.paths)? };
     let all: Vec<Listed> = files.list()?.into_iter().filter(|file| language_of(&file.path).is_some()).collect();
     let until = Instant::now() + PATIENCE;
-    let (mut read, mut outlines) = (Vec::new(), Vec::new());
+    let (mut read, mut outlines, mut bytes) = (Vec::new(), Vec::new(), 0);
     for file in &all {
-        if read.len() >= FILES_MAX || Instant::now() > until {
+        if read.len() >= FILES_MAX || bytes > OUTLINES_BYTES_MAX || Instant::now() > until {
             break;
         }
         if let Some(outline) = known.of(files, file) {
+            bytes += outline.bytes();
             read.push(file.path.as_str());
             outlines.push(outline);
         }
