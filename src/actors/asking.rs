@@ -10,10 +10,11 @@ use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::Coordinator;
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
-use super::tools::LookingTools;
+use super::tools::{Heard, LookingTools, Steered};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
-use crate::io::git::GitError;
+use crate::io::git::{GitError, Tree};
+use crate::io::tools::Toolbox;
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
@@ -157,9 +158,8 @@ impl Asking {
                     access: Access::Read,
                     desk: &desk,
                 };
-                // Both see what they stand in: for who judges, what its lens shows.
-                let tools = LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone());
-                act(world, &stage, (&self.brief(world, prompt), Arc::new(tools)), coordinator, cancelled).await
+                let tools = self.tools(world, &tree, coordinator);
+                act(world, &stage, (&self.brief(world, prompt), tools), coordinator, cancelled).await
             }
         };
         world
@@ -171,6 +171,19 @@ impl Asking {
             })
             .await?;
         Ok(acted)
+    }
+
+    /// Gives the session its tools: they look through what it stands in, which for who judges is what its lens shows.
+    fn tools(&self, world: &World, tree: &Tree, coordinator: &WeakActorRef<Coordinator>) -> Arc<dyn Toolbox> {
+        let looking = Arc::new(LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone()));
+        match self.form {
+            Form::Plan => {
+                let heard = Heard { of_run: self.view.steering.len(), of_task: 0 };
+                Arc::new(Steered::of_run(looking, coordinator.clone(), heard))
+            }
+            // What people say to those who work is none of who judges.
+            Form::Review => looking,
+        }
     }
 
     /// Names the session's log and folder.
