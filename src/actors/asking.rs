@@ -182,7 +182,7 @@ impl Asking {
                 Arc::new(Steered::of_run(looking, coordinator.clone(), heard))
             }
             // What people say to those who work is none of who judges.
-            Form::Review => looking,
+            Form::Review | Form::Run => looking,
         }
     }
 
