@@ -1,11 +1,17 @@
 //! Owns the passing of an answer: each chunk read by the meter and handed on as it comes. Never holds one back.
 
+use std::time::Duration;
+
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::body::Broken;
 use super::session::Inner;
 use super::usage::Meter;
+
+/// How long the last count is waited for when the model has said all and its client has left.
+const LAST_COUNT: Duration = Duration::from_secs(5);
 
 /// Says how the passing of an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +33,13 @@ pub(super) async fn relay(
 ) -> (End, u64) {
     // A place is kept for the word that the answer broke off: without it the client takes what it has for all.
     let last = to.clone().try_reserve_owned().ok();
-    let (end, passed) = chunks(session, &mut from, &to, meter).await;
+    let (mut end, mut passed) = chunks(session, &mut from, &to, meter).await;
+    // Who has the whole answer often leaves before the count that follows it; nothing more is written for that.
+    if end == End::Unwanted && meter.told().stopped {
+        let (whole, more) = rest(&mut from, meter).await;
+        passed += more;
+        end = if whole { End::Whole } else { end };
+    }
     if end != End::Whole
         && let Some(last) = last
     {
@@ -64,6 +76,25 @@ async fn chunks(
             () = &mut closing => return (End::Unwanted, passed),
         }
     }
+}
+
+/// Reads what follows an answer that nobody waits for; tells whether all of it came, and how many bytes.
+async fn rest(from: &mut reqwest::Response, meter: &mut Meter) -> (bool, u64) {
+    let mut passed = 0;
+    let read = async {
+        loop {
+            match from.chunk().await {
+                Ok(Some(chunk)) => {
+                    passed += chunk.len() as u64;
+                    meter.feed(&chunk);
+                }
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    };
+    let whole = timeout(LAST_COUNT, read).await.unwrap_or(false);
+    (whole, passed)
 }
 
 /// Reads an error's body, as far as it is short enough; nothing where nobody wants it any longer.

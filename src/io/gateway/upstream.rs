@@ -120,6 +120,8 @@ fn plain() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .http1_only()
+        // What is packed passes as it is, and is told as such.
+        .no_gzip()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())

@@ -6,9 +6,10 @@ use super::meter::{Told, parsed};
 use super::picker::{How, Wanted};
 use crate::io::gateway::call::Tokens;
 
-/// The count, which comes with every event; what is written.
+/// The count, which comes with every event, and why the model stopped; what is written.
 pub(super) const WANTED: &[Wanted] = &[
     (How::Take, &["usageMetadata"]),
+    (How::Take, &["candidates", "finishReason"]),
     (How::Weigh, &["candidates", "content", "parts", "text"]),
     (How::Weigh, &["candidates", "content", "parts", "functionCall"]),
 ];
@@ -24,7 +25,11 @@ struct Usage {
 }
 
 /// Takes a count; each is of the whole call so far, the last of which counts.
-pub(super) fn take(told: &mut Told, _: usize, value: &[u8]) {
+pub(super) fn take(told: &mut Told, which: usize, value: &[u8]) {
+    if which == 1 {
+        told.stopped |= value != b"null";
+        return;
+    }
     let Some(usage) = parsed::<Usage>(value) else { return };
     told.read |= usage.prompt_token_count.is_some();
     let prompt = usage.prompt_token_count.unwrap_or_default();

@@ -25,6 +25,8 @@ pub(in crate::io::gateway) struct Told {
     pub(in crate::io::gateway) read: bool,
     /// Whether the count is the last one, by what the API promises.
     pub(in crate::io::gateway) last: bool,
+    /// Whether the model has said all, where the API says that before it counts for the last time.
+    pub(in crate::io::gateway) stopped: bool,
     /// Bytes of what the model wrote that were seen: at least as many as it has tokens.
     pub(in crate::io::gateway) seen: u64,
 }

@@ -7,9 +7,10 @@ use super::meter::{Told, parsed};
 use super::picker::{How, Wanted};
 use crate::io::gateway::call::Tokens;
 
-/// The count of a whole answer or at the end of a stream; what is written.
+/// The count of a whole answer or at the end of a stream, and why the model stopped; what is written.
 pub(super) const CHAT: &[Wanted] = &[
     (How::Take, &["usage"]),
+    (How::Take, &["choices", "finish_reason"]),
     (How::Weigh, &["choices", "delta", "content"]),
     (How::Weigh, &["choices", "delta", "refusal"]),
     (How::Weigh, &["choices", "delta", "reasoning_content"]),
@@ -47,9 +48,12 @@ struct Written {
     reasoning_tokens: Option<u64>,
 }
 
-/// Takes the count of a chat; some servers send one with every event, the last of which counts.
-pub(super) fn take_chat(told: &mut Told, _: usize, value: &[u8]) {
-    if let Some(usage) = parsed::<Usage>(value) {
+/// Takes the count of a chat; some servers send one with every event, the last of which counts. It may come after the word
+/// that the model has stopped.
+pub(super) fn take_chat(told: &mut Told, which: usize, value: &[u8]) {
+    if which == 1 {
+        told.stopped |= value != b"null";
+    } else if let Some(usage) = parsed::<Usage>(value) {
         told.tokens = normal(&usage);
         told.read = true;
     }
