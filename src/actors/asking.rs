@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::Coordinator;
+use super::llm_session;
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
 use super::tools::{Heard, LookingTools, Steered};
@@ -129,6 +130,11 @@ impl Asking {
         cancelled: watch::Receiver<bool>,
     ) -> Result<Result<Option<Acted>, String>, GitError> {
         let commit = self.commit;
+        let name = self.name(turn);
+        if let AgentRef::Llm(_) = self.agent {
+            let (seat, who) = ((self.seat, self.fence), (&self.agent, &self.role));
+            return Ok(llm_session::ask(world, (&name, seat), who, (commit, prompt), coordinator, cancelled).await);
+        }
         let (mut tree, git) = world
             .blocking(move |world| {
                 let tree = world.workshop.take(commit)?;
@@ -136,7 +142,6 @@ impl Asking {
                 Ok((tree, git))
             })
             .await?;
-        let name = self.name(turn);
         let (grants, limits) = (&self.role.grants, job_limits(&self.role.limits));
         let whom = For { name: &name, whose: Whose::Attempts, grants, git: git.as_ref(), limits };
         let acted = match self.form {

@@ -2,9 +2,11 @@
 //! has their key, behind the only door of its sandbox, for as long as its job runs. Never speaks HTTP, and never decides
 //! what a session may spend.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use kameo::prelude::WeakActorRef;
+use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use super::coordinator::Coordinator;
@@ -38,6 +40,7 @@ impl Gate {
         toolbox: Arc<dyn Toolbox>,
     ) -> Result<Option<Self>, String> {
         let providers: &[&str] = match agent {
+            AgentRef::Llm(name) => &[name.provider()],
             AgentRef::Claude { .. } => &["anthropic"],
             AgentRef::Codex { .. } => &["openai"],
             AgentRef::Acp(_) => &["anthropic", "openai", "gemini"],
@@ -63,6 +66,27 @@ impl Gate {
     pub fn door(&self) -> Door {
         let token = self.session.token().reveal().to_owned();
         if self.purse.is_some() { Door::to_models_and_tools(token) } else { Door::to_tools(token) }
+    }
+
+    /// Opens the gate to this very process: gives an address of its loopback at which the token is asked for, and lets one
+    /// thing be done there. All calls are counted when this returns.
+    ///
+    /// # Errors
+    /// Where this machine has no port to give.
+    pub async fn inside<T>(self, work: impl AsyncFnOnce(String, String) -> T) -> std::io::Result<(T, Metered)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let place = format!("http://{}", listener.local_addr()?);
+        let token = self.session.token().reveal().to_owned();
+        let serve = async {
+            self.session.serve(listener).await;
+            std::future::pending().await
+        };
+        let came = tokio::select! {
+            came = work(place, token) => came,
+            never = serve => never,
+        };
+        self.purse.iter().for_each(|purse| purse.end());
+        Ok((came, self.session.close().await))
     }
 
     /// Runs the attempt's job; all calls are counted when this returns.

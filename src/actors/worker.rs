@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::{Coordinator, Tell};
+use super::llm_worker;
 use super::order::{Order, Resolving, WorkOrder};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
@@ -46,9 +47,11 @@ pub async fn play(
     cancelled: watch::Receiver<bool>,
 ) -> Option<Command> {
     let (attempt, fence) = (order.attempt, order.fence);
+    let is_done_here = matches!((&order.work, &order.agent), (WorkOrder::Revert(_), _) | (_, AgentRef::Codemod));
     let played = match (&order.work, &order.agent) {
         (WorkOrder::Revert(landed), _) => revert(world, &order, *landed).await,
         (WorkOrder::Brief, AgentRef::Codemod) => rewrite(world, order).await,
+        (WorkOrder::Brief, AgentRef::Llm(_)) => llm_worker::play(world, order, coordinator, cancelled.clone()).await,
         (
             WorkOrder::Brief,
             AgentRef::Command(_)
@@ -56,17 +59,14 @@ pub async fn play(
             | AgentRef::Claude { .. }
             | AgentRef::Codex { .. }
             | AgentRef::Acp(_),
-        ) => {
-            let played = process(world, order, coordinator, cancelled.clone()).await;
-            if *cancelled.borrow() || cancelled.has_changed().is_err() {
-                return None;
-            }
-            played
-        }
+        ) => process(world, order, coordinator, cancelled.clone()).await,
         (WorkOrder::Brief, AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) => {
             Ok(Played::failed(format!("{} does no tasks: give the role an agent that does", order.agent)))
         }
     };
+    if !is_done_here && (*cancelled.borrow() || cancelled.has_changed().is_err()) {
+        return None;
+    }
     Some(match played {
         Ok(played) => played.report(attempt, fence),
         Err(error) => {
@@ -286,7 +286,7 @@ fn tools(
     Arc::new(Steered::of_task(tools, coordinator.clone(), order.attempt.task, order.heard))
 }
 
-fn brief(world: &World, order: &Order) -> Result<Brief, String> {
+pub(super) fn brief(world: &World, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
     let checks = order.checks.iter().map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
@@ -369,12 +369,18 @@ fn apart(findings: &[Finding]) -> (Vec<FindingView>, String) {
 }
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.
-fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) -> Result<Outcome, GitError> {
+pub(super) fn snapshot(
+    world: &World,
+    order: &Order,
+    tree: &Tree,
+    from: Oid,
+    usage: Usage,
+) -> Result<Outcome, GitError> {
     let mut limits = SnapshotLimits::default();
     if order.role.limits.file_bytes > 0 {
         limits.file_bytes = order.role.limits.file_bytes;
     }
-    let Snapshot { edits, mut refused } = match tree.snapshot(limits) {
+    let Snapshot { edits, refused } = match tree.snapshot(limits) {
         Ok(snapshot) => snapshot,
         // Both are the agent's own doing: tried again for nothing, they would be so for ever.
         Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. })) => {
@@ -382,7 +388,18 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
         }
         Err(error) => return Err(error),
     };
-    for (path, edit) in &edits {
+    made_of(world, order, (from, &edits), refused, usage)
+}
+
+/// Makes a candidate of edits to the files of `from`.
+pub(super) fn made_of(
+    world: &World,
+    order: &Order,
+    (from, edits): (Oid, &BTreeMap<String, Edit>),
+    mut refused: Vec<Refused>,
+    usage: Usage,
+) -> Result<Outcome, GitError> {
+    for (path, edit) in edits {
         if let Some(name) = secret_in(world, order.base, path, edit)? {
             let why = format!("the value of {name}, which artel was started with, is in it");
             refused.push(Refused { path: path.clone(), why });
@@ -393,10 +410,10 @@ fn snapshot(world: &World, order: &Order, tree: &Tree, from: Oid, usage: Usage) 
         return Ok(Outcome::Failed { why: format!("left what no commit may hold: {}", named.join("; ")) });
     }
     if from == order.base {
-        return commit(world, order, from, &edits, usage);
+        return commit(world, order, from, edits, usage);
     }
     // The worktree went on from a refused candidate, but the new one stands on the base of both.
-    let made = world.repo.commit_edits(from, &edits, "", &world.author("artel"), 0)?;
+    let made = world.repo.commit_edits(from, edits, "", &world.author("artel"), 0)?;
     let (base_tree, _) = world.repo.commit_of(order.base)?;
     let edits = as_edits(&world.repo, world.repo.diff(base_tree, made.tree)?)?;
     commit(world, order, order.base, &edits, usage)

@@ -14,3 +14,4 @@ pub mod git;
 pub mod hands;
 pub mod gateway;
 pub mod agents;
+pub mod llm;

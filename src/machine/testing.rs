@@ -17,7 +17,7 @@ use crate::model::config::Config;
 use crate::model::goal::{Budget, Condition, Goal, LandingPolicy, Order, Planning, Policy, Split};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
-use crate::model::role::{AgentRef, Grants, Limits, Part, Role};
+use crate::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Grants, Limits, Part, Role};
 use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::{Finding, Ruling, Rung, Verdict};
@@ -334,6 +334,9 @@ fn role(name: &str, part: Part, agents: Vec<AgentRef>) -> (String, Role) {
         mechanical: false,
         lenses: Vec::new(),
         criteria: Vec::new(),
+        effort: None,
+        context: ContextPolicy::default(),
+        context_tokens: CONTEXT_TOKENS,
         limits: Limits { depth: 1, fan_out: 2, tasks: 6, ..Limits::default() },
         grants: Grants::default(),
     };

@@ -5,6 +5,7 @@ pub mod paths;
 pub mod check;
 pub mod goal;
 pub mod task;
+pub mod model_name;
 pub mod role;
 pub mod sandbox;
 pub mod config;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model_name::ModelName;
 use super::review::{Criterion, Lens};
 
 /// Describes a role as its TOML file does.
@@ -33,12 +34,51 @@ pub struct Role {
     /// What a judge's session scores, and from which score on it is held.
     #[serde(default)]
     pub criteria: Vec<Criterion>,
+    /// How hard the models of its `llm` agents are to think; without it, as their provider has it.
+    #[serde(default)]
+    pub effort: Option<Effort>,
+    /// What becomes of the context of an `llm` agent when it has grown long.
+    #[serde(default)]
+    pub context: ContextPolicy,
+    /// How many tokens make a context long; 0 is no bound.
+    #[serde(default = "context_tokens")]
+    pub context_tokens: u64,
     /// What an attempt may use.
     #[serde(default)]
     pub limits: Limits,
     /// What an attempt is given beside its worktree.
     #[serde(default)]
     pub grants: Grants,
+}
+
+/// Tokens that make a context long where a role does not say: three quarters of what most models read.
+pub const CONTEXT_TOKENS: u64 = 150_000;
+
+fn context_tokens() -> u64 {
+    CONTEXT_TOKENS
+}
+
+/// Says how hard a model is to think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// A little.
+    Low,
+    /// More.
+    Medium,
+    /// Much.
+    High,
+}
+
+/// Says what becomes of a context that has grown long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContextPolicy {
+    /// The agent writes down how far it is; it goes on from the brief and that note alone.
+    #[default]
+    Reset,
+    /// Old results of tools are taken out of it, and it goes on.
+    Compact,
 }
 
 /// Says which part a role plays.
@@ -132,7 +172,7 @@ pub struct Grants {
     pub toolchains: Option<BTreeSet<String>>,
 }
 
-/// Names an agent as roles do: `codemod`, `command:./fix.sh`, `claude:opus`, `acp:goose acp`, `script:parts/worker.yml`,
+/// Names an agent as roles do: `codemod`, `command:./fix.sh`, `claude:opus`, `acp:goose acp`, `llm:gpt-5.6`, `script:parts/worker.yml`,
 /// `shard`, `ladder`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AgentRef {
@@ -154,6 +194,8 @@ pub enum AgentRef {
     },
     /// Any agent that speaks the Agent Client Protocol, by the line for `sh -c` that starts it.
     Acp(String),
+    /// artel's own loop over a model.
+    Llm(ModelName),
     /// The deterministic planner.
     Shard,
     /// The mechanical judge.
@@ -170,10 +212,10 @@ impl Role {
 }
 
 impl AgentRef {
-    /// Tells whether it is a program of somebody's that plans or judges in a session of its own, and not by rule.
+    /// Tells whether it plans or judges in a session of its own, and not by rule.
     pub fn is_session(&self) -> bool {
         match self {
-            Self::Command(_) | Self::Claude { .. } | Self::Codex { .. } | Self::Acp(_) => true,
+            Self::Command(_) | Self::Claude { .. } | Self::Codex { .. } | Self::Acp(_) | Self::Llm(_) => true,
             Self::Codemod | Self::Script(_) | Self::Shard | Self::Ladder | Self::Revert => false,
         }
     }
@@ -183,6 +225,7 @@ impl AgentRef {
         match self {
             Self::Claude { .. } => "claude".to_owned(),
             Self::Codex { .. } => "codex".to_owned(),
+            Self::Llm(name) => format!("llm:{}", name.provider()),
             Self::Codemod
             | Self::Command(_)
             | Self::Script(_)
@@ -198,7 +241,7 @@ impl AgentRef {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` names no agent: use codemod, command:PROGRAM, claude, claude:MODEL, codex, codex:MODEL, acp:PROGRAM, \
-     script:FILE, shard or ladder"
+     llm:MODEL, llm:PROVIDER::MODEL, script:FILE, shard or ladder"
 )]
 pub struct NoSuchAgent(String);
 
@@ -215,6 +258,7 @@ impl FromStr for AgentRef {
             Some(("claude", model)) if is_model(model) => Ok(Self::Claude { model: Some(model.to_owned()) }),
             Some(("codex", model)) if is_model(model) => Ok(Self::Codex { model: Some(model.to_owned()) }),
             Some(("acp", line)) if !line.trim().is_empty() => Ok(Self::Acp(line.to_owned())),
+            Some(("llm", model)) => model.parse().map(Self::Llm).map_err(|_| NoSuchAgent(text.to_owned())),
             Some(("command", line)) if !line.trim().is_empty() => Ok(Self::Command(line.to_owned())),
             Some(("script", file)) if !file.trim().is_empty() => Ok(Self::Script(file.to_owned())),
             _ => Err(NoSuchAgent(text.to_owned())),
@@ -238,6 +282,7 @@ impl fmt::Display for AgentRef {
             Self::Codex { model: None } => f.write_str("codex"),
             Self::Codex { model: Some(model) } => write!(f, "codex:{model}"),
             Self::Acp(line) => write!(f, "acp:{line}"),
+            Self::Llm(name) => write!(f, "llm:{name}"),
             Self::Shard => f.write_str("shard"),
             Self::Ladder => f.write_str("ladder"),
             Self::Revert => f.write_str("revert"),
@@ -264,8 +309,8 @@ impl JsonSchema for AgentRef {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(codemod|shard|ladder|command:.+|script:.+|claude(:\\S+)?|codex(:\\S+)?|acp:.+)$",
-            "examples": ["codemod", "command:./fix.sh", "claude", "codex:gpt-5-codex", "acp:goose acp", "script:parts/worker.yml", "shard", "ladder"]
+            "pattern": "^(codemod|shard|ladder|command:.+|script:.+|claude(:\\S+)?|codex(:\\S+)?|acp:.+|llm:\\S+)$",
+            "examples": ["codemod", "command:./fix.sh", "claude", "codex:gpt-5-codex", "acp:goose acp", "llm:claude-sonnet-5", "script:parts/worker.yml", "shard", "ladder"]
         })
     }
 }
@@ -287,6 +332,8 @@ mod tests {
             "codex:gpt-5-codex",
             "acp:goose acp",
             "acp:npx -y @agentclientprotocol/codex-acp",
+            "llm:claude-opus-5-5",
+            "llm:openai/chat::gpt-4.1",
             "shard",
             "ladder",
         ] {
@@ -299,6 +346,8 @@ mod tests {
         let account = |text: &str| text.parse::<AgentRef>().unwrap().account();
         assert_eq!(account("claude:opus"), account("claude"));
         assert_ne!(account("claude"), account("codex"));
+        assert_eq!(account("llm:claude-opus-5-5"), account("llm:anthropic::claude-sonnet-5"));
+        assert_ne!(account("llm:claude-opus-5-5"), account("llm:gpt-5.6"));
         assert_ne!(account("acp:goose acp"), account("acp:gemini --acp"), "who they ask is not known");
     }
 

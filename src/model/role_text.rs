@@ -2,7 +2,7 @@
 //! role was before. Never opens a file.
 
 use super::review::{Criterion, Lens};
-use super::role::{AgentRef, Grants, Limits, Part, Role};
+use super::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Effort, Grants, Limits, Part, Role};
 use super::written::{
     Entry, Faults, Fields, Node, SIZE_MAX, Value, count, flag, list, nano_usd, nearest, read_toml, read_toml_value,
     shown, text, word,
@@ -10,8 +10,21 @@ use super::written::{
 
 pub use super::written::Fault;
 
-const ROLE: &[&str] =
-    &["name", "about", "part", "agents", "prompt", "mechanical", "lenses", "criteria", "limits", "grants"];
+const ROLE: &[&str] = &[
+    "name",
+    "about",
+    "part",
+    "agents",
+    "prompt",
+    "mechanical",
+    "lenses",
+    "criteria",
+    "effort",
+    "context",
+    "context_tokens",
+    "limits",
+    "grants",
+];
 const LIMITS: &[&str] = &[
     "wall_s",
     "idle_s",
@@ -35,6 +48,8 @@ const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains"];
 const TOOLCHAINS: &[(&str, &str)] =
     &[("cargo", "cargo"), ("npm", "npm"), ("python", "python"), ("go", "go"), ("jvm", "jvm")];
 const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
+const EFFORTS: &[(&str, Effort)] = &[("low", Effort::Low), ("medium", Effort::Medium), ("high", Effort::High)];
+const CONTEXTS: &[(&str, ContextPolicy)] = &[("reset", ContextPolicy::Reset), ("compact", ContextPolicy::Compact)];
 
 /// Fields whose values are lists; on the command line a comma parts them.
 const LENSES: &[(&str, Lens)] = &[("diff", Lens::Diff), ("result", Lens::Result), ("codebase", Lens::Codebase)];
@@ -72,6 +87,9 @@ pub fn read_new(name: &str, file: &str) -> Result<Role, Vec<Fault>> {
         mechanical: false,
         lenses: Vec::new(),
         criteria: Vec::new(),
+        effort: None,
+        context: ContextPolicy::default(),
+        context_tokens: CONTEXT_TOKENS,
         limits: Limits::default(),
         grants: Grants::default(),
     };
@@ -188,6 +206,13 @@ fn over(mut role: Role, node: &Node, faults: &mut Faults) -> Option<Role> {
     if let Some(node) = fields.take("criteria") {
         role.criteria = list(node, "`criteria`", faults).iter().filter_map(|node| criterion(node, faults)).collect();
     }
+    if let Some(effort) = fields.take("effort").and_then(|node| word(node, "`effort`", EFFORTS, faults)) {
+        role.effort = Some(effort);
+    }
+    if let Some(context) = fields.take("context").and_then(|node| word(node, "`context`", CONTEXTS, faults)) {
+        role.context = context;
+    }
+    number(&mut fields, "context_tokens", 0, &mut role.context_tokens, faults);
     if let Some(node) = fields.take("limits") {
         limits(&mut role.limits, node, faults);
     }
@@ -258,7 +283,14 @@ fn criterion(node: &Node, faults: &mut Faults) -> Option<Criterion> {
 /// Tells whether an agent can play a part.
 fn plays(agent: &AgentRef, part: Part) -> bool {
     match (agent, part) {
-        (AgentRef::Command(_) | AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_), _)
+        (
+            AgentRef::Command(_)
+            | AgentRef::Claude { .. }
+            | AgentRef::Codex { .. }
+            | AgentRef::Acp(_)
+            | AgentRef::Llm(_),
+            _,
+        )
         | (AgentRef::Codemod, Part::Worker)
         | (AgentRef::Script(_), Part::Worker | Part::Planner)
         | (AgentRef::Shard, Part::Planner)
@@ -356,6 +388,15 @@ mod tests {
     }
 
     #[test]
+    fn a_role_says_what_becomes_of_a_long_context() {
+        let role = set(&worker(), "worker.context=compact").unwrap();
+        assert_eq!((role.context, role.context_tokens), (ContextPolicy::Compact, CONTEXT_TOKENS));
+        assert_eq!(set(&role, "worker.context_tokens=9").unwrap().context_tokens, 9);
+        assert_eq!(set(&role, "worker.effort=high").unwrap().effort, Some(Effort::High));
+        assert!(faults("worker.context=forget")[0].contains("`context`"));
+    }
+
+    #[test]
     fn what_is_wrong_with_a_setting_is_named_at_its_place() {
         for (setting, expected) in [
             ("worker.agnets=codemod", "agnets: a role has no field `agnets`"),
@@ -378,7 +419,8 @@ mod tests {
 
     #[test]
     fn agents_with_sessions_of_their_own_play_every_part() {
-        for agent in ["claude", "claude:opus", "codex", "codex:o", "acp:goose acp", "command:./think.sh"] {
+        for agent in ["claude", "claude:opus", "codex", "codex:o", "acp:goose acp", "command:./think.sh", "llm:gpt-5.6"]
+        {
             for part in ["worker", "planner", "judge"] {
                 let role = read_new("some", &format!("part = '{part}'\nagents = ['{agent}']\nabout = 'x'")).unwrap();
                 assert_eq!((role.sessions().count(), role.prompt.as_str()), (1, part));

@@ -15,7 +15,7 @@ use crate::model::config::Config;
 use crate::model::goal::{Budget, Condition, Find, Gate, Goal, LandingPolicy, Order, Planning, Policy, Query, Split};
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
-use crate::model::role::{AgentRef, Grants, Limits, Part, Role};
+use crate::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Grants, Limits, Part, Role};
 use crate::model::task::{ScopeDraft, TaskDraft};
 use crate::model::verdict::{Finding, Ruling, Rung, Verdict};
 
@@ -68,6 +68,9 @@ impl Story {
                 mechanical: false,
                 lenses: Vec::new(),
                 criteria: Vec::new(),
+                effort: None,
+                context: ContextPolicy::default(),
+                context_tokens: CONTEXT_TOKENS,
                 limits,
                 grants: Grants::default(),
             };

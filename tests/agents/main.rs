@@ -21,3 +21,4 @@ mod crew;
 mod toolboxes;
 mod faults;
 mod canary;
+mod llm;

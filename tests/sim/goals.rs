@@ -7,7 +7,7 @@ use artel::model::config::Config;
 use artel::model::goal::{Budget, Condition, Find, Gate, Goal, LandingPolicy, Order, Planning, Policy, Query, Split};
 use artel::model::ids::Oid;
 use artel::model::review::Lens;
-use artel::model::role::{AgentRef, Grants, Limits, Part, Role};
+use artel::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Grants, Limits, Part, Role};
 use fastrand::Rng;
 
 use crate::checks::check;
@@ -52,6 +52,9 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
             mechanical: false,
             lenses: if part == Part::Judge { lenses.clone() } else { Vec::new() },
             criteria: Vec::new(),
+            effort: None,
+            context: ContextPolicy::default(),
+            context_tokens: CONTEXT_TOKENS,
             limits,
             grants: Grants::default(),
         };

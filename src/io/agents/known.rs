@@ -59,10 +59,11 @@ pub enum Limits {
 struct Entry(&'static str, Option<&'static str>, Option<&'static str>, Says, Says, bool, Limits);
 
 /// What was measured of each agent, by the name that roles give it: program, how it is got, tokens, cost, resume, limits.
-const KNOWN: [Entry; 13] = [
+const KNOWN: [Entry; 14] = [
     Entry("codemod", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("command:PROGRAM", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("script:FILE", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
+    Entry("llm:PROVIDER::MODEL", None, None, Says::Session, Says::Session, false, Limits::Reset),
     Entry("claude", Some("claude"), Some(claude::HOW_TO_GET), Says::Session, Says::Session, true, Limits::Reset),
     Entry("codex", Some("codex"), Some(codex::HOW_TO_GET), Says::Session, Says::Nothing, true, Limits::Reset),
     Entry(

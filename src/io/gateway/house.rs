@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::breaker::BreakerLimits;
-use super::config::GatewayConfig;
+use super::config::{Family, GatewayConfig};
 use super::keys::Keyring;
 use super::limits::Lanes;
 use super::prices::Prices;
@@ -81,6 +81,11 @@ impl Gateway {
     /// Tells whether a provider is known and there is where its key may come from, if it needs one.
     pub fn has_key(&self, provider: &str) -> bool {
         self.house.upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
+    }
+
+    /// Tells what a provider speaks; nothing where it is not known.
+    pub fn speaks(&self, provider: &str) -> Option<Family> {
+        self.house.upstreams.get(provider).map(|upstream| upstream.config.speaks)
     }
 
     /// Lets calls be sent at once that wait for a provider to take some again: somebody knows that it does.

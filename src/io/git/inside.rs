@@ -1,9 +1,11 @@
 //! Owns working on single files of a worktree in which commands of an agent ran: no link is followed, nothing outside
 //! reached, git's own files never touched. Never runs git or a filter.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::checkout::path_of;
+use super::commit::Edit;
 use super::error::{Doing, GitError, OnFile, plain};
 use super::path_law::why_refused;
 use super::pool::Tree;
@@ -125,6 +127,31 @@ impl Tree {
         }
     }
 
+    /// Does edits to the files, as if they had been made here.
+    ///
+    /// # Errors
+    /// As [`Tree::look_inside`], and where two edits cannot both hold.
+    pub fn edit_inside(&self, edits: &BTreeMap<String, Edit>) -> Result<(), GitError> {
+        // What goes makes room for what comes.
+        let (gone, made): (Vec<_>, Vec<_>) = edits.iter().partition(|(_, edit)| **edit == Edit::Delete);
+        for (path, edit) in gone.into_iter().chain(made) {
+            let (root, at) = self.inside(path)?;
+            root.remove(at).on("replace", path_of(at))?;
+            let mode = |executable: bool| if executable { 0o755 } else { 0o644 };
+            match edit {
+                Edit::Delete => {}
+                Edit::Write { bytes, executable } => {
+                    root.create(at, mode(*executable), bytes).on("write", path_of(at))?;
+                }
+                Edit::Blob { oid, executable, .. } => {
+                    root.create(at, mode(*executable), &self.repo.read(*oid)?).on("write", path_of(at))?;
+                }
+                Edit::Link { target } => root.make_link(at, target.as_bytes()).on("make the link", path_of(at))?,
+            }
+        }
+        Ok(())
+    }
+
     fn inside<'p>(&self, path: &'p str) -> Result<(Root, &'p [u8]), GitError> {
         match why_refused(path) {
             Some(why) => Err(refused(path, why)),
@@ -159,6 +186,7 @@ mod tests {
         fs::set_permissions(lab.path().join("src/a.sh"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(lab.path().join(".gitignore"), "*.log\nout/\n").unwrap();
         fs::write(lab.path().join("kept.log"), "kept\n").unwrap();
+        fs::write(lab.path().join("plain"), "plain\n").unwrap();
         lab.git(&["add", "-A", "-f"]);
         lab.git(&["commit", "-qm", "x"]);
         lab
@@ -191,6 +219,27 @@ mod tests {
         assert_eq!(mode & 0o111, 0o111, "it keeps its mode");
         let edits = tree.snapshot(Limits::default()).unwrap().edits;
         assert_eq!(edits.keys().collect::<Vec<_>>(), ["deep/er/b", "kept.log", "new", "src/a.sh"]);
+    }
+
+    #[test]
+    fn edits_that_were_known_are_done_again() {
+        let lab = lab();
+        let (pool, tree) = tree(&lab);
+        tree.write_inside("src/a.sh", b"two\n").unwrap();
+        tree.write_inside("deep/er", b"x\n").unwrap();
+        tree.remove_inside("plain").unwrap();
+        tree.write_inside("plain/x", b"in a folder\n").unwrap();
+        symlink("../src/a.sh", tree.path().join("deep/link")).unwrap();
+        let edits = tree.snapshot(Limits::default()).unwrap().edits;
+        assert_eq!(edits.len(), 5, "{edits:?}");
+        let other = pool.take(lab.head()).unwrap();
+        other.edit_inside(&edits).unwrap();
+        assert_eq!(other.snapshot(Limits::default()).unwrap().edits, edits);
+        let written = Edit::Write { bytes: b"three\n".to_vec(), executable: true };
+        other.edit_inside(&[("src/a.sh".to_owned(), written)].into()).unwrap();
+        assert_eq!(other.look_inside("src/a.sh", 9).unwrap(), Stands::File(b"three\n".to_vec()));
+        let outside = Edit::Write { bytes: Vec::new(), executable: false };
+        assert!(other.edit_inside(&[("../x".to_owned(), outside)].into()).is_err());
     }
 
     #[test]

@@ -85,6 +85,15 @@ impl Repo {
         })
     }
 
+    /// Finds what stands at a path of a tree, a folder too; `None` where nothing does.
+    ///
+    /// # Errors
+    /// Fails where a tree is missing.
+    pub fn entry_at(&self, tree: Oid, path: &str) -> Result<Option<FileEntry>, GitError> {
+        let found = self.with(|handle| entry(handle, to_git(tree), path.as_bytes()))?;
+        Ok(found.map(|(oid, mode)| FileEntry { path: path.to_owned(), mode, oid: from_git(oid) }))
+    }
+
     /// Reads the file at a path of a tree; `None` where there is no file.
     ///
     /// # Errors

@@ -105,6 +105,16 @@ impl Root {
         Ok(rustix::fs::fstat(&file)?)
     }
 
+    /// Makes a symbolic link where nothing is, with the folders above it.
+    pub(super) fn make_link(&self, path: &[u8], target: &[u8]) -> io::Result<()> {
+        let (folder, name) = split(path);
+        if !folder.is_empty() {
+            self.make_folders(folder)?;
+        }
+        let fd = self.beneath(folder, OFlags::DIRECTORY | OFlags::PATH)?;
+        Ok(rustix::fs::symlinkat(OsStr::from_bytes(target), &fd, OsStr::from_bytes(name))?)
+    }
+
     fn make_folders(&self, folder: &[u8]) -> io::Result<()> {
         let ends = folder.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([folder.len()]);
         for end in ends {

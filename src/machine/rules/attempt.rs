@@ -120,7 +120,8 @@ fn allowed_tries(state: &State, task: &Task) -> u32 {
             | AgentRef::Script(_)
             | AgentRef::Claude { .. }
             | AgentRef::Codex { .. }
-            | AgentRef::Acp(_),
+            | AgentRef::Acp(_)
+            | AgentRef::Llm(_),
         ) => role.limits.attempts.max(1),
     }
 }

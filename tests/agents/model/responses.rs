@@ -53,7 +53,7 @@ fn items(said: &Said<'_>) -> Vec<Value> {
     let mut items = Vec::new();
     if let Some(thought) = &said.thought {
         let summary = json!([{"type": "summary_text", "text": thought}]);
-        items.push(json!({"id": fresh("rs"), "type": "reasoning", "summary": summary}));
+        items.push(json!({"id": fresh("rs"), "type": "reasoning", "summary": summary, "encrypted_content": "c2ln"}));
     }
     if let Some(text) = &said.text {
         let content = json!([{"type": "output_text", "text": text, "annotations": []}]);

@@ -1,0 +1,190 @@
+//! Owns how artel's own loop is led for any part: which API its model is asked by, and what bounds it. Never says what it is
+//! to do, nor what came of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::acting::Acted;
+use super::coordinator::Coordinator;
+use super::gate::Gate;
+use super::played::as_metered;
+use super::workplace::Reading;
+use super::world::{World, told};
+use crate::io::agents::Stance;
+use crate::io::gateway::{Family, Metered, Refusal};
+use crate::io::llm::{Bounds, Context, End, FileTools, READING, Talk, Transcript, Wire, Wired};
+use crate::io::tools::{Joined, Toolbox};
+use crate::model::attempt::{Handoff, Usage};
+use crate::model::ids::Oid;
+use crate::model::model_name::{Form, ModelName};
+use crate::model::role::{AgentRef, Role};
+use crate::model::seat::Seat;
+
+/// Answers that a session may have; `limits.calls` of its role bounds it closer.
+const TURNS: u32 = 1_000;
+
+/// What a session of artel's own loop needs, whatever part it plays.
+pub struct LlmSession<'a> {
+    /// The model.
+    pub agent: &'a AgentRef,
+    /// Whose limits bound it.
+    pub role: &'a Role,
+    /// What it is told of its part.
+    pub system: &'a str,
+    /// What it is to do.
+    pub brief: String,
+    /// What it may call.
+    pub tools: &'a dyn Toolbox,
+    /// Where it is written down.
+    pub log: PathBuf,
+    /// Where it leaves a note to itself.
+    pub note: PathBuf,
+    /// When it has to have ended.
+    pub until: Instant,
+}
+
+impl LlmSession<'_> {
+    /// Leads it to its end behind a door (`http://127.0.0.1:1234`) that knows its token; see [`super::gate::Gate::inside`].
+    ///
+    /// # Errors
+    /// Says why it could not be begun or written down.
+    pub async fn lead(
+        self,
+        world: &World,
+        door: String,
+        token: String,
+        cancelled: watch::Receiver<bool>,
+    ) -> Result<End, String> {
+        let AgentRef::Llm(name) = self.agent else { return Err(format!("{} is no model", self.agent)) };
+        let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
+        let wire = wire(world, name)?;
+        let base = format!("{door}/{}", name.provider());
+        let silence = Duration::from_secs(self.role.limits.idle_s);
+        let model = Wired::new(&base, token, (wire, name.model()), self.role.effort, silence);
+        let model = model.map_err(|error| failed(&error))?;
+        let bytes_max = self.role.limits.output_bytes;
+        let transcript = Transcript::begin(&self.log, bytes_max, world.secrets.clone()).await;
+        let talk = Talk {
+            model: &model,
+            tools: self.tools,
+            system: self.system.to_owned(),
+            brief: self.brief,
+            bounds: Bounds {
+                turns: TURNS,
+                until: self.until,
+                context: Context { policy: self.role.context, tokens: self.role.context_tokens },
+                note: self.note,
+            },
+            transcript: transcript.map_err(|error| failed(&error))?,
+            cancelled,
+        };
+        talk.run().await.map_err(|error| failed(&error))
+    }
+}
+
+/// Says in which form a model is asked: as its name says, else as its provider speaks.
+fn wire(world: &World, name: &ModelName) -> Result<Wire, String> {
+    let provider = name.provider();
+    let speaks = world.gateway.speaks(provider).ok_or_else(|| unknown(provider))?;
+    match (speaks, name.form()) {
+        (Family::Anthropic, None) => Ok(Wire::Messages),
+        (Family::Gemini, None) => Ok(Wire::Gemini),
+        (Family::OpenAi, Some(Form::Chat)) => Ok(Wire::Chat),
+        (Family::OpenAi, Some(Form::Responses)) => Ok(Wire::Responses),
+        // Only its maker is sure to speak the newer form.
+        (Family::OpenAi, None) if provider == "openai" => Ok(Wire::Responses),
+        (Family::OpenAi, None) => Ok(Wire::Chat),
+        (Family::Anthropic | Family::Gemini, Some(_)) => {
+            Err(format!("failed to ask {name}: `{provider}` does not speak that form; leave it out of the name"))
+        }
+    }
+}
+
+/// Opens the way to the model of one who sits somewhere.
+///
+/// # Errors
+/// Says why there is none, and what to do.
+pub(super) fn open(
+    world: &World,
+    seat: (Seat, u64),
+    (agent, role): (&AgentRef, &Role),
+    coordinator: &WeakActorRef<Coordinator>,
+) -> Result<Gate, String> {
+    let AgentRef::Llm(name) = agent else { return Err(format!("{agent} is no model")) };
+    let provider = name.provider();
+    if world.gateway.speaks(provider).is_none() {
+        return Err(unknown(provider));
+    }
+    let without_key = || {
+        let variable = provider.to_uppercase();
+        format!(
+            "failed to ask {name}: there is no key for `{provider}`; set {variable}_API_KEY, or say in gateway.toml where \
+             it is"
+        )
+    };
+    if !world.gateway.has_key(provider) {
+        return Err(without_key());
+    }
+    // Its tools are called in this process: its way leads to models alone.
+    let tools = Arc::new(Joined::new(Vec::new()));
+    Gate::open(world, seat, (agent, &role.limits), coordinator, tools)?.ok_or_else(without_key)
+}
+
+/// Has a model asked for an answer that a program reads, over the files of a commit, which it cannot change; tells what that
+/// came to, nothing where it ended because the run may spend no more, or why it could not be asked.
+pub(super) async fn ask(
+    world: &Arc<World>,
+    (name, seat): (&str, (Seat, u64)),
+    (agent, role): (&AgentRef, &Role),
+    (commit, brief): (Oid, String),
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Option<Acted>, String> {
+    let gate = open(world, seat, (agent, role), coordinator)?;
+    let began = Instant::now();
+    let tools = FileTools::read_only(Arc::new(Reading::of(world, commit)));
+    let session = LlmSession {
+        agent,
+        role,
+        system: READING,
+        brief,
+        tools: &tools,
+        log: world.log(name),
+        note: world.desk(&format!("{name}-note")).join("note.json"),
+        until: began + Duration::from_secs(role.limits.wall_s),
+    };
+    let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
+    let (ended, metered) = talked.map_err(|error| no_port(&error))?;
+    if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
+        return Ok(None);
+    }
+    let (stance, said) = stance_of(ended, &metered, world.now_ms());
+    let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let usage = Usage { wall_ms, ..Usage::default() };
+    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage }))
+}
+
+/// Says how a session's end is taken, by what the gateway saw of it, with its last words.
+pub(super) fn stance_of(ended: Result<End, String>, metered: &Metered, now_ms: i64) -> (Stance, String) {
+    let (stance, words) = match ended {
+        Ok(End::Said(words)) => (Stance::Done, words),
+        Ok(End::Limited(why)) => (Stance::Limited { why, resets_at_ms: None }, String::new()),
+        Ok(End::Cancelled) => (Stance::Failed { why: "was cancelled".to_owned() }, String::new()),
+        Ok(End::Failed(why)) | Err(why) => (Stance::Failed { why }, String::new()),
+    };
+    (as_metered(stance, metered, now_ms), words)
+}
+
+/// Says that this machine gives no port.
+pub(super) fn no_port(error: &std::io::Error) -> String {
+    format!("failed to open a port for the way to models: {error}")
+}
+
+fn unknown(provider: &str) -> String {
+    format!("failed to find the provider `{provider}`: say in gateway.toml where it is, or name one that is there")
+}

@@ -1,0 +1,116 @@
+//! Owns how artel's own loop plays an attempt: a model behind the attempt's gate, a place for its tools, and what is made of
+//! what it left. Never judges it, and holds no key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kameo::prelude::WeakActorRef;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::coordinator::Coordinator;
+use super::llm_session::{LlmSession, no_port, open, stance_of};
+use super::order::Order;
+use super::played::{Limit, Played};
+use super::worker::{brief, made_of, snapshot};
+use super::workplace::{Remains, Workplace};
+use super::world::World;
+use crate::io::agents::Stance;
+use crate::io::gateway::{Metered, Refusal};
+use crate::io::git::GitError;
+use crate::io::llm::{End, FileTools, SYSTEM};
+use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::ids::Oid;
+use crate::model::seat::Seat;
+
+/// Bytes of a session's last words that are handed up.
+const WORDS_BYTES: usize = 16 << 10;
+
+/// Plays an attempt to its end.
+pub(super) async fn play(
+    world: &Arc<World>,
+    order: Order,
+    coordinator: &WeakActorRef<Coordinator>,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Played, GitError> {
+    let seat = (Seat::Attempt(order.attempt), order.fence);
+    let gate = match open(world, seat, (&order.agent, &order.role), coordinator) {
+        Ok(gate) => gate,
+        Err(why) => return Ok(Played::failed(why)),
+    };
+    let text = match brief(world, &order) {
+        Ok(brief) => brief.text,
+        Err(why) => return Ok(Played::failed(why)),
+    };
+    let began = Instant::now();
+    let until = began + Duration::from_secs(order.role.limits.wall_s);
+    let place = Arc::new(Workplace::new(world, &order, until, cancelled.clone()));
+    let tools = FileTools::new(Arc::<Workplace>::clone(&place));
+    let name = order.attempt.to_string();
+    let session = LlmSession {
+        agent: &order.agent,
+        role: &order.role,
+        system: SYSTEM,
+        brief: text,
+        tools: &tools,
+        log: world.log(&name),
+        note: world.desk(&format!("{name}-note")).join("note.json"),
+        until,
+    };
+    let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
+    let (ended, metered) = match talked {
+        Ok((ended, metered)) => (ended, metered),
+        Err(error) => (Err(no_port(&error)), Metered::default()),
+    };
+    let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    made(world, order, &place, (ended, metered), wall_ms).await
+}
+
+/// Makes of a session's end what is reported of its attempt.
+async fn made(
+    world: &Arc<World>,
+    order: Order,
+    place: &Workplace,
+    (ended, metered): (Result<End, String>, Metered),
+    wall_ms: u64,
+) -> Result<Played, GitError> {
+    let (remains, commands) = place.close().await;
+    let usage = Usage { wall_ms, ..commands };
+    let (stance, words) = stance_of(ended, &metered, world.now_ms());
+    let is_out_of_money = matches!(metered.refused, Some(Refusal::BudgetReached { .. }));
+    let limit = Limit::of(&stance);
+    let from = place.from();
+    let outcome = world.blocking(move |world| {
+        let why = match stance {
+            Stance::Done if !is_out_of_money => return candidate(world, &order, from, remains, usage),
+            Stance::Done => "no money is left".to_owned(),
+            Stance::Failed { why } | Stance::Limited { why, .. } => why,
+            Stance::Blocked { missing } => missing,
+        };
+        if let Remains::Tree(tree) = remains {
+            let _ = tree.turn_back();
+            world.workshop.give_back(*tree);
+        }
+        Ok(Outcome::Failed { why })
+    });
+    let outcome = outcome.await?;
+    if is_out_of_money {
+        return Ok(Played::out_of_money());
+    }
+    let done = words[..words.floor_char_boundary(WORDS_BYTES)].to_owned();
+    Ok(Played::of(outcome, Handoff { done, ..Handoff::default() }, usage).ended_by(limit))
+}
+
+/// Makes a candidate of what a session left.
+fn candidate(world: &World, order: &Order, from: Oid, remains: Remains, usage: Usage) -> Result<Outcome, GitError> {
+    match remains {
+        Remains::Edits(edits) => made_of(world, order, (from, &edits), Vec::new(), usage),
+        Remains::Tree(tree) => {
+            // Whatever stands there, what was an agent's leads no git of this machine astray.
+            let _ = tree.turn_back();
+            let outcome = snapshot(world, order, &tree, from, usage)?;
+            world.workshop.give_back_as_read(*tree);
+            Ok(outcome)
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! Owns the loop: a model is asked, what it calls for is done, and it is asked again until it has said all, or may not go
+//! on. Never says what its words are worth.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over};
+use super::model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
+use super::transcript::{Transcript, TranscriptError};
+use crate::io::tools::Toolbox;
+
+/// How long it is waited before a question is asked again, by how often that was done; then it has failed.
+const PAUSES_MS: [u64; 4] = [100, 1_000, 4_000, 10_000];
+/// Answers in a row that may reach the greatest length.
+const LENGTHS: u32 = 3;
+/// Calls of one answer that are done; no model calls for more in earnest.
+const CALLS: usize = 64;
+/// Bytes of a result that a model is shown.
+const RESULT_BYTES: usize = 64 << 10;
+
+/// What a model is told of its part that works on files, before its brief.
+pub const SYSTEM: &str = include_str!("system.md");
+/// The same for one that only reads them.
+pub const READING: &str = include_str!("reading.md");
+
+/// What a model is told whose answer was cut off.
+const GO_ON: &str = "Your answer reached its greatest length and was cut off. Go on where it ended, in smaller steps.";
+
+/// Bounds a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Answers that it may have.
+    pub turns: u32,
+    /// When it has to have ended.
+    pub until: Instant,
+    /// What becomes of its context when that is long.
+    pub context: Context,
+    /// Where a note for the next context is written down.
+    pub note: PathBuf,
+}
+
+/// Says how a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The model has said all; these were its last words.
+    Said(String),
+    /// It could not go on.
+    Failed(String),
+    /// A limit of hours was met.
+    Limited(String),
+    /// Nobody wants it any longer.
+    Cancelled,
+}
+
+/// Leads one session.
+pub struct Talk<'a> {
+    /// Who is asked.
+    pub model: &'a dyn Model,
+    /// What it may call.
+    pub tools: &'a dyn Toolbox,
+    /// What it is told of its part.
+    pub system: String,
+    /// What it is to do.
+    pub brief: String,
+    /// How far it may go.
+    pub bounds: Bounds,
+    /// Where it is written down.
+    pub transcript: Transcript,
+    /// Turns true, or loses its sender, when nobody wants it any longer.
+    pub cancelled: watch::Receiver<bool>,
+}
+
+/// Leaves the loop.
+enum Over {
+    End(End),
+    Unwritten(TranscriptError),
+}
+
+impl From<TranscriptError> for Over {
+    fn from(error: TranscriptError) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<End> for Over {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
+}
+
+impl Talk<'_> {
+    /// Leads the session to its end.
+    ///
+    /// # Errors
+    /// Where it cannot be written down.
+    pub async fn run(mut self) -> Result<End, TranscriptError> {
+        let over = self.turns().await;
+        let end = match over {
+            Ok(end) | Err(Over::End(end)) => end,
+            Err(Over::Unwritten(error)) => return Err(error),
+        };
+        let line = match &end {
+            End::Said(_) => json!({"end": "done"}),
+            End::Failed(why) => json!({"end": "failed", "why": why}),
+            End::Limited(why) => json!({"end": "limited", "why": why}),
+            End::Cancelled => json!({"end": "cancelled"}),
+        };
+        self.transcript.add(&line).await?;
+        Ok(end)
+    }
+
+    async fn turns(&mut self) -> Result<End, Over> {
+        let mut tools = self.tools.tools();
+        if self.bounds.context.tokens > 0 {
+            tools.push(hand_over());
+        }
+        let system = std::mem::take(&mut self.system);
+        self.transcript.add(&json!({"system": system, "brief": self.brief})).await?;
+        let mut ask = Ask { system, messages: vec![Message::Said(self.brief.clone())], tools };
+        let (mut turn, mut lengths) = (0, 0);
+        while turn < self.bounds.turns {
+            turn += 1;
+            let answer = match self.asked(&ask).await {
+                Err(Over::End(End::Failed(why))) => return Ok(End::Failed(why)),
+                Err(over) => return Err(over),
+                Ok(Ok(answer)) => answer,
+                Ok(Err(too_long)) => {
+                    // Where nothing was said yet but the brief, a shorter context cannot be had.
+                    if ask.messages.len() < 2 || compact(&mut ask.messages) == 0 {
+                        return Ok(End::Failed(too_long));
+                    }
+                    self.transcript.add(&json!({"compacted": too_long})).await?;
+                    continue;
+                }
+            };
+            match answer.stop {
+                Stop::Refused => {
+                    let words = if answer.text.is_empty() { "it says nothing of why" } else { answer.text.as_str() };
+                    return Ok(End::Failed(format!("the model refused to go on: {words}")));
+                }
+                Stop::Done if answer.calls.is_empty() => return Ok(End::Said(answer.text)),
+                Stop::Length => lengths += 1,
+                Stop::Done | Stop::Calls => lengths = 0,
+            }
+            if lengths > LENGTHS {
+                return Ok(End::Failed(format!("{lengths} answers in a row reached their greatest length")));
+            }
+            let is_long = self.bounds.context.is_long(&answer);
+            let calls = answer.calls.clone();
+            ask.messages.push(Message::Answered(answer));
+            if calls.is_empty() {
+                ask.messages.push(Message::Said(GO_ON.to_owned()));
+            } else {
+                let outcomes = self.done(&calls).await?;
+                ask.messages.push(Message::Done(outcomes));
+            }
+            if is_long {
+                self.make_room(&mut ask).await?;
+            }
+        }
+        Ok(End::Failed(format!("it was not done after {turn} answers of its model")))
+    }
+
+    /// Asks until there is an answer; gives what the model said where there was more than it can read.
+    async fn asked(&mut self, ask: &Ask) -> Result<Result<Answer, String>, Over> {
+        let mut pauses = PAUSES_MS.iter();
+        loop {
+            let asked = self.model.ask(ask);
+            let answer = tokio::select! {
+                biased;
+                () = unwanted(&mut self.cancelled) => return Err(End::Cancelled.into()),
+                () = sleep_until(self.bounds.until) => return Err(out_of_time().into()),
+                answer = asked => answer,
+            };
+            let why = match answer {
+                Ok(answer) => {
+                    self.transcript.add(&line_of(&answer)).await?;
+                    return Ok(Ok(answer));
+                }
+                Err(Failure::TooLong(why)) => return Ok(Err(why)),
+                Err(Failure::Lasting(why)) => return Err(End::Failed(why).into()),
+                Err(Failure::Limited(why)) => return Err(End::Limited(why).into()),
+                Err(Failure::Passing(why)) => why,
+            };
+            self.transcript.add(&json!({"unanswered": why})).await?;
+            let Some(pause_ms) = pauses.next() else { return Err(End::Failed(why).into()) };
+            tokio::select! {
+                biased;
+                () = unwanted(&mut self.cancelled) => return Err(End::Cancelled.into()),
+                () = sleep_until(self.bounds.until) => return Err(out_of_time().into()),
+                () = sleep(Duration::from_millis(*pause_ms)) => {}
+            }
+        }
+    }
+
+    /// Does what a model calls for, one after the other: what one call changes the next may read.
+    async fn done(&mut self, calls: &[Call]) -> Result<Vec<Outcome>, Over> {
+        let mut outcomes = Vec::new();
+        for (number, call) in calls.iter().enumerate() {
+            let came = if number < CALLS {
+                self.called(call).await
+            } else {
+                Err(format!("not done: {CALLS} calls at one time are the most"))
+            };
+            let (mut text, is_error) = match came {
+                Ok(text) => (text, false),
+                Err(why) => (why, true),
+            };
+            if text.len() > RESULT_BYTES {
+                let bytes = text.len();
+                text.truncate(text.floor_char_boundary(RESULT_BYTES));
+                text.push_str(&format!("\n({bytes} bytes; the rest is not shown)\n"));
+            }
+            let outcome = Outcome { id: call.id.clone(), name: call.name.clone(), text, is_error };
+            self.transcript.add(&json!({"result": &outcome})).await?;
+            outcomes.push(outcome);
+            if *self.cancelled.borrow() || self.cancelled.has_changed().is_err() {
+                return Err(End::Cancelled.into());
+            }
+            if Instant::now() >= self.bounds.until {
+                return Err(out_of_time().into());
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn called(&self, call: &Call) -> Result<String, String> {
+        let arguments = match &call.arguments {
+            Value::Object(_) => call.arguments.clone(),
+            Value::Null => json!({}),
+            Value::String(text) if text.trim().is_empty() => json!({}),
+            Value::String(_) => return Err("its arguments are no JSON: they may have been cut off".to_owned()),
+            Value::Array(_) | Value::Bool(_) | Value::Number(_) => {
+                return Err("its arguments are no JSON object".to_owned());
+            }
+        };
+        if call.name == super::context::HAND_OVER {
+            return Err("not now: call it when you are told that your context ends".to_owned());
+        }
+        self.tools.call(&call.name, arguments).await
+    }
+
+    /// Makes a long context shorter, by the role's policy.
+    async fn make_room(&mut self, ask: &mut Ask) -> Result<(), Over> {
+        use crate::model::role::ContextPolicy;
+        let stubs = match self.bounds.context.policy {
+            ContextPolicy::Compact => compact(&mut ask.messages),
+            ContextPolicy::Reset => 0,
+        };
+        if stubs > 0 {
+            self.transcript.add(&json!({"compacted": format!("{stubs} results")})).await?;
+            return Ok(());
+        }
+        ask.messages.push(Message::Said(ASKED.to_owned()));
+        let answer = self.asked(ask).await?.map_err(End::Failed)?;
+        let note = serde_json::to_string_pretty(&Note::of(&answer)).unwrap_or_default();
+        let path = self.bounds.note.clone();
+        let unwritten = |error: std::io::Error| End::Failed(format!("failed to write {}: {error}", path.display()));
+        if let Some(folder) = path.parent() {
+            tokio::fs::create_dir_all(folder).await.map_err(unwritten)?;
+        }
+        tokio::fs::write(&path, &note).await.map_err(unwritten)?;
+        // The new context begins from what lies there.
+        let note = tokio::fs::read_to_string(&path).await.map_err(unwritten)?;
+        self.transcript.add(&json!({"reset": serde_json::from_str::<Value>(&note).unwrap_or_default()})).await?;
+        ask.messages = vec![Message::Said(begun_anew(&self.brief, &note))];
+        Ok(())
+    }
+}
+
+fn out_of_time() -> End {
+    End::Failed("it ran out of time".to_owned())
+}
+
+/// Waits until a session is no longer wanted; its owner's death says so too.
+async fn unwanted(cancelled: &mut watch::Receiver<bool>) {
+    let _ = cancelled.wait_for(|cancelled| *cancelled).await;
+}
+
+fn line_of(answer: &Answer) -> Value {
+    let mut line = json!({"text": answer.text, "calls": answer.calls, "stop": answer.stop});
+    if !answer.thought.is_empty() {
+        line["thought"] = answer.thought.as_str().into();
+    }
+    (line["read"], line["written"]) = (answer.read.into(), answer.written.into());
+    json!({ "answer": line })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::io::tools::{Pending, Tool};
+    use crate::model::role::ContextPolicy;
+    use crate::model::secrets::Secrets;
+
+    /// Answers as it was told to, then never; remembers what it was asked.
+    #[derive(Default)]
+    struct Scripted {
+        answers: Mutex<VecDeque<Result<Answer, Failure>>>,
+        asked: Mutex<Vec<Ask>>,
+    }
+
+    impl Scripted {
+        fn of(answers: impl IntoIterator<Item = Result<Answer, Failure>>) -> Self {
+            Self { answers: Mutex::new(answers.into_iter().collect()), ..Self::default() }
+        }
+
+        fn asked(&self) -> Vec<Ask> {
+            self.asked.lock().unwrap().clone()
+        }
+    }
+
+    impl Model for Scripted {
+        fn ask<'a>(&'a self, ask: &'a Ask) -> Pending<'a, Result<Answer, Failure>> {
+            self.asked.lock().unwrap().push(ask.clone());
+            let next = self.answers.lock().unwrap().pop_front();
+            Box::pin(async move {
+                match next {
+                    Some(answer) => answer,
+                    None => std::future::pending().await,
+                }
+            })
+        }
+    }
+
+    /// Says back what it is called with.
+    struct Echo;
+
+    impl Toolbox for Echo {
+        fn tools(&self) -> Vec<Tool> {
+            vec![Tool { name: "echo".to_owned(), about: String::new(), input: json!({}) }]
+        }
+
+        fn call(&self, name: &str, arguments: Value) -> Pending<'_, Result<String, String>> {
+            let said = format!("{name} {arguments}");
+            Box::pin(async move { if arguments["fails"] == true { Err(said) } else { Ok(said) } })
+        }
+    }
+
+    fn says(text: &str) -> Answer {
+        let (text, thought, calls, form) = (text.to_owned(), String::new(), Vec::new(), Value::Null);
+        Answer { text, thought, calls, stop: Stop::Done, read: 10, written: 1, form }
+    }
+
+    fn calls(arguments: impl IntoIterator<Item = Value>) -> Answer {
+        let call = |(id, arguments): (usize, Value)| Call { id: id.to_string(), name: "echo".to_owned(), arguments };
+        Answer { calls: arguments.into_iter().enumerate().map(call).collect(), stop: Stop::Calls, ..says("") }
+    }
+
+    fn stopped(stop: Stop) -> Answer {
+        Answer { stop, ..says("half") }
+    }
+
+    async fn talked(model: &Scripted, context: Context, cancelled: watch::Receiver<bool>) -> End {
+        let dir = tempfile::tempdir().unwrap();
+        let transcript = Transcript::begin(&dir.path().join("log"), 1 << 20, Secrets::default()).await.unwrap();
+        let bounds = Bounds {
+            turns: 6,
+            until: Instant::now() + Duration::from_secs(3600),
+            context,
+            note: dir.path().join("note/note.json"),
+        };
+        let (system, brief) = ("system".to_owned(), "brief".to_owned());
+        let talk = Talk { model, tools: &Echo, system, brief, bounds, transcript, cancelled };
+        talk.run().await.unwrap()
+    }
+
+    const BOUNDLESS: Context = Context { policy: ContextPolicy::Compact, tokens: 0 };
+
+    async fn ends(answers: impl IntoIterator<Item = Result<Answer, Failure>>) -> (End, Vec<Ask>) {
+        let model = Scripted::of(answers);
+        let (_sender, cancelled) = watch::channel(false);
+        let end = talked(&model, BOUNDLESS, cancelled).await;
+        (end, model.asked())
+    }
+
+    fn failed(why: &str) -> End {
+        End::Failed(why.to_owned())
+    }
+
+    #[tokio::test]
+    async fn what_is_called_for_is_done_in_order_and_told_at_once() {
+        let arguments = [json!({"a": 1}), json!({"fails": true}), json!("{\"cut"), json!([1]), Value::Null];
+        let (end, asked) = ends([Ok(calls(arguments)), Ok(says("done"))]).await;
+        assert_eq!(end, End::Said("done".to_owned()));
+        let Some(Message::Done(outcomes)) = asked[1].messages.last() else { panic!("{asked:?}") };
+        let told: Vec<(&str, bool)> = outcomes.iter().map(|it| (it.text.as_str(), it.is_error)).collect();
+        let expected = [
+            ("echo {\"a\":1}", false),
+            ("echo {\"fails\":true}", true),
+            ("its arguments are no JSON: they may have been cut off", true),
+            ("its arguments are no JSON object", true),
+            ("echo {}", false),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(asked[0].tools, Echo.tools(), "no tool for a note where none is wanted");
+    }
+
+    #[tokio::test]
+    async fn what_a_tool_says_and_how_many_are_called_is_bounded() {
+        let long = json!({"long": "é".repeat(RESULT_BYTES)});
+        let all = std::iter::once(long).chain((0..CALLS).map(|number| json!({ "number": number })));
+        let (_, asked) = ends([Ok(calls(all)), Ok(says("done"))]).await;
+        let Some(Message::Done(outcomes)) = asked[1].messages.last() else { panic!("{asked:?}") };
+        assert!(outcomes[0].text.len() < RESULT_BYTES + 100 && outcomes[0].text.contains("the rest is not shown"));
+        assert_eq!(outcomes.len(), CALLS + 1, "each call is answered");
+        assert!(!outcomes[CALLS - 1].is_error && outcomes[CALLS].is_error);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_may_pass_is_asked_again_a_few_times_and_one_that_does_not_never() {
+        let passing = || Err(Failure::Passing("500".to_owned()));
+        let (end, asked) = ends([passing(), passing(), passing(), passing(), Ok(says("done"))]).await;
+        assert_eq!((end, asked.len()), (End::Said("done".to_owned()), 5));
+        let (end, asked) = ends((0..9).map(|_| passing())).await;
+        assert_eq!((end, asked.len()), (failed("500"), 5));
+        let (end, asked) = ends([Err(Failure::Lasting("400".to_owned()))]).await;
+        assert_eq!((end, asked.len()), (failed("400"), 1));
+        let (end, asked) = ends([Err(Failure::Limited("enough".to_owned()))]).await;
+        assert_eq!((end, asked.len()), (End::Limited("enough".to_owned()), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_when_its_time_is_over_or_nobody_wants_it() {
+        assert_eq!(ends([]).await.0, failed("it ran out of time"));
+        let (sender, cancelled) = watch::channel(false);
+        let model = Scripted::default();
+        let ended = talked(&model, BOUNDLESS, cancelled.clone());
+        let (end, ()) = tokio::join!(ended, async { sender.send(true).unwrap() });
+        assert_eq!(end, End::Cancelled);
+        drop(sender);
+        assert_eq!(talked(&model, BOUNDLESS, cancelled).await, End::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_cut_off_goes_on_and_not_for_ever() {
+        let (end, asked) = ends([Ok(stopped(Stop::Length)), Ok(says("whole"))]).await;
+        assert_eq!(end, End::Said("whole".to_owned()));
+        assert_eq!(asked[1].messages.last(), Some(&Message::Said(GO_ON.to_owned())));
+        let (end, asked) = ends((0..9).map(|_| Ok(stopped(Stop::Length)))).await;
+        assert_eq!((end, asked.len()), (failed("4 answers in a row reached their greatest length"), 4));
+    }
+
+    #[tokio::test]
+    async fn a_model_that_refuses_or_never_ends_has_failed() {
+        assert_eq!(ends([Ok(stopped(Stop::Refused))]).await.0, failed("the model refused to go on: half"));
+        let (end, asked) = ends((0..9).map(|_| Ok(calls([json!({})])))).await;
+        assert_eq!((end, asked.len()), (failed("it was not done after 6 answers of its model"), 6));
+    }
+
+    #[tokio::test]
+    async fn what_is_more_than_a_model_can_read_is_made_shorter_where_it_can_be() {
+        let too_long = || Err(Failure::TooLong("too long".to_owned()));
+        assert_eq!(ends([too_long()]).await.0, failed("too long"), "there is only the brief");
+        let wide = || Ok(calls([json!({"wide": "x".repeat(1000)})]));
+        let (end, asked) = ends([wide(), wide(), wide(), wide(), wide(), too_long()]).await;
+        assert_eq!(end, failed("it was not done after 6 answers of its model"));
+        assert_eq!(asked.len(), 6);
+        let (end, _) = ends([wide(), too_long(), Ok(says("done"))]).await;
+        assert_eq!(end, failed("too long"), "what is new is not taken out");
+    }
+
+    #[tokio::test]
+    async fn a_context_that_cannot_be_made_shorter_is_begun_anew() {
+        let context = Context { policy: ContextPolicy::Compact, tokens: 50 };
+        let long = Answer { read: 50, ..calls([json!({})]) };
+        let note = Answer { read: 60, ..says("this is left") };
+        let model = Scripted::of([Ok(long), Ok(note), Ok(says("done"))]);
+        let (_sender, cancelled) = watch::channel(false);
+        assert_eq!(talked(&model, context, cancelled).await, End::Said("done".to_owned()));
+        let asked = model.asked();
+        assert_eq!(asked[1].messages.last(), Some(&Message::Said(ASKED.to_owned())));
+        let [Message::Said(anew)] = &asked[2].messages[..] else { panic!("{asked:?}") };
+        assert!(anew.starts_with("brief\n") && anew.contains("> this is left\n"), "{anew}");
+        assert!(asked.iter().all(|ask| ask.tools == asked[0].tools), "tools that change would empty the cache");
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests artel's own loop over models: the scripted model on loopback, and everything else real.
+
+mod scene;
+mod tasks;
+mod faults;
+mod crowd;
+mod parts;

@@ -1,0 +1,91 @@
+//! Tells how one model plans, works and judges by artel's own loop, each part by another API and with tools of its own.
+
+use serde_json::json;
+
+use super::scene::{AGENTS, USED, body, keyed};
+use crate::common::{House, said};
+use crate::model::{Call, Model, Script, Turn};
+use crate::stage::told;
+use crate::workers::{KEY, counted, found_below};
+
+const GOAL: &str =
+    "---\nname: a goal\ndone: [\"grep -q after b.txt\"]\nbudget: { usd: 20 }\n---\nDo what is written.\n";
+/// Begins what a planner, a judge and a worker are told.
+const PLANNER: &str = "You plan; others do the work";
+const JUDGE: &str = "Say whether it may land.";
+
+fn answer(value: &serde_json::Value) -> Turn {
+    Turn::says(&format!("I have looked.\n```artel\n{value}\n```\n")).using(USED)
+}
+
+fn scores(score: u8) -> serde_json::Value {
+    let one = |name: &str| json!({"criterion": name, "score": score, "evidence": "b.txt"});
+    json!([one("brief"), one("restraint"), one("soundness")])
+}
+
+/// A goal that a model has to plan, do and judge.
+fn house() -> House {
+    House::with(&[("goal.md", GOAL), ("a.txt", "before\n")])
+}
+
+fn plays(reviews: impl IntoIterator<Item = Turn>) -> Model {
+    let task =
+        json!({"key": "one", "title": "write b.txt", "brief": "This is task-a: write b.txt.", "paths": ["b.txt"]});
+    let planner = [
+        Turn::calls(Call::exact("list", json!({}))).and(Call::read("a.txt")).using(USED),
+        Turn::calls(Call::exact("write", json!({"path": "a.txt", "content": "x"}))).using(USED),
+        answer(&json!({"tasks": [task]})),
+        answer(&json!({})),
+    ];
+    let worker = [Turn::writes("b.txt", "after\n").using(USED), Turn::says("It is written.").using(USED)];
+    Model::plays_for(
+        KEY,
+        [Script::of(JUDGE, reviews), Script::of(PLANNER, planner), Script::of("This is task-a", worker)],
+    )
+}
+
+fn run(house: &House, model: &Model) -> crate::common::Said {
+    let role = |role: &str, agents: &str| format!("{role}.agents=[{agents}]");
+    let planner = role("shard", &format!("{:?}", AGENTS[1]));
+    let worker = role("worker", &format!("{:?}", AGENTS[0]));
+    let judge = role("judge", &format!("\"ladder\",{:?}", AGENTS[3]));
+    let args = ["run", "goal.md", "--role", &planner, "--role", &worker, "--role", &judge];
+    let more = ["--role", "judge.lenses=diff,codebase", "--role", "worker.mechanical=false"];
+    let mut command = house.command(&[&args[..], &more[..]].concat());
+    said(&keyed(&mut command, model).output().unwrap())
+}
+
+#[test]
+fn one_model_plans_works_and_judges_and_all_of_it_is_counted() {
+    let accept = json!({"scores": scores(9), "findings": [], "ruling": "accept"});
+    let model = plays([Turn::calls(Call::read("b.txt")).using(USED), answer(&accept)]);
+    let house = house();
+    run(&house, &model).exits(0);
+    assert_eq!(house.landed("b.txt"), "after");
+    let asked = model.asked();
+    let planned: Vec<_> = asked.iter().filter(|seen| seen.holds(PLANNER)).collect();
+    assert_eq!(planned[0].tools, ["read", "list", "search", "hand_over"], "who plans has no tool that changes");
+    assert!(body(planned[2]).to_string().contains("there is no tool `write`"), "{}", body(planned[2]));
+    assert_eq!(house.landed("a.txt"), "before");
+    let judged: Vec<_> = asked.iter().filter(|seen| seen.holds(JUDGE)).collect();
+    assert!(judged[1].holds("there is no file b.txt"), "who sees the change alone sees no file");
+    assert!(judged.iter().all(|seen| !seen.holds("It is written.")), "what the worker says for itself is not shown");
+    assert_eq!(told(&house, "CandidateReviewed").len(), 2);
+    assert_eq!(counted(&house), model.told());
+    model.was_asked_only_by(KEY);
+    assert_eq!(found_below(house.root(), KEY), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_model_finds_as_judge_is_mended_by_the_worker() {
+    let found = json!({"class": "missed-case", "path": "b.txt", "what": "one case is missed", "advice": "see to it"});
+    let reject = json!({"scores": scores(3), "findings": [found], "ruling": "reject"});
+    let accept = json!({"scores": scores(9), "findings": [], "ruling": "accept"});
+    let model = plays([answer(&reject), answer(&accept)]);
+    let house = house();
+    run(&house, &model).exits(0);
+    let worked: Vec<_> = model.asked().into_iter().filter(|seen| seen.holds("one case is missed")).collect();
+    assert!(worked.iter().any(|seen| !seen.holds(JUDGE)), "the worker is told");
+    assert_eq!(house.landed("b.txt"), "after");
+    assert_eq!(counted(&house), model.told());
+}
