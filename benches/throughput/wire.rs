@@ -26,8 +26,8 @@ pub enum Answers {
     Hold,
 }
 
-/// Keeps when each request had come, and how it began.
-type Heard = Arc<Mutex<Vec<(SystemTime, String)>>>;
+/// Keeps when each request had come.
+type Heard = Arc<Mutex<Vec<SystemTime>>>;
 
 /// A model, as long as its runtime lives.
 pub struct Model {
@@ -52,8 +52,8 @@ impl Model {
         Self { address, heard }
     }
 
-    /// Gives when each request had come, and how it began.
-    pub fn heard(&self) -> Vec<(SystemTime, String)> {
+    /// Gives when each request had come, in order.
+    pub fn heard(&self) -> Vec<SystemTime> {
         self.heard.lock().expect("nobody panicked").clone()
     }
 }
@@ -61,9 +61,8 @@ impl Model {
 async fn serve(mut stream: TcpStream, answers: Answers, clock: Instant, notes: &Heard) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut read = Vec::new();
-    while let Some(body) = request(&mut stream, &mut read).await? {
-        let begins = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
-        notes.lock().expect("nobody panicked").push((SystemTime::now(), begins));
+    while request(&mut stream, &mut read).await?.is_some() {
+        notes.lock().expect("nobody panicked").push(SystemTime::now());
         stream.write_all(HEAD.as_bytes()).await?;
         event(&mut stream, BEGIN).await?;
         stamped(&mut stream, clock).await?;
@@ -91,7 +90,9 @@ async fn stamped(stream: &mut TcpStream, clock: Instant) -> std::io::Result<()> 
 }
 
 async fn event(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
-    let event = format!("event: x\ndata: {text}\n\n");
+    // Each begins with its type, which is also its name.
+    let name = text.split('"').nth(3).unwrap_or_default();
+    let event = format!("event: {name}\ndata: {text}\n\n");
     stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await
 }
 
