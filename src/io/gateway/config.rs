@@ -74,6 +74,13 @@ pub struct GatewayConfig {
     pub body_bytes_max: usize,
 }
 
+impl GatewayConfig {
+    /// Tells whether a provider is known and there is where its key may come from, if it needs one.
+    pub fn has_key(&self, provider: &str) -> bool {
+        self.providers.get(provider).is_some_and(|provider| provider.key.is_set())
+    }
+}
+
 /// Largest request body, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
 

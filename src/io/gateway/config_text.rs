@@ -14,7 +14,8 @@ use crate::model::written::{
 
 const FILE: &[&str] = &["providers", "breaker"];
 const PROVIDER: &[&str] = &["speaks", "base", "key", "models", "calls_at_once", "unknown_models", "extras"];
-const KEY: &[&str] = &["env", "file", "command"];
+const KEY: &[&str] = &["env", "file", "command", "keyring"];
+const KEYRING: &[&str] = &["service", "account"];
 const BREAKER: &[&str] = &["repeats", "errors", "nano_usd_per_minute"];
 const RATES: &[&str] = &["input", "cache_read", "cache_write", "cache_write_1h", "output"];
 const FAMILIES: &[(&str, Family)] =
@@ -104,7 +105,7 @@ fn fields(node: &Node, env: &BTreeMap<String, String>, faults: &mut Faults) -> O
             continue;
         }
         let before = config.providers.remove(name);
-        if let Some(provider) = provider(name, &entry.node, before, faults) {
+        if let Some(provider) = provider((name, &entry.node), before, env, faults) {
             config.providers.insert(name.clone(), provider);
         }
     }
@@ -136,10 +137,7 @@ fn by_default(known: &Known, env: &BTreeMap<String, String>, is_placed: bool, fa
             }
         }
     }
-    Provider {
-        key: KeySource::Env(known.key_env.to_owned()),
-        ..Provider::at(known.speaks, in_full(known.speaks, base))
-    }
+    Provider { key: KeySource::env(known.key_env, env), ..Provider::at(known.speaks, in_full(known.speaks, base)) }
 }
 
 /// Writes a place as its API's own tools want it: OpenAI's end with the version, the others' do not.
@@ -169,7 +167,12 @@ fn sound_base(base: &str) -> Result<String, String> {
     Ok(base.trim_end_matches('/').to_owned())
 }
 
-fn provider(name: &str, node: &Node, before: Option<Provider>, faults: &mut Faults) -> Option<Provider> {
+fn provider(
+    (name, node): (&str, &Node),
+    before: Option<Provider>,
+    env: &BTreeMap<String, String>,
+    faults: &mut Faults,
+) -> Option<Provider> {
     let what = format!("`providers.{name}`");
     let mut fields = Fields::open(node, &what, PROVIDER, faults)?;
     let speaks = fields.take("speaks").and_then(|node| word(node, "`speaks`", FAMILIES, faults));
@@ -187,7 +190,7 @@ fn provider(name: &str, node: &Node, before: Option<Provider>, faults: &mut Faul
             return None;
         }
     };
-    if let Some(key) = fields.take("key").and_then(|node| key(node, faults)) {
+    if let Some(key) = fields.take("key").and_then(|node| key(node, env, faults)) {
         provider.key = key;
     }
     if let Some(node) = fields.take("models") {
@@ -216,7 +219,7 @@ fn base(node: &Node, faults: &mut Faults) -> Option<String> {
     }
 }
 
-fn key(node: &Node, faults: &mut Faults) -> Option<KeySource> {
+fn key(node: &Node, env: &BTreeMap<String, String>, faults: &mut Faults) -> Option<KeySource> {
     if matches!(&node.value, Value::Text(text) if text == "none") {
         return Some(KeySource::None);
     }
@@ -227,7 +230,7 @@ fn key(node: &Node, faults: &mut Faults) -> Option<KeySource> {
         return None;
     }
     let mut fields = Fields::open(node, "`key`", KEY, faults)?;
-    let env = fields.take("env").and_then(|node| text(node, "`env`", faults)).map(KeySource::Env);
+    let named = fields.take("env").and_then(|node| text(node, "`env`", faults)).map(|name| KeySource::env(name, env));
     let file = fields.take("file").and_then(|node| {
         let path = PathBuf::from(text(node, "`file`", faults)?);
         if !path.is_absolute() {
@@ -236,13 +239,42 @@ fn key(node: &Node, faults: &mut Faults) -> Option<KeySource> {
         Some(KeySource::File(path))
     });
     let command = fields.take("command").map(|node| KeySource::Command(texts(node, "`command`", faults)));
-    let mut sources = [env, file, command].into_iter().flatten();
+    let keyring = fields.take("keyring").and_then(|node| keyring(node, faults));
+    let mut sources = [named, file, command, keyring].into_iter().flatten();
     let (first, second) = (sources.next(), sources.next());
     if first.is_none() || second.is_some() {
-        faults.add_with_help(&fields.at, "`key` names no one source", "write one of `env`, `file`, `command`");
+        faults.add_with_help(
+            &fields.at,
+            "`key` names no one source",
+            "write one of `env`, `file`, `command`, `keyring`",
+        );
         return None;
     }
     first
+}
+
+/// Reads which entry of the desktop's keyring holds a key.
+fn keyring(node: &Node, faults: &mut Faults) -> Option<KeySource> {
+    let mut fields = Fields::open(node, "`keyring`", KEYRING, faults)?;
+    let at = fields.at.clone();
+    let mut word = |name: &str, faults: &mut Faults| {
+        let Some(node) = fields.take(name) else {
+            faults.add_with_help(
+                &at,
+                format!("`keyring` has no `{name}`"),
+                "write `keyring = { service = \"artel\", account = \"anthropic\" }`",
+            );
+            return None;
+        };
+        let word = text(node, &format!("`{name}`"), faults)?;
+        let is_one = !word.is_empty() && !word.starts_with('-') && word.chars().all(|c| c.is_ascii_graphic());
+        if !is_one {
+            faults.add_with_help(&node.at, format!("`{name}` is no plain word"), "use letters, digits and dashes");
+        }
+        is_one.then_some(word)
+    };
+    let (service, account) = (word("service", faults), word("account", faults));
+    Some(KeySource::Keyring { service: service?, account: account? })
 }
 
 fn unknown_models(node: &Node, faults: &mut Faults) -> Option<UnknownModels> {
@@ -304,7 +336,7 @@ mod tests {
         assert_eq!(config.providers["anthropic"].base, "http://127.0.0.1:4000");
         assert_eq!(config.providers["openai"].base, "http://127.0.0.1:4001/v1");
         assert_eq!(config.providers["gemini"].base, "https://g.example/x");
-        assert_eq!(config.providers["gemini"].key, KeySource::Env("GEMINI_API_KEY".to_owned()));
+        assert_eq!(config.providers["gemini"].key, KeySource::env("GEMINI_API_KEY", &BTreeMap::new()));
         let env = [("OPENAI_BASE_URL".to_owned(), "api.openai.com".to_owned())].into();
         let faults = GatewayConfig::from_toml("", &env).unwrap_err();
         assert!(faults[0].what.contains("`OPENAI_BASE_URL` does not begin with `https://`"), "{faults:?}");

@@ -586,7 +586,7 @@ async fn a_connection_serves_one_call_after_another_and_the_provider_keeps_its_o
 async fn a_missing_key_is_told_and_ends_the_session() {
     let mut plan = Plan::default();
     let fake = Fake::new(|_| Said::json(DONE)).await;
-    let key = KeySource::Env("ARTEL_NO_SUCH_KEY".to_owned());
+    let key = KeySource::env("ARTEL_NO_SUCH_KEY", &std::collections::BTreeMap::new());
     let provider = Provider { key, ..Provider::at(Family::Anthropic, fake.base.clone()) };
     plan.config.providers.insert("anthropic".to_owned(), provider);
     let room = Room::of(plan, |_| Said::json(DONE)).await;
