@@ -48,6 +48,7 @@ impl Gate {
             | AgentRef::Script(_)
             | AgentRef::Codemod
             | AgentRef::Shard
+            | AgentRef::Whole
             | AgentRef::Ladder
             | AgentRef::Revert => return Ok(None),
         };

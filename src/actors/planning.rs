@@ -12,7 +12,7 @@ use super::coordinator::{Coordinator, Tell};
 use super::order::{self, PlanOrder};
 use super::world::{Ground, told};
 use crate::io::agents::script::{PlannerMove, Woken, planner_moves, read_part};
-use crate::io::agents::shard;
+use crate::io::agents::{shard, whole};
 use crate::io::failpoint;
 use crate::io::syntax::scan;
 use crate::machine::command::{Command, PlanStep};
@@ -125,11 +125,14 @@ pub async fn plan(world: Arc<Ground>, order: PlanOrder, mouth: Mouth) -> Result<
     let role = role.ok_or_else(|| format!("there is no role `{}`", order.draft.role))?;
     match role.agents.first() {
         Some(AgentRef::Shard) => shard_out(world, order, mouth).await,
+        Some(AgentRef::Whole) => {
+            mouth.say(PlanStep::Emit(vec![whole::task(&world.opening.goal, order.iteration)])).await
+        }
         Some(AgentRef::Script(name)) => {
             let text = world.opening.assets.get(name).cloned().unwrap_or_default();
             play_part(&text, name, &order, &mouth).await
         }
-        Some(other) => Err(format!("{other} plans nothing: give the role `{}` shard or a script", role.name)),
+        Some(other) => Err(format!("{other} plans nothing: give the role `{}` shard, whole or a script", role.name)),
         None => Err(format!("the role `{}` names no agent", role.name)),
     }
 }

@@ -60,7 +60,7 @@ pub async fn play(
             | AgentRef::Codex { .. }
             | AgentRef::Acp(_),
         ) => process(world, order, coordinator, cancelled.clone()).await,
-        (WorkOrder::Brief, AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) => {
+        (WorkOrder::Brief, AgentRef::Shard | AgentRef::Whole | AgentRef::Ladder | AgentRef::Revert) => {
             Ok(Played::failed(format!("{} does no tasks: give the role an agent that does", order.agent)))
         }
     };

@@ -119,13 +119,7 @@ fn find(place: &Place, run: &RunId) -> Result<Found, AppError> {
 /// Takes the run over, and opens all that its actors reach the world through.
 fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<World>, State, u64), AppError> {
     let Found { loaded, opening, repo, refs } = found;
-    let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(run.as_str());
-    let pool = |name: &str| -> Result<Pool, GitError> {
-        let pool = Pool::open(&repo, trees.join(name), &opening.config.warm)?;
-        pool.sweep()?;
-        Ok(pool)
-    };
-    let (workshop, bench) = (pool("work")?, pool("check")?);
+    let pools = pools(place, &opening, &repo)?;
     let holder = format!("process {}", std::process::id());
     let epoch = place.journal.claim(run, &holder)?;
     // Between reading and claiming, whoever owned the run before may have appended once more.
@@ -133,8 +127,31 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
     keep_snapshot(place, run, &loaded);
     let state = loaded.state;
     repo.break_locks(&[refs.branches(), refs.pins()])?;
+    Ok((world(place, Ground::new(opening, repo), refs, pools, hands)?, state, epoch))
+}
+
+/// Opens the pools of worktrees of agents and of checks, and sweeps out what others left there.
+pub(super) fn pools(place: &Place, opening: &Opening, repo: &Repo) -> Result<[Pool; 2], GitError> {
+    let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(opening.run.as_str());
+    let pool = |name: &str| -> Result<Pool, GitError> {
+        let pool = Pool::open(repo, trees.join(name), &opening.config.warm)?;
+        pool.sweep()?;
+        Ok(pool)
+    };
+    Ok([pool("work")?, pool("check")?])
+}
+
+/// Bundles what actors reach the world through.
+pub(super) fn world(
+    place: &Place,
+    ground: Ground,
+    refs: RefNames,
+    [workshop, bench]: [Pool; 2],
+    hands: Hands,
+) -> Result<Arc<World>, AppError> {
+    let run = ground.run.clone();
     let world = World {
-        ground: Arc::new(Ground::new(opening, repo)),
+        ground: Arc::new(ground),
         refs,
         workshop,
         bench,
@@ -149,10 +166,10 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
         outer_env: place.env.clone(),
         secrets: Secrets::of(&place.env),
     };
-    for dir in [world.place.logs(run), world.cache(Whose::Attempts), world.cache(Whose::Checks)] {
+    for dir in [world.place.logs(&run), world.cache(Whose::Attempts), world.cache(Whose::Checks)] {
         std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
     }
-    Ok((Arc::new(world), state, epoch))
+    Ok(Arc::new(world))
 }
 
 /// Gives the way to the repository the key that signs commits, where the user's git names one.

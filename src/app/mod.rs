@@ -6,6 +6,8 @@ mod folding;
 mod opening;
 mod sandbox;
 mod hosting;
+mod crew;
+mod rehearsal;
 mod requests;
 mod facts;
 mod glance;
@@ -15,12 +17,14 @@ mod repair;
 
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
+pub use crew::{Crew, Hired, Nobody, Pays, crew};
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
-pub use opening::{OpenOptions, draft_plan, open_run, read_goal, read_roles};
+pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, read_roles};
 pub use place::{Loaded, Place, decode_events};
+pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::ask;
 pub use verify::{Finding, Proof, verify};

@@ -79,7 +79,10 @@ pub fn read_roles(repo: Option<&Repo>, settings: &[String]) -> Result<Roles, App
 }
 
 /// Reads the repository's configuration; the defaults where there is none.
-pub(super) fn read_config(repo: &Repo) -> Result<Config, AppError> {
+///
+/// # Errors
+/// Where it cannot be read, or with all that is wrong with it.
+pub fn read_config(repo: &Repo) -> Result<Config, AppError> {
     let Some(path) = repo.workdir().map(|dir| dir.join("artel.toml")) else { return Ok(Config::default()) };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -127,7 +130,8 @@ pub async fn draft_plan(cwd: &Path, options: &OpenOptions) -> Result<State, AppE
     Ok(draft(Arc::new(ground)).await)
 }
 
-fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
+/// Reads and locks all that a run would be opened with.
+pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<Opening, AppError> {
     // The journal names the repository by this path, and whoever resumes the run looks for it there.
     let Some(place) = repo.identity().to_str().map(str::to_owned) else {
         let (path, what, next) = (repo.identity().to_owned(), "a path that is not UTF-8", "rename the folder");

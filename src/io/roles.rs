@@ -9,9 +9,10 @@ use crate::model::role::Role;
 use crate::model::role_text::{self, Fault};
 use crate::model::written::{SIZE_MAX, nearest};
 
-const ROLES: [(&str, &str); 3] = [
+const ROLES: [(&str, &str); 4] = [
     ("judge", include_str!("../../roles/judge.toml")),
     ("shard", include_str!("../../roles/shard.toml")),
+    ("whole", include_str!("../../roles/whole.toml")),
     ("worker", include_str!("../../roles/worker.toml")),
 ];
 const PROMPTS: [(&str, &str); 5] = [
@@ -220,7 +221,10 @@ mod tests {
     fn what_is_built_in_is_sound() {
         let roles = Roles::load(None, &[]).unwrap();
         let parts: Vec<(&str, Part)> = roles.iter().map(|role| (role.name.as_str(), role.part)).collect();
-        assert_eq!(parts, [("judge", Part::Judge), ("shard", Part::Planner), ("worker", Part::Worker)]);
+        assert_eq!(
+            parts,
+            [("judge", Part::Judge), ("shard", Part::Planner), ("whole", Part::Planner), ("worker", Part::Worker)]
+        );
         assert!(roles.get("worker").unwrap().mechanical);
         assert!(roles.iter().all(|role| roles.prompt(role).is_some()));
     }

@@ -173,7 +173,7 @@ pub struct Grants {
 }
 
 /// Names an agent as roles do: `codemod`, `command:./fix.sh`, `claude:opus`, `acp:goose acp`, `llm:gpt-5.6`, `script:parts/worker.yml`,
-/// `shard`, `ladder`.
+/// `shard`, `whole`, `ladder`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AgentRef {
     /// Structural rewrite by ast-grep rules, without a process.
@@ -198,6 +198,8 @@ pub enum AgentRef {
     Llm(ModelName),
     /// The deterministic planner.
     Shard,
+    /// The planner that hands the whole goal out as one task.
+    Whole,
     /// The mechanical judge.
     Ladder,
     /// The coordinator itself, when it takes a landed task back out.
@@ -216,7 +218,7 @@ impl AgentRef {
     pub fn is_session(&self) -> bool {
         match self {
             Self::Command(_) | Self::Claude { .. } | Self::Codex { .. } | Self::Acp(_) | Self::Llm(_) => true,
-            Self::Codemod | Self::Script(_) | Self::Shard | Self::Ladder | Self::Revert => false,
+            Self::Codemod | Self::Script(_) | Self::Shard | Self::Whole | Self::Ladder | Self::Revert => false,
         }
     }
 
@@ -231,6 +233,7 @@ impl AgentRef {
             | Self::Script(_)
             | Self::Acp(_)
             | Self::Shard
+            | Self::Whole
             | Self::Ladder
             | Self::Revert => self.to_string(),
         }
@@ -241,7 +244,7 @@ impl AgentRef {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` names no agent: use codemod, command:PROGRAM, claude, claude:MODEL, codex, codex:MODEL, acp:PROGRAM, \
-     llm:MODEL, llm:PROVIDER::MODEL, script:FILE, shard or ladder"
+     llm:MODEL, llm:PROVIDER::MODEL, script:FILE, shard, whole or ladder"
 )]
 pub struct NoSuchAgent(String);
 
@@ -251,6 +254,7 @@ impl FromStr for AgentRef {
         match text.split_once(':') {
             None if text == "codemod" => Ok(Self::Codemod),
             None if text == "shard" => Ok(Self::Shard),
+            None if text == "whole" => Ok(Self::Whole),
             None if text == "ladder" => Ok(Self::Ladder),
             None if text == "revert" => Ok(Self::Revert),
             None if text == "claude" => Ok(Self::Claude { model: None }),
@@ -284,6 +288,7 @@ impl fmt::Display for AgentRef {
             Self::Acp(line) => write!(f, "acp:{line}"),
             Self::Llm(name) => write!(f, "llm:{name}"),
             Self::Shard => f.write_str("shard"),
+            Self::Whole => f.write_str("whole"),
             Self::Ladder => f.write_str("ladder"),
             Self::Revert => f.write_str("revert"),
         }
@@ -309,8 +314,8 @@ impl JsonSchema for AgentRef {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(codemod|shard|ladder|command:.+|script:.+|claude(:\\S+)?|codex(:\\S+)?|acp:.+|llm:\\S+)$",
-            "examples": ["codemod", "command:./fix.sh", "claude", "codex:gpt-5-codex", "acp:goose acp", "llm:claude-sonnet-5", "script:parts/worker.yml", "shard", "ladder"]
+            "pattern": "^(codemod|shard|whole|ladder|command:.+|script:.+|claude(:\\S+)?|codex(:\\S+)?|acp:.+|llm:\\S+)$",
+            "examples": ["codemod", "command:./fix.sh", "claude", "codex:gpt-5-codex", "acp:goose acp", "llm:claude-sonnet-5", "script:parts/worker.yml", "shard", "whole", "ladder"]
         })
     }
 }
@@ -335,6 +340,7 @@ mod tests {
             "llm:claude-opus-5-5",
             "llm:openai/chat::gpt-4.1",
             "shard",
+            "whole",
             "ladder",
         ] {
             assert_eq!(text.parse::<AgentRef>().unwrap().to_string(), text);

@@ -293,11 +293,11 @@ fn plays(agent: &AgentRef, part: Part) -> bool {
         )
         | (AgentRef::Codemod, Part::Worker)
         | (AgentRef::Script(_), Part::Worker | Part::Planner)
-        | (AgentRef::Shard, Part::Planner)
+        | (AgentRef::Shard | AgentRef::Whole, Part::Planner)
         | (AgentRef::Ladder, Part::Judge) => true,
         (AgentRef::Codemod, Part::Planner | Part::Judge)
         | (AgentRef::Script(_), Part::Judge)
-        | (AgentRef::Shard, Part::Worker | Part::Judge)
+        | (AgentRef::Shard | AgentRef::Whole, Part::Worker | Part::Judge)
         | (AgentRef::Ladder, Part::Planner | Part::Worker)
         | (AgentRef::Revert, Part::Planner | Part::Worker | Part::Judge) => false,
     }

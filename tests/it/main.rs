@@ -19,6 +19,7 @@ mod planted;
 mod script;
 mod secrets;
 mod goals;
+mod words;
 mod misfit;
 mod oddities;
 mod planners;

@@ -1,7 +1,7 @@
 //! Owns a terminal to run the real binary in: a pseudo-terminal of a given size, and what came to its other end.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
 
@@ -22,7 +22,12 @@ impl Shown {
 }
 
 /// Runs a program to its end on a terminal of this many rows and columns.
-pub fn on_terminal(mut command: Command, rows: u16, columns: u16) -> Shown {
+pub fn on_terminal(command: Command, rows: u16, columns: u16) -> Shown {
+    on_terminal_typing(command, rows, columns, "")
+}
+
+/// Does as [`on_terminal`], with what a person types there, in advance.
+pub fn on_terminal_typing(mut command: Command, rows: u16, columns: u16, typed: &str) -> Shown {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
@@ -36,6 +41,7 @@ pub fn on_terminal(mut command: Command, rows: u16, columns: u16) -> Shown {
     drop((command, slave));
     let mut bytes = Vec::new();
     let mut master = File::from(master);
+    master.write_all(typed.as_bytes()).unwrap();
     let mut part = [0; 4096];
     while let Ok(read @ 1..) = master.read(&mut part) {
         bytes.extend_from_slice(&part[..read]);

@@ -17,6 +17,7 @@ mod answer;
 pub mod script;
 pub mod codemod;
 pub mod shard;
+pub mod whole;
 
 pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};

@@ -93,7 +93,7 @@ fn wake_planners(state: &State) -> Vec<Event> {
 /// run goes on.
 fn is_worth_a_call(state: &State, scope: &Scope) -> bool {
     let Some(role) = state.opening().roles.get(&scope.draft.role) else { return false };
-    if role.agents.first() == Some(&AgentRef::Shard) {
+    if matches!(role.agents.first(), Some(AgentRef::Shard | AgentRef::Whole)) {
         return false;
     }
     if !state.plans_by_session(&role.name) {

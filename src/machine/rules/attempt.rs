@@ -114,7 +114,7 @@ fn next_agent(state: &State, task: &Task) -> Option<Again> {
 fn allowed_tries(state: &State, task: &Task) -> u32 {
     let Some(role) = state.role_of(task) else { return 1 };
     match role.agents.get(task.again.agent as usize) {
-        Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Ladder | AgentRef::Revert) | None => 1,
+        Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Whole | AgentRef::Ladder | AgentRef::Revert) | None => 1,
         Some(
             AgentRef::Command(_)
             | AgentRef::Script(_)

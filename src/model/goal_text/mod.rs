@@ -6,7 +6,9 @@ mod front;
 mod conditions;
 mod parts;
 mod written;
+mod draft;
 
+pub use draft::{Draft, draft};
 pub use front::split;
 pub use read::{known_fields, read, rule_files};
 pub use written::WrittenGoal;

@@ -49,7 +49,7 @@ pub const TABLE: [(Exit, &str); 16] = [
     (Exit::Faulty, "the goal file, artel.toml or a role file is at fault"),
     (Exit::Unfit, "the repository or the machine is not fit: not a repository, no commits, state not writable"),
     (Exit::Incomplete, "the run ended with something left over or was refused at a gate; a planner of the plan failed"),
-    (Exit::Waits, "the run waits for a person's word"),
+    (Exit::Waits, "the run waits for a person's word, or a drafted goal does"),
     (Exit::Stopped, "the run was stopped; `artel resume` goes on"),
     (Exit::Budget, "the run has used its budget"),
     (Exit::Trouble, "the run was halted by trouble outside it"),

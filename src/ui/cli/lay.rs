@@ -23,7 +23,7 @@ struct Ecosystem {
     language: &'static str,
 }
 
-const ECOSYSTEMS: [Ecosystem; 8] = [
+const ECOSYSTEMS: [Ecosystem; 9] = [
     Ecosystem {
         sign: "Cargo.toml",
         setup: &[],
@@ -88,7 +88,28 @@ const ECOSYSTEMS: [Ecosystem; 8] = [
         owns: "**/*.go",
         language: "go",
     },
+    Ecosystem {
+        sign: "pom.xml",
+        setup: &[],
+        checks: &["mvn --batch-mode --offline test"],
+        warm: &["target"],
+        owns: "**/*.java",
+        language: "java",
+    },
 ];
+
+/// Lists the commands by which a repository of these files is usually checked; `read` gives a file's text.
+pub fn usual_checks(existing: &dyn Fn(&str) -> bool, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let all = found(existing).into_iter().flat_map(|one| one.checks.iter().map(move |check| (one, *check)));
+    let tests_scripts = || read("package.json").is_some_and(|text| has_test_script(&text));
+    all.filter(|(one, _)| one.language != "javascript" || tests_scripts()).map(|(_, check)| check.to_owned()).collect()
+}
+
+/// Tells whether a `package.json` says how its tests are run, beyond what `npm init` writes.
+fn has_test_script(text: &str) -> bool {
+    let package: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    package["scripts"]["test"].as_str().is_some_and(|script| !script.contains("no test specified"))
+}
 
 /// Plans the files of `artel init`: each path with its whole text. What exists is left out; `ignore` is the text of
 /// `.gitignore`, which is kept and added to.
@@ -175,6 +196,19 @@ mod tests {
     #[test]
     fn the_example_goal_is_a_whole_goal() {
         insta::assert_snapshot!(planned(&["Cargo.toml"], "")[1].1);
+    }
+
+    #[test]
+    fn the_usual_checks_are_those_of_all_that_is_there_and_no_script_that_is_not() {
+        let checks =
+            |files: &[&str], package: &str| usual_checks(&|path| files.contains(&path), &|_| Some(package.to_owned()));
+        let both = ["package.json", "yarn.lock", "pom.xml"];
+        let with_script = r#"{"scripts": {"test": "jest"}}"#;
+        assert_eq!(checks(&both, with_script), ["yarn test", "mvn --batch-mode --offline test"]);
+        for package in ["{}", "no JSON", r#"{"scripts": {"test": "echo \"Error: no test specified\" && exit 1"}}"#] {
+            assert_eq!(checks(&["package.json", "go.mod"], package), ["go build ./...", "go test ./..."]);
+        }
+        assert!(checks(&["README.md"], with_script).is_empty());
     }
 
     #[test]

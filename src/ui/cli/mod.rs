@@ -18,6 +18,8 @@ pub mod demo;
 pub mod init;
 pub mod lay;
 pub mod run;
+pub mod words;
+pub mod drafting;
 pub mod plan;
 pub mod status;
 pub mod list;

@@ -1,7 +1,5 @@
 //! Owns `artel run`: opens a run for a goal and works on it in this process.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::args::{Format, Sandbox};
@@ -10,13 +8,18 @@ use super::fail::Fail;
 use super::live;
 use super::out::Out;
 use super::seam::{self, OpenOptions, Place};
+use super::words::{self, Meant, Way};
+use crate::model::sandbox::Tier;
 
 /// Opens a run and works until it rests or ends.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Goal file
+    /// Goal file; or what is wanted in a few words, for which artel drafts one and asks before it begins
     #[arg(value_name = "GOAL")]
-    goal: PathBuf,
+    goal: String,
+    /// With words: begin without asking
+    #[arg(long, short = 'y')]
+    yes: bool,
     /// Open the run and leave it to `artel resume`
     #[arg(long)]
     open_only: bool,
@@ -61,8 +64,23 @@ impl OpeningArgs {
 /// # Errors
 /// Where the goal is faulty, the repository not fit, or the run cannot be hosted.
 pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
+    let meant = words::meant(&args.goal)?;
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
-    let (run, notes) = seam::open_run(&place, &args.goal, &args.opening.options())?;
+    let mut options = args.opening.options();
+    let goal = match meant {
+        Meant::File(goal) => goal,
+        Meant::Words(wanted) => {
+            let way = Way { yes: args.yes, json: args.format.json, is_open: is_open(args.sandbox.tier()) };
+            match words::agree(out, &place, &wanted, &options, way)? {
+                Some(agreed) => {
+                    options.roles = agreed.roles;
+                    agreed.goal
+                }
+                None => return Ok(Exit::Waits),
+            }
+        }
+    };
+    let (run, notes) = seam::open_run(&place, &goal, &options)?;
     for note in notes {
         out.remark(&format!("note: {note}"));
     }
@@ -76,4 +94,9 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
     }
     let shape = args.format.into();
     live::host(out, &place, &run, shape)
+}
+
+/// Tells whether no sandbox was asked for, so that agents reach the network by themselves.
+fn is_open(asked: Option<Tier>) -> bool {
+    asked.map_or_else(|| std::env::var("ARTEL_SANDBOX").is_ok_and(|named| named == "none"), |tier| tier == Tier::None)
 }

@@ -152,6 +152,11 @@ impl Place {
         self
     }
 
+    /// Gives what the calls downward take.
+    pub(super) fn below(&self) -> &app::Place {
+        &self.0
+    }
+
     /// Opens the state directory for reading; it works while a run is live and on a read-only file system.
     ///
     /// # Errors
@@ -302,7 +307,7 @@ pub async fn host(place: &Place, run: &RunId, progress: watch::Sender<Progress>)
     app::host_shown(&place.0, run, progress).await.map(|_| ()).map_err(blame)
 }
 
-fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
+pub(super) fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
     app::OpenOptions {
         goal: goal.to_owned(),
         name: options.name.clone(),

@@ -1,0 +1,135 @@
+//! Tests goals in words: what is drafted for them, who is asked, and that what was agreed to is what runs.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::common::{House, Said, said};
+use crate::terminal::on_terminal_typing;
+
+const WORDS: &str = "make a file `made.txt`: it says \"hello\" & nothing else";
+const MAKES: &str = "worker.agents=[\"command:echo hello > made.txt\"]";
+
+/// A house whose checks are one that holds, and one that will when the work is done.
+fn house() -> House {
+    House::with(&[("a.txt", "a"), ("artel.toml", "checks = [\"test -f a.txt\", \"grep -q hello made.txt\"]\n")])
+}
+
+fn drafts(house: &House) -> Vec<String> {
+    let entries = std::fs::read_dir(house.home().join("drafts")).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn runs(house: &House) -> usize {
+    house.artel(&["list", "--json"]).json().as_array().unwrap().len()
+}
+
+fn asked(house: &House, typed: &str) -> (Option<i32>, String) {
+    let mut command = house.command(&["run", WORDS, "--role", MAKES]);
+    command.env("EDITOR", "sed -i 's/attempts: 8/attempts: 7/'");
+    let shown = on_terminal_typing(command, 40, 120, typed);
+    (shown.code, shown.text())
+}
+
+/// Looks for agents in a folder of the story alone, with these keys.
+fn found(house: &House, agents: &[&str], keys: &[(&str, &str)]) -> Said {
+    let bin = house.root().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    for name in agents {
+        std::fs::write(bin.join(name), "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = house.command(&["run", WORDS, "--json"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).envs(keys.iter().copied());
+    said(&command.output().unwrap())
+}
+
+#[test]
+fn a_goal_in_words_is_drafted_run_and_done() {
+    let house = house();
+    let before = house.git(&["status", "--porcelain"]);
+    let told = house.artel(&["run", WORDS, "--role", MAKES, "--yes"]).exits(0);
+    told.says("plan: { planner: whole }").says("whole").says("no model that artel knows of");
+    assert_eq!(house.landed("made.txt"), "hello");
+    let opening = &house.told("RunOpened")[0];
+    let done: Vec<&Value> = opening["goal"]["done"].as_array().unwrap().iter().map(|it| &it["check"]["run"]).collect();
+    assert_eq!(done, ["test -f a.txt", "grep -q hello made.txt"]);
+    let checks: Vec<&Value> = opening["goal"]["checks"].as_array().unwrap().iter().map(|it| &it["run"]).collect();
+    assert_eq!(checks, ["test -f a.txt"], "what is red on the base is wanted, and holds up nothing on the way");
+    assert_eq!(opening["goal"]["prose"].as_str().unwrap().trim(), WORDS);
+    assert_eq!(house.handed_out().into_keys().collect::<Vec<_>>(), ["i1/goal"]);
+    assert_eq!(house.git(&["status", "--porcelain"]), before, "the checkout stays as it was");
+    let trees = std::fs::read_dir(house.home().join("trees")).unwrap().flatten().flat_map(|repo| {
+        std::fs::read_dir(repo.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap())
+    });
+    assert!(!trees.into_iter().any(|name| name == "r-rehearsal"), "the trial leaves nothing");
+}
+
+#[test]
+fn where_nobody_can_be_asked_the_draft_is_shown_and_nothing_is_begun() {
+    let house = house();
+    let told = house.artel(&["run", WORDS, "--role", MAKES]).exits(6);
+    let told = told.says("drafted").says("nobody is here to ask: --yes goes on, or artel run");
+    assert_eq!((runs(&house), drafts(&house)), (0, vec!["make-a-file-made-txt-it-says-hello.md".to_owned()]));
+    let line = told.out.lines().find_map(|line| line.split_once("or artel ")).unwrap().1.to_owned();
+    let artel = env!("CARGO_BIN_EXE_artel");
+    let again = house.command(&[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(house.repo()).env_clear();
+    shell.envs(again.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    said(&shell.args(["-c", &format!("{artel} {line}")]).output().unwrap()).exits(0);
+    assert_eq!(house.landed("made.txt"), "hello", "the line that was told does what would have been done");
+}
+
+#[test]
+fn a_person_is_asked_once_and_silence_is_no_yes() {
+    let house = house();
+    for typed in ["n\n", "\n", "\u{4}"] {
+        let (code, text) = asked(&house, typed);
+        assert_eq!(code, Some(6), "{text}");
+        assert!(text.contains("nothing was begun"), "{text}");
+    }
+    assert_eq!(runs(&house), 0);
+    let (code, text) = asked(&house, "what?\ne\ny\n");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("`what?` is none of these") && text.contains("at most 7 attempts"), "{text}");
+    let goal = house.told("RunOpened")[0]["goal"].clone();
+    assert_eq!(goal["budget"]["attempts"], 7, "what was changed is what runs");
+}
+
+#[test]
+fn who_is_there_and_has_a_key_plays_within_a_budget() {
+    let house = house();
+    let canary = "sk-ant-canary-000111222";
+    let keys = [("ANTHROPIC_API_KEY", canary), ("OPENAI_API_KEY", canary)];
+    let told = found(&house, &["claude", "codex"], &keys).exits(6);
+    assert!(!told.out.contains(canary) && !told.err.contains(canary));
+    let draft = told.json();
+    let workers = draft["workers"].as_array().unwrap();
+    let agents: Vec<&Value> = workers.iter().map(|it| &it["agent"]).collect();
+    assert_eq!(agents, ["claude", "codex"]);
+    assert_eq!(workers[0]["pays"]["key"], "anthropic");
+    assert!(draft["text"].as_str().unwrap().contains("budget: { usd: 10,"), "{draft}");
+    assert!(draft["next"].as_str().unwrap().contains("worker.agents=[\"claude\", \"codex\"]"), "{draft}");
+    assert!(!std::fs::read_to_string(draft["draft"].as_str().unwrap()).unwrap().contains(canary));
+}
+
+#[test]
+fn where_nobody_is_there_it_is_told_what_to_install_or_set() {
+    let house = house();
+    found(&house, &[], &[]).exits(4).says("no agent with a model is installed").says("npm install -g");
+    let told = found(&house, &[], &[("OPENAI_API_KEY", "sk-x")]).exits(4);
+    told.says("there is a key of openai, and codex is not installed").says("@openai/codex");
+    let told = found(&house, &["claude"], &[]).exits(4);
+    told.says("claude is installed, and there is no key of anthropic").says("ANTHROPIC_API_KEY");
+    assert_eq!(drafts(&house).len() + runs(&house), 0);
+}
+
+#[test]
+fn what_is_neither_a_file_nor_words_is_refused() {
+    let house = house();
+    house.artel(&["run", "gaol.md"]).exits(3).says("there is no such file").says("a goal in words has several");
+    let bare = House::with(&[("README", "nothing to check")]);
+    let told = bare.artel(&["run", WORDS, "--role", MAKES]).exits(3);
+    told.says("nothing here tells how it is checked").says("artel.toml");
+}
