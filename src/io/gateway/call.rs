@@ -95,4 +95,6 @@ pub struct Metered {
     pub refused: Option<Refusal>,
     /// Until when a provider takes no more calls, in milliseconds since 1970: the latest such time that was told.
     pub limited_until_ms: Option<i64>,
+    /// Why a provider could not be used, where no call was answered since.
+    pub unusable: Option<String>,
 }

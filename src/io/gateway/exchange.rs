@@ -193,6 +193,9 @@ async fn sent(session: &Inner, asked: &Asked, mut client: Client, bound: &Bound,
             return refused(session, asked, client, refusal);
         }
     };
+    if let Some(refusal) = refused_before(asked, key.as_ref()).await {
+        return refused(session, asked, client, refusal);
+    }
     let sending = asked.upstream.send(&asked.route.path, asked.headers.clone(), key.as_ref(), asked.wish.body.clone());
     let answer = tokio::select! {
         answer = sending => answer,
@@ -206,10 +209,24 @@ async fn sent(session: &Inner, asked: &Asked, mut client: Client, bound: &Bound,
         Ok(answer) => failed(session, asked, client, answer, key.as_ref(), &permit).await,
         Err(unsent) => {
             let why = format!("{} did not answer: {}", asked.upstream.name, unsent.why);
+            session.ledger().metered.unusable = Some(why.clone());
             let status = hand(client, reply::unreached(asked.upstream.config.speaks, &why));
             if unsent.may_have_begun { Ended::in_doubt(status, bound) } else { Ended::free(status, Outcome::Failed) }
         }
     }
+}
+
+/// Tells whether the provider has refused the key of late. It is read again then, because it may be another by now.
+async fn refused_before(asked: &Asked, key: Option<&Key>) -> Option<Refusal> {
+    let (upstream, model) = (&asked.upstream, &asked.wish.model);
+    let is_of_model = upstream.shut.is_refused(key?, model)?;
+    upstream.keys.forget(key?).await;
+    let provider = upstream.name.clone();
+    Some(if is_of_model {
+        Refusal::Forbidden { provider, model: model.clone() }
+    } else {
+        Refusal::KeyRefused { provider }
+    })
 }
 
 /// Waits until nobody wants an answer.
@@ -305,11 +322,18 @@ async fn failed(
     }
     if status == StatusCode::UNAUTHORIZED {
         if let Some(key) = key {
+            asked.upstream.shut.note(key, None);
             asked.upstream.keys.forget(key).await;
         }
         // What the provider says of a key may hold a part of it.
         let refusal = Refusal::KeyRefused { provider: asked.upstream.name.clone() };
         return Ended { outcome: Outcome::Failed, ..refused(session, asked, client, refusal) };
+    }
+    if let Some(key) = key.filter(|_| status == StatusCode::FORBIDDEN) {
+        asked.upstream.shut.note(key, Some(&asked.wish.model));
+        asked.upstream.keys.forget(key).await;
+        let (provider, model) = (asked.upstream.name.clone(), asked.wish.model.clone());
+        session.ledger().remember(&Refusal::Forbidden { provider, model });
     }
     let response_bytes = body.len() as u64;
     let body = key.map_or_else(|| Bytes::from(body.clone()), |key| Bytes::from(key.mask(&body)));

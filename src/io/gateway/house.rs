@@ -10,6 +10,7 @@ use super::limits::Lanes;
 use super::prices::Prices;
 use super::purse::Purse;
 use super::session::{self, Session, Terms, TermsError};
+use super::shut::Shut;
 use super::upstream::{Upstream, Way};
 use crate::io::clock::Clock;
 use crate::io::tools::{Server, Toolbox};
@@ -69,6 +70,7 @@ impl Gateway {
                 models: session::globs(&provider.models).map_err(source)?,
                 keys: Keyring::new(provider.key.clone()),
                 lanes: Lanes::new(provider.calls_at_once),
+                shut: Shut::default(),
                 way: if is_wide { wide.clone() } else { near.clone() },
                 config: provider,
             };

@@ -455,6 +455,41 @@ async fn errors_pass_and_cost_nothing_and_hold_no_key() {
 }
 
 #[tokio::test]
+async fn a_refused_key_is_shown_once_a_minute_until_it_is_another() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "sk-old").unwrap();
+    let plan = Plan { key: KeySource::File(file.path().to_owned()), ..Plan::default() };
+    let answers = |heard: &Heard| match heard.headers["x-api-key"].as_str() {
+        "sk-old" => Said::Whole(401, Vec::new(), "{}".to_owned()),
+        "sk-little" if heard.text().contains("other") => Said::Whole(403, Vec::new(), "{}".to_owned()),
+        _ => Said::json(DONE),
+    };
+    let room = Room::of(plan, answers).await;
+    for _ in 0..3 {
+        let heard = room.ask(MESSAGES, HI).await;
+        assert_eq!((heard.status(), heard.headers["x-should-retry"].as_str()), (400, "false"));
+        assert!(heard.everything().contains("does not accept the key"));
+    }
+    assert_eq!(room.fake.heard().len(), 1, "once");
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    tokio::time::resume();
+    room.ask(MESSAGES, HI).await;
+    room.ask(MESSAGES, HI).await;
+    assert_eq!(room.fake.heard().len(), 2, "once a minute");
+    assert!(room.session.metered().unusable.is_some());
+    std::fs::write(file.path(), "sk-little").unwrap();
+    assert_eq!(room.ask(MESSAGES, HI).await.status(), 200, "another key is shown at once");
+    assert_eq!(room.session.metered().unusable, None);
+    let other = HI.replace("\"m\"", "\"other\"");
+    assert_ne!(other, HI);
+    assert_eq!(room.ask(MESSAGES, &other).await.status(), 403, "the provider's own word passes");
+    assert_eq!(room.ask(MESSAGES, &other).await.status(), 400);
+    assert_eq!(room.ask(MESSAGES, HI).await.status(), 200, "another model may be asked");
+    assert_eq!(room.fake.heard().len(), 5);
+}
+
+#[tokio::test]
 async fn a_model_that_wants_no_calls_for_long_gets_none() {
     let room = Room::new(|heard: &Heard| {
         if heard.text().contains("other") {

@@ -115,7 +115,7 @@ impl Ledger {
                 self.remember(refusal);
                 return;
             }
-            Outcome::Complete => {}
+            Outcome::Complete => sum.unusable = None,
             Outcome::Cut => sum.cut += 1,
             Outcome::Failed => sum.failed += 1,
         }
@@ -129,6 +129,9 @@ impl Ledger {
     pub(super) fn remember(&mut self, refusal: &Refusal) {
         if refusal.ends_session() && self.metered.refused.is_none() {
             self.metered.refused = Some(refusal.clone());
+        }
+        if refusal.is_of_the_provider() {
+            self.metered.unusable = Some(refusal.to_string());
         }
         if let Refusal::Limited { until_ms } = refusal {
             self.metered.limited_until_ms = self.metered.limited_until_ms.max(Some(*until_ms));

@@ -17,6 +17,7 @@ mod extras;
 mod usage;
 mod bound;
 mod limits;
+mod shut;
 mod breaker;
 mod session;
 mod ledger;

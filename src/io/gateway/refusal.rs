@@ -99,6 +99,14 @@ pub enum Refusal {
         /// The provider.
         provider: String,
     },
+    /// The provider does not let the key ask the model.
+    #[error("`{provider}` does not let the key that artel has for it ask `{model}`")]
+    Forbidden {
+        /// The provider.
+        provider: String,
+        /// The model.
+        model: String,
+    },
     /// The request is none that the gateway knows.
     #[error("{what}")]
     Stray {
@@ -135,6 +143,7 @@ impl Refusal {
             | Self::Extra { .. }
             | Self::NoKey { .. }
             | Self::KeyRefused { .. }
+            | Self::Forbidden { .. }
             | Self::Closed => 400,
         }
     }
@@ -155,6 +164,7 @@ impl Refusal {
             Self::Limited { .. } => "limited",
             Self::NoKey { .. } => "no_key",
             Self::KeyRefused { .. } => "key_refused",
+            Self::Forbidden { .. } => "key_forbidden",
             Self::Stray { .. } => "stray",
             Self::Closed => "closed",
         }
@@ -173,6 +183,26 @@ impl Refusal {
             | Self::NoKey { .. }
             | Self::KeyRefused { .. } => true,
             Self::Model { .. }
+            | Self::Unpriced { .. }
+            | Self::Extra { .. }
+            | Self::Limited { .. }
+            | Self::Forbidden { .. }
+            | Self::Stray { .. }
+            | Self::Closed => false,
+        }
+    }
+
+    /// Tells whether it says that the provider cannot be used for now, whoever asks and for whatever.
+    pub fn is_of_the_provider(&self) -> bool {
+        match self {
+            Self::Errors { .. } | Self::NoKey { .. } | Self::KeyRefused { .. } | Self::Forbidden { .. } => true,
+            Self::BudgetReached { .. }
+            | Self::Calls { .. }
+            | Self::Tokens { .. }
+            | Self::Money { .. }
+            | Self::Repeats { .. }
+            | Self::SpendRate { .. }
+            | Self::Model { .. }
             | Self::Unpriced { .. }
             | Self::Extra { .. }
             | Self::Limited { .. }

@@ -237,12 +237,19 @@ pub(super) struct Plan {
     pub(super) budget: u64,
     pub(super) terms: Terms,
     pub(super) config: GatewayConfig,
+    /// Where the key of those is that need one and are not configured.
+    pub(super) key: KeySource,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let terms = Terms { models: vec!["*".to_owned()], ..Terms::default() };
-        Self { budget: 1_000_000_000_000, terms, config: GatewayConfig::default() }
+        Self {
+            budget: 1_000_000_000_000,
+            terms,
+            config: GatewayConfig::default(),
+            key: KeySource::Literal(KEY.to_owned()),
+        }
     }
 }
 
@@ -289,7 +296,7 @@ impl Room {
         ] {
             let at = Provider::at(speaks, format!("{}{tail}", fake.base));
             let is_free = name == "local";
-            let key = if is_free { KeySource::None } else { KeySource::Literal(KEY.to_owned()) };
+            let key = if is_free { KeySource::None } else { plan.key.clone() };
             let unknown_models = if is_free { UnknownModels::Free } else { UnknownModels::Refuse };
             config.providers.entry(name.to_owned()).or_insert(Provider { key, unknown_models, ..at });
         }

@@ -11,6 +11,7 @@ use super::config::{Family, Provider, UnknownModels};
 use super::keys::{Key, Keyring};
 use super::limits::Lanes;
 use super::prices::{Price, Prices};
+use super::shut::Shut;
 
 /// Time that it may take to reach a provider.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -29,6 +30,7 @@ pub(super) struct Upstream {
     pub(super) models: GlobSet,
     pub(super) keys: Keyring,
     pub(super) lanes: Lanes,
+    pub(super) shut: Shut,
     pub(super) way: Way,
 }
 
