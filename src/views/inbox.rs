@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::ended::{Class, ended};
+use super::limits::of_a_person;
 use super::words;
 use crate::machine::event::Rest;
 use crate::machine::state::{State, Status};
@@ -61,6 +62,18 @@ pub fn inbox(state: &State) -> Vec<Item> {
     for (id, task) in &state.tasks {
         let Some((bucket, why, next)) = task_bucket(&task.status, run, *id) else { continue };
         items.push(Item { bucket, run: run.clone(), task: Some(*id), title: task.draft.title.clone(), why, next });
+    }
+    for row in of_a_person(state) {
+        let Some(task) = state.tasks.get(&row.first) else { continue };
+        let tasks = if row.tasks == 1 { "1 task waits".to_owned() } else { format!("{} tasks wait", row.tasks) };
+        items.push(Item {
+            bucket: Bucket::NeedsInput,
+            run: run.clone(),
+            task: Some(row.first),
+            title: task.draft.title.clone(),
+            why: format!("{} takes no work, and {tasks}: {}", row.agent, row.why),
+            next: format!("artel retry {run}/{}", row.first),
+        });
     }
     items.sort_by_key(|item| item.bucket);
     items

@@ -41,6 +41,30 @@ pub fn limits(state: &State, now_ms: i64) -> Vec<LimitRow> {
     rows.into_values().collect()
 }
 
+/// Words by which a limit is told that time alone does not lift.
+const OF_A_PERSON: [&str; 9] = [
+    "does not accept the key",
+    "does not let the key",
+    "there is no key for",
+    "credit balance",
+    "out of credit",
+    "insufficient_quota",
+    "insufficient quota",
+    "exceeded your current quota",
+    "billing",
+];
+
+/// Tells whether a limit is one that somebody has to lift, by money or by a key: waiting does not.
+pub fn is_of_a_person(why: &str) -> bool {
+    let why = why.to_lowercase();
+    OF_A_PERSON.iter().any(|words| why.contains(words))
+}
+
+/// Lists the limits that tasks wait for and that somebody has to lift.
+pub fn of_a_person(state: &State) -> Vec<LimitRow> {
+    limits(state, i64::MIN).into_iter().filter(|row| is_of_a_person(&row.why)).collect()
+}
+
 /// Says in words what an agent waits for.
 pub fn waits(agent: &str, until_ms: i64) -> String {
     format!("waits for a usage limit of {agent} until {}", words::moment(until_ms))
@@ -53,7 +77,7 @@ mod tests {
     use crate::model::attempt::Usage;
     use crate::views::board::board;
     use crate::views::ended::{Class, ended};
-    use crate::views::inbox::inbox;
+    use crate::views::inbox::{Bucket, inbox};
     use crate::views::line::{Interest, line};
     use crate::views::story::{HOSTILE, Story};
     use crate::views::task::task;
@@ -89,6 +113,25 @@ mod tests {
         assert_eq!((told.status, told.why.as_deref()), ("ready", Some(words)));
         assert!(inbox(&story.state).is_empty(), "it is no person's business");
         assert!(limits(&story.state, row.until_ms).is_empty(), "it is over");
+    }
+
+    #[test]
+    fn a_limit_that_only_money_or_a_key_lifts_needs_a_person() {
+        for why in [
+            "Credit balance is too low",
+            "You exceeded your current quota, please check your plan and billing details.",
+            "`anthropic` does not accept the key that artel has for it",
+        ] {
+            let story = waiting(why);
+            let items = inbox(&story.state);
+            let [item] = items.as_slice() else { panic!("{items:?}") };
+            assert_eq!((item.bucket, item.task), (Bucket::NeedsInput, story.state.ready.first().map(|it| it.task)));
+            assert!(item.why.starts_with("codemod takes no work, and 5 tasks wait: ") && item.why.contains(why));
+            assert_eq!(item.next, format!("artel retry {}/{}", story.state.opening().run, item.task.unwrap()));
+        }
+        for why in ["enough for today", "usage limit reached", HOSTILE] {
+            assert!(inbox(&waiting(why).state).is_empty(), "{why}");
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ impl Story {
                 part,
                 agents: agents.to_vec(),
                 prompt,
+                failover: false,
                 mechanical: false,
                 lenses: Vec::new(),
                 criteria: Vec::new(),
