@@ -80,6 +80,17 @@ pub fn as_metered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
     }
 }
 
+/// Takes what failed because a provider could not be used for a limit that was met: another agent may then stand in, and
+/// none of its tries is lost.
+pub fn as_unusable(stance: Stance, metered: &Metered) -> Stance {
+    match (stance, &metered.unusable) {
+        (Stance::Failed { .. }, Some(why)) => Stance::Limited { why: why.clone(), resets_at_ms: None },
+        (stance @ (Stance::Failed { .. } | Stance::Done | Stance::Blocked { .. } | Stance::Limited { .. }), _) => {
+            stance
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +109,16 @@ mod tests {
         assert_eq!(seen(limited(None), Some(200)), limited(Some(200)));
         assert_eq!(seen(limited(Some(150)), None), limited(Some(150)), "its own login does not pass the gateway");
         assert_eq!(seen(limited(Some(150)), Some(99)), limited(Some(150)), "what is over says nothing");
+    }
+
+    #[test]
+    fn what_failed_because_a_provider_could_not_be_used_met_a_limit() {
+        let failed = || Stance::Failed { why: "exit code 1".to_owned() };
+        let unusable = Metered { unusable: Some("no key".to_owned()), ..Metered::default() };
+        let limited = Stance::Limited { why: "no key".to_owned(), resets_at_ms: None };
+        assert_eq!(as_unusable(failed(), &unusable), limited);
+        assert_eq!(as_unusable(failed(), &Metered::default()), failed());
+        assert_eq!(as_unusable(Stance::Done, &unusable), Stance::Done, "what is done is done");
     }
 
     #[test]

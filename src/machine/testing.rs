@@ -331,6 +331,7 @@ fn role(name: &str, part: Part, agents: Vec<AgentRef>) -> (String, Role) {
         part,
         agents,
         prompt: String::new(),
+        failover: false,
         mechanical: false,
         lenses: Vec::new(),
         criteria: Vec::new(),

@@ -25,6 +25,9 @@ pub struct Role {
     pub agents: Vec<AgentRef>,
     /// Name of the prompt file, without the ending, that an agent's brief is made with.
     pub prompt: String,
+    /// Whether the next agent plays while a limit of the one before lasts, or its key is refused; else its tasks wait.
+    #[serde(default)]
+    pub failover: bool,
     /// Whether its agents only follow rules, so that string literals and deletions are held to the rule's.
     #[serde(default)]
     pub mechanical: bool,

@@ -16,6 +16,7 @@ const ROLE: &[&str] = &[
     "part",
     "agents",
     "prompt",
+    "failover",
     "mechanical",
     "lenses",
     "criteria",
@@ -84,6 +85,7 @@ pub fn read_new(name: &str, file: &str) -> Result<Role, Vec<Fault>> {
         part: Part::Worker,
         agents: Vec::new(),
         prompt: String::new(),
+        failover: false,
         mechanical: false,
         lenses: Vec::new(),
         criteria: Vec::new(),
@@ -197,6 +199,9 @@ fn over(mut role: Role, node: &Node, faults: &mut Faults) -> Option<Role> {
     if let Some(prompt) = fields.take("prompt").and_then(|node| text(node, "`prompt`", faults)) {
         role.prompt = prompt;
     }
+    if let Some(failover) = fields.take("failover").and_then(|node| flag(node, "`failover`", faults)) {
+        role.failover = failover;
+    }
     if let Some(mechanical) = fields.take("mechanical").and_then(|node| flag(node, "`mechanical`", faults)) {
         role.mechanical = mechanical;
     }
@@ -231,7 +236,7 @@ fn agents(node: &Node, part: Part, faults: &mut Faults) -> Vec<AgentRef> {
     for node in nodes {
         let Some(written) = text(node, "each agent", faults) else { continue };
         match written.trim().parse::<AgentRef>() {
-            Err(error) => match nearest(&written, ["codemod", "shard", "ladder", "claude", "codex"]) {
+            Err(error) => match nearest(&written, ["codemod", "shard", "whole", "ladder", "claude", "codex"]) {
                 Some(meant) => faults.add_with_help(&node.at, error.to_string(), format!("did you mean `{meant}`?")),
                 None => faults.add(&node.at, error.to_string()),
             },

@@ -136,3 +136,37 @@ fn who_knows_better_has_what_waits_tried_at_once() {
     assert_eq!(leased(&scene.house).len(), 3);
     assert_eq!(scene.house.landed("a.txt"), "after");
 }
+
+/// The second of the role's agents: a program that writes the file of whichever task it is given.
+const STANDS_IN: &str =
+    "command:for f in a b; do if grep -q \\\"This is task-$f\\\" $ARTEL_BRIEF; then echo after > $f.txt; fi; done";
+
+/// Has a program stand behind Claude Code; nothing where that is not here.
+fn with_a_second() -> Option<Scene> {
+    let (agent, _) = agent(Cli::Claude)?;
+    let role = format!("worker.agents=[{agent:?}, \"{STANDS_IN}\"]");
+    Some(Scene { role, ..Scene::of(Cli::Claude)? })
+}
+
+#[test]
+fn another_agent_stands_in_while_a_limit_of_hours_lasts() {
+    let Some(scene) = with_a_second() else { return };
+    scene.artel(&run(&scene.role, &["--workers", "1", "--role", "worker.failover=true"])).exits(0);
+    let played: Vec<String> =
+        leased(&scene.house).into_iter().map(|(attempt, agent)| format!("{attempt} {}", &agent[..6])).collect();
+    assert_eq!(played, ["t1.1 claude", "t1.2 comman", "t2.1 comman"]);
+    assert_eq!(scene.model.asked().len(), 1, "nobody runs into the same limit");
+    assert_eq!((scene.house.landed("a.txt"), scene.house.landed("b.txt")), ("after".into(), "after".into()));
+}
+
+#[test]
+fn another_agent_stands_in_for_one_whose_key_is_refused_which_is_shown_once() {
+    let Some(mut scene) = with_a_second() else { return };
+    scene.model = Model::plays_for("another-key", [Script::of("task-a", [Turn::says("never said")])]);
+    let args = run(&scene.role, &["--workers", "1", "--role", "worker.failover=true"]);
+    scene.artel(&args).exits(0);
+    assert_eq!(scene.model.asked().len(), 1, "the key is shown once");
+    let limited = &told(&scene.house, "AttemptLimited")[0];
+    assert!(limited["why"].as_str().unwrap().contains("does not accept the key"), "{limited}");
+    assert_eq!((scene.house.landed("a.txt"), scene.house.landed("b.txt")), ("after".into(), "after".into()));
+}

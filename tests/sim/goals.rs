@@ -49,6 +49,7 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
             part,
             agents,
             prompt: String::new(),
+            failover: false,
             mechanical: false,
             lenses: if part == Part::Judge { lenses.clone() } else { Vec::new() },
             criteria: Vec::new(),
@@ -71,6 +72,9 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     let resolvers = vec![AgentRef::Claude { model: None }, AgentRef::Command("./resolve.sh".into())];
     add("resolver", Part::Worker, resolvers, limits(rng));
     add("idle", Part::Worker, Vec::new(), limits(rng));
+    // Drawn from what is there, so that seeds give the runs that they gave before there was such a thing.
+    let stands_in = base_tree.0[0].is_multiple_of(2);
+    roles.entry("worker".to_owned()).and_modify(|role| role.failover = stands_in);
     Opening {
         run: "r-sim".parse().expect("it is a run's name"),
         name: None,

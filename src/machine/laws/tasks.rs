@@ -44,6 +44,9 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     let began_ms = lease.until_ms.saturating_sub(lease_ms(state));
     let limit = state.limit_of(task).filter(|(_, limit)| limit.until_ms > began_ms);
     law(limit.is_none(), || format!("{id} is leased while {} waits for a limit", lease.agent))?;
+    let agent = state.next_agent(task, began_ms);
+    let is_its_turn = agent.is_none_or(|agent| agent == lease.agent);
+    law(is_its_turn, || format!("{id} is leased to {}, whose turn it is not", lease.agent))?;
     let stands_there = lease.from.is_some() || state.head == Some(lease.base);
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
 }

@@ -233,7 +233,7 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
 
 fn lease(state: &State, id: TaskId, fence: u64, now_ms: i64) -> Option<Lease> {
     let task = state.tasks.get(&id)?;
-    let agent = state.next_agent(task)?;
+    let agent = state.next_agent(task, now_ms)?;
     let last_base = task.attempts.iter().rev().find(|it| it.candidate().is_some()).map(|it| it.base);
     let base = task.again.from.and(last_base).or(state.head)?;
     let number = task.attempts.len() as u32 + 1;

@@ -180,6 +180,54 @@ mod tests {
         assert_eq!(running(&scene), [(1, 4)]);
     }
 
+    /// Has the next agent of the role stand in for one that waits.
+    fn standing_in(tasks: &[(&str, &str)]) -> Scene {
+        let scene = Scene::opened(|opening| {
+            opening.workers = 1;
+            let role = opening.roles.get_mut("worker").unwrap();
+            (role.agents, role.failover) = (agents(&["claude:opus", "claude", "codex"]), true);
+        });
+        let draft = |(key, role): &(&str, &str)| {
+            let mut draft = draft(key, key);
+            draft.role = (*role).to_owned();
+            draft
+        };
+        scene.begun().planned(tasks.iter().map(draft).collect())
+    }
+
+    fn played_by(scene: &Scene, task: u32) -> Vec<String> {
+        scene.task(task).attempts.iter().map(|it| it.agent.to_string()).collect()
+    }
+
+    #[test]
+    fn the_next_agent_of_another_account_stands_in_while_a_limit_lasts_and_no_longer() {
+        let scene = met(standing_in(&[("a", "worker"), ("b", "worker")]), 1, 1, Some(1000));
+        assert_eq!((running(&scene), played_by(&scene, 1)), (vec![(1, 2)], vec!["claude:opus".into(), "codex".into()]));
+        assert_eq!(scene.task(1).again, Scene::opened(|_| ()).begun().planned(vec![draft("a", "a")]).task(1).again);
+        let scene = scene.ends(attempt(1, 2), candidate(1)).accepted(attempt(1, 2)).settled();
+        assert_eq!(played_by(&scene, 2), ["codex"], "nobody runs into the limit meanwhile");
+        let scene = scene.later(1000).ends(attempt(2, 1), failed()).settled();
+        assert_eq!(played_by(&scene, 2), ["codex", "claude:opus"], "whose turn it is plays again when it can");
+    }
+
+    #[test]
+    fn who_stands_in_uses_up_tries_and_a_task_waits_where_all_wait() {
+        let scene = met(met(standing_in(&[("a", "worker")]), 1, 1, Some(3 * HOUR)), 1, 2, Some(HOUR));
+        assert_eq!(running(&scene), []);
+        assert_eq!(scene.state.limit_of(scene.task(1)).unwrap().0, "codex", "the first that is lifted");
+        assert_eq!(moves_or_rests(&scene.state, &due(&scene.state)), Ok(()));
+        let mut scene = scene.later(HOUR);
+        assert_eq!(running(&scene), [(1, 3)]);
+        let mut tries = 0;
+        while let Some((_, number)) = running(&scene).first().copied() {
+            scene = scene.ends(attempt(1, number), failed()).settled();
+            tries += 1;
+        }
+        assert!(matches!(scene.status(1), Status::Kept { .. }));
+        assert_eq!(tries, 6, "two tries for each turn, whoever plays it");
+        assert!(played_by(&scene, 1)[1..].iter().all(|agent| agent == "codex"));
+    }
+
     #[test]
     fn a_limit_without_a_time_is_waited_for_ever_longer_up_to_an_hour() {
         let mut scene = one();
@@ -276,5 +324,11 @@ mod tests {
         blind.state.limits.clear();
         let lease = blind.when(&Command::Advance).unwrap().remove(0);
         assert!(refusal(&waiting, &lease).contains("waits for a limit"));
+        let stood_in = standing_in(&[("a", "worker")]);
+        let lease = met(stood_in.clone(), 1, 1, Some(HOUR)).task(1).attempts[1].agent.clone();
+        let early = stood_in.does(Command::ReportLost { attempt: attempt(1, 1), why: "gone".into() });
+        let Event::AttemptLeased(mut own) = early.when(&Command::Advance).unwrap().remove(0) else { panic!("a lease") };
+        own.agent = lease;
+        assert!(refusal(&early, &Event::AttemptLeased(own)).contains("whose turn it is not"));
     }
 }
