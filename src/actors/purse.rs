@@ -215,7 +215,7 @@ fn as_told(call: gateway::Call) -> Call {
         Outcome::Complete => CallEnd::Whole,
         Outcome::Cut => CallEnd::Cut,
         Outcome::Failed => CallEnd::Failed,
-        Outcome::Refused(why) => CallEnd::Refused { why: why.to_string() },
+        Outcome::Refused(why) => CallEnd::Refused { why: why.to_string(), policy: call.policy },
     };
     Call {
         number: call.number,

@@ -117,6 +117,7 @@ fn pays(agent: &AgentRef, config: &GatewayConfig) -> Pays {
         first.map_or(Pays::Login, |provider| Pays::Key((*provider).to_owned()))
     };
     match agent {
+        AgentRef::Llm(name) => key(&[name.provider()]),
         AgentRef::Claude { .. } => key(&["anthropic"]),
         AgentRef::Codex { .. } => key(&["openai"]),
         AgentRef::Acp(_) => key(&["anthropic", "openai", "gemini"]),

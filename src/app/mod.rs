@@ -1,6 +1,7 @@
 //! Builds and wires the rest: where state lies, how a run is opened, hosted, read and asked. Has no logic of a run.
 
 mod error;
+mod notices;
 mod place;
 mod folding;
 mod opening;
@@ -22,6 +23,7 @@ pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
+pub use notices::Notices;
 pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, read_roles};
 pub use place::{Loaded, Place, decode_events};
 pub use rehearsal::rehearse;

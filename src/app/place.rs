@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::AppError;
+use super::{AppError, Notices};
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
@@ -71,6 +71,8 @@ pub struct Place {
     pub cwd: PathBuf,
     /// The program itself, for what it starts of its own.
     pub artel: PathBuf,
+    /// What whoever hosts a run is to be told beside its events.
+    pub notices: Arc<Notices>,
 }
 
 impl Place {
@@ -96,7 +98,16 @@ impl Place {
     }
 
     fn with(dir: StateDir, journal: Arc<dyn Journal>, env: BTreeMap<String, String>, cwd: PathBuf) -> Self {
-        Self { dir, journal, clock: Arc::new(SystemClock), sandbox: None, env, cwd, artel: "/proc/self/exe".into() }
+        Self {
+            dir,
+            journal,
+            clock: Arc::new(SystemClock),
+            sandbox: None,
+            env,
+            cwd,
+            artel: "/proc/self/exe".into(),
+            notices: Arc::default(),
+        }
     }
 
     /// Finds the repository that artel was started in.

@@ -109,6 +109,9 @@ pub enum CallEnd {
     Refused {
         /// Why.
         why: String,
+        /// The version of the user's rules by which it was: a hash of their texts; empty where it was not noted.
+        #[serde(default)]
+        policy: String,
     },
 }
 

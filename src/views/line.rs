@@ -361,8 +361,9 @@ fn called(seat: Seat, call: &Call) -> Line {
         CallEnd::Whole => String::new(),
         CallEnd::Cut => ", cut off".to_owned(),
         CallEnd::Failed => format!(", status {status}"),
-        CallEnd::Refused { why } => {
-            let line = detail(format!("{seat} was not let ask {model}: {}", text(why)));
+        CallEnd::Refused { why, policy } => {
+            let by = if policy.is_empty() { String::new() } else { format!(" (by the rules {policy})") };
+            let line = detail(format!("{seat} was not let ask {model}{by}: {}", text(why)));
             return line.in_tone(Tone::Warning);
         }
     };

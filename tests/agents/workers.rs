@@ -170,3 +170,39 @@ fn sessions_take_turns_where_the_budget_holds_one_call_at_a_time() {
     assert!(2 * most > 1_500_000_000, "both could have called at once: {most}");
     assert_eq!(told(&house, "MoneyRanOut").len(), 0);
 }
+
+#[test]
+fn a_refusal_is_journalled_with_who_was_refused_and_by_which_rules() {
+    let Some((agent, folder)) = agent(Cli::Claude) else { return };
+    let model = writing();
+    let house = crew("", TASK, &FILES);
+    fs::create_dir_all(house.home()).unwrap();
+    fs::write(house.home().join("gateway.toml"), "[providers.anthropic]\nmodels = [\"nobody-*\"]\n").unwrap();
+    let role = format!("worker.agents=[{agent:?}]");
+    artel(&house, &model, &folder, &run(&role, &["--role", "worker.limits.attempts=1"])).exits(5);
+    assert_eq!(model.asked().len(), 0);
+    let calls = told(&house, "CallMade");
+    let refused: Vec<&Value> = calls.iter().map(|call| &call["call"]["end"]["refused"]).collect();
+    assert!(!refused.is_empty() && calls.iter().all(|call| call["attempt"] == "t1.1"), "{calls:?}");
+    for it in refused {
+        assert!(it["why"].as_str().unwrap().contains("allowed are nobody-*"), "{it}");
+        assert_eq!(it["policy"].as_str().unwrap().len(), 12, "{it}");
+    }
+}
+
+#[test]
+fn a_broken_edit_of_the_rules_is_told_to_whoever_hosts_the_run() {
+    let Some((agent, folder)) = agent(Cli::Claude) else { return };
+    let model = writing();
+    let house = crew("", TASK, &FILES);
+    let role = format!("worker.agents=[{agent:?}, \"command:echo after > b.txt\"]");
+    // The set-up of the first worktree stands for a person who edits the file while the run is live.
+    let rules = house.home().join("gateway.toml");
+    house.in_the_open();
+    house.write("artel.toml", &format!("setup = [\"echo 'models = [' > {}\"]\n", rules.display()));
+    house.commit("a set-up that edits");
+    let said = artel(&house, &model, &folder, &run(&role, &[])).exits(0);
+    said.says("note: the rules for models stay as they were: failed to read the providers of models").says("line 1");
+    assert_eq!(house.landed("b.txt"), "after");
+    model.was_asked_only_by(KEY);
+}

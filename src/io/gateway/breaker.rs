@@ -43,6 +43,11 @@ impl Breaker {
         Self { limits, answered: None, repeats: 0, errors: 0, spent: VecDeque::new(), tripped: None }
     }
 
+    /// Takes other limits, for what comes.
+    pub(super) fn obey(&mut self, limits: BreakerLimits) {
+        self.limits = limits;
+    }
+
     /// Refuses a request where the session is cut off, which it stays.
     pub(super) fn check(&mut self, request: u64, now: Instant) -> Result<(), Refusal> {
         let Self { limits, repeats, errors, .. } = self;

@@ -72,6 +72,8 @@ pub struct Call {
     pub response_bytes: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// The version of the rules by which it was made or refused.
+    pub policy: String,
 }
 
 /// Sums up a session.

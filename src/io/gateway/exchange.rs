@@ -17,6 +17,7 @@ use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
 use super::keys::Key;
 use super::limits::{PATIENCE, Permit};
+use super::policy::Policy;
 use super::prices::Price;
 use super::refusal::Refusal;
 use super::relay::{End, error_body, relay};
@@ -32,6 +33,8 @@ use super::{headers, reply};
 pub(super) struct Asked {
     pub(super) number: u64,
     pub(super) began: Instant,
+    /// By which rules it is made, whatever the user changes meanwhile.
+    pub(super) policy: Arc<Policy>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) route: Route,
     pub(super) wish: Wish,
@@ -96,6 +99,7 @@ pub(super) async fn exchange(session: Arc<Inner>, asked: Asked, mut client: Clie
         request_bytes: asked.body.bytes.len() as u64,
         response_bytes: 0,
         outcome: Outcome::Cut,
+        policy: asked.policy.version.clone(),
     };
     let (held, ended) = match admitted(&session, &asked, &mut client).await {
         Err(refusal) => (None, refused(&session, &asked, client, refusal)),
@@ -124,19 +128,25 @@ pub(super) async fn exchange(session: Arc<Inner>, asked: Asked, mut client: Clie
 /// Checks a request against all that is known without asking others, and holds what it may use.
 async fn admitted(session: &Inner, asked: &Asked, client: &mut Client) -> Result<(Bound, Option<Price>), Refusal> {
     let (wish, upstream) = (&asked.wish, &asked.upstream);
-    if !session.models.is_match(&wish.model) || !upstream.models.is_match(&wish.model) {
-        let allowed = session.terms.models.join(", ");
+    let is_of_provider = upstream.models.is_match(&wish.model);
+    if !session.models.is_match(&wish.model) || !is_of_provider {
+        let allowed = if is_of_provider { &session.terms.models } else { &upstream.config.models };
+        let allowed = allowed.join(", ");
         return Err(Refusal::Model { model: wish.model.clone(), allowed });
     }
     if let Some(what) = wish.extra.as_ref().filter(|_| !upstream.config.extras) {
         return Err(Refusal::Extra { what: what.clone() });
     }
-    session.ledger().breaker.check(mark(&asked.body.bytes), Instant::now())?;
+    {
+        let mut ledger = session.ledger();
+        ledger.breaker.obey(asked.policy.breaker);
+        ledger.breaker.check(mark(&asked.body.bytes), Instant::now())?;
+    }
     let (bound, price) = if asked.is_count() {
         (Bound::default(), None)
     } else {
         let unpriced = |()| Refusal::Unpriced { provider: upstream.name.clone(), model: wish.model.clone() };
-        let price = upstream.price(&wish.model, &session.house.prices).map_err(unpriced)?;
+        let price = upstream.price(&wish.model, &asked.policy.prices).map_err(unpriced)?;
         (Bound::of(wish, &price.unwrap_or(Price::of(Default::default()))), price)
     };
     tokio::select! {

@@ -1,17 +1,14 @@
-//! Owns what all sessions share: the providers with their keys, connections and lanes, the prices, and the bounds.
+//! Owns what all sessions share: the rules that are in force, and the ways to the providers.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::breaker::BreakerLimits;
 use super::config::{Family, GatewayConfig};
-use super::keys::Keyring;
-use super::limits::Lanes;
+use super::follow::Follow;
+use super::policy::{Policy, Rules, Ways};
 use super::prices::Prices;
 use super::purse::Purse;
 use super::session::{self, Session, Terms, TermsError};
-use super::shut::Shut;
-use super::upstream::{Upstream, Way};
+use super::upstream::Way;
 use crate::io::clock::Clock;
 use crate::io::tools::{Server, Toolbox};
 
@@ -40,59 +37,77 @@ pub struct Gateway {
 
 /// Holds what all sessions share.
 pub(super) struct House {
-    pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
-    pub(super) prices: Prices,
-    pub(super) breaker: BreakerLimits,
+    policy: RwLock<Arc<Policy>>,
+    ways: Ways,
+    follow: Option<Follow>,
     pub(super) body_bytes_max: usize,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for House {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("House").field("upstreams", &self.upstreams).finish_non_exhaustive()
+        f.debug_struct("House").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl House {
+    /// Gives the rules that are in force, read anew where the user has changed them.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        if let Some(follow) = &self.follow
+            && let Some(rules) = follow.changed()
+        {
+            match Policy::of(rules, &self.ways, Some(&self.in_force())) {
+                Ok(policy) => *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy),
+                Err(error) => follow.tell(error.to_string()),
+            }
+        }
+        self.in_force()
+    }
+
+    fn in_force(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Gateway {
-    /// Makes a gateway; reads no key and no certificate and connects to nobody until a call needs it.
+    /// Makes a gateway whose rules stay as they are; reads no key and no certificate and connects to nobody until a call
+    /// needs it.
     ///
     /// # Errors
     /// Fails where the system lets nobody connect, or a model's name is no glob.
     pub fn new(config: GatewayConfig, prices: Prices, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
-        let near = Way::near().map_err(GatewayError::Client)?;
-        let wide = Way::Wide(Arc::default());
-        let mut upstreams = BTreeMap::new();
-        for (name, provider) in config.providers {
-            let source = |source| GatewayError::Models { provider: name.clone(), source };
-            let is_wide = provider.base.starts_with("https://");
-            let upstream = Upstream {
-                name: name.clone(),
-                models: session::globs(&provider.models).map_err(source)?,
-                keys: Keyring::new(provider.key.clone()),
-                lanes: Lanes::new(provider.calls_at_once),
-                shut: Shut::default(),
-                way: if is_wide { wide.clone() } else { near.clone() },
-                config: provider,
-            };
-            upstreams.insert(name, Arc::new(upstream));
-        }
-        let (breaker, body_bytes_max) = (config.breaker, config.body_bytes_max);
-        Ok(Self { house: Arc::new(House { upstreams, prices, breaker, body_bytes_max, clock }) })
+        Self::by(Rules { config, prices, version: String::new() }, None, clock)
+    }
+
+    /// Makes a gateway that reads its rules again when one of their files has changed: they are in force on the next call. Where
+    /// they cannot be read, those before stay in force, and that is told.
+    ///
+    /// # Errors
+    /// As [`Gateway::new`].
+    pub fn following(rules: Rules, follow: Follow, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+        Self::by(rules, Some(follow), clock)
+    }
+
+    fn by(rules: Rules, follow: Option<Follow>, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+        let ways = Ways { near: Way::near().map_err(GatewayError::Client)?, wide: Way::Wide(Arc::default()) };
+        let body_bytes_max = rules.config.body_bytes_max;
+        let policy = RwLock::new(Arc::new(Policy::of(rules, &ways, None)?));
+        Ok(Self { house: Arc::new(House { policy, ways, follow, body_bytes_max, clock }) })
     }
 
     /// Tells whether a provider is known and there is where its key may come from, if it needs one.
     pub fn has_key(&self, provider: &str) -> bool {
-        self.house.upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
+        self.house.policy().upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
     }
 
     /// Tells what a provider speaks; nothing where it is not known.
     pub fn speaks(&self, provider: &str) -> Option<Family> {
-        self.house.upstreams.get(provider).map(|upstream| upstream.config.speaks)
+        self.house.policy().upstreams.get(provider).map(|upstream| upstream.config.speaks)
     }
 
     /// Lets calls be sent at once that wait for a provider to take some again: somebody knows that it does.
     pub fn try_at_once(&self) {
-        self.house.upstreams.values().for_each(|upstream| upstream.lanes.open());
+        self.house.policy().upstreams.values().for_each(|upstream| upstream.lanes.open());
     }
 
     /// Opens a session for an attempt: its name is for those who read logs.

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::testing::{Fake, Heard, KEY, Plan, Rest, Room, Said, Wire, ask, request, serve};
 use super::*;
+use crate::io::clock::ManualClock;
 
 const MESSAGES: &str = "/anthropic/v1/messages";
 const HI: &str = r#"{"model":"m","max_tokens":10,"messages":[]}"#;
@@ -452,6 +453,53 @@ async fn errors_pass_and_cost_nothing_and_hold_no_key() {
         let is_refused = matches!(metered.refused, Some(Refusal::KeyRefused { .. }));
         assert_eq!(is_refused, status == 401);
     }
+}
+
+#[tokio::test]
+async fn rules_are_read_again_when_they_change_and_are_in_force_on_the_next_call() {
+    let fake = Fake::new(|_| Said::json(DONE)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gateway.toml");
+    let write = |models: &str| {
+        let text = format!(
+            "[providers.anthropic]\nbase = \"{}\"\nkey = \"none\"\nmodels = {models}\nunknown_models = \"free\"\n",
+            fake.base
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    write("[\"m\"]");
+    let at = file.clone();
+    let read = move || {
+        let text = std::fs::read_to_string(&at).map_err(|error| error.to_string())?;
+        let config = GatewayConfig::from_toml(&text, &Default::default()).map_err(|faults| faults[0].what.clone())?;
+        Ok(Rules { config, prices: Prices::from_toml("").unwrap(), version: format!("v{}", text.len()) })
+    };
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (rules, tells) = (read().unwrap(), Arc::clone(&told));
+    let follow = Follow::new(vec![file.clone()], read, move |why| tells.lock().unwrap().push(why));
+    let gateway = Gateway::following(rules, follow, Arc::new(ManualClock::at(0))).unwrap();
+    let pocket = Arc::new(Pocket::of(1_000_000));
+    let terms = Terms { models: vec!["*".to_owned()], ..Terms::default() };
+    let session = gateway.open("a1", terms, Arc::clone(&pocket) as _).unwrap();
+    let address = serve(&session).await;
+    let hi = request(MESSAGES, &format!("x-api-key: {}", session.token().reveal()), HI);
+    let status = async || ask(&address, &hi).await.status();
+    assert_eq!(status().await, 200);
+    write("[\"another\"]");
+    assert_eq!(status().await, 400);
+    write("[\"another\"");
+    assert_eq!((status().await, status().await), (400, 400), "those before stay in force");
+    assert_eq!(told.lock().unwrap().len(), 1, "a broken edit is told once");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((status().await, told.lock().unwrap().len()), (400, 2), "so is a file that is gone");
+    write("[\"m\", \"other\"]");
+    assert_eq!(status().await, 200);
+    session.close().await;
+    let calls = pocket.calls();
+    let refused: Vec<_> = calls.iter().filter(|it| matches!(it.outcome, Outcome::Refused(_))).collect();
+    assert_eq!(refused.len(), 4);
+    assert!(refused.iter().all(|it| it.policy == refused[0].policy && it.policy != calls[0].policy), "{refused:?}");
+    assert_eq!(fake.heard().len(), 2);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use super::body::{Answer, Never, collect, memory};
 use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
 use super::exchange::{Asked, exchange};
+use super::policy::Policy;
 use super::refusal::Refusal;
 use super::request;
 use super::route::{Asks, Route, route};
@@ -78,9 +79,10 @@ async fn connection(session: Arc<Inner>, stream: TcpStream, memory: Arc<Semaphor
 async fn answer(session: Arc<Inner>, request: Request<Incoming>, memory: &Arc<Semaphore>) -> Response<Answer> {
     let began = Instant::now();
     let (number, open) = session.begin();
-    let family = family(&session, request.uri().path());
-    let mut unmade = unmade(number);
-    match understood(&session, request, memory, number, began, &mut unmade).await {
+    let policy = session.house.policy();
+    let family = family(&policy, request.uri().path());
+    let mut unmade = unmade(number, &policy);
+    match understood(&session, (request, policy), memory, (number, began), &mut unmade).await {
         Ok(Understood::Here(answer)) => answer,
         Ok(Understood::Call(asked)) => {
             let (client, answer) = oneshot::channel();
@@ -112,10 +114,9 @@ enum Understood {
 
 async fn understood(
     session: &Arc<Inner>,
-    request: Request<Incoming>,
+    (request, policy): (Request<Incoming>, Arc<Policy>),
     memory: &Arc<Semaphore>,
-    number: u64,
-    began: Instant,
+    (number, began): (u64, Instant),
     unmade: &mut Call,
 ) -> Result<Understood, Refusal> {
     if session.ledger().is_closed {
@@ -124,9 +125,8 @@ async fn understood(
     if is_for_tools(request.uri()) {
         return tools::answer(session, request, memory).await.map(Understood::Here);
     }
-    let house = &session.house;
     let (head, body) = request.into_parts();
-    let route = route(&head.method, &head.uri, |name| house.upstreams.get(name).map(|it| it.config.speaks));
+    let route = route(&head.method, &head.uri, |name| policy.upstreams.get(name).map(|it| it.config.speaks));
     let query = head.uri.query().unwrap_or_default();
     // Clients ask whether anybody is there before they have a token to show.
     let is_hello = route.as_ref().is_ok_and(|route| route.asks == Asks::Hello);
@@ -134,13 +134,13 @@ async fn understood(
         return Err(Refusal::Stray { status: 401, what: "the request does not carry this session's token".to_owned() });
     }
     let route = route?;
-    let Some(upstream) = house.upstreams.get(&route.provider).map(Arc::clone) else {
+    let Some(upstream) = policy.upstreams.get(&route.provider).map(Arc::clone) else {
         return Err(Refusal::Closed);
     };
     let api = match route.asks {
         Asks::Hello => return Ok(Understood::Here(reply::hello())),
         Asks::Models => {
-            let names = models(session, &route.provider);
+            let names = models(session, &policy, &route.provider);
             return Ok(Understood::Here(reply::models(upstream.config.speaks, &names)));
         }
         Asks::Answer(api) | Asks::Count(api) => api,
@@ -152,11 +152,11 @@ async fn understood(
     if !is_plain(&head.headers) {
         return Err(Refusal::Stray { status: 415, what: "the body is packed; send it as it is".to_owned() });
     }
-    let body = collect(body, house.body_bytes_max, memory).await?;
+    let body = collect(body, session.house.body_bytes_max, memory).await?;
     unmade.request_bytes = body.bytes.len() as u64;
     let wish = wish(api, &route, &body.bytes)?;
     let headers = headers::to_provider(&head.headers);
-    Ok(Understood::Call(Box::new(Asked { number, began, upstream, route, wish, headers, body })))
+    Ok(Understood::Call(Box::new(Asked { number, began, policy, upstream, route, wish, headers, body })))
 }
 
 fn wish(api: Api, route: &Route, body: &hyper::body::Bytes) -> Result<request::Wish, Refusal> {
@@ -168,26 +168,25 @@ fn wish(api: Api, route: &Route, body: &hyper::body::Bytes) -> Result<request::W
 }
 
 /// Tells in whose form a request wants its errors.
-fn family(session: &Inner, path: &str) -> Option<Family> {
+fn family(policy: &Policy, path: &str) -> Option<Family> {
     let provider = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    session.house.upstreams.get(provider).map(|it| it.config.speaks)
+    policy.upstreams.get(provider).map(|it| it.config.speaks)
 }
 
 /// Lists the models that a session may ask of a provider, as far as they have names.
-fn models(session: &Inner, provider: &str) -> Vec<String> {
-    let house = &session.house;
+fn models(session: &Inner, policy: &Policy, provider: &str) -> Vec<String> {
     let configured =
-        house.upstreams.get(provider).into_iter().flat_map(|it| it.config.models.iter().map(String::as_str));
+        policy.upstreams.get(provider).into_iter().flat_map(|it| it.config.models.iter().map(String::as_str));
     let of_terms = session.terms.models.iter().map(String::as_str);
     let all = configured
         .chain(of_terms)
-        .chain(house.prices.names(provider))
+        .chain(policy.prices.names(provider))
         .filter(|name| !name.contains(['*', '?', '[', '{']));
     let may = |name: &&str| {
-        let of_provider = house
+        let of_provider = policy
             .upstreams
             .get(provider)
-            .is_some_and(|it| it.models.is_match(*name) && it.price(name, &house.prices).is_ok());
+            .is_some_and(|it| it.models.is_match(*name) && it.price(name, &policy.prices).is_ok());
         of_provider && session.models.is_match(*name)
     };
     let names: std::collections::BTreeSet<String> = all.filter(may).map(str::to_owned).collect();
@@ -195,7 +194,7 @@ fn models(session: &Inner, provider: &str) -> Vec<String> {
 }
 
 /// Accounts for a request that was not understood yet.
-fn unmade(number: u64) -> Call {
+fn unmade(number: u64, policy: &Policy) -> Call {
     Call {
         number,
         api: None,
@@ -211,5 +210,6 @@ fn unmade(number: u64) -> Call {
         request_bytes: 0,
         response_bytes: 0,
         outcome: Outcome::Failed,
+        policy: policy.version.clone(),
     }
 }

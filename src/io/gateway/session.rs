@@ -127,7 +127,7 @@ pub(super) fn open(
 ) -> Result<Session, TermsError> {
     let models = globs(&terms.models)?;
     let token = Token::draw().ok_or(TermsError::Token)?;
-    let ledger = Mutex::new(Ledger::new(house.breaker));
+    let ledger = Mutex::new(Ledger::new(house.policy().breaker));
     let inner = Inner {
         name,
         token,

@@ -89,11 +89,13 @@ fn conflicting(state: &State, batch: BatchId, conflict: &Conflict) -> Result<Eve
     Ok(Event::MemberEjected { batch, attempt: id, findings, next })
 }
 
+/// Tells whether somebody else may bring a task together with what it conflicts with: not for an agent that always gives
+/// the same answer, and does it again on the new base.
 fn may_be_resolved(state: &State, task: &Task) -> bool {
     let opening = state.opening();
     let resolver = opening.goal.plan.resolver.as_ref().and_then(|role| opening.roles.get(role));
     let is_there = resolver.is_some_and(|role| !role.agents.is_empty());
-    is_there && !task.again.resolves && state.next_agent(task) != Some(AgentRef::Codemod)
+    is_there && !task.again.resolves && task.attempts.last().is_some_and(|it| it.agent != AgentRef::Codemod)
 }
 
 pub(in crate::machine) fn checked(

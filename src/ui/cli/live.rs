@@ -22,6 +22,7 @@ use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
+use crate::model::inert::inert;
 use crate::views::board::{Board, board};
 use crate::views::ended::{Class, ended};
 use crate::views::line::{Interest, line};
@@ -167,6 +168,10 @@ impl<'a> Screen<'a> {
     /// Takes in what happened and shows it.
     fn look(&mut self) -> Result<(), Fail> {
         let is_first = self.state.seq == 0;
+        for notice in self.place.below().notices.take() {
+            self.erase();
+            self.out.remark(&format!("note: {}", inert(&notice)));
+        }
         for recorded in seam::events(self.place, &self.run, self.state.seq + 1)? {
             self.pace.learn(&recorded);
             self.state = evolve(std::mem::take(&mut self.state), &recorded);

@@ -211,6 +211,7 @@ fn paid(hired: &Hired) -> String {
         AgentRef::Claude { model: None } | AgentRef::Codex { model: None } | AgentRef::Acp(_) => {
             "the model of its own choice".to_owned()
         }
+        AgentRef::Llm(name) => format!("model {}", name.model()),
         AgentRef::Command(_)
         | AgentRef::Script(_)
         | AgentRef::Codemod
