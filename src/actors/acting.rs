@@ -68,8 +68,8 @@ pub async fn act(
 ) -> Result<Option<Acted>, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let Stage { name, seat, agent, role, tree, git, access, desk } = stage;
-    let gate = Gate::open(world, *seat, (agent, &role.limits), coordinator, tools)?;
-    let played = cast(world, agent, gate.as_ref().map(Gate::door))?;
+    let gate = Gate::open(world, *seat, (agent, role), coordinator, tools)?;
+    let played = cast(world, agent, gate.as_ref().and_then(Gate::door))?;
     let play = played.play(brief, desk).map_err(|error| failed(&error))?;
     let Play::Process { program, files, env: own, read } = play else {
         return Err(format!("{agent} is no process"));
@@ -86,7 +86,8 @@ pub async fn act(
         ports: Some(&ports),
     };
     let limits = job_limits(&role.limits);
-    let env = own.into_iter().chain(ports.env()).collect();
+    let way_out = gate.as_ref().map(Gate::env).unwrap_or_default();
+    let env = own.into_iter().chain(ports.env()).chain(way_out).collect();
     let job = world.job(&room, Work { program, env, read: &read, limits, log: name, tail_bytes: TAIL_BYTES })?;
     let (ended, metered) = match gate {
         Some(gate) => gate.run(world, job, cancelled).await.map_err(|error| failed(&error))?,

@@ -2,6 +2,7 @@
 //! has their key, behind the only door of its sandbox, for as long as its job runs. Never speaks HTTP, and never decides
 //! what a session may spend.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -14,28 +15,35 @@ use super::purse::Purse;
 use super::world::{World, told};
 use crate::io::agents::Door;
 use crate::io::gateway::{self, Metered, Pocket, Session, Terms};
-use crate::io::hands::{Ended, HandsError, Job};
+use crate::io::hands::{Ended, GATE_PLACE, HandsError, Job};
 use crate::io::tools::Toolbox;
-use crate::model::role::{AgentRef, Limits};
+use crate::model::egress::hosts;
+use crate::model::role::{AgentRef, Limits, Role};
 use crate::model::seat::Seat;
 
 /// Leads one session to its tools, and to models.
 pub struct Gate {
     session: Session,
-    /// What it may spend; none where it leads to no models.
+    /// What it may spend; none where it leads to no models and to no hosts.
     purse: Option<Arc<Purse>>,
+    /// Whether models are asked through it.
+    asks: bool,
+    /// Whether it leads to tools.
+    has_tools: bool,
+    /// Whether it leads to hosts beside models.
+    leads_out: bool,
 }
 
 impl Gate {
     /// Opens the gate of an agent that asks models: to the tools that it is given, and to models unless artel has no key of
-    /// theirs, so that the agent has to log in by itself. Other agents have none.
+    /// theirs, so that the agent has to log in by itself. Other agents have one only where their role grants a way out.
     ///
     /// # Errors
     /// Says why the gateway opened no session.
     pub fn open(
         world: &World,
         (seat, fence): (Seat, u64),
-        (agent, limits): (&AgentRef, &Limits),
+        (agent, role): (&AgentRef, &Role),
         coordinator: &WeakActorRef<Coordinator>,
         toolbox: Arc<dyn Toolbox>,
     ) -> Result<Option<Self>, String> {
@@ -50,23 +58,45 @@ impl Gate {
             | AgentRef::Shard
             | AgentRef::Whole
             | AgentRef::Ladder
-            | AgentRef::Revert => return Ok(None),
+            | AgentRef::Revert => &[],
         };
-        let has_key = providers.iter().any(|provider| world.gateway.has_key(provider));
-        let purse = || Purse::of(&world.till, coordinator.clone(), (seat, fence));
-        let purse = has_key.then(purse);
-        let (terms, pays): (Terms, Arc<dyn gateway::Purse>) = match &purse {
-            Some(purse) => (terms(limits), Arc::<Purse>::clone(purse)),
-            None => (Terms::default(), Arc::new(Pocket::of(0))),
+        let has_tools = !providers.is_empty();
+        let asks = providers.iter().any(|provider| world.gateway.has_key(provider));
+        let hosts = hosts(&role.grants.egress);
+        let leads_out = !hosts.is_empty();
+        if !has_tools && !leads_out {
+            return Ok(None);
+        }
+        let purse = (asks || leads_out).then(|| Purse::of(&world.till, coordinator.clone(), (seat, fence)));
+        let pays: Arc<dyn gateway::Purse> = match &purse {
+            Some(purse) => Arc::<Purse>::clone(purse),
+            None => Arc::new(Pocket::of(0)),
         };
-        let session = world.gateway.open_with_tools(seat.to_string(), terms, pays, toolbox);
-        Ok(Some(Self { session: session.map_err(|error| format!("failed to {}", told(&error)))?, purse }))
+        let (name, terms) = (seat.to_string(), terms(&role.limits, asks, hosts));
+        let session = if has_tools {
+            world.gateway.open_with_tools(name, terms, pays, toolbox)
+        } else {
+            world.gateway.open(name, terms, pays)
+        };
+        let session = session.map_err(|error| format!("failed to {}", told(&error)))?;
+        Ok(Some(Self { session, purse, asks, has_tools, leads_out }))
     }
 
-    /// Gives what leads the agent here.
-    pub fn door(&self) -> Door {
-        let token = self.session.token().reveal().to_owned();
-        if self.purse.is_some() { Door::to_models_and_tools(token) } else { Door::to_tools(token) }
+    /// Gives what leads the agent to its tools, and to models where they are asked through here.
+    pub fn door(&self) -> Option<Door> {
+        let token = || self.session.token().reveal().to_owned();
+        self.has_tools.then(|| if self.asks { Door::to_models_and_tools(token()) } else { Door::to_tools(token()) })
+    }
+
+    /// Gives the environment by which programs find the way out; empty where none is granted.
+    pub fn env(&self) -> Vec<(String, String)> {
+        if !self.leads_out {
+            return Vec::new();
+        }
+        let proxy = format!("http://artel:{}@{GATE_PLACE}", self.session.token().reveal());
+        let near = "localhost,127.0.0.1,::1".to_owned();
+        let both = [("HTTPS_PROXY", &proxy), ("https_proxy", &proxy), ("NO_PROXY", &near), ("no_proxy", &near)];
+        both.map(|(name, value)| (name.to_owned(), value.clone())).to_vec()
     }
 
     /// Opens the gate to this very process: gives an address of its loopback at which the token is asked for, and lets one
@@ -118,12 +148,13 @@ impl Gate {
 }
 
 /// Says what a session may do beside what the run may spend.
-fn terms(limits: &Limits) -> Terms {
+fn terms(limits: &Limits, asks: bool, hosts: BTreeSet<String>) -> Terms {
     let bound = |limit: u64| (limit > 0).then_some(limit);
     Terms {
-        models: vec!["*".to_owned()],
+        models: if asks { vec!["*".to_owned()] } else { Vec::new() },
         calls: bound(limits.calls),
         tokens: bound(limits.tokens),
         nano_usd: bound(limits.nano_usd),
+        hosts,
     }
 }

@@ -132,7 +132,7 @@ pub(super) fn open(
     }
     // Its tools are called in this process: its way leads to models alone.
     let tools = Arc::new(Joined::new(Vec::new()));
-    Gate::open(world, seat, (agent, &role.limits), coordinator, tools)?.ok_or_else(without_key)
+    Gate::open(world, seat, (agent, role), coordinator, tools)?.ok_or_else(without_key)
 }
 
 /// Has a model asked for an answer that a program reads, over the files of a commit, which it cannot change; tells what that

@@ -226,5 +226,6 @@ fn as_told(call: gateway::Call) -> Call {
         tokens: call.tokens,
         nano_usd: call.nano_usd,
         ms: call.ms,
+        bytes: call.request_bytes.saturating_add(call.response_bytes),
     }
 }

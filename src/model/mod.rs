@@ -6,6 +6,7 @@ pub mod check;
 pub mod goal;
 pub mod task;
 pub mod model_name;
+pub mod egress;
 pub mod role;
 pub mod sandbox;
 pub mod config;

@@ -173,6 +173,8 @@ pub struct Grants {
     /// Toolchains whose programs and stores of packages are shown to a sandboxed attempt: cargo, npm, python, go, jvm.
     /// Without it all that the machine has.
     pub toolchains: Option<BTreeSet<String>>,
+    /// Package registries (crates, npm, pypi, go, maven) and single hosts that an attempt may reach by TLS, through artel.
+    pub egress: BTreeSet<String>,
 }
 
 /// Names an agent as roles do: `codemod`, `command:./fix.sh`, `claude:opus`, `acp:goose acp`, `llm:gpt-5.6`, `script:parts/worker.yml`,

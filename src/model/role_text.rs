@@ -1,6 +1,7 @@
 //! The written form of a role: a TOML file, and the `ROLE.FIELD=VALUE` of the command line, each read over what the
 //! role was before. Never opens a file.
 
+use super::egress::is_grant;
 use super::review::{Criterion, Lens};
 use super::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Effort, Grants, Limits, Part, Role};
 use super::written::{
@@ -45,7 +46,7 @@ const LIMITS: &[&str] = &[
     "rounds",
 ];
 const CRITERION: &[&str] = &["name", "about", "least"];
-const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains"];
+const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains", "egress"];
 const TOOLCHAINS: &[(&str, &str)] =
     &[("cargo", "cargo"), ("npm", "npm"), ("python", "python"), ("go", "go"), ("jvm", "jvm")];
 const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
@@ -54,7 +55,8 @@ const CONTEXTS: &[(&str, ContextPolicy)] = &[("reset", ContextPolicy::Reset), ("
 
 /// Fields whose values are lists; on the command line a comma parts them.
 const LENSES: &[(&str, Lens)] = &[("diff", Lens::Diff), ("result", Lens::Result), ("codebase", Lens::Codebase)];
-const LISTS: &[&str] = &["agents", "lenses", "grants.env", "grants.read", "grants.write", "grants.toolchains"];
+const LISTS: &[&str] =
+    &["agents", "lenses", "grants.env", "grants.read", "grants.write", "grants.toolchains", "grants.egress"];
 
 /// Reads a role file over the role that it changes, field by field.
 ///
@@ -358,6 +360,21 @@ fn grants(grants: &mut Grants, node: &Node, faults: &mut Faults) {
         let known = names.filter_map(|node| word(node, "each toolchain", TOOLCHAINS, faults));
         grants.toolchains = Some(known.map(str::to_owned).collect());
     }
+    if let Some(node) = fields.take("egress") {
+        let names = list(node, "`egress`", faults).iter();
+        grants.egress = names.filter_map(|node| egress(node, faults)).collect();
+    }
+}
+
+/// Reads a registry or a host that may be reached.
+fn egress(node: &Node, faults: &mut Faults) -> Option<String> {
+    let named = text(node, "each way out", faults)?;
+    if !is_grant(&named) {
+        let help = "write crates, go, maven, npm, pypi, or the whole name of a host, such as registry.example.com";
+        faults.add_with_help(&node.at, "this names no registry and no host", help);
+        return None;
+    }
+    Some(named)
 }
 
 #[cfg(test)]
@@ -378,6 +395,16 @@ mod tests {
         let role = read_over(&worker(), "[limits]\nwall_s = 60\n").unwrap();
         assert_eq!((role.limits.wall_s, role.limits.idle_s), (60, Limits::default().idle_s));
         assert_eq!((role.agents, role.about), (worker().agents, "x".to_owned()));
+    }
+
+    #[test]
+    fn a_way_out_is_a_registry_or_the_whole_name_of_a_host() {
+        let role = set(&worker(), "worker.grants.egress=npm,registry.example.com").unwrap();
+        assert_eq!(role.grants.egress, ["npm".to_owned(), "registry.example.com".to_owned()].into());
+        for wrong in ["*", "127.0.0.1", "registry.example.com:8443", "https://crates.io", "crate"] {
+            let found = faults(&format!("worker.grants.egress={wrong}"));
+            assert_eq!(found, [format!("{wrong}: this names no registry and no host")]);
+        }
     }
 
     #[test]

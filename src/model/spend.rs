@@ -6,6 +6,8 @@ use std::ops::AddAssign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::egress::EGRESS;
+
 /// Nano-dollars of a dollar.
 const DOLLAR: u64 = 1_000_000_000;
 
@@ -93,6 +95,9 @@ pub struct Call {
     pub nano_usd: u64,
     /// From the request's arrival to the answer's end, in milliseconds.
     pub ms: u64,
+    /// Bytes that passed, in both directions.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// Says how a call ended.
@@ -118,7 +123,8 @@ pub enum CallEnd {
 impl Call {
     /// Gives what it adds to a sum.
     pub fn spend(&self) -> Spend {
-        let calls = u64::from(!matches!(self.end, CallEnd::Refused { .. }));
+        let is_call = self.provider != EGRESS && !matches!(self.end, CallEnd::Refused { .. });
+        let calls = u64::from(is_call);
         Spend { calls, tokens: self.tokens, nano_usd: self.nano_usd }
     }
 }

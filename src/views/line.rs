@@ -11,6 +11,7 @@ use crate::machine::event::{Event, Lease, Left, NewTask, Next, Recorded, Turn};
 use crate::machine::state::State;
 use crate::model::attempt::Outcome;
 use crate::model::check::{Answer, CheckResult};
+use crate::model::egress::EGRESS;
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
@@ -355,19 +356,24 @@ fn reviewed(attempt: AttemptId, review: &Review, then: &Next) -> Line {
 }
 
 fn called(seat: Seat, call: &Call) -> Line {
-    let Call { provider, model, end, status, tokens, nano_usd, ms, .. } = call;
-    let model = text(&format!("{provider}/{model}"));
+    let Call { provider, model, end, status, tokens, nano_usd, ms, bytes, .. } = call;
+    let is_way_out = provider == EGRESS;
+    let model = if is_way_out { text(model) } else { text(&format!("{provider}/{model}")) };
     let end = match end {
         CallEnd::Whole => String::new(),
         CallEnd::Cut => ", cut off".to_owned(),
         CallEnd::Failed => format!(", status {status}"),
         CallEnd::Refused { why, policy } => {
             let by = if policy.is_empty() { String::new() } else { format!(" (by the rules {policy})") };
-            let line = detail(format!("{seat} was not let ask {model}{by}: {}", text(why)));
+            let verb = if is_way_out { "reach" } else { "ask" };
+            let line = detail(format!("{seat} was not let {verb} {model}{by}: {}", text(why)));
             return line.in_tone(Tone::Warning);
         }
     };
     let (read, written, took) = (tokens.read(), tokens.output, words::duration(*ms));
+    if is_way_out {
+        return detail(format!("{seat} reached {model}: {}, {took}{end}", words::size(*bytes)));
+    }
     detail(format!("{seat} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
 }
 

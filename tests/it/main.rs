@@ -15,6 +15,7 @@ mod first;
 mod hands;
 mod idle;
 mod sandboxes;
+mod egress;
 mod planted;
 mod script;
 mod secrets;

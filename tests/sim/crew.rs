@@ -262,7 +262,17 @@ fn money_of(command: &Command) -> Option<Seat> {
 
 fn call(nano_usd: u64) -> Call {
     let (provider, model) = ("a provider".to_owned(), "a model".to_owned());
-    Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens: Tokens::default(), nano_usd, ms: 1 }
+    Call {
+        number: 1,
+        provider,
+        model,
+        end: CallEnd::Whole,
+        status: 200,
+        tokens: Tokens::default(),
+        nano_usd,
+        ms: 1,
+        bytes: 0,
+    }
 }
 
 fn carry_out(world: &mut World, effect: &Effect) {

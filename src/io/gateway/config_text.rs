@@ -8,6 +8,7 @@ use super::breaker::BreakerLimits;
 use super::config::{Family, GatewayConfig, Provider, UnknownModels};
 use super::keys::KeySource;
 use super::price_text::{model_globs, rates};
+use crate::model::egress::EGRESS;
 use crate::model::written::{
     Entry, Fault, Faults, Fields, Node, SIZE_MAX, Value, count, flag, read_toml, shown, text, texts, word,
 };
@@ -99,6 +100,10 @@ fn fields(node: &Node, env: &BTreeMap<String, String>, faults: &mut Faults) -> O
     }
     for entry in written {
         let name = &entry.name;
+        if name == EGRESS {
+            faults.add(&entry.at, "`egress` names no provider: it stands for ways out that roles grant");
+            continue;
+        }
         if !is_name(name) {
             let help = "use small letters, digits, `-` and `_`, beginning with a letter: the name is a part of a path";
             faults.add_with_help(&entry.at, format!("`{}` names no provider", shown(name)), help);

@@ -151,7 +151,7 @@ async fn what_leads_nowhere_is_refused_in_the_form_of_its_api() {
     let token = room.session.token().reveal();
     for (line, status) in [
         ("POST http://evil.example/anthropic/v1/messages", 400),
-        ("CONNECT evil.example:443", 400),
+        ("CONNECT evil.example:443", 407),
         ("PUT /anthropic/v1/messages", 405),
         ("POST /anthropic/v1/../v1/messages", 404),
         ("POST /anthropic/v1/%2e%2e/messages", 404),

@@ -107,6 +107,12 @@ pub enum Refusal {
         /// The model.
         model: String,
     },
+    /// The way out is not the session's, or leads where none may.
+    #[error("{what}")]
+    Egress {
+        /// What is wrong with it.
+        what: String,
+    },
     /// The request is none that the gateway knows.
     #[error("{what}")]
     Stray {
@@ -131,6 +137,7 @@ impl Refusal {
         match self {
             Self::Stray { status, .. } => *status,
             Self::Limited { .. } => 429,
+            Self::Egress { .. } => 403,
             Self::BudgetReached { .. }
             | Self::Calls { .. }
             | Self::Tokens { .. }
@@ -165,6 +172,7 @@ impl Refusal {
             Self::NoKey { .. } => "no_key",
             Self::KeyRefused { .. } => "key_refused",
             Self::Forbidden { .. } => "key_forbidden",
+            Self::Egress { .. } => "egress",
             Self::Stray { .. } => "stray",
             Self::Closed => "closed",
         }
@@ -187,6 +195,7 @@ impl Refusal {
             | Self::Extra { .. }
             | Self::Limited { .. }
             | Self::Forbidden { .. }
+            | Self::Egress { .. }
             | Self::Stray { .. }
             | Self::Closed => false,
         }
@@ -206,6 +215,7 @@ impl Refusal {
             | Self::Unpriced { .. }
             | Self::Extra { .. }
             | Self::Limited { .. }
+            | Self::Egress { .. }
             | Self::Stray { .. }
             | Self::Closed => false,
         }

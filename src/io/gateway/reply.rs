@@ -33,6 +33,7 @@ pub(super) fn refusal(family: Option<Family>, refusal: &Refusal, now_ms: i64) ->
         | Refusal::NoKey { .. }
         | Refusal::KeyRefused { .. }
         | Refusal::Forbidden { .. }
+        | Refusal::Egress { .. }
         | Refusal::Stray { .. }
         | Refusal::Closed => {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
@@ -24,7 +24,7 @@ use super::request;
 use super::route::{Asks, Route, route};
 use super::session::Inner;
 use super::tools::{is_for_tools, is_plain};
-use super::{headers, reply, tools};
+use super::{egress, headers, reply, tools};
 
 /// Connections of one session at one time; more wait.
 const CONNECTIONS: usize = 64;
@@ -72,6 +72,7 @@ async fn connection(session: Arc<Inner>, stream: TcpStream, memory: Arc<Semaphor
         .max_buf_size(READ_BYTES)
         .max_headers(HEADERS)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
@@ -79,6 +80,9 @@ async fn connection(session: Arc<Inner>, stream: TcpStream, memory: Arc<Semaphor
 async fn answer(session: Arc<Inner>, request: Request<Incoming>, memory: &Arc<Semaphore>) -> Response<Answer> {
     let began = Instant::now();
     let (number, open) = session.begin();
+    if request.method() == Method::CONNECT {
+        return egress::answer(session, request, (number, open), began).await;
+    }
     let policy = session.house.policy();
     let family = family(&policy, request.uri().path());
     let mut unmade = unmade(number, &policy);
@@ -194,7 +198,7 @@ fn models(session: &Inner, policy: &Policy, provider: &str) -> Vec<String> {
 }
 
 /// Accounts for a request that was not understood yet.
-fn unmade(number: u64, policy: &Policy) -> Call {
+pub(super) fn unmade(number: u64, policy: &Policy) -> Call {
     Call {
         number,
         api: None,

@@ -1,11 +1,12 @@
 //! Owns one session: its token, its terms, its books, and that each request of it comes to an end that is told. Never
 //! speaks HTTP.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::bound::Bound;
 use super::call::{Call, Metered, Outcome};
@@ -20,6 +21,9 @@ use crate::io::tools::Server;
 /// Refusals of one session that are told one by one; more are only counted.
 const TOLD_REFUSALS: u64 = 100;
 
+/// Tunnels of one session at one time; more wait.
+const TUNNELS: usize = 32;
+
 /// Says what a session may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -31,6 +35,8 @@ pub struct Terms {
     pub tokens: Option<u64>,
     /// What it may spend, in nano-dollars; counts in the same way.
     pub nano_usd: Option<u64>,
+    /// Hosts that it may reach beside models, by TLS.
+    pub hosts: BTreeSet<String>,
 }
 
 /// Says why a session could not be opened.
@@ -106,6 +112,8 @@ pub(super) struct Inner {
     /// What its client may call beside models.
     pub(super) tools: Option<Server>,
     pub(super) house: Arc<House>,
+    /// Bounds the tunnels that are open at one time.
+    pub(super) tunnels: Arc<Semaphore>,
     ledger: Mutex<Ledger>,
     changed: Notify,
     closing: watch::Sender<bool>,
@@ -136,6 +144,7 @@ pub(super) fn open(
         purse,
         tools,
         house,
+        tunnels: Arc::new(Semaphore::new(TUNNELS)),
         ledger,
         changed: Notify::new(),
         closing: watch::Sender::new(false),

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{AUTHORIZATION, HeaderMap, PROXY_AUTHORIZATION};
 use subtle::ConstantTimeEq;
 
 /// Lets a client make calls of one session; worth nothing elsewhere.
@@ -24,6 +26,19 @@ impl Token {
     /// Gives the text that the client is to send as its key.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Tells whether a request to a proxy carries this token, as the password of whatever user, or as a bearer.
+    pub(super) fn is_for_proxy(&self, headers: &HeaderMap) -> bool {
+        let mut found = false;
+        for value in headers.get_all(PROXY_AUTHORIZATION) {
+            let Some((scheme, told)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else { continue };
+            let basic = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(told.trim()).ok()).flatten();
+            let password = basic.and_then(|pair| pair.splitn(2, |byte| *byte == b':').nth(1).map(<[u8]>::to_vec));
+            let bearer = scheme.eq_ignore_ascii_case("bearer").then(|| told.as_bytes().to_vec());
+            found |= password.or(bearer).is_some_and(|it| bool::from(it.as_slice().ct_eq(self.0.as_bytes())));
+        }
+        found
     }
 
     /// Tells whether a request carries this token: where any of the APIs has its key.

@@ -43,6 +43,8 @@ pub(super) const GATE: u8 = b'g';
 
 /// Names the variable that tells a command where its gate is: `127.0.0.1:PORT`.
 pub(super) const GATE_VARIABLE: &str = "ARTEL_GATE";
+/// Stands in the values of a job's environment for where its gate is, which is known when the job begins.
+pub const GATE_PLACE: &str = "{artel-gate}";
 
 /// Tells an init what to start; one line of JSON on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,7 +146,12 @@ fn open_gate(lifeline: &UnixStream, spec: &mut Spec) -> io::Result<()> {
     let rights = [listener.as_fd()];
     beside.push(SendAncillaryMessage::ScmRights(&rights));
     sendmsg(lifeline, &[io::IoSlice::new(&[GATE])], &mut beside, SendFlags::NOSIGNAL)?;
-    spec.env.insert(GATE_VARIABLE.to_owned(), format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    let place = format!("{}:{port}", Ipv4Addr::LOCALHOST);
+    spec.env
+        .values_mut()
+        .filter(|value| value.contains(GATE_PLACE))
+        .for_each(|it| *it = it.replace(GATE_PLACE, &place));
+    spec.env.insert(GATE_VARIABLE.to_owned(), place);
     if let Walls::Landlock(allowed) = &mut spec.walls {
         allowed.let_connect(port);
     }

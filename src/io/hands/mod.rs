@@ -16,7 +16,7 @@ mod ports;
 mod trial;
 
 pub use enclosure::{Enclosure, EnclosureError};
-pub use init::{INIT_VERB, init_main};
+pub use init::{GATE_PLACE, INIT_VERB, init_main};
 pub use job::{Ended, HandsError, Job, JobLimits};
 pub use local::{Hands, Local};
 pub use output::readable;

@@ -111,7 +111,8 @@ mod tests {
     fn called(scene: &Scene, task: u32, nano_usd: u64) -> Scene {
         let tokens = Tokens { input: 10, output: 1, ..Tokens::default() };
         let (provider, model) = ("p".to_owned(), "m".to_owned());
-        let call = Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens, nano_usd, ms: 1 };
+        let call =
+            Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens, nano_usd, ms: 1, bytes: 0 };
         scene.clone().does(Command::ReportCall {
             seat: Seat::Attempt(attempt(task, 1)),
             fence: fence(scene, task),
