@@ -12,7 +12,7 @@ use crate::machine::evolve::evolve;
 use crate::model::ids::RunId;
 
 /// Events of a page.
-const PAGE: u64 = 2048;
+pub(super) const PAGE: u64 = 2048;
 
 /// How many pages may lie ahead of the one that is folded: some tens of megabytes.
 const AHEAD: u64 = 8;
@@ -48,7 +48,8 @@ impl Place {
         })
     }
 
-    fn page(&self, run: &RunId, from: u64) -> Result<Vec<Recorded>, AppError> {
+    /// Reads a page of a run's events from a number on; the last page is shorter than [`PAGE`].
+    pub(super) fn page(&self, run: &RunId, from: u64) -> Result<Vec<Recorded>, AppError> {
         let mut decoded: Result<Vec<Recorded>, FormatError> = Ok(Vec::with_capacity(PAGE as usize));
         self.journal.for_some(run, from, PAGE, &mut |entry| {
             if let Ok(events) = &mut decoded {

@@ -74,8 +74,8 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     let following = tokio::spawn(feed::follow(Arc::clone(&world), last, listening.ok(), coordinator.downgrade()));
     // The sender lives as long as the coordinator does.
     let end = seen.wait_for(|now| now.lost.is_some() || (now.is_idle && now.is_resting)).await;
-    let lost = match end {
-        Ok(progress) => progress.lost.clone(),
+    let lost = match end.map(|progress| progress.lost.clone()) {
+        Ok(lost) => lost,
         Err(_) => Some(Lost::Journal("its coordinator broke; this is a bug".to_owned())),
     };
     following.abort();

@@ -10,6 +10,10 @@ mod hosting;
 mod crew;
 mod rehearsal;
 mod requests;
+mod outside;
+mod serving;
+mod following;
+mod access;
 mod facts;
 mod glance;
 mod gateway;
@@ -18,9 +22,11 @@ mod repair;
 
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
+pub use access::{Access, Standing, read_token};
 pub use crew::{Crew, Hired, Nobody, Pays, crew};
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
+pub use following::{Cursor, Follower, Followers, Told};
 pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
 pub use notices::Notices;
@@ -28,5 +34,6 @@ pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, rea
 pub use place::{Loaded, Place, decode_events};
 pub use rehearsal::rehearse;
 pub use repair::repair;
-pub use requests::ask;
+pub use requests::{Put, ask, ask_as, refusal};
+pub use serving::{Address, Hosts, Note, address, is_served, tell_server};
 pub use verify::{Finding, Proof, verify};

@@ -10,9 +10,8 @@ use super::{AppError, Place};
 use crate::actors::planning::draft;
 use crate::actors::world::Ground;
 use crate::io::git::{Base, GitError, RefNames, Repo, Survey};
-use crate::io::journal::NewEntry;
-use crate::io::journal::NewRun;
 use crate::io::journal::format::encode;
+use crate::io::journal::{JournalError, NewEntry, NewRun};
 use crate::io::roles::Roles;
 use crate::io::syntax::{RuleError, Rules};
 use crate::machine::command::{Command, Opening};
@@ -40,6 +39,8 @@ pub struct OpenOptions {
     pub workers: Option<u32>,
     /// What all chance in the run is drawn from.
     pub seed: Option<u64>,
+    /// The id of the run, where who asks has chosen one so that asking twice opens one run; drawn where there is none.
+    pub run: Option<RunId>,
 }
 
 /// Seconds that a check of `artel.toml` may take.
@@ -113,7 +114,15 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
         Err(rejection) => panic!("bug: an empty journal refuses to be opened: {rejection}"),
     };
     let entries: Vec<NewEntry> = events.iter().map(|event| encode(event.kind(), event, at_ms)).collect();
-    place.journal.open_run(&new)?;
+    match place.journal.open_run(&new) {
+        // Whoever chose the id asked before, and got no answer.
+        Err(JournalError::RunExists { .. }) if options.run.is_some() => {
+            if place.journal.last_seq(&run)? > 0 {
+                return Ok((run, notes));
+            }
+        }
+        opened => opened?,
+    }
     let epoch = place.journal.claim(&run, "the opening")?;
     place.journal.append(&run, epoch, 0, &entries)?;
     Ok((run, notes))
@@ -160,7 +169,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
     let goal_path = cwd.join(&options.goal);
     let assets = read_assets(repo, &goal_path, &goal, &by_name)?;
     let own = own_files(repo, &goal_path, &goal, &assets);
-    let run = new_run_id();
+    let run = options.run.clone().unwrap_or_else(new_run_id);
     RefNames::new(&config.branch_prefix, run.clone())?;
     let processors = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
     let asked = options.workers.filter(|count| *count > 0).or(Some(config.workers).filter(|count| *count > 0));

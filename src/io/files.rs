@@ -191,18 +191,40 @@ impl StateDir {
         self.run_dir(run).join("lock")
     }
 
+    /// Returns the file whose lock makes a process the only server of this state.
+    pub fn serve_lock(&self) -> PathBuf {
+        self.root.join("serve.lock")
+    }
+
+    /// Returns the folder of what the server keeps: tokens, who is logged in, where it listens.
+    pub fn serve_dir(&self) -> PathBuf {
+        self.root.join("serve")
+    }
+
+    /// Returns where the server is told of runs that it should host, as [`StateDir::socket`] does for a run.
+    ///
+    /// # Errors
+    /// As [`StateDir::socket`].
+    pub fn serve_socket(&self) -> Result<PathBuf, FilesError> {
+        self.socket_in(&self.serve_dir(), "serve")
+    }
+
     /// Returns where the run's coordinator listens, in a directory that exists and is this user's alone: in the
     /// run's directory, or under a hashed name in the runtime directory where that path is too long for a socket.
     ///
     /// # Errors
     /// [`FilesError`] when the directory cannot be made or is not private.
     pub fn socket(&self, run: &RunId) -> Result<PathBuf, FilesError> {
-        let plain = self.run_dir(run).join("socket");
+        self.socket_in(&self.run_dir(run), run.as_str())
+    }
+
+    fn socket_in(&self, dir: &Path, name: &str) -> Result<PathBuf, FilesError> {
+        let plain = dir.join("socket");
         if plain.as_os_str().len() <= SOCKET_PATH_MAX {
-            make_private(&self.run_dir(run))?;
+            make_private(dir)?;
             return Ok(plain);
         }
-        let name = short_hash(&[self.root.as_os_str().as_bytes(), b"\0", run.as_str().as_bytes()]);
+        let name = short_hash(&[self.root.as_os_str().as_bytes(), b"\0", name.as_bytes()]);
         let short = self.runtime.join(name);
         if short.as_os_str().len() > SOCKET_PATH_MAX {
             let source = io::Error::from(io::ErrorKind::InvalidFilename);
@@ -241,6 +263,11 @@ impl RunLock {
         }
         write_pid(&mut file).map_err(|no| FilesError::of("write", path, no))?;
         Ok(Self { _file: file })
+    }
+
+    /// Tells which process holds the lock at `path`, where one does and has said so; writes nothing.
+    pub fn holder(path: &Path) -> Option<u32> {
+        Self::is_held(path).then(|| holder(&mut File::open(path).ok()?)).flatten()
     }
 
     /// Tells whether somebody holds the lock at `path`; writes nothing.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ended::{Ended, ended};
@@ -34,7 +35,7 @@ pub struct Outside {
 }
 
 /// Shows where a run stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Board {
     /// The run.
     pub run: RunId,
@@ -110,7 +111,7 @@ pub struct Board {
 }
 
 /// Counts tasks by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// All tasks.
     pub total: u32,
@@ -138,8 +139,27 @@ pub struct Counts {
     pub reverted: u32,
 }
 
+impl Counts {
+    /// Lists the statuses with how many tasks have each.
+    pub fn by_status(&self) -> [(&'static str, u32); 11] {
+        [
+            ("waiting", self.waiting),
+            ("ready", self.ready),
+            ("running", self.running),
+            ("judging", self.judging),
+            ("queued", self.queued),
+            ("landed", self.landed),
+            ("nothing", self.nothing),
+            ("kept", self.kept),
+            ("blocked", self.blocked),
+            ("dropped", self.dropped),
+            ("reverted", self.reverted),
+        ]
+    }
+}
+
 /// Shows a scope and how far its tasks and those of its sub-scopes are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeRow {
     /// The scope.
     pub scope: ScopeId,
@@ -160,7 +180,7 @@ pub struct ScopeRow {
 }
 
 /// Shows a running attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunningRow {
     /// The attempt.
     pub attempt: AttemptId,
@@ -175,7 +195,7 @@ pub struct RunningRow {
 }
 
 /// Shows a check that runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckingRow {
     /// The check.
     pub check: String,
@@ -186,7 +206,7 @@ pub struct CheckingRow {
 }
 
 /// Shows the batch that is landing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchRow {
     /// The batch.
     pub batch: BatchId,
@@ -197,7 +217,7 @@ pub struct BatchRow {
 }
 
 /// Shows a task that landed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LandedRow {
     /// The task.
     pub task: TaskId,
@@ -214,7 +234,7 @@ pub struct LandedRow {
 }
 
 /// Shows a task that is left over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftRow {
     /// The task.
     pub task: TaskId,
@@ -236,7 +256,7 @@ impl LeftRow {
 }
 
 /// Shows a place that was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaceRow {
     /// The task whose agent reports it.
     pub task: TaskId,
@@ -249,7 +269,7 @@ pub struct PlaceRow {
 }
 
 /// Shows a done-condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConditionRow {
     /// Its name.
     pub name: String,
@@ -312,7 +332,7 @@ pub fn branch(opening: &Opening) -> String {
     format!("{}/{}/main", opening.config.branch_prefix, opening.run)
 }
 
-fn counts(tally: Tally) -> Counts {
+pub(super) fn counts(tally: Tally) -> Counts {
     let total = tally.total();
     let Tally { waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted } = tally;
     Counts { total, waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted }

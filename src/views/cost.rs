@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::machine::state::State;
@@ -12,7 +13,7 @@ use crate::model::ids::RunId;
 use crate::model::spend::Spend;
 
 /// Tells what a run has cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cost {
     /// The run.
     pub run: RunId,
@@ -32,7 +33,7 @@ pub struct Cost {
 }
 
 /// Tells what one agent or role has cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CostRow {
     /// Whose cost it is.
     pub of: String,

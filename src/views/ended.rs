@@ -1,5 +1,6 @@
 //! Owns how a run stands or ended, in words, and the class that an exit code is chosen by. Chooses no exit code.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{limits, waits};
@@ -8,7 +9,7 @@ use crate::machine::event::{End, Rest};
 use crate::machine::state::{Flow, State};
 
 /// Classes the ways in which a run may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Nothing was opened.
@@ -31,8 +32,38 @@ pub enum Class {
     Trouble,
 }
 
+impl Class {
+    /// Lists all.
+    pub const ALL: [Self; 9] = [
+        Self::Unopened,
+        Self::Live,
+        Self::Done,
+        Self::Incomplete,
+        Self::Denied,
+        Self::Waits,
+        Self::Stopped,
+        Self::Budget,
+        Self::Trouble,
+    ];
+
+    /// Names it, as programs see it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unopened => "unopened",
+            Self::Live => "live",
+            Self::Done => "done",
+            Self::Incomplete => "incomplete",
+            Self::Denied => "denied",
+            Self::Waits => "waits",
+            Self::Stopped => "stopped",
+            Self::Budget => "budget",
+            Self::Trouble => "trouble",
+        }
+    }
+}
+
 /// Says how a run stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
     /// The class.
     pub class: Class,

@@ -1,6 +1,7 @@
 //! Owns the inbox: runs and tasks that need a person, failed or are finished, each in exactly one bucket or, while
 //! it moves by itself, in none. Never shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ended::{Class, ended};
@@ -11,7 +12,7 @@ use crate::machine::state::{State, Status};
 use crate::model::ids::{RunId, TaskId};
 
 /// Names a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
     /// It goes on once a person has said or mended something.
@@ -34,7 +35,7 @@ impl Bucket {
 }
 
 /// Holds one thing in a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Item {
     /// The bucket.
     pub bucket: Bucket,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -9,7 +10,7 @@ use crate::machine::state::State;
 use crate::model::ids::TaskId;
 
 /// Shows an agent that waits for a limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitRow {
     /// The agent, without its model.
     pub agent: String,

@@ -12,7 +12,11 @@ pub mod timeline;
 pub mod cost;
 pub mod plan_tree;
 pub mod inbox;
+pub mod summary;
 pub mod line;
+pub mod event_json;
+pub mod burn;
+pub mod critical;
 pub mod brief;
 pub mod answer;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
@@ -16,7 +17,7 @@ const WINDOW: usize = 10;
 const LEAST: usize = 3;
 
 /// Holds when the last tasks landed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pace {
     /// When the last landings were, the window's and the one before it, in milliseconds since 1970.
     landed_ms: VecDeque<i64>,
@@ -25,7 +26,7 @@ pub struct Pace {
 }
 
 /// Guesses when a run is through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Eta {
     /// How much longer, in milliseconds.
     pub ms: u64,

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use petgraph::Direction;
 use petgraph::graphmap::DiGraphMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::machine::state::{Planning, State};
@@ -13,7 +14,7 @@ use crate::model::ids::{ScopeId, TaskId};
 use crate::model::inert::inert;
 
 /// Shows a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanTree {
     /// The goal's name.
     pub goal: String,
@@ -28,7 +29,7 @@ pub struct PlanTree {
 }
 
 /// Shows a scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScopeNode {
     /// The scope.
     pub scope: ScopeId,
@@ -51,7 +52,7 @@ pub struct ScopeNode {
 }
 
 /// Shows a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TaskNode {
     /// The task.
     pub task: TaskId,

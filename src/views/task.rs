@@ -1,5 +1,6 @@
 //! Owns what is told of one task: its brief and every attempt with what came of it. Never shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::limits::waits;
@@ -14,7 +15,7 @@ use crate::model::task::Work;
 use crate::model::verdict::{Finding, Verdict};
 
 /// Tells of one task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TaskView {
     /// The run.
     pub run: RunId,
@@ -59,7 +60,7 @@ pub struct TaskView {
 }
 
 /// Tells of one attempt.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AttemptView {
     /// The attempt.
     pub attempt: AttemptId,

@@ -1,5 +1,6 @@
 //! Owns the timeline: attempts laid out by worker slot, so that it is seen where time went. Never shows it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::machine::state::{Attempt, State};
@@ -7,7 +8,7 @@ use crate::model::attempt::Outcome;
 use crate::model::ids::{AttemptId, RunId};
 
 /// Lays out a run's attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Timeline {
     /// The run.
     pub run: RunId,
@@ -20,7 +21,7 @@ pub struct Timeline {
 }
 
 /// Shows one attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Bar {
     /// The attempt.
     pub attempt: AttemptId,
@@ -35,7 +36,7 @@ pub struct Bar {
 }
 
 /// Says what came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
     /// It runs.

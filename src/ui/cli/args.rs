@@ -21,6 +21,9 @@ pub struct Cli {
     /// Whether output is coloured; `auto` respects NO_COLOR
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
+    /// Server on another machine whose runs are meant [default: ARTEL_SERVER, else none]; its token stands in ARTEL_TOKEN
+    #[arg(long, global = true, value_name = "URL")]
+    pub server: Option<String>,
 }
 
 /// Lists the verbs, in the order in which a person meets them.
@@ -48,6 +51,10 @@ pub enum Verb {
     Cost(super::cost::CostArgs),
     /// Follow a run that another process works on
     Watch(super::watch::WatchArgs),
+    /// Follow a run from any of its events on; Ctrl-C leaves the run alone
+    Attach(super::attach::AttachArgs),
+    /// Host all runs of this machine, with an interface for programs and pages for people
+    Serve(super::serve::ServeArgs),
     /// Let a waiting gate pass, or a kept task's candidate land
     Approve(super::approve::ApproveArgs),
     /// Refuse at a waiting gate, or give a kept task up

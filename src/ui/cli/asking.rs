@@ -10,11 +10,11 @@ use super::fail::Fail;
 use super::out::Out;
 use super::pick::Read;
 use super::seam::{self, Place};
-use crate::machine::command::{Ask, Command};
-use crate::machine::decide::decide;
+use crate::app::refusal;
+use crate::machine::command::Ask;
 use crate::machine::event::Event;
 use crate::machine::state::State;
-use crate::model::ids::{RequestId, RunId};
+use crate::model::ids::RunId;
 use crate::model::inert::inert;
 
 /// How often, and how many times, the journal is looked at for an answer.
@@ -39,8 +39,11 @@ pub enum Answer {
 pub fn put(place: &Place, run: &RunId, state: &State, ask: Ask) -> Result<Answer, Fail> {
     may(run, state, &ask)?;
     let tried = tried(&ask, run);
+    if let Some(is_carried_out) = seam::ask_there(place, run, &ask)? {
+        return Ok(if is_carried_out { Answer::CarriedOut } else { Answer::Stored });
+    }
     let id = seam::ask(place, run, ask)?;
-    if !seam::coordinator_lives(place, run) {
+    if !seam::is_answered(place, run) {
         return Ok(Answer::Stored);
     }
     let answer = wait_for(place, run, state.seq, |event| {
@@ -101,7 +104,7 @@ pub fn put_and_tell(out: &Out, place: &Place, read: &Read, ask: Ask, done: &str,
     let answer = put(place, run, &read.state, ask)?;
     let told = match answer {
         Answer::CarriedOut => inert(done),
-        Answer::Stored if seam::coordinator_lives(place, run) => {
+        Answer::Stored if seam::is_answered(place, run) => {
             "the request is stored; the coordinator has not answered yet".to_owned()
         }
         Answer::Stored => format!("the request is stored; nobody works on {run}: `artel resume {run}` carries it out"),
@@ -120,18 +123,6 @@ pub fn tell(out: &Out, run: &RunId, answer: Answer, told: &str, format: Format) 
         out.line(told)?;
     }
     Ok(Exit::Done)
-}
-
-/// Tells why the law would refuse a request as the run stands.
-pub fn refusal(state: &State, ask: &Ask) -> Option<String> {
-    let id: RequestId = "dry".parse().ok()?;
-    let events = decide(state, &Command::Request { id, ask: ask.clone() }, state.last_ms);
-    match events {
-        Err(rejection) => Some(rejection.to_string()),
-        Ok(events) => events
-            .into_iter()
-            .find_map(|event| if let Event::RequestRefused { why, .. } = event { Some(why) } else { None }),
-    }
 }
 
 fn refused(tried: &str, run: &RunId, why: String) -> Fail {

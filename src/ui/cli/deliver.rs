@@ -35,7 +35,7 @@ pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     let read = read(&place, args.run.text())?;
     let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
-    if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
+    if answer == Answer::Stored && !seam::is_answered(&place, &read.run) {
         live::host(out, &place, &read.run, args.format.into())?;
         let state = seam::load(&place, &read.run)?.0;
         return told(out, &read.run, state.delivered.as_ref(), args.format);

@@ -46,7 +46,7 @@ pub struct Drafted {
 /// # Errors
 /// Where there is no repository, its configuration is faulty, or nothing is known that could tell good from bad.
 pub fn checks(place: &Place) -> Result<Vec<String>, Fail> {
-    let repo = Repo::discover(&place.below().cwd).map_err(|error| blame(error.into()))?;
+    let repo = Repo::discover(&place.here()?.cwd).map_err(|error| blame(error.into()))?;
     let config = app::read_config(&repo).map_err(blame)?;
     let root = repo.workdir().map(Path::to_owned).unwrap_or_default();
     let usual = || usual_checks(&|path| root.join(path).is_file(), &|path| fs::read_to_string(root.join(path)).ok());
@@ -65,7 +65,7 @@ pub fn checks(place: &Place) -> Result<Vec<String>, Fail> {
 /// # Errors
 /// Where roles are faulty, or nobody is there.
 pub fn crew(place: &Place, options: &OpenOptions, is_open: bool) -> Result<Crew, Fail> {
-    let nobody = match app::crew(place.below(), &options.roles, is_open).map_err(blame)? {
+    let nobody = match app::crew(place.here()?, &options.roles, is_open).map_err(blame)? {
         Ok(crew) => return Ok(crew),
         Err(nobody) => nobody,
     };
@@ -102,7 +102,7 @@ pub fn write(
     rehearsed.roles = crew.settings.iter().chain(&options.roles).cloned().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start the threads of a trial").because(error))?;
-    let tried = runtime.block_on(app::rehearse(place.below(), &rehearsed)).map_err(blame);
+    let tried = runtime.block_on(app::rehearse(place.here()?, &rehearsed)).map_err(blame);
     let (base, tried) = tried.inspect_err(|_| drop(fs::remove_file(&path)))?;
     let holds = |command: &String| tried.iter().any(|it| it.name == *command && it.answer == Answer::Green);
     (says.holds, says.red) = says.holds.into_iter().partition(holds);
@@ -117,12 +117,12 @@ pub fn write(
 /// # Errors
 /// Where it cannot be read, with all that is wrong with it.
 pub fn read(place: &Place, path: &Path) -> Result<(Goal, String), Fail> {
-    app::read_goal(&place.below().cwd, path).map_err(blame)
+    app::read_goal(&place.here()?.cwd, path).map_err(blame)
 }
 
 /// Makes an empty file for a draft, in the state directory, named after its words.
 fn reserve(place: &Place, words: &str) -> Result<PathBuf, Fail> {
-    let dir = place.below().dir.root().join("drafts");
+    let dir = place.here()?.dir.root().join("drafts");
     make_private(&dir).map_err(|error| blame(error.into()))?;
     let stem = stem(words);
     for number in 1..10_000 {

@@ -27,6 +27,7 @@ fn parse_and_run() -> Exit {
         Err(error) => return refuse(&error),
     };
     let out = Out::look(cli.color);
+    super::seam::mean(cli.server);
     match verb(&out, cli.verb) {
         Ok(exit) => exit,
         Err(fail) => {
@@ -58,6 +59,8 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Diff(args) => super::diff::diff(out, &args),
         Verb::Cost(args) => super::cost::cost(out, &args),
         Verb::Watch(args) => super::watch::watch(out, &args),
+        Verb::Attach(args) => super::attach::attach(out, &args),
+        Verb::Serve(args) => super::serve::serve(out, &args),
         Verb::Approve(args) => super::approve::approve(out, &args),
         Verb::Deny(args) => super::deny::deny(out, &args),
         Verb::Retry(args) => super::retry::retry(out, &args),

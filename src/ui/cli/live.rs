@@ -12,9 +12,8 @@ use super::args::Format;
 use super::board_text::{Depth, board as board_lines};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::log::{EventJson, stamped};
+use super::log::stamped;
 use super::out::Out;
-use super::pick::outside;
 use super::seam::{self, Place};
 use crate::actors::progress::Progress;
 use crate::io::failpoint;
@@ -25,6 +24,7 @@ use crate::model::ids::RunId;
 use crate::model::inert::inert;
 use crate::views::board::{Board, board};
 use crate::views::ended::{Class, ended};
+use crate::views::event_json::EventJson;
 use crate::views::line::{Interest, line};
 use crate::views::pace::Pace;
 
@@ -65,7 +65,16 @@ pub fn host(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit,
 /// # Errors
 /// Where the run cannot be read.
 pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit, Fail> {
+    watch_from(out, place, run, shape, None)
+}
+
+/// Does as [`watch`], and shows what happened from an event on, line by line, where one is given.
+///
+/// # Errors
+/// As [`watch`].
+pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Option<u64>) -> Result<Exit, Fail> {
     let mut screen = Screen::new(out, place, run, shape);
+    screen.from = from;
     loop {
         screen.look()?;
         if screen.class() != Class::Live {
@@ -80,7 +89,11 @@ pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
+/// Starts the threads that runs need.
+///
+/// # Errors
+/// Where the system gives none.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = failpoint::blocking_threads() {
         builder.max_blocking_threads(threads);
@@ -151,6 +164,8 @@ struct Screen<'a> {
     looks: u32,
     /// Said below the block.
     said: Option<String>,
+    /// The first event that is told though it happened before the run was followed.
+    from: Option<u64>,
     /// Whether nobody reads standard output any more.
     is_silent: bool,
 }
@@ -158,7 +173,19 @@ struct Screen<'a> {
 impl<'a> Screen<'a> {
     fn new(out: &'a Out, place: &'a Place, run: &RunId, shape: Shape) -> Self {
         let (state, pace) = (State::default(), Pace::default());
-        Self { out, place, run: run.clone(), shape, state, pace, drawn: 0, looks: 0, said: None, is_silent: false }
+        Self {
+            out,
+            place,
+            run: run.clone(),
+            shape,
+            state,
+            pace,
+            drawn: 0,
+            looks: 0,
+            said: None,
+            from: None,
+            is_silent: false,
+        }
     }
 
     fn class(&self) -> Class {
@@ -168,7 +195,9 @@ impl<'a> Screen<'a> {
     /// Takes in what happened and shows it.
     fn look(&mut self) -> Result<(), Fail> {
         let is_first = self.state.seq == 0;
-        for notice in self.place.below().notices.take() {
+        // Of what another machine's server meets, that one is told.
+        let notices = self.place.here().map(|here| here.notices.take()).unwrap_or_default();
+        for notice in notices {
             self.erase();
             self.out.remark(&format!("note: {}", inert(&notice)));
         }
@@ -179,10 +208,13 @@ impl<'a> Screen<'a> {
             if self.is_silent {
                 continue;
             }
+            if self.from.is_some_and(|from| recorded.seq < from) {
+                continue;
+            }
             match self.shape {
                 Shape::Json => self.out.json_line(&EventJson::of(&self.run, &self.state, &recorded))?,
                 // What happened before the run is followed is on the board at the end.
-                Shape::Text if self.out.is_live || (is_first && recorded.seq > 1) => {}
+                Shape::Text if self.out.is_live || (is_first && recorded.seq > 1 && self.from.is_none()) => {}
                 Shape::Text => {
                     let line = line(&self.state, &recorded);
                     if line.interest == Interest::Progress {
@@ -211,7 +243,7 @@ impl<'a> Screen<'a> {
     }
 
     fn view(&self) -> Option<Board> {
-        board(&self.state, &outside(self.place, &self.run, &self.state, &self.pace))
+        board(&self.state, &seam::outside(self.place, &self.run, &self.state, &self.pace))
     }
 
     /// Redraws the block in one write; a terminal that cannot be written to is nobody's loss.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 
 use super::args::RunArg;
 use super::exit::Exit;
@@ -12,12 +11,12 @@ use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint, of_tone};
 use super::seam::{self, Place};
-use crate::machine::event::{Event, Recorded};
+use crate::machine::event::Recorded;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
-use crate::model::ids::RunId;
 use crate::views::ended::{Class, ended};
-use crate::views::line::{Interest, Line, Tone, line};
+use crate::views::event_json::EventJson;
+use crate::views::line::{Interest, Line, line};
 
 /// How often the journal is looked at for more.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -39,36 +38,6 @@ pub struct LogArgs {
     /// One JSON value a line, each a whole event
     #[arg(long)]
     json: bool,
-}
-
-/// Shows one event to programs.
-#[derive(Debug, Serialize)]
-pub struct EventJson<'a> {
-    seq: u64,
-    at: String,
-    at_ms: i64,
-    run: &'a RunId,
-    kind: &'static str,
-    text: String,
-    tone: Tone,
-    event: &'a Event,
-}
-
-impl<'a> EventJson<'a> {
-    /// Tells of an event; `state` is the fold up to and with it.
-    pub fn of(run: &'a RunId, state: &State, recorded: &'a Recorded) -> Self {
-        let line = line(state, recorded);
-        Self {
-            seq: recorded.seq,
-            at: jiff::Timestamp::from_millisecond(recorded.at_ms).map(|at| at.to_string()).unwrap_or_default(),
-            at_ms: recorded.at_ms,
-            run,
-            kind: recorded.event.kind(),
-            text: line.text,
-            tone: line.tone,
-            event: &recorded.event,
-        }
-    }
 }
 
 /// Writes a line with the time of day before it.

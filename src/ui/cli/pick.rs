@@ -8,7 +8,6 @@ use super::seam::{self, Place};
 use crate::machine::state::State;
 use crate::model::goal::Gate;
 use crate::model::ids::{RunId, TaskId};
-use crate::views::board::Outside;
 use crate::views::pace::Pace;
 
 /// Names a task: `t12`, or `RUN:t12` or `RUN/t12` where it is not of the newest run of the repository.
@@ -84,17 +83,6 @@ pub fn read(place: &Place, text: Option<&str>) -> Result<Read, Fail> {
     let run = seam::find(place, text)?;
     let (state, pace) = seam::load_paced(place, &run)?;
     Ok(Read { run, state, pace })
-}
-
-/// Gathers what views need beside the state.
-pub fn outside(place: &Place, run: &RunId, state: &State, pace: &Pace) -> Outside {
-    Outside {
-        now_ms: seam::now_ms(),
-        last_lines: seam::last_lines(place, run, &state.running),
-        checking: seam::checking(place, run),
-        pace: pace.clone(),
-        coordinated: seam::coordinator_lives(place, run),
-    }
 }
 
 /// Says that a run has no such task.

@@ -11,6 +11,7 @@ use super::live;
 use super::out::Out;
 use super::pick::read;
 use super::seam::{self, Place};
+use super::serve;
 use crate::machine::command::Ask;
 use crate::machine::event::Rest;
 use crate::machine::state::{Flow, State};
@@ -58,7 +59,11 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     let shape = args.format.into();
     // What was asked is done by who holds the run already; who asks for nothing is told who that is.
     let has_asked = must_be_asked || raised != Budget::default();
-    if has_asked && seam::coordinator_lives(&place, &read.run) {
+    if place.is_there() || (has_asked && seam::coordinator_lives(&place, &read.run)) {
+        return live::watch(out, &place, &read.run, shape);
+    }
+    if crate::app::is_served(place.here()?) {
+        serve::hand_over(&place, &read.run)?;
         return live::watch(out, &place, &read.run, shape);
     }
     live::host(out, &place, &read.run, shape)

@@ -30,7 +30,7 @@ pub fn revert(out: &Out, args: &RevertArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     let read = read(&place, args.task.run.as_deref())?;
     let answer = put(&place, &read.run, &read.state, Ask::Revert(args.task.task))?;
-    if answer == Answer::Stored && !seam::coordinator_lives(&place, &read.run) {
+    if answer == Answer::Stored && !seam::is_answered(&place, &read.run) {
         return live::host(out, &place, &read.run, args.format.into());
     }
     let task = args.task.task;

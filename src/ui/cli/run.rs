@@ -8,6 +8,7 @@ use super::fail::Fail;
 use super::live;
 use super::out::Out;
 use super::seam::{self, OpenOptions, Place};
+use super::serve;
 use super::words::{self, Meant, Way};
 use crate::model::sandbox::Tier;
 
@@ -23,6 +24,9 @@ pub struct RunArgs {
     /// Open the run and leave it to `artel resume`
     #[arg(long)]
     open_only: bool,
+    /// Hand the run to the server of this machine, which is started where none is; `artel attach` follows it
+    #[arg(long, conflicts_with = "open_only")]
+    detach: bool,
     #[command(flatten)]
     opening: OpeningArgs,
     #[command(flatten)]
@@ -89,6 +93,18 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
             out.json_line(&serde_json::json!({ "run": run }))?;
         } else {
             out.line(run.as_str())?;
+        }
+        return Ok(Exit::Done);
+    }
+    if args.detach {
+        let url = serve::hand_over(&place, &run)?;
+        if args.format.json {
+            out.json_line(&serde_json::json!({ "run": run, "server": url }))?;
+        } else {
+            out.line(run.as_str())?;
+            out.remark(&format!(
+                "{url} works on it: `artel attach {run}` follows it, `artel serve --link` opens its page"
+            ));
         }
         return Ok(Exit::Done);
     }

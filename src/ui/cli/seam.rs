@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,40 +11,19 @@ use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
+use super::reach::surroundings;
+pub use super::reach::{
+    Place, RunRow, ask, ask_there, coordinator_lives, events, find, glance, is_answered, load, load_paced, mean,
+    now_ms, outside, patch, runs,
+};
 use crate::actors::progress::Progress;
 use crate::app;
 use crate::io::agents::{KnownAgent, Programs, known_agents};
 use crate::io::files::StateDir;
 use crate::io::gateway::PriceRow;
-use crate::machine::command::Ask;
-use crate::machine::event::Recorded;
 use crate::machine::state::State;
-use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
+use crate::model::ids::RunId;
 use crate::model::role::Role;
-use crate::model::sandbox::Tier;
-use crate::views::board::CheckingRow;
-use crate::views::glance::Glance;
-use crate::views::pace::Pace;
-
-/// Holds the state directory and the journal.
-pub struct Place(app::Place);
-
-/// Tells of a run, as far as the journal's index knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RunRow {
-    /// The run.
-    pub run: RunId,
-    /// The user's own name for it.
-    pub name: Option<String>,
-    /// The repository's common git directory.
-    pub repo: String,
-    /// When it was opened, in milliseconds since 1970.
-    pub opened_at_ms: i64,
-    /// The number of its last event.
-    pub last_seq: u64,
-    /// Whether it has ended.
-    pub ended: bool,
-}
 
 /// Says how a run is opened.
 #[derive(Debug, Clone, Default)]
@@ -118,185 +96,12 @@ pub struct Laid {
     pub written: bool,
 }
 
-/// Gives the environment and the folder that artel was started in.
-fn surroundings() -> Result<(BTreeMap<String, String>, std::path::PathBuf), Fail> {
-    let text = |value: std::ffi::OsString| value.into_string().ok();
-    let env = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-    let cwd =
-        std::env::current_dir().map_err(|error| Fail::new(Exit::Unfit, "find the working directory").because(error))?;
-    Ok((env, cwd))
-}
-
-impl Place {
-    /// Opens the state directory for writing.
-    ///
-    /// # Errors
-    /// Where it cannot be made, locked or written.
-    pub fn open() -> Result<Self, Fail> {
-        let (env, cwd) = surroundings()?;
-        app::Place::open(env, cwd).map(Self).map_err(blame)
-    }
-
-    /// Opens the state directory for writing, as if artel had been started in another folder.
-    ///
-    /// # Errors
-    /// As [`Place::open`].
-    pub fn open_in(cwd: &Path) -> Result<Self, Fail> {
-        let (env, _) = surroundings()?;
-        app::Place::open(env, cwd.to_owned()).map(Self).map_err(blame)
-    }
-
-    /// Has runs that this process hosts held in the sandbox that was asked for, if one was.
-    pub fn in_sandbox(mut self, tier: Option<Tier>) -> Self {
-        self.0.sandbox = tier;
-        self
-    }
-
-    /// Gives what the calls downward take.
-    pub(super) fn below(&self) -> &app::Place {
-        &self.0
-    }
-
-    /// Opens the state directory for reading; it works while a run is live and on a read-only file system.
-    ///
-    /// # Errors
-    /// Where the journal cannot be read.
-    pub fn open_read_only() -> Result<Self, Fail> {
-        let (env, cwd) = surroundings()?;
-        app::Place::open_read_only(env, cwd).map(Self).map_err(blame)
-    }
-}
-
-/// Tells the time, in milliseconds since 1970.
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}
-
-/// Lists all runs, newest first.
-///
-/// # Errors
-/// Where the journal cannot be read.
-pub fn runs(place: &Place) -> Result<Vec<RunRow>, Fail> {
-    let rows = place.0.runs().map_err(blame)?;
-    let row = |row: crate::io::journal::RunRow| RunRow {
-        run: row.run,
-        name: row.name,
-        repo: row.repo.to_string_lossy().into_owned(),
-        opened_at_ms: row.opened_at_ms,
-        last_seq: row.last_seq,
-        ended: row.ended.is_some(),
-    };
-    Ok(rows.into_iter().rev().map(row).collect())
-}
-
-/// Finds a run by its id, a unique beginning of it, or its name; without a text the newest run of the repository
-/// that the working directory lies in.
-///
-/// # Errors
-/// Where there is no such run, or the text fits several.
-pub fn find(place: &Place, text: Option<&str>) -> Result<RunId, Fail> {
-    place.0.find(text).map_err(blame)
-}
-
-/// Folds a run; gives the state and the number of its last event.
-///
-/// # Errors
-/// Where the journal cannot be read.
-pub fn load(place: &Place, run: &RunId) -> Result<(State, u64), Fail> {
-    let state = place.0.load(run).map_err(blame)?;
-    let seq = state.seq;
-    Ok((state, seq))
-}
-
-/// Gives a run's state and how fast it lands.
-///
-/// # Errors
-/// Where the journal cannot be read, or the run is not open.
-pub fn load_paced(place: &Place, run: &RunId) -> Result<(State, Pace), Fail> {
-    match place.0.load_paced(run) {
-        Ok(loaded) => Ok((loaded.state, loaded.pace)),
-        Err(app::AppError::Unopened { .. }) => {
-            Err(Fail::new(Exit::Missing, format!("read run {run}")).because("it holds no events"))
-        }
-        Err(error) => Err(blame(error)),
-    }
-}
-
-/// Gives the board of a run of many events, as short as it is shown, where it need not be read back for that.
-///
-/// # Errors
-/// Where the journal cannot be read.
-pub fn glance(place: &Place, run: &RunId) -> Result<Option<Glance>, Fail> {
-    let Some(mut glance) = place.0.glance(run).map_err(blame)? else { return Ok(None) };
-    let running: Vec<AttemptId> = glance.board.running.iter().map(|row| row.attempt).collect();
-    glance.later(now_ms(), &last_lines(place, run, &running));
-    Ok(Some(glance))
-}
-
-/// Reads a run's events from a number on.
-///
-/// # Errors
-/// Where the journal cannot be read.
-pub fn events(place: &Place, run: &RunId, from_seq: u64) -> Result<Vec<Recorded>, Fail> {
-    place.0.events(run, from_seq).map_err(blame)
-}
-
-/// Stores a request durably and nudges a living coordinator.
-///
-/// # Errors
-/// Where it cannot be stored.
-pub fn ask(place: &Place, run: &RunId, ask: Ask) -> Result<RequestId, Fail> {
-    app::ask(&place.0, run, &ask).map_err(blame)
-}
-
 /// Looks whether a run's journal and landings are what they say; `anchor` names what it is held against.
 ///
 /// # Errors
 /// Where the journal cannot be read at all.
 pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::Proof, Fail> {
-    app::verify(&place.0, run, anchor).map_err(blame)
-}
-
-/// Tells whether a coordinator works on the run.
-pub fn coordinator_lives(place: &Place, run: &RunId) -> bool {
-    app::is_hosted(&place.0, run)
-}
-
-/// Bytes at the end of a log in which its last line is looked for.
-const LAST_LINE_BYTES: u64 = 4 << 10;
-
-/// Gives the last line of output of each of these attempts that has one.
-pub fn last_lines<'a>(
-    place: &Place,
-    run: &RunId,
-    attempts: impl IntoIterator<Item = &'a AttemptId>,
-) -> BTreeMap<AttemptId, String> {
-    let logs = place.0.dir.logs(run);
-    let line = |id: &AttemptId| Some((*id, last_line(&logs.join(format!("{id}.log")))?));
-    attempts.into_iter().filter_map(line).collect()
-}
-
-/// Tells which check was begun last and still runs, by its name.
-pub fn checking(place: &Place, run: &RunId) -> Option<CheckingRow> {
-    let logs = place.0.dir.logs(run);
-    let sign = logs.join(format!("{}.log", app::CHECKING));
-    let since = fs::metadata(&sign).ok()?.modified().ok()?;
-    let told = fs::read_to_string(&sign).ok()?;
-    let (log, check) = told.split_once('\n')?;
-    let is_name = log.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
-    let since_ms = jiff::Timestamp::try_from(since).ok()?.as_millisecond();
-    let last_line = is_name.then(|| last_line(&logs.join(format!("{log}.log")))).flatten();
-    Some(CheckingRow { check: check.to_owned(), since_ms, last_line })
-}
-
-fn last_line(log: &Path) -> Option<String> {
-    let mut file = fs::File::open(log).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE_BYTES))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(LAST_LINE_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
+    app::verify(place.here()?, run, anchor).map_err(blame)
 }
 
 /// Runs the coordinator until the run rests or ends.
@@ -304,7 +109,7 @@ fn last_line(log: &Path) -> Option<String> {
 /// # Errors
 /// Where another coordinator holds the run, or the journal is lost.
 pub async fn host(place: &Place, run: &RunId, progress: watch::Sender<Progress>) -> Result<(), Fail> {
-    app::host_shown(&place.0, run, progress).await.map(|_| ()).map_err(blame)
+    app::host_shown(place.here()?, run, progress).await.map(|_| ()).map_err(blame)
 }
 
 pub(super) fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
@@ -315,6 +120,7 @@ pub(super) fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
         roles: options.roles.clone(),
         workers: options.workers,
         seed: options.seed,
+        run: None,
     }
 }
 
@@ -323,7 +129,7 @@ pub(super) fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
 /// # Errors
 /// Where the goal is faulty or the repository not fit.
 pub fn open_run(place: &Place, goal: &Path, options: &OpenOptions) -> Result<(RunId, Vec<String>), Fail> {
-    app::open_run(&place.0, &opening(goal, options)).map_err(blame)
+    app::open_run(place.here()?, &opening(goal, options)).map_err(blame)
 }
 
 /// Plans a goal and creates nothing; gives what the run's state would be when planning ends.
@@ -335,20 +141,6 @@ pub fn plan(goal: &Path, options: &OpenOptions) -> Result<State, Fail> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start the threads of planning").because(error))?;
     runtime.block_on(app::draft_plan(&cwd, &opening(goal, options))).map_err(blame)
-}
-
-/// Gives the unified diff of a task's last candidate, as text that may hold anything.
-///
-/// # Errors
-/// Where the task has no candidate.
-pub fn patch(place: &Place, run: &RunId, task: TaskId) -> Result<String, Fail> {
-    let (state, _) = load(place, run)?;
-    let patch = place.0.patch(&state, task).map_err(blame)?;
-    patch.ok_or_else(|| {
-        Fail::new(Exit::Missing, format!("show the diff of {task}"))
-            .because("it has no candidate yet")
-            .hint(format!("`artel show {task}` tells how far it is"))
-    })
 }
 
 /// Writes what `init` lays down and does not overwrite.
@@ -466,7 +258,7 @@ fn fact(fact: app::Fact) -> Fact {
 /// # Errors
 /// Where the state directory cannot be read.
 pub fn garbage(place: &Place) -> Result<Vec<Garbage>, Fail> {
-    let found = app::garbage(&place.0).map_err(blame)?;
+    let found = app::garbage(place.here()?).map_err(blame)?;
     let row = |found: &app::Left| Garbage {
         what: found.what.to_owned(),
         path: found.path.clone(),
@@ -481,5 +273,5 @@ pub fn garbage(place: &Place) -> Result<Vec<Garbage>, Fail> {
 /// # Errors
 /// Where something cannot be removed.
 pub fn clear(place: &Place, _listed: &[Garbage]) -> Result<(), Fail> {
-    app::clear(&place.0).map_err(blame)
+    app::clear(place.here()?).map_err(blame)
 }

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint};
-use super::pick::{outside, read};
+use super::pick::read;
 use super::seam::{self, Place};
 use crate::views::board::board;
 use crate::views::timeline::{Mark, Timeline, timeline};
@@ -50,7 +50,7 @@ pub fn status(out: &Out, args: &StatusArgs) -> Result<Exit, Fail> {
         }
         return Ok(Exit::Done);
     }
-    let view = board(&read.state, &outside(&place, &read.run, &read.state, &read.pace)).ok_or_else(nothing)?;
+    let view = board(&read.state, &seam::outside(&place, &read.run, &read.state, &read.pace)).ok_or_else(nothing)?;
     if args.format.json {
         out.json(&view)?;
     } else {

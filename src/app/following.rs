@@ -1,0 +1,208 @@
+//! Owns the folds of runs that a server shows: each is read from the journal once and followed from there, whoever looks
+//! and however many. Never believes anything but the journal.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::folding::PAGE;
+use super::{AppError, Loaded, Place};
+use crate::machine::evolve::evolve;
+use crate::machine::state::State;
+use crate::model::ids::RunId;
+use crate::views::burn::Burn;
+use crate::views::event_json::EventJson;
+
+/// Events that are kept as they are told: some megabytes.
+const KEPT: u64 = 2048;
+/// Folds that are kept; the one that nobody looked at for longest goes first.
+const FOLDS: usize = 32;
+/// How soon the journal is not looked at again.
+const FRESH: Duration = Duration::from_millis(40);
+
+/// An event as it is told to programs.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its number.
+    pub seq: u64,
+    /// Which event it is.
+    pub kind: &'static str,
+    /// The event, as JSON.
+    pub json: Arc<str>,
+}
+
+/// Holds the folds of runs.
+pub struct Followers {
+    place: Place,
+    held: Mutex<BTreeMap<RunId, (Instant, Arc<Follower>)>>,
+}
+
+impl Followers {
+    /// Holds none yet.
+    pub fn new(place: Place) -> Self {
+        Self { place, held: Mutex::default() }
+    }
+
+    /// Gives the fold of a run, with all that its journal holds taken in. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As reading the journal.
+    pub fn follow(&self, run: &RunId) -> Result<Arc<Follower>, AppError> {
+        let follower = {
+            let mut held = lock(&self.held);
+            let new = || Arc::new(Follower { place: self.place.clone(), run: run.clone(), fold: Mutex::default() });
+            let (used, follower) = held.entry(run.clone()).or_insert_with(|| (Instant::now(), new()));
+            *used = Instant::now();
+            let follower = Arc::clone(follower);
+            while held.len() > FOLDS {
+                let oldest = held.iter().min_by_key(|(_, (used, _))| *used).map(|(run, _)| run.clone());
+                oldest.and_then(|run| held.remove(&run));
+            }
+            follower
+        };
+        let looked = follower.look();
+        if looked.is_err() {
+            lock(&self.held).remove(run);
+        }
+        looked.map(|_| follower)
+    }
+}
+
+/// Follows one run.
+pub struct Follower {
+    place: Place,
+    run: RunId,
+    fold: Mutex<Fold>,
+}
+
+#[derive(Default)]
+struct Fold {
+    loaded: Loaded,
+    burn: Burn,
+    told: VecDeque<Told>,
+    looked: Option<Instant>,
+}
+
+impl Fold {
+    fn take(&mut self, place: &Place, run: &RunId) -> Result<(), AppError> {
+        let last = place.journal.last_seq(run)?;
+        if self.loaded.state.seq == 0 {
+            *self = Self::default();
+        }
+        while self.loaded.state.seq < last {
+            let page = place.page(run, self.loaded.state.seq + 1)?;
+            if page.is_empty() {
+                break;
+            }
+            for recorded in page {
+                self.loaded.pace.learn(&recorded);
+                self.loaded.state = evolve(std::mem::take(&mut self.loaded.state), &recorded);
+                self.burn.learn(&self.loaded.state, &recorded);
+                if recorded.seq + KEPT > last {
+                    self.told.push_back(tell(run, &self.loaded.state, &recorded)?);
+                }
+            }
+            while self.told.len() > KEPT as usize {
+                self.told.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Follower {
+    /// Takes in what the journal holds; gives the number of the last event. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As reading the journal.
+    pub fn look(&self) -> Result<u64, AppError> {
+        let mut fold = lock(&self.fold);
+        if fold.looked.is_none_or(|looked| looked.elapsed() > FRESH) {
+            fold.take(&self.place, &self.run)?;
+            fold.looked = Some(Instant::now());
+        }
+        Ok(fold.loaded.state.seq)
+    }
+
+    /// Takes in what the journal holds by now, however lately that was done.
+    ///
+    /// # Errors
+    /// As reading the journal.
+    pub fn look_now(&self) -> Result<u64, AppError> {
+        lock(&self.fold).looked = None;
+        self.look()
+    }
+
+    /// Shows the fold.
+    pub fn see<T>(&self, see: impl FnOnce(&Loaded, &Burn) -> T) -> T {
+        let fold = lock(&self.fold);
+        see(&fold.loaded, &fold.burn)
+    }
+
+    /// Gives at most `limit` events after a number as they are told. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As reading the journal.
+    pub fn after(&self, seq: u64, limit: usize, cursor: &mut Cursor) -> Result<Vec<Told>, AppError> {
+        self.look()?;
+        {
+            let fold = lock(&self.fold);
+            if fold.loaded.state.seq <= seq {
+                return Ok(Vec::new());
+            }
+            if let Some(first) = fold.told.front().filter(|first| first.seq <= seq + 1) {
+                *cursor = Cursor::default();
+                let skipped = usize::try_from(seq + 1 - first.seq).unwrap_or(usize::MAX);
+                return Ok(fold.told.iter().skip(skipped).take(limit).cloned().collect());
+            }
+        }
+        cursor.after(&self.place, &self.run, seq, limit)
+    }
+}
+
+/// Folds a run as far as somebody has read who is far behind.
+#[derive(Default)]
+pub struct Cursor {
+    state: State,
+}
+
+impl Cursor {
+    fn after(&mut self, place: &Place, run: &RunId, seq: u64, limit: usize) -> Result<Vec<Told>, AppError> {
+        let mut told = Vec::new();
+        if self.state.seq > seq {
+            self.state = State::default();
+        }
+        while told.len() < limit {
+            let page = place.page(run, self.state.seq + 1)?;
+            let is_last = (page.len() as u64) < PAGE;
+            for recorded in page {
+                if told.len() == limit {
+                    break;
+                }
+                self.state = evolve(std::mem::take(&mut self.state), &recorded);
+                if recorded.seq > seq {
+                    told.push(tell(run, &self.state, &recorded)?);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(told)
+    }
+}
+
+fn tell(run: &RunId, state: &State, recorded: &crate::machine::event::Recorded) -> Result<Told, AppError> {
+    let json = serde_json::to_string(&EventJson::of(run, state, recorded));
+    let json = json.map_err(|error| AppError::Read {
+        what: "an event of run",
+        path: run.as_str().into(),
+        source: error.into(),
+    })?;
+    Ok(Told { seq: recorded.seq, kind: recorded.event.kind(), json: json.into() })
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A fold that a panic left half made is left behind by whoever panicked: its number tells how far it is.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! Owns what is shown of a run beside its state: what its attempts and checks print while they run. Never changes any of
+//! it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use super::{CHECKING, Place, is_hosted};
+use crate::machine::state::State;
+use crate::model::ids::{AttemptId, RunId};
+use crate::views::board::{CheckingRow, Outside};
+use crate::views::pace::Pace;
+
+/// Bytes at the end of a log in which its last line is looked for.
+const LAST_LINE_BYTES: u64 = 4 << 10;
+
+impl Place {
+    /// Gathers what views need of a run beside its state.
+    pub fn outside(&self, run: &RunId, state: &State, pace: &Pace) -> Outside {
+        Outside {
+            now_ms: self.clock.now_ms(),
+            last_lines: self.last_lines(run, &state.running),
+            checking: self.checking(run),
+            pace: pace.clone(),
+            coordinated: is_hosted(self, run),
+        }
+    }
+
+    /// Gives the last line of output of each of these attempts that has one.
+    pub fn last_lines<'a>(
+        &self,
+        run: &RunId,
+        attempts: impl IntoIterator<Item = &'a AttemptId>,
+    ) -> BTreeMap<AttemptId, String> {
+        let logs = self.dir.logs(run);
+        let line = |id: &AttemptId| Some((*id, last_line(&logs.join(format!("{id}.log")))?));
+        attempts.into_iter().filter_map(line).collect()
+    }
+
+    /// Gives at most `most` bytes at the end of what an attempt printed, and whether there was more before them; nothing
+    /// where it has printed nothing or what it printed was cleared away.
+    pub fn printed(&self, run: &RunId, attempt: AttemptId, most: u64) -> Option<(String, bool)> {
+        let (bytes, is_whole) = end_of(&self.dir.logs(run).join(format!("{attempt}.log")), most)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // A line whose beginning is not shown says nothing.
+        let whole_lines = if is_whole { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+        Some((whole_lines.to_owned(), !is_whole))
+    }
+
+    /// Tells which check was begun last and still runs, by its name.
+    fn checking(&self, run: &RunId) -> Option<CheckingRow> {
+        let logs = self.dir.logs(run);
+        let sign = logs.join(format!("{CHECKING}.log"));
+        let since = fs::metadata(&sign).ok()?.modified().ok()?;
+        let told = fs::read_to_string(&sign).ok()?;
+        let (log, check) = told.split_once('\n')?;
+        let is_name = log.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        let since_ms = jiff::Timestamp::try_from(since).ok()?.as_millisecond();
+        let last_line = is_name.then(|| last_line(&logs.join(format!("{log}.log")))).flatten();
+        Some(CheckingRow { check: check.to_owned(), since_ms, last_line })
+    }
+}
+
+fn last_line(log: &Path) -> Option<String> {
+    let (bytes, _) = end_of(log, LAST_LINE_BYTES)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
+}
+
+/// Reads at most `most` bytes at the end of a file; tells whether that is all of it.
+fn end_of(log: &Path, most: u64) -> Option<(Vec<u8>, bool)> {
+    let mut file = fs::File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).ok()?;
+    Some((bytes, length <= most))
+}

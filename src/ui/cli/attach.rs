@@ -1,0 +1,32 @@
+//! Owns `artel attach`: follows a run that a server or another process works on, from any of its events on.
+
+use clap::Args;
+
+use super::args::{Format, RunArg};
+use super::exit::Exit;
+use super::fail::Fail;
+use super::live;
+use super::out::Out;
+use super::seam::{self, Place};
+
+/// Follows a run from any event on.
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    #[command(flatten)]
+    run: RunArg,
+    /// First event to show, by its number [default: what happens from here on]
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Runs the verb; Ctrl-C ends the following and not the run.
+///
+/// # Errors
+/// Where there is no such run, or it cannot be read.
+pub fn attach(out: &Out, args: &AttachArgs) -> Result<Exit, Fail> {
+    let place = Place::open_read_only()?;
+    let run = seam::find(&place, args.run.text())?;
+    live::watch_from(out, &place, &run, args.format.into(), args.from)
+}

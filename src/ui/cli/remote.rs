@@ -1,0 +1,143 @@
+//! Owns the way to a server on another machine: what is asked, with which token, and how its refusals are told. Holds no
+//! logic of a run.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, Response};
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::fail::Fail;
+
+/// How long a server may take to be reached, and to answer.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(120);
+/// Largest answer that is read.
+const BYTES_AT_MOST: usize = 1 << 30;
+
+/// Leads to a server.
+pub struct Remote {
+    base: String,
+    token: String,
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// An answer with its headers.
+pub struct Answered {
+    /// The form in which a state is written, where it is one.
+    pub form: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Remote {
+    /// Opens the way.
+    ///
+    /// # Errors
+    /// Where the address is none.
+    pub fn new(url: &str, token: &str) -> Result<Self, Fail> {
+        let tried = || Fail::new(Exit::Usage, format!("use the server `{url}`"));
+        let base = url.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            return Err(tried().because("it begins neither with http:// nor with https://"));
+        }
+        // One that is installed already does as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = Client::builder().http1_only().redirect(reqwest::redirect::Policy::none()).referer(false);
+        let builder = builder.connect_timeout(CONNECT).timeout(ANSWER);
+        let builder = if base.starts_with("http://") { builder.tls_certs_only([]) } else { builder };
+        let client = builder.build().map_err(|error| tried().because(error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start what asks a server").because(error))?;
+        Ok(Self { base, token: token.to_owned(), client, runtime })
+    }
+
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// Where the server is not reached or refuses.
+    pub fn get(&self, path: &str) -> Result<Answered, Fail> {
+        self.send(&Method::GET, path, None, None)
+    }
+
+    /// Asks for JSON.
+    ///
+    /// # Errors
+    /// As [`Remote::get`], and where the answer is none.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Fail> {
+        let body = self.get(path)?.body;
+        serde_json::from_slice(&body).map_err(|error| self.garbled(path).because(error))
+    }
+
+    /// Asks for something to be done.
+    ///
+    /// # Errors
+    /// As [`Remote::json`].
+    pub fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Result<Value, Fail> {
+        let answered = self.send(&Method::POST, path, key, Some(body))?;
+        serde_json::from_slice(&answered.body).map_err(|error| self.garbled(path).because(error))
+    }
+
+    /// Says that an answer was not understood.
+    pub fn garbled(&self, path: &str) -> Fail {
+        Fail::new(Exit::Unfit, format!("read what {}{path} answers", self.base)).hint("is it another version of artel?")
+    }
+
+    fn send(&self, method: &Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Answered, Fail> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.client.request(method.clone(), &url).bearer_auth(&self.token);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let unreached = |error: reqwest::Error| {
+            Fail::new(Exit::Unfit, format!("ask the server at {}", self.base))
+                .because(error.without_url())
+                .hint("does `artel serve` run there, and is the way to it open?")
+        };
+        self.runtime.block_on(async {
+            let response = request.send().await.map_err(unreached)?;
+            let (status, form) = (response.status(), header(&response, "artel-form"));
+            let body = read(response).await.map_err(unreached)?;
+            if status.is_success() { Ok(Answered { form, body }) } else { Err(refused(status.as_u16(), &body)) }
+        })
+    }
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > BYTES_AT_MOST {
+            break;
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// Tells a refusal as if it had been met here.
+fn refused(status: u16, body: &[u8]) -> Fail {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| told["error"][name].as_str().map(str::to_owned);
+    let exit = match status {
+        404 => Exit::Missing,
+        401 | 403 => Exit::Refused,
+        409 => Exit::Refused,
+        422 => Exit::Faulty,
+        _ => Exit::Unfit,
+    };
+    let tried = text("tried").unwrap_or_else(|| "ask the server".to_owned());
+    let fail =
+        Fail::new(exit, tried).because(text("why").unwrap_or_else(|| format!("it answered with status {status}")));
+    match text("next") {
+        Some(next) => fail.hint(next),
+        None => fail,
+    }
+}

@@ -1,0 +1,155 @@
+//! Owns how a run's events reach who follows it: from any number on, each once, however often the connection drops. A
+//! reader takes what it can; nothing piles up for one who takes nothing.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Body as Stream, Bytes, Frame};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::refused::Refused;
+use super::site::Site;
+use crate::actors::world::blocking;
+use crate::app::{Cursor, Follower, Told};
+
+/// Events that are sent in one piece.
+const PIECE: usize = 256;
+/// Pieces that wait for a reader.
+const PIECES: usize = 2;
+/// How often the journal is looked at while nothing comes.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After how long without an event a reader is told that the connection stands.
+const SIGN_EVERY: Duration = Duration::from_secs(15);
+/// How long who asks without a stream may wait.
+const WAIT_AT_MOST_S: u64 = 30;
+/// Events that are given at once to who asks without a stream.
+const LINES: usize = 4096;
+
+/// Says from where on events are wanted.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// The number of the last event that is known.
+    #[serde(default)]
+    after: u64,
+    /// How long to wait for news, without a stream.
+    #[serde(default)]
+    wait_s: u64,
+    /// How many at most, without a stream.
+    limit: Option<usize>,
+}
+
+/// Gives events, as a stream or as lines.
+///
+/// # Errors
+/// Where there is no such run, or the number is none.
+pub async fn events(
+    State(site): State<Arc<Site>>,
+    Path(run): Path<String>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let follower = site.see(&run, |site, run, _| Ok(site.followers.follow(run)?)).await?;
+    let after = match headers.get("last-event-id") {
+        None => wanted.after,
+        Some(id) => id.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+            let tried = format!("stream the events of {run}");
+            Refused::new(axum::http::StatusCode::BAD_REQUEST, tried, "`Last-Event-ID` is no number of an event")
+        })?,
+    };
+    let is_stream = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if is_stream.is_some_and(|accepted| accepted.contains("text/event-stream")) {
+        let (pieces, read) = mpsc::channel(PIECES);
+        tokio::spawn(stream(follower, after, pieces));
+        let kind = [(CONTENT_TYPE, "text/event-stream")];
+        return Ok((kind, Body::new(Pieces { read })).into_response());
+    }
+    lines(follower, after, &wanted).await
+}
+
+async fn lines(follower: Arc<Follower>, after: u64, wanted: &Wanted) -> Result<Response, Refused> {
+    let until = Instant::now() + Duration::from_secs(wanted.wait_s.min(WAIT_AT_MOST_S));
+    let limit = wanted.limit.unwrap_or(LINES).clamp(1, LINES);
+    let mut cursor = Cursor::default();
+    loop {
+        let told;
+        (told, cursor) = next(&follower, after, limit, cursor).await?;
+        if !told.is_empty() || Instant::now() >= until {
+            let text: String = told.iter().flat_map(|told| [&*told.json, "\n"]).collect();
+            return Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn next(
+    follower: &Arc<Follower>,
+    after: u64,
+    limit: usize,
+    mut cursor: Cursor,
+) -> Result<(Vec<Told>, Cursor), crate::app::AppError> {
+    let follower = Arc::clone(follower);
+    blocking(move || follower.after(after, limit, &mut cursor).map(|told| (told, cursor))).await
+}
+
+/// Sends pieces until the reader is gone; one who takes none for too long loses the connection, and this ends with it.
+async fn stream(follower: Arc<Follower>, mut after: u64, pieces: mpsc::Sender<Bytes>) {
+    let mut cursor = Cursor::default();
+    let mut silent_since = Instant::now();
+    // Said at once, so that a reader knows that it is connected.
+    if pieces.send(Bytes::from_static(b"retry: 1000\n\n")).await.is_err() {
+        return;
+    }
+    loop {
+        let told;
+        (told, cursor) = match next(&follower, after, PIECE, cursor).await {
+            Ok(found) => found,
+            // The reader comes back and is told why.
+            Err(_) => return,
+        };
+        let piece = match told.last() {
+            Some(last) => {
+                after = last.seq;
+                Bytes::from(told.iter().map(event).collect::<String>())
+            }
+            None if silent_since.elapsed() > SIGN_EVERY => Bytes::from_static(b": nothing new\n\n"),
+            None => {
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_EVERY) => continue,
+                    () = pieces.closed() => return,
+                }
+            }
+        };
+        silent_since = Instant::now();
+        if pieces.send(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes one event; JSON has no line's end in it.
+fn event(told: &Told) -> String {
+    format!("id: {}\ndata: {}\n\n", told.seq, told.json)
+}
+
+/// Hands pieces to a connection.
+struct Pieces {
+    read: mpsc::Receiver<Bytes>,
+}
+
+impl Stream for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.read.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}

@@ -1,0 +1,122 @@
+//! Owns how a browser gets to be known: by a link that works once, and a cookie from then on. To look at a link uses
+//! nothing up; only the button does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, Form, Query, State};
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::guard::cookie;
+use super::limits::Sort;
+use super::pages::frame::{Frame, bare};
+use super::reads::Told;
+use super::refused::Refused;
+use super::site::Site;
+use crate::actors::world::blocking;
+use crate::app::Standing;
+
+/// Seconds that a cookie is kept.
+const COOKIE_S: u64 = 30 * 24 * 3600;
+
+/// Carries the code of a link.
+#[derive(Debug, Deserialize)]
+pub struct Code {
+    /// The code.
+    #[serde(default)]
+    code: String,
+}
+
+/// Says for whom a link is wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// viewer, approver or operator.
+    standing: String,
+}
+
+/// Tells of a link.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Made {
+    /// The link's path, from the server's address on.
+    pub path: String,
+}
+
+/// Makes a link.
+///
+/// # Errors
+/// Where there is no such standing.
+pub async fn make_link(State(site): State<Arc<Site>>, body: Result<Json<Wanted>, JsonRejection>) -> Told<Made> {
+    let unread = |status, why| Refused::new(status, "make a link", why);
+    let Json(wanted) = body.map_err(|fault| unread(fault.status(), fault.body_text()))?;
+    let standing: Standing = wanted.standing.parse().map_err(|why| unread(StatusCode::UNPROCESSABLE_ENTITY, why))?;
+    Ok(Json(Made { path: path(&site.access.make_link(standing)?) }))
+}
+
+/// Gives the path of a link with this code.
+pub fn path(code: &str) -> String {
+    format!("/login?code={code}")
+}
+
+/// Shows the button that logs in.
+pub async fn look(Query(Code { code }): Query<Code>) -> Markup {
+    let is_code = code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !code.is_empty();
+    bare(
+        &Frame::titled("Log in"),
+        html! {
+            h1 { "artel" }
+            @if is_code {
+                p { "This link logs this browser in once, for 30 days." }
+                form method="post" action="/login" {
+                    input type="hidden" name="code" value=(code);
+                    button.main { "Log in" }
+                }
+            } @else {
+                p { "To log a browser in, type " code { "artel serve --link" } " on the server's machine and open what it prints." }
+            }
+        },
+    )
+}
+
+/// Logs in.
+///
+/// # Errors
+/// Where the code was used, is too old or was never made.
+pub async fn log_in(
+    State(site): State<Arc<Site>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Form(Code { code }): Form<Code>,
+) -> Result<Response, Refused> {
+    let secret = {
+        let site = Arc::clone(&site);
+        blocking(move || site.access.log_in(&code)).await?
+    };
+    let Some(secret) = secret else {
+        let wait = |wait: u64| Refused::new(StatusCode::TOO_MANY_REQUESTS, "log in", format!("wait {wait} s"));
+        site.limits.count(peer.ip(), Sort::Wrong).map_err(wait)?;
+        return Err(Refused::new(StatusCode::UNAUTHORIZED, "log in", "the link was used already, or is too old")
+            .next("`artel serve --link` prints another"));
+    };
+    let cookie = format!("{}={secret}; Path=/; Max-Age={COOKIE_S}; HttpOnly; SameSite=Strict", site.cookie);
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
+}
+
+/// Logs out.
+///
+/// # Errors
+/// Where that cannot be noted.
+pub async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response, Refused> {
+    if let Some(secret) = cookie(&headers, &site.cookie).map(str::to_owned) {
+        let site = Arc::clone(&site);
+        blocking(move || site.access.log_out(&secret)).await?;
+    }
+    let gone = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", site.cookie);
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, "/login".to_owned()), (SET_COOKIE, gone)]).into_response())
+}

@@ -1,0 +1,252 @@
+//! Owns what people ask by a page's buttons: each button is a small form with a key of its own, so that pressing twice
+//! asks once. Never carries anything out.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Form, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::app::Standing;
+use crate::machine::command::Ask;
+use crate::machine::event::Rest;
+use crate::machine::state::{State as RunState, Status};
+use crate::model::goal::{Budget, Gate};
+use crate::model::ids::{RunId, TaskId};
+use crate::model::spend::nano_usd_of;
+use crate::ui::web::guard::Caller;
+use crate::ui::web::refused::Refused;
+use crate::ui::web::site::Site;
+use crate::ui::web::writes::{id_of_form, needed, put};
+use crate::views::words;
+
+/// Holds what a form says.
+#[derive(Debug, Deserialize)]
+pub struct Filled {
+    ask: String,
+    key: String,
+    back: String,
+    #[serde(default)]
+    task: String,
+    #[serde(default)]
+    gate: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// Asks what a form says and goes back to the page.
+///
+/// # Errors
+/// Where the form is not whole, the run refuses, or the caller may not ask that.
+pub async fn ask(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+    Path(run): Path<String>,
+    form: Result<Form<Filled>, FormRejection>,
+) -> Result<Response, Refused> {
+    let unread = |status, why: String| Refused::new(status, format!("ask something of {run}"), why);
+    let Form(form) = form.map_err(|fault| unread(fault.status(), fault.body_text()))?;
+    let ask = asked(&form).map_err(|why| unread(StatusCode::UNPROCESSABLE_ENTITY, why))?;
+    put(&site, standing, &run, id_of_form(&form.key)?, ask).await?;
+    let is_own = form.back.starts_with('/') && !form.back.starts_with("//") && form.back.is_ascii();
+    let is_plain = !form.back.contains(['\\', '\r', '\n']);
+    let back = if is_own && is_plain { form.back } else { "/".to_owned() };
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+}
+
+fn asked(form: &Filled) -> Result<Ask, String> {
+    let task = || form.task.parse::<TaskId>().map_err(|error| error.to_string());
+    let gate = || match form.gate.as_str() {
+        "plan" => Ok(Gate::Plan),
+        "sweep" => Ok(Gate::Sweep),
+        other => Err(format!("`{other}` is no gate")),
+    };
+    let text = || match form.text.trim() {
+        "" => Err("say it in words: the field was empty".to_owned()),
+        text => Ok(text.to_owned()),
+    };
+    Ok(match form.ask.as_str() {
+        "approve" => Ask::Approve(gate()?),
+        "approve_task" => Ask::ApproveTask(task()?),
+        "deny" => Ask::Deny { gate: gate()?, reason: text()? },
+        "deny_task" => Ask::DenyTask { task: task()?, reason: text()? },
+        "retry" => Ask::Retry(task()?),
+        "drain" => Ask::Drain,
+        "stop" => Ask::Stop,
+        "resume" => Ask::Resume,
+        "steer" => Ask::Steer { task: if form.task.is_empty() { None } else { Some(task()?) }, message: text()? },
+        "revert" => Ask::Revert(task()?),
+        "deliver" => Ask::Deliver { branch: None },
+        "raise_usd" => {
+            let amount = nano_usd_of(form.text.trim()).filter(|nano| *nano > 0);
+            let nano_usd = Some(amount.ok_or("write an amount of dollars, such as 5 or 0.25")?);
+            Ask::Raise(Budget { nano_usd, ..Budget::default() })
+        }
+        "raise_attempts" => {
+            let attempts = Some(form.text.trim().parse().map_err(|_| "write a number of attempts")?);
+            Ask::Raise(Budget { attempts, ..Budget::default() })
+        }
+        other => return Err(format!("`{other}` is nothing that can be asked")),
+    })
+}
+
+/// Draws buttons of one page for one person.
+pub struct Buttons<'a> {
+    /// The run.
+    pub run: &'a RunId,
+    /// What the person may do.
+    pub standing: Standing,
+    /// The page to come back to.
+    pub back: &'a str,
+}
+
+impl Buttons<'_> {
+    fn fields(&self, name: &str, more: &[(&str, &str)]) -> Markup {
+        let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        html! {
+            input type="hidden" name="ask" value=(name);
+            input type="hidden" name="key" value=(key);
+            input type="hidden" name="back" value=(self.back);
+            @for (name, value) in more { input type="hidden" name=(name) value=(value); }
+        }
+    }
+
+    fn may(&self, ask: &Ask) -> bool {
+        self.standing >= needed(ask)
+    }
+
+    /// Draws a button that shows what will happen and asks only at the second press.
+    fn sure(&self, name: &str, title: &str, then: &str, class: &str, more: &[(&str, &str)]) -> Markup {
+        html! {
+            details.act {
+                summary { (title) }
+                form method="post" action={ "/runs/" (self.run) "/ask" } {
+                    (self.fields(name, more))
+                    p { (then) }
+                    button class=(class) { (title) }
+                }
+            }
+        }
+    }
+
+    /// Draws a button that asks for words first.
+    fn told(&self, name: &str, title: &str, label: &str, class: &str, more: &[(&str, &str)]) -> Markup {
+        html! {
+            details.act {
+                summary { (title) }
+                form method="post" action={ "/runs/" (self.run) "/ask" } {
+                    (self.fields(name, more))
+                    label { (label) textarea name="text" required maxlength="4000" {} }
+                    button class=(class) { (title) }
+                }
+            }
+        }
+    }
+
+    fn amount(&self, name: &str, title: &str, label: &str) -> Markup {
+        html! {
+            details.act {
+                summary { (title) }
+                form method="post" action={ "/runs/" (self.run) "/ask" } {
+                    (self.fields(name, &[]))
+                    label { (label) input name="text" required inputmode="decimal" maxlength="20"; }
+                    button.main { (title) }
+                }
+            }
+        }
+    }
+
+    /// Draws what may be asked of a run as it stands.
+    pub fn of_run(&self, state: &RunState) -> Markup {
+        let is_over = state.end.is_some();
+        let gate = state.waiting.filter(|_| !is_over);
+        let rests = matches!(state.rest, Some(Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }));
+        let operates = self.may(&Ask::Resume);
+        html! {
+            div.acts {
+                @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
+                    @let word = words::gate(gate);
+                    (self.sure("approve", &format!("Approve the {word}"), gate_says(gate), "main", &[("gate", word)]))
+                    (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &[("gate", word)]))
+                }
+                @if operates && rests {
+                    (self.sure("resume", "Resume", "The run goes on from where it stands.", "main", &[]))
+                }
+                @if operates && state.is_live() {
+                    (self.sure("drain", "Stop", "What runs is finished first, nothing new is begun.", "harm", &[]))
+                    (self.sure("stop", "Stop at once", "What runs is ended, and tried again after resuming.", "harm", &[]))
+                }
+                @if self.may(&Ask::Steer { task: None, message: String::new() }) && !is_over {
+                    (self.told("steer", "Steer", "What are all next attempts to be told?", "main", &[]))
+                }
+                @if operates && !is_over {
+                    (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all"))
+                    (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all"))
+                }
+                @if operates && state.head.is_some() && state.delivered_head != state.head {
+                    @let to = state.opening().branch.as_deref().unwrap_or("the branch that it was opened from");
+                    @let to = crate::model::inert::inert(to);
+                    (self.sure("deliver", "Deliver", &format!("What landed is brought into {to}."), "main", &[]))
+                }
+            }
+        }
+    }
+
+    /// Draws what may be asked about a task as it stands.
+    pub fn of_task(&self, state: &RunState, id: TaskId) -> Markup {
+        let Some(task) = state.tasks.get(&id) else { return html! {} };
+        let name = id.to_string();
+        let more = [("task", name.as_str())];
+        let approves = self.may(&Ask::Retry(id));
+        let has_candidate = task.attempts.iter().any(|attempt| attempt.candidate().is_some());
+        let (is_kept, is_blocked) =
+            (matches!(task.status, Status::Kept { .. }), matches!(task.status, Status::Blocked { .. }));
+        html! {
+            div.acts {
+                @if approves && (is_kept || is_blocked) {
+                    (self.sure("retry", "Try again", "A new attempt is made, in a fresh worktree.", "main", &more))
+                }
+                @if approves && is_kept && has_candidate {
+                    @let says = moved(state, id);
+                    (self.sure("approve_task", "Let it land", &says, "main", &more))
+                }
+                @if approves && (is_kept || is_blocked) {
+                    (self.told("deny_task", "Give up", "Why? The task is not tried again.", "harm", &more))
+                }
+                @if approves && !task.status.is_settled() {
+                    (self.told("steer", "Steer", "What is its next attempt to be told?", "main", &more))
+                }
+                @if self.may(&Ask::Revert(id)) && matches!(task.status, Status::Landed { .. }) {
+                    (self.sure("revert", "Take it back out", "A new task takes it out; the checks run again.", "harm", &more))
+                }
+            }
+        }
+    }
+}
+
+fn gate_says(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Plan => "The tasks of the plan are begun as they are shown here.",
+        Gate::Sweep => "What the sample showed is done to all that is left.",
+    }
+}
+
+/// Says what happens when a kept candidate may land, and whether the branch has moved since it was made.
+fn moved(state: &RunState, id: TaskId) -> String {
+    let candidate = state.tasks.get(&id).and_then(|task| task.attempts.iter().rev().find_map(|it| it.candidate()));
+    let Some(candidate) = candidate else { return String::new() };
+    let commit = candidate.commit.short();
+    if state.head == Some(candidate.base) {
+        format!("{commit} is merged into the run's branch, on which it was made, if its checks hold.")
+    } else {
+        let head = state.head.map(|head| head.short()).unwrap_or_default();
+        let base = candidate.base.short();
+        format!(
+            "{commit} is merged if its checks hold. It was made on {base}; the run's branch has moved to {head} since."
+        )
+    }
+}

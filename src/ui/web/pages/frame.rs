@@ -1,0 +1,101 @@
+//! Owns what all pages have round their text. Never writes a text of agents or repositories but inert.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::app::Standing;
+use crate::model::inert::{inert, inert_lines};
+
+/// Says what stands round a page.
+#[derive(Debug, Default)]
+pub struct Frame {
+    title: String,
+    here: &'static str,
+    events: Option<String>,
+    poll_ms: Option<u32>,
+}
+
+impl Frame {
+    /// Gives a page its title.
+    pub fn titled(title: &str) -> Self {
+        Self { title: inert(title), ..Self::default() }
+    }
+
+    /// Marks where in the site the page stands.
+    #[must_use]
+    pub fn at(mut self, here: &'static str) -> Self {
+        self.here = here;
+        self
+    }
+
+    /// Has the page follow events.
+    #[must_use]
+    pub fn following(mut self, events: String) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// Has the page look anew every so often.
+    #[must_use]
+    pub fn looking_every_ms(mut self, ms: u32) -> Self {
+        self.poll_ms = Some(ms);
+        self
+    }
+}
+
+/// Shows text of whoever wrote it: one line, every character that does something as an escape.
+pub fn line(text: &str) -> Markup {
+    html! { (inert(text)) }
+}
+
+/// Shows text of several lines, inert.
+pub fn lines(text: &str) -> Markup {
+    html! { (inert_lines(text)) }
+}
+
+/// Passes a picture on that artel drew itself.
+pub fn drawn(svg: String) -> Markup {
+    PreEscaped(svg)
+}
+
+/// Writes a page without navigation, for who is not known yet.
+pub fn bare(frame: &Frame, content: Markup) -> Markup {
+    shell(frame, html! {}, content)
+}
+
+/// Writes a page.
+pub fn page(frame: &Frame, standing: Standing, content: Markup) -> Markup {
+    let to = |path: &'static str, name: &str| {
+        let is_here = frame.here == path;
+        html! { a href=(path) aria-current=[is_here.then_some("page")] { (name) } }
+    };
+    let top = html! {
+        header.top {
+            nav aria-label="artel" { (to("/", "Runs")) (to("/inbox", "Inbox")) }
+            span #link-state .faint role="status" { "not live" }
+            span.faint { (standing) }
+            form method="post" action="/logout" { button { "Log out" } }
+        }
+    };
+    shell(frame, top, content)
+}
+
+fn shell(frame: &Frame, top: Markup, content: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (frame.title) " · artel" }
+                link rel="icon" href="/static/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/static/page.css";
+                script src="/static/page.js" defer {}
+            }
+            body data-events=[frame.events.as_deref()] data-poll=[frame.poll_ms] {
+                a.skip href="#main" { "Skip to the content" }
+                (top)
+                main #main { (content) }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Owns the page of what needs a person: each thing once, with what may be said about it. Never says it.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, State};
+use maud::{Markup, html};
+
+use super::forms::Buttons;
+use super::frame::{Frame, line, page};
+use crate::actors::world::blocking;
+use crate::app::Standing;
+use crate::ui::web::guard::Caller;
+use crate::ui::web::reads::all_items;
+use crate::ui::web::refused::Refused;
+use crate::ui::web::site::Site;
+use crate::views::inbox::{Bucket, Item};
+
+/// Things that are shown of each bucket.
+const SHOWN: usize = 100;
+
+/// Shows what needs a person.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub async fn inbox(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+) -> Result<Markup, Refused> {
+    let content = blocking(move || content(&site, standing)).await?;
+    Ok(page(&Frame::titled("Inbox").at("/inbox").looking_every_ms(3000), standing, content))
+}
+
+fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
+    let items = all_items(site)?;
+    let bucket = |bucket: Bucket| -> Result<Markup, Refused> {
+        let of_bucket: Vec<&Item> = items.iter().filter(|item| item.bucket == bucket).collect();
+        let cards: Result<Vec<Markup>, Refused> =
+            of_bucket.iter().take(SHOWN).map(|item| card(site, standing, item)).collect();
+        let cards = cards?;
+        Ok(html! {
+            h2 { (bucket.word()) " (" (of_bucket.len()) ")" }
+            ul.cards { @for card in cards { li.card { (card) } } }
+        })
+    };
+    Ok(html! {
+        h1 { "Inbox" }
+        div #inbox data-live {
+            @if items.is_empty() { p { "Nothing needs you." } }
+            (bucket(Bucket::NeedsInput)?) (bucket(Bucket::Failed)?) (bucket(Bucket::Finished)?)
+        }
+    })
+}
+
+fn card(site: &Site, standing: Standing, item: &Item) -> Result<Markup, Refused> {
+    let buttons = Buttons { run: &item.run, standing, back: "/inbox" };
+    let follower = site.followers.follow(&item.run)?;
+    let acts = follower.see(|loaded, _| match item.task {
+        Some(task) => buttons.of_task(&loaded.state, task),
+        None => buttons.of_run(&loaded.state),
+    });
+    let path = match item.task {
+        Some(task) => format!("/runs/{}/tasks/{task}", item.run),
+        None => format!("/runs/{}", item.run),
+    };
+    Ok(html! {
+        h3 { a href=(path) { (line(&item.title)) } }
+        p.faint { span.id { (item.run) @if let Some(task) = item.task { "/" (task) } } }
+        p { (line(&item.why)) }
+        (acts)
+    })
+}

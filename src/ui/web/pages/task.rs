@@ -1,0 +1,193 @@
+//! Owns the page of one task: its brief, each attempt with what it printed and what was found, what it changes. Changes
+//! nothing.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, State};
+use maud::{Markup, html};
+
+use super::diff::side_by_side;
+use super::forms::Buttons;
+use super::frame::{Frame, line, lines, page};
+use super::parts::{chip, time, took};
+use crate::model::check::{Answer, CheckResult};
+use crate::model::ids::{RunId, TaskId};
+use crate::model::spend::{Spend, Usd};
+use crate::model::verdict::{Finding, Ruling};
+use crate::ui::web::guard::Caller;
+use crate::ui::web::reads::{named, patch, task_of};
+use crate::ui::web::refused::Refused;
+use crate::ui::web::site::Site;
+use crate::views::task::{AttemptView, TaskView};
+use crate::views::words;
+
+/// Bytes at the end of what an attempt printed that are shown.
+const PRINTED: u64 = 64 << 10;
+/// Attempts whose output is shown; the last ones.
+const WITH_OUTPUT: usize = 3;
+
+/// Holds what the page is made of.
+struct Seen {
+    run: RunId,
+    seq: u64,
+    view: TaskView,
+    spends: Vec<Spend>,
+    printed: Vec<Option<(String, bool)>>,
+    acts: Markup,
+}
+
+/// Shows a task.
+///
+/// # Errors
+/// Where there is no such run or task.
+pub async fn task(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+    Path((run, task)): Path<(String, String)>,
+) -> Result<Markup, Refused> {
+    let id: TaskId = named(&task)?;
+    let seen = site.see(&run, move |site, run, follower| {
+        let view = task_of(site, run, follower, id)?;
+        let back = format!("/runs/{run}/tasks/{id}");
+        let buttons = Buttons { run, standing, back: &back };
+        let (seq, acts, spends) = follower.see(|loaded, _| {
+            let attempts = loaded.state.tasks.get(&id).map(|task| task.attempts.as_slice()).unwrap_or_default();
+            let spends = attempts.iter().map(|attempt| attempt.spend).collect();
+            (loaded.state.seq, buttons.of_task(&loaded.state, id), spends)
+        });
+        let first = view.attempts.len().saturating_sub(WITH_OUTPUT);
+        let print = |(at, it): (usize, &AttemptView)| {
+            (at >= first).then(|| site.place.printed(run, it.attempt, PRINTED)).flatten()
+        };
+        let printed = view.attempts.iter().enumerate().map(print).collect();
+        Ok(Seen { run: run.clone(), seq, view, spends, printed, acts })
+    });
+    let seen = seen.await?;
+    let diff = match seen.view.attempts.iter().any(|attempt| attempt.commit.is_some()) {
+        true => Some(patch(&site, seen.run.as_str(), id).await),
+        false => None,
+    };
+    let events = format!("/api/v1/runs/{}/events?after={}", seen.run, seen.seq);
+    let mut frame = Frame::titled(&format!("{id} {}", seen.view.title)).following(events);
+    if seen.view.attempts.iter().any(|attempt| attempt.outcome == "running") {
+        // What an attempt prints is no event.
+        frame = frame.looking_every_ms(2000);
+    }
+    Ok(page(&frame, standing, content(&seen, diff.as_ref())))
+}
+
+fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
+    let Seen { run, view, .. } = seen;
+    html! {
+        div #head data-live {
+            p { a href={ "/runs/" (run) } { "← " (run) } }
+            h1 { (view.task) " " (line(&view.title)) }
+            p { span class={ "k k-" (view.status) } { (view.status) } @if let Some(why) = &view.why { " " (line(why)) } }
+            dl {
+                @if let Some(commit) = view.landed { dt { "landed as" } dd.id { (commit) } }
+                @if let Some(reverted) = view.reverts { dt { "takes out" } dd { (chip(run.as_str(), reverted, "", false, None)) } }
+                dt { "scope" } dd { @for (id, title) in view.scopes.iter().rev() { span.id { (id) } " " (line(title)) " " } }
+                dt { "role" } dd { (line(&view.role)) }
+                dt { "paths" } dd { @for path in view.paths.iter().take(40) { code { (line(path)) } " " } }
+                @if !view.after.is_empty() { dt { "after" } dd { @for (id, status) in &view.after { (chip(run.as_str(), id, status, false, None)) " " } } }
+                @if !view.followers.is_empty() { dt { "followed by" } dd { @for (id, status) in &view.followers { (chip(run.as_str(), id, status, false, None)) " " } } }
+                @for told in &view.steering { dt { "told" } dd { (line(told)) } }
+            }
+        }
+        div #acts data-live { (seen.acts) }
+        @if !view.brief.trim().is_empty() { section { h2 { "Brief" } pre { (lines(view.brief.trim())) } } }
+        div #attempts data-live {
+            @for (at, attempt_view) in view.attempts.iter().enumerate().rev() {
+                (attempt(attempt_view, seen.spends.get(at), seen.printed.get(at).and_then(Option::as_ref)))
+            }
+        }
+        div #diff data-live {
+            @match diff {
+                Some(Ok(patch)) => { h2 { "What the last candidate changes" } (side_by_side(patch)) }
+                Some(Err(refused)) => { h2 { "What the last candidate changes" } p { (line(&refused.fault.why)) } }
+                None => {}
+            }
+        }
+    }
+}
+
+fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bool)>) -> Markup {
+    html! {
+        section.card {
+            h2 { (it.attempt) " " (line(&it.agent)) " " span.word class=(hue(it.outcome)) { (it.outcome) } }
+            p.faint {
+                "begun " (time(it.started_ms)) " · took " (took(it.wall_ms)) " · " (took(it.usage.cpu_ms)) " of processor time"
+                @if let Some(spend) = spend.filter(|spend| spend.calls > 0) {
+                    " · " (spend.calls) " calls, " (spend.tokens.total()) " tokens, " (Usd(spend.nano_usd))
+                }
+            }
+            @if let Some(why) = &it.why { pre { (lines(why)) } }
+            dl {
+                dt { "stood on" } dd.id { (it.base.short()) }
+                @if let Some(commit) = it.commit { dt { "candidate" } dd.id { (commit) } }
+                @if let Some(commit) = it.landed { dt { "landed as" } dd.id { (commit) } }
+                @if let Some(next) = &it.next { dt { "then" } dd { (line(next)) } }
+                @if let Some(handoff) = &it.handoff {
+                    @if !handoff.done.is_empty() { dt { "says" } dd { (line(&handoff.done)) } }
+                    @for (name, said) in [("concern", &handoff.concerns), ("deviation", &handoff.deviations), ("finding", &handoff.findings)] {
+                        @for text in said { dt { (name) } dd { (line(text)) } }
+                    }
+                    @for left in &handoff.leftovers { dt { "left" } dd { code { (line(&left.path)) ":" (left.line) } " " (line(&left.why)) } }
+                }
+            }
+            @if let Some(verdict) = &it.verdict {
+                h3 { (ruled(verdict.ruling)) " by " (line(&verdict.judge)) }
+                ul { @for it in &verdict.findings { li { (finding(it)) } } }
+                @for result in it.checks() { (check(it, result)) }
+            }
+            @for it in &it.ejected { p { "landing: " (finding(it)) } }
+            @if let Some((text, is_cut)) = printed {
+                details id={ "printed-" (it.attempt) } open[it.outcome == "running"] {
+                    summary.press { "What it printed" @if *is_cut { ", the end of it" } }
+                    pre tabindex="0" { (lines(text)) }
+                }
+            }
+        }
+    }
+}
+
+fn hue(outcome: &str) -> &'static str {
+    match outcome {
+        "candidate" | "nothing" => "w-good",
+        "running" => "w-busy",
+        "failed" | "blocked" => "w-bad",
+        _ => "w-warn",
+    }
+}
+
+fn ruled(ruling: Ruling) -> &'static str {
+    match ruling {
+        Ruling::Accept => "Accepted",
+        Ruling::Reject => "Rejected",
+        Ruling::Restart => "To start afresh, said",
+    }
+}
+
+fn finding(it: &Finding) -> Markup {
+    html! {
+        code { (line(&it.rule)) } " " @if let Some(path) = &it.path { code { (line(path)) } " " } (line(&it.what))
+        @if !it.advice.is_empty() { br; span.faint { "→ " (line(&it.advice)) } }
+    }
+}
+
+fn check(it: &AttemptView, result: &CheckResult) -> Markup {
+    let (word, hue) = match result.answer {
+        Answer::Green => ("green", "w-good"),
+        Answer::Red => ("red", "w-bad"),
+        Answer::Flaky => ("flaky", "w-warn"),
+    };
+    html! {
+        details id={ "check-" (it.attempt) "-" (line(&result.name)) } {
+            summary {
+                (line(&result.name)) " " span.word class=(hue) { (word) } " in " (took(result.wall_ms))
+                @if let Some(count) = result.executed { ", " (words::count(usize::try_from(count).unwrap_or(usize::MAX), "test")) }
+            }
+            pre tabindex="0" { (lines(&result.tail)) }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Owns which path leads to which page, and how a page tells that something was not done. Never makes a page itself.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use maud::html;
+
+use super::frame::{Frame, bare, line, lines};
+use super::{forms, inbox, run, runs, task};
+use crate::app::Standing;
+use crate::ui::web::refused::Refused;
+use crate::ui::web::site::Site;
+use crate::ui::web::{guard, login};
+
+/// Answers with pages.
+pub fn router() -> Router<Arc<Site>> {
+    let looked_at = Router::new()
+        .route("/", get(runs::runs))
+        .route("/inbox", get(inbox::inbox))
+        .route("/runs/{run}", get(run::run))
+        .route("/runs/{run}/tasks/{task}", get(task::task))
+        .layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
+    let asked = Router::new()
+        .route("/runs/{run}/ask", post(forms::ask))
+        .layer(from_fn(|request, next| guard::needs(Standing::Approver, request, next)));
+    let open =
+        Router::new().route("/login", get(login::look).post(login::log_in)).route("/logout", post(login::log_out));
+    looked_at.merge(asked).merge(open)
+}
+
+/// Tells as a page what was refused.
+pub async fn told_as_page(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let Some(Refused { status, fault }) = response.extensions().get::<Refused>().cloned() else { return response };
+    let page = bare(
+        &Frame::titled("Not done"),
+        html! {
+            h1 { "artel failed to " (line(&fault.tried)) }
+            pre { (lines(&fault.why)) }
+            @if let Some(next) = &fault.next { p { (line(next)) } }
+            p { a href="/" { "All runs" } " · " a href="/inbox" { "Inbox" } }
+        },
+    );
+    (status, page.into_response().into_body()).into_response().with_type()
+}
+
+trait WithType {
+    fn with_type(self) -> Self;
+}
+
+impl WithType for Response {
+    fn with_type(mut self) -> Self {
+        let html = axum::http::HeaderValue::from_static("text/html; charset=utf-8");
+        self.headers_mut().insert(axum::http::header::CONTENT_TYPE, html);
+        self
+    }
+}

@@ -1,0 +1,4 @@
+//! The pictures: SVG drawn from views, without a style or script of its own. All pure.
+
+pub mod times;
+pub mod curves;

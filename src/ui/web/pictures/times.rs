@@ -1,0 +1,64 @@
+//! Owns the picture of attempts by worker over time. Pure.
+
+use maud::{Markup, html};
+
+use crate::model::ids::RunId;
+use crate::model::inert::inert;
+use crate::views::timeline::{Mark, Timeline};
+use crate::views::words;
+
+/// Width of the picture, in its own units.
+const WIDTH: u64 = 1000;
+/// Height of one worker's row.
+const ROW: usize = 18;
+/// Attempts from which on their names are not told one by one.
+const NAMED: usize = 800;
+
+/// Draws the timeline; `run` is what its links lead to.
+pub fn timeline(run: &RunId, timeline: &Timeline) -> Markup {
+    let span = words::between_ms(timeline.from_ms, timeline.to_ms).max(1);
+    let x = |at_ms: i64| words::between_ms(timeline.from_ms, at_ms) * WIDTH / span;
+    let count: usize = timeline.slots.iter().map(Vec::len).sum();
+    let height = timeline.slots.len() * ROW + 20;
+    let label = format!("{count} attempts by {} workers in {}", timeline.slots.len(), words::duration(span));
+    html! {
+        svg.chart viewBox={ "0 0 " (WIDTH) " " (height) } role="group" aria-label=(label) {
+            @for (number, slot) in timeline.slots.iter().enumerate() {
+                @for bar in slot {
+                    @let width = (x(bar.end_ms) - x(bar.start_ms)).max(2);
+                    @let rect = html! {
+                        rect class={ "m-" (word(bar.mark)) } x=(x(bar.start_ms)) y=(number * ROW + 2) width=(width) height=(ROW - 4) rx="2" {
+                            @if count <= NAMED {
+                                title {
+                                    (bar.attempt) " " (word(bar.mark)) ", " (inert(&bar.agent)) ", "
+                                    (words::duration(words::between_ms(bar.start_ms, bar.end_ms)))
+                                }
+                            }
+                        }
+                    };
+                    @if count <= NAMED {
+                        a href={ "/runs/" (run) "/tasks/" (bar.attempt.task) } aria-label={ (bar.attempt) " " (word(bar.mark)) } { (rect) }
+                    } @else { (rect) }
+                }
+            }
+            text x="2" y=(height - 5) { "0" }
+            text x=(WIDTH - 4) y=(height - 5) text-anchor="end" { (words::duration(span)) }
+        }
+        ul.legend {
+            @for mark in [Mark::Landed, Mark::Candidate, Mark::Running, Mark::Nothing, Mark::Failed, Mark::Lost] {
+                li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "m-" (word(mark)) } width="10" height="10" {} } " " (word(mark)) }
+            }
+        }
+    }
+}
+
+fn word(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Landed => "landed",
+        Mark::Candidate => "candidate",
+        Mark::Running => "running",
+        Mark::Nothing => "nothing",
+        Mark::Failed => "failed",
+        Mark::Lost => "lost",
+    }
+}

@@ -1,0 +1,313 @@
+//! Owns what programs are told of runs: each is a view of the fold, as the command line's `--json` shows it. Changes
+//! nothing.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::refused::Refused;
+use super::site::{Site, Summed};
+use crate::actors::world::blocking;
+use crate::app::{self, Follower};
+use crate::machine::snapshot;
+use crate::machine::state::State as RunState;
+use crate::model::ids::{AttemptId, RunId, TaskId};
+use crate::model::inert::inert_lines;
+use crate::views::board::{Board, board};
+use crate::views::burn::Burn;
+use crate::views::cost::{Cost, cost};
+pub use crate::views::inbox::Item;
+use crate::views::inbox::inbox as items;
+use crate::views::plan_tree::{PlanTree, plan_tree};
+use crate::views::summary::Summary;
+use crate::views::task::{TaskView, task as task_view};
+use crate::views::timeline::{Timeline, timeline as time_view};
+
+/// Bytes at the end of what an attempt printed that are shown.
+pub const PRINTED_BYTES: u64 = 256 << 10;
+
+/// Answers with JSON, or says why not.
+pub type Told<T> = Result<Json<T>, Refused>;
+
+/// Any JSON.
+pub type Any = serde_json::Value;
+
+/// Tells of a run in a list.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RunRow {
+    /// The run.
+    pub run: RunId,
+    /// The user's own name for it.
+    pub name: Option<String>,
+    /// The repository's common git directory.
+    pub repo: String,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_at_ms: i64,
+    /// The number of its last event.
+    pub last_seq: u64,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Whether somebody works on it.
+    pub coordinated: bool,
+    /// How it stands; nothing where it cannot be read.
+    pub summary: Option<Summary>,
+    /// Why it cannot be read or hosted, where it cannot.
+    pub trouble: Option<String>,
+}
+
+/// Tells of a task in a list.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct TaskRow {
+    /// The task.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// How it stands.
+    pub status: String,
+    /// Its attempts.
+    pub attempts: usize,
+}
+
+/// Lists all runs. Blocks on the disk.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn run_rows(site: &Site) -> Result<Vec<RunRow>, Refused> {
+    let row = |(row, summary): Summed| RunRow {
+        coordinated: app::is_hosted(&site.place, &row.run),
+        trouble: summary.as_ref().err().cloned().or_else(|| site.hosts.trouble(&row.run)),
+        summary: summary.ok(),
+        run: row.run,
+        name: row.name,
+        repo: row.repo.to_string_lossy().into_owned(),
+        opened_at_ms: row.opened_at_ms,
+        last_seq: row.last_seq,
+        ended: row.ended.is_some(),
+    };
+    Ok(site.summaries()?.into_iter().map(row).collect())
+}
+
+/// Lists all runs.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub async fn runs(State(site): State<Arc<Site>>) -> Told<Vec<RunRow>> {
+    Ok(Json(blocking(move || run_rows(&site)).await?))
+}
+
+/// Gives a run's board from its fold.
+///
+/// # Errors
+/// Where the run is not open.
+pub fn board_of(site: &Site, run: &RunId, follower: &Follower) -> Result<Board, Refused> {
+    follower
+        .see(|loaded, _| board(&loaded.state, &site.place.outside(run, &loaded.state, &loaded.pace)))
+        .ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
+}
+
+fn viewed<T>(run: &RunId, follower: &Follower, view: impl FnOnce(&RunState) -> Option<T>) -> Result<T, Refused> {
+    let seen = follower.see(|loaded, _| view(&loaded.state));
+    seen.ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
+}
+
+/// Shows a board.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn run(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Board> {
+    Ok(Json(site.see(&run, board_of).await?))
+}
+
+/// Lists tasks.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn tasks(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Vec<TaskRow>> {
+    let rows = |state: &RunState| {
+        let row = |(id, task): (&TaskId, &crate::machine::state::Task)| TaskRow {
+            task: *id,
+            title: task.draft.title.clone(),
+            status: task.status.word().to_owned(),
+            attempts: task.attempts.len(),
+        };
+        Some(state.tasks.iter().map(row).collect())
+    };
+    Ok(Json(site.see(&run, move |_, run, follower| viewed(run, follower, rows)).await?))
+}
+
+/// Reads the name of a task or attempt.
+///
+/// # Errors
+/// Where it is none.
+pub fn named<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Refused> {
+    text.parse().map_err(|error: T::Err| Refused::missing(format!("find `{text}`"), error.to_string()))
+}
+
+/// Gives one task from a run's fold.
+///
+/// # Errors
+/// Where there is no such task.
+pub fn task_of(site: &Site, run: &RunId, follower: &Follower, id: TaskId) -> Result<TaskView, Refused> {
+    let now_ms = site.place.clock.now_ms();
+    let seen = follower.see(|loaded, _| task_view(&loaded.state, id, now_ms));
+    seen.ok_or_else(|| Refused::missing(format!("find task {id}"), format!("run {run} has no such task")))
+}
+
+/// Shows a task.
+///
+/// # Errors
+/// Where there is no such run or task.
+pub async fn task(State(site): State<Arc<Site>>, Path((run, task)): Path<(String, String)>) -> Told<TaskView> {
+    let id = named(&task)?;
+    Ok(Json(site.see(&run, move |site, run, follower| task_of(site, run, follower, id)).await?))
+}
+
+/// Gives what a task's last candidate changes.
+///
+/// # Errors
+/// Where there is no such task, or it has no candidate.
+pub async fn patch(site: &Arc<Site>, run: &str, id: TaskId) -> Result<String, Refused> {
+    let patch = site.see(run, move |site, _, follower| {
+        let state = follower.see(|loaded, _| loaded.state.clone());
+        Ok(site.place.patch(&state, id)?)
+    });
+    patch.await?.ok_or_else(|| Refused::missing(format!("show the diff of {id}"), "it has no candidate yet"))
+}
+
+/// Shows what a task's last candidate changes, as it is.
+///
+/// # Errors
+/// As [`patch`].
+pub async fn diff(
+    State(site): State<Arc<Site>>,
+    Path((run, task)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Refused> {
+    let id = named(&task)?;
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], patch(&site, &run, id).await?))
+}
+
+/// Shows the end of what an attempt printed, inert.
+///
+/// # Errors
+/// Where there is no such run or attempt, or it has printed nothing.
+pub async fn printed(
+    State(site): State<Arc<Site>>,
+    Path((run, attempt)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Refused> {
+    let id: AttemptId = named(&attempt)?;
+    let read = move |site: &Site, run: &RunId, _: &Follower| {
+        let nothing = || Refused::missing(format!("show what {id} printed"), "nothing is kept of it");
+        let (text, _) = site.place.printed(run, id, PRINTED_BYTES).ok_or_else(nothing)?;
+        Ok(inert_lines(&text))
+    };
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], site.see(&run, read).await?))
+}
+
+/// Shows the plan.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn plan(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<PlanTree> {
+    Ok(Json(site.see(&run, |_, run, follower| viewed(run, follower, plan_tree)).await?))
+}
+
+/// Shows the timeline.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn timeline(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Timeline> {
+    let view = |site: &Site, run: &RunId, follower: &Follower| {
+        let now_ms = site.place.clock.now_ms();
+        viewed(run, follower, |state| time_view(state, now_ms))
+    };
+    Ok(Json(site.see(&run, view).await?))
+}
+
+/// Shows the burn-down.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn burn(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Burn> {
+    Ok(Json(site.see(&run, |_, _, follower| Ok(follower.see(|_, burn| burn.clone()))).await?))
+}
+
+/// Shows the cost.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn cost_of(site: &Arc<Site>, run: &str) -> Result<Cost, Refused> {
+    site.see(run, |_, run, follower| viewed(run, follower, cost)).await
+}
+
+/// Shows the cost.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn costs(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Cost> {
+    Ok(Json(cost_of(&site, &run).await?))
+}
+
+/// Lists what of a run needs a person.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn inbox_of(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Vec<Item>> {
+    Ok(Json(site.see(&run, |_, run, follower| viewed(run, follower, |state| Some(items(state)))).await?))
+}
+
+/// Lists what needs a person, of all runs; finished tasks are left out.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub async fn inbox(State(site): State<Arc<Site>>) -> Told<Vec<Item>> {
+    Ok(Json(blocking(move || all_items(&site)).await?))
+}
+
+/// Lists what needs a person, of all runs. Blocks on the disk.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn all_items(site: &Site) -> Result<Vec<Item>, Refused> {
+    let mut all: Vec<Item> =
+        site.summaries()?.into_iter().filter_map(|(_, summary)| summary.ok()).flat_map(|it| it.inbox).collect();
+    all.sort_by_key(|item| item.bucket);
+    Ok(all)
+}
+
+/// Gives a run's folded state in the form of this program.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn state(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Result<impl IntoResponse, Refused> {
+    let bytes = site.see(&run, |site, run, follower| {
+        let written = follower.see(|loaded, _| {
+            let outside = site.place.outside(run, &loaded.state, &loaded.pace);
+            let last_lines = &outside.last_lines;
+            snapshot::write(&(run, &loaded.state, &loaded.pace, last_lines, &outside.checking, outside.coordinated))
+        });
+        written.map_err(|error| Refused::missing(format!("write the state of {run}"), error.to_string()))
+    });
+    let kind = (CONTENT_TYPE, "application/octet-stream");
+    Ok(([kind, (axum::http::HeaderName::from_static("artel-form"), snapshot::FORM)], bytes.await?))
+}
+
+/// Lists what models cost.
+///
+/// # Errors
+/// Where the user's own prices cannot be read.
+pub async fn prices(State(site): State<Arc<Site>>) -> Told<Vec<Any>> {
+    let rows = blocking(move || app::read_prices(&site.place.dir)).await?;
+    Ok(Json(rows.rows().filter_map(|row| serde_json::to_value(row).ok()).collect()))
+}
+
+/// Gives the schemas of the files that artel reads.
+pub async fn schemas() -> Json<Any> {
+    let schemas = crate::ui::cli::schemas::schemas();
+    Json(schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect::<serde_json::Map<_, _>>().into())
+}

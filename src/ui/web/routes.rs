@@ -1,0 +1,200 @@
+//! Owns the one table of what programs may ask: the paths, who may, what goes in and what comes out. The router and the
+//! document that describes it are both made from this table.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::{assets, events, guard, login, metrics, openapi, pages, reads, refused, site::Site, writes};
+use crate::app::Standing;
+use crate::machine::command::Ask;
+use crate::views::board::Board;
+use crate::views::burn::Burn;
+use crate::views::cost::Cost;
+use crate::views::plan_tree::PlanTree;
+use crate::views::task::TaskView;
+use crate::views::timeline::Timeline;
+
+/// Bytes that a request's body may have.
+pub const BODY_BYTES: usize = 64 << 10;
+
+/// Begins the path of each route for programs.
+pub const PREFIX: &str = "/api/v1";
+
+/// Says what a route answers with.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// JSON of this form.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Text of this media type.
+    Text(&'static str),
+}
+
+/// Describes one route.
+pub struct Route {
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// Its path below the prefix, with holes.
+    pub path: &'static str,
+    /// Who may ask.
+    pub needs: Standing,
+    /// What it does, in a sentence.
+    pub tells: &'static str,
+    /// What the query may hold: name, and what it says.
+    pub query: &'static [(&'static str, &'static str)],
+    /// The form of the body, where there is one.
+    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// What it answers with.
+    pub answer: Answer,
+    serves: MethodRouter<Arc<Site>>,
+}
+
+fn json<T: JsonSchema>() -> Answer {
+    Answer::Json(|generator| generator.subschema_for::<T>())
+}
+
+fn reads(path: &'static str, tells: &'static str, answer: Answer, serves: MethodRouter<Arc<Site>>) -> Route {
+    Route { method: "get", path, needs: Standing::Viewer, tells, query: &[], body: None, answer, serves }
+}
+
+fn writes<T: JsonSchema>(
+    path: &'static str,
+    needs: Standing,
+    tells: &'static str,
+    answer: Answer,
+    serves: MethodRouter<Arc<Site>>,
+) -> Route {
+    let body: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<T>();
+    Route { method: "post", path, needs, tells, query: &[], body: Some(body), answer, serves }
+}
+
+impl Route {
+    fn with(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+}
+
+/// How long to wait, in a query.
+const WAIT: (&str, &str) = ("wait_s", "how many seconds to wait for news, 30 at most");
+
+/// Lists the routes for programs.
+pub fn routes() -> Vec<Route> {
+    looks().into_iter().chain(follows()).chain(asks()).collect()
+}
+
+/// Lists the routes that show what there is.
+fn looks() -> Vec<Route> {
+    vec![
+        reads("/runs", "Lists all runs, the newest first.", json::<Vec<reads::RunRow>>(), get(reads::runs)),
+        reads("/runs/{run}", "Shows the board of a run.", json::<Board>(), get(reads::run)),
+        reads("/runs/{run}/tasks", "Lists a run's tasks.", json::<Vec<reads::TaskRow>>(), get(reads::tasks)),
+        reads("/runs/{run}/tasks/{task}", "Shows one task with its attempts.", json::<TaskView>(), get(reads::task)),
+        reads(
+            "/runs/{run}/tasks/{task}/diff",
+            "Shows what a task's last candidate changes, as a unified diff.",
+            Answer::Text("text/plain; charset=utf-8"),
+            get(reads::diff),
+        ),
+        reads(
+            "/runs/{run}/attempts/{attempt}/log",
+            "Shows the end of what an attempt printed.",
+            Answer::Text("text/plain; charset=utf-8"),
+            get(reads::printed),
+        ),
+        reads("/runs/{run}/plan", "Shows the plan as it was made.", json::<PlanTree>(), get(reads::plan)),
+        reads("/runs/{run}/timeline", "Shows attempts by worker over time.", json::<Timeline>(), get(reads::timeline)),
+        reads("/runs/{run}/burn", "Shows how the work that is left went down.", json::<Burn>(), get(reads::burn)),
+        reads("/runs/{run}/cost", "Shows what a run has cost, by agent and role.", json::<Cost>(), get(reads::costs)),
+        reads(
+            "/runs/{run}/inbox",
+            "Lists what of a run needs a person.",
+            json::<Vec<reads::Item>>(),
+            get(reads::inbox_of),
+        ),
+        reads("/inbox", "Lists what needs a person, of all runs.", json::<Vec<reads::Item>>(), get(reads::inbox)),
+    ]
+}
+
+/// Lists the routes by which runs are followed, and those that tell of this program.
+fn follows() -> Vec<Route> {
+    vec![
+        reads(
+            "/runs/{run}/events",
+            "Streams a run's events as server-sent events, each with its number as `id`: whoever comes back with the \
+             last one as `Last-Event-ID` misses and repeats none. To who does not accept `text/event-stream` it gives \
+             those that there are, one JSON value a line.",
+            Answer::Text("text/event-stream"),
+            get(events::events),
+        )
+        .with(&[("after", "the number of the last event that is known"), WAIT, ("limit", "how many at most")]),
+        reads(
+            "/runs/{run}/state",
+            "Gives a run's folded state in the form of this very program, named by the header `artel-form`.",
+            Answer::Text("application/octet-stream"),
+            get(reads::state),
+        ),
+        reads("/prices", "Lists what models cost.", json::<Vec<reads::Any>>(), get(reads::prices)),
+        reads(
+            "/schemas",
+            "Gives the JSON schemas of the files that artel reads.",
+            json::<reads::Any>(),
+            get(reads::schemas),
+        ),
+        reads("/openapi.json", "Describes all this.", json::<reads::Any>(), get(openapi::openapi)),
+    ]
+}
+
+/// Lists the routes that change something.
+fn asks() -> Vec<Route> {
+    vec![
+        writes::<writes::Opening>(
+            "/runs",
+            Standing::Operator,
+            "Opens a run for a goal file of the server's machine, and hosts it.",
+            json::<writes::Opened>(),
+            post(writes::open),
+        ),
+        writes::<Ask>(
+            "/runs/{run}/requests",
+            Standing::Approver,
+            "Asks something of a run. With the header `Idempotency-Key` the same request is carried out once, however often \
+         it is sent.",
+            json::<writes::Answered>(),
+            post(writes::ask),
+        ),
+        writes::<login::Wanted>(
+            "/links",
+            Standing::Operator,
+            "Makes a link that logs a browser in once.",
+            json::<login::Made>(),
+            post(login::make_link),
+        ),
+    ]
+}
+
+/// Builds what answers all requests.
+pub fn router(site: Arc<Site>) -> Router {
+    let mut router = Router::new();
+    for Route { path, needs, serves, .. } in routes() {
+        let held = serves.layer(from_fn(move |request, next| guard::needs(needs, request, next)));
+        router = router.route(&format!("{PREFIX}{path}"), held);
+    }
+    let metrics = get(metrics::metrics).layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
+    let pages = pages::router().layer(from_fn(pages::told_as_page));
+    router
+        .route("/metrics", metrics)
+        .merge(pages)
+        .merge(assets::router())
+        .fallback(|| async { refused::Refused::missing("answer", "there is nothing of that name here") })
+        .method_not_allowed_fallback(|| async {
+            refused::Refused::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "answer", "that is not how it is asked")
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&site), guard::guard))
+        .with_state(site)
+}

@@ -1,0 +1,246 @@
+//! Owns what programs and pages ask of runs: each is stored as a request before it counts, and its answer is waited for.
+//! Never answers one itself.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::guard::{Caller, too_little};
+use super::reads::Told;
+use super::refused::Refused;
+use super::site::Site;
+use crate::actors::world::blocking;
+use crate::app::{self, Follower, OpenOptions, Place, Put, Standing};
+use crate::machine::command::Ask;
+use crate::model::ids::{RequestId, RunId};
+
+/// How long an answer is waited for, and how often it is looked for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Longest key of a request.
+const KEY_BYTES: usize = 200;
+
+/// Says how a run is to be opened.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// The repository: a folder on the server's machine.
+    repo: PathBuf,
+    /// The goal file, from there.
+    goal: PathBuf,
+    /// The user's own name for the run.
+    name: Option<String>,
+    /// The commit or branch to start from; none is what is checked out.
+    base: Option<String>,
+    /// Changes to roles, each `ROLE.FIELD=VALUE`.
+    #[serde(default)]
+    roles: Vec<String>,
+    /// Attempts at one time.
+    workers: Option<u32>,
+    /// What all chance in the run is drawn from.
+    seed: Option<u64>,
+}
+
+/// Tells of a run that was opened.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Opened {
+    /// The run.
+    pub run: RunId,
+    /// What was noticed about the repository.
+    pub notes: Vec<String>,
+}
+
+/// Says what became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It was carried out.
+    CarriedOut,
+    /// It is stored; whoever works on the run has not answered yet.
+    Stored,
+}
+
+/// Tells what became of a request.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Answered {
+    /// The run.
+    pub run: RunId,
+    /// The request.
+    pub request: RequestId,
+    /// What became of it.
+    pub answer: Answer,
+}
+
+/// Opens a run and hosts it.
+///
+/// # Errors
+/// Where the goal is faulty or the repository not fit.
+pub async fn open(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    body: Result<Json<Opening>, JsonRejection>,
+) -> Told<Opened> {
+    let Json(wanted) = body.map_err(|fault| unreadable("open a run", &fault))?;
+    let tried = format!("open a run in `{}`", wanted.repo.display());
+    if !wanted.repo.is_absolute() {
+        let why = "the folder of the repository is not named from the root on";
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, tried, why));
+    }
+    let run = key(&headers)?.map(|key| {
+        RunId::from_str(&format!("r-{}", &key[..12])).map_err(|error| {
+            Refused::new(StatusCode::BAD_REQUEST, "name a run after the request's key", error.to_string())
+        })
+    });
+    let run = run.transpose()?;
+    let options = OpenOptions {
+        goal: wanted.goal,
+        name: wanted.name,
+        base: wanted.base,
+        roles: wanted.roles,
+        workers: wanted.workers,
+        seed: wanted.seed,
+        run,
+    };
+    let place = Place { cwd: wanted.repo, ..site.place.clone() };
+    let (run, notes) = blocking(move || app::open_run(&place, &options)).await?;
+    site.hosts.take(&run);
+    Ok(Json(Opened { run, notes }))
+}
+
+/// Asks something of a run.
+///
+/// # Errors
+/// Where there is no such run, it refuses, or the caller may not ask that.
+pub async fn ask(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    body: Result<Json<Ask>, JsonRejection>,
+) -> Told<Answered> {
+    let Json(ask) = body.map_err(|fault| unreadable(&format!("ask something of {run}"), &fault))?;
+    let id = id_of(key(&headers)?)?;
+    Ok(Json(put(&site, standing, &run, id, ask).await?))
+}
+
+fn unreadable(tried: &str, fault: &JsonRejection) -> Refused {
+    Refused::new(fault.status(), tried, fault.body_text()).next("GET /api/v1/openapi.json describes what is read")
+}
+
+/// Gives a request's key in a form that ids may have.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    if value.is_empty() || value.len() > KEY_BYTES {
+        let why = format!("`Idempotency-Key` is empty or longer than {KEY_BYTES} bytes");
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "name the request", why));
+    }
+    Ok(Some(hashed(value.as_bytes())))
+}
+
+fn hashed(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn id_of(key: Option<String>) -> Result<RequestId, Refused> {
+    let text = key.map_or_else(|| format!("q-{:016x}", fastrand::u64(..)), |key| format!("k-{key}"));
+    text.parse().map_err(|error: crate::model::ids::NotAnId| {
+        Refused::new(StatusCode::BAD_REQUEST, "name the request", error.to_string())
+    })
+}
+
+/// Names a request after the key that a form carries.
+///
+/// # Errors
+/// Where that makes no name.
+pub fn id_of_form(key: &str) -> Result<RequestId, Refused> {
+    id_of(Some(hashed(key.as_bytes())))
+}
+
+/// Tells who may ask something.
+pub fn needed(ask: &Ask) -> Standing {
+    match ask {
+        Ask::Approve(_)
+        | Ask::ApproveTask(_)
+        | Ask::Deny { .. }
+        | Ask::DenyTask { .. }
+        | Ask::Retry(_)
+        | Ask::Steer { .. } => Standing::Approver,
+        Ask::Drain | Ask::Stop | Ask::Resume | Ask::Revert(_) | Ask::Deliver { .. } | Ask::Raise(_) => {
+            Standing::Operator
+        }
+    }
+}
+
+/// Stores a request, has the run hosted where nobody works on it, and waits for the answer. What the law would refuse as
+/// the run stands is refused at once and not stored.
+///
+/// # Errors
+/// Where there is no such run, it refuses, or the caller may not ask that.
+pub async fn put(
+    site: &Arc<Site>,
+    standing: Standing,
+    run: &str,
+    id: RequestId,
+    ask: Ask,
+) -> Result<Answered, Refused> {
+    let tried = format!("ask something of {run}");
+    let needed = needed(&ask);
+    if standing < needed {
+        return Err(too_little(tried, standing, needed));
+    }
+    let stored = {
+        let (id, tried) = (id.clone(), tried.clone());
+        site.see(run, move |site, run, follower| {
+            follower.look_now()?;
+            let is_known =
+                site.place.journal.requests(run, 0).map_err(app::AppError::from)?.iter().any(|row| row.id == id);
+            let why = follower.see(|loaded, _| app::refusal(&loaded.state, &ask)).filter(|_| !is_known);
+            if let Some(why) = why {
+                return Err(Refused::new(StatusCode::CONFLICT, tried, why));
+            }
+            if app::ask_as(&site.place, run, &id, &ask)? == Put::Other {
+                let why = "another request of that `Idempotency-Key` was stored before, and stands";
+                return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, tried, why));
+            }
+            Ok((run.clone(), site.followers.follow(run)?))
+        })
+        .await?
+    };
+    let (run, follower) = stored;
+    if site.hosts.at_work().contains(&run) {
+        // Its coordinator may be about to rest.
+        site.hosts.take(&run);
+    }
+    let answer = wait(&follower, &id).await?;
+    match answer {
+        None => Ok(Answered { run, request: id, answer: Answer::Stored }),
+        Some(Ok(())) => Ok(Answered { run, request: id, answer: Answer::CarriedOut }),
+        Some(Err(why)) => Err(Refused::new(StatusCode::CONFLICT, tried, why)),
+    }
+}
+
+async fn wait(follower: &Arc<Follower>, id: &RequestId) -> Result<Option<Result<(), String>>, Refused> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (follower, id) = (Arc::clone(follower), id.clone());
+        let look = move || {
+            follower.look_now()?;
+            Ok::<_, app::AppError>(follower.see(|loaded, _| loaded.state.answered.get(&id).cloned()))
+        };
+        let answer = blocking(look).await?;
+        if answer.is_some() || Instant::now() >= until {
+            return Ok(answer);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
