@@ -206,3 +206,64 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     // A fold that a panic left half made is left behind by whoever panicked: its number tells how far it is.
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::journal::format::FORMAT;
+    use crate::io::journal::{NewEntry, NewRun};
+    use crate::machine::event::Event;
+    use crate::views::story::Story;
+
+    fn store(place: &Place, run: &RunId, events: &[Event]) {
+        let after = place.journal.last_seq(run).unwrap();
+        let epoch = place.journal.claim(run, "a test").unwrap();
+        let entry = |event: &Event| {
+            let data = serde_json::to_string(event).unwrap();
+            NewEntry { at_ms: 5, kind: event.kind().to_owned(), v: FORMAT, data }
+        };
+        let entries: Vec<_> = events.iter().map(entry).collect();
+        place.journal.append(run, epoch, after, &entries).unwrap();
+    }
+
+    /// Reads all events after a number, in pieces of this size.
+    fn read(follower: &Follower, mut seq: u64, piece: usize) -> Vec<Told> {
+        let (mut all, mut cursor) = (Vec::new(), Cursor::default());
+        loop {
+            let told = follower.after(seq, piece, &mut cursor).unwrap();
+            let Some(last) = told.last() else { return all };
+            assert!(told.len() <= piece);
+            seq = last.seq;
+            all.extend(told);
+        }
+    }
+
+    #[test]
+    fn readers_at_any_offset_are_told_the_same_also_of_what_is_no_longer_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
+        let place = Place::open(env, temp.path().to_owned()).unwrap();
+        let opening = Story::at_work("").state.opening().clone();
+        let run = opening.run.clone();
+        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
+        place.journal.open_run(&new).unwrap();
+        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let followers = Followers::new(place.clone());
+        let follower = followers.follow(&run).unwrap();
+        assert_eq!(read(&follower, 0, 7).len(), 1);
+        let steered = |number: u64| Event::Steered { task: None, message: number.to_string() };
+        let many: Vec<Event> = (0..2 * KEPT + PAGE).map(steered).collect();
+        store(&place, &run, &many);
+        follower.look_now().unwrap();
+        let last = many.len() as u64 + 1;
+        let all = read(&follower, 0, 1000);
+        assert_eq!(all.iter().map(|told| told.seq).collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+        assert_eq!(lock(&follower.fold).told.len() as u64, KEPT, "no more is kept");
+        for (from, piece) in [(last - KEPT - 3, 5), (last - KEPT, 9000), (last - 1, 1), (last, 1)] {
+            let tail: Vec<Arc<str>> = read(&follower, from, piece).into_iter().map(|told| told.json).collect();
+            let want: Vec<Arc<str>> = all[from as usize..].iter().map(|told| Arc::clone(&told.json)).collect();
+            assert_eq!(tail, want, "from {from} in pieces of {piece}");
+        }
+        assert_eq!(follower.see(|loaded, _| loaded.state.clone()), place.replay(&run).unwrap().state);
+    }
+}

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::counts::Counts;
+use super::counts::counts;
 use super::ended::{Ended, ended};
 use super::limits::{LimitRow, limits};
 use super::pace::{Eta, Pace, hopeless};
@@ -13,7 +15,6 @@ use super::words;
 use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
 use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Task};
-use crate::machine::tally::Tally;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
@@ -108,54 +109,6 @@ pub struct Board {
     pub cpu_ms: u64,
     /// When it may be through.
     pub eta: Option<Eta>,
-}
-
-/// Counts tasks by state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Counts {
-    /// All tasks.
-    pub total: u32,
-    /// Waiting for other tasks.
-    pub waiting: u32,
-    /// May be leased.
-    pub ready: u32,
-    /// Under way.
-    pub running: u32,
-    /// Waiting for a verdict.
-    pub judging: u32,
-    /// Waiting to land.
-    pub queued: u32,
-    /// Landed.
-    pub landed: u32,
-    /// Nothing to do.
-    pub nothing: u32,
-    /// Kept for a person.
-    pub kept: u32,
-    /// Waiting for something that is missing.
-    pub blocked: u32,
-    /// Given up.
-    pub dropped: u32,
-    /// Taken back out.
-    pub reverted: u32,
-}
-
-impl Counts {
-    /// Lists the statuses with how many tasks have each.
-    pub fn by_status(&self) -> [(&'static str, u32); 11] {
-        [
-            ("waiting", self.waiting),
-            ("ready", self.ready),
-            ("running", self.running),
-            ("judging", self.judging),
-            ("queued", self.queued),
-            ("landed", self.landed),
-            ("nothing", self.nothing),
-            ("kept", self.kept),
-            ("blocked", self.blocked),
-            ("dropped", self.dropped),
-            ("reverted", self.reverted),
-        ]
-    }
 }
 
 /// Shows a scope and how far its tasks and those of its sub-scopes are.
@@ -330,12 +283,6 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
 /// Names the run's branch.
 pub fn branch(opening: &Opening) -> String {
     format!("{}/{}/main", opening.config.branch_prefix, opening.run)
-}
-
-pub(super) fn counts(tally: Tally) -> Counts {
-    let total = tally.total();
-    let Tally { waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted } = tally;
-    Counts { total, waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted }
 }
 
 /// Lists scopes parents first, each followed by its own, with the tasks below it counted in.

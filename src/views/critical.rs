@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn the_way_leads_from_the_highest_rank_to_who_waits_for_nobody_else() {
-        let story = Story::at_work("");
+        let mut story = Story::open("", &[], 4);
+        story.plan(12);
         let path = critical(&story.state);
         assert!(path.contains(&TaskId(11)) && path.contains(&TaskId(12)), "t12 waits for t11: {path:?}");
         assert!(critical(&Story::done("").state).is_empty());

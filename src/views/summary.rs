@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::board::{Counts, counts};
+use super::counts::{Counts, counts};
 use super::ended::{Ended, ended};
 use super::inbox::{Bucket, Item, inbox};
 use crate::machine::state::State;

@@ -114,7 +114,7 @@ fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
 fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bool)>) -> Markup {
     html! {
         section.card {
-            h2 { (it.attempt) " " (line(&it.agent)) " " span.word class=(hue(it.outcome)) { (it.outcome) } }
+            h2 { (it.attempt) " " (line(&it.agent)) " " span class={ "word " (hue(it.outcome)) } { (it.outcome) } }
             p.faint {
                 "begun " (time(it.started_ms)) " · took " (took(it.wall_ms)) " · " (took(it.usage.cpu_ms)) " of processor time"
                 @if let Some(spend) = spend.filter(|spend| spend.calls > 0) {
@@ -184,7 +184,7 @@ fn check(it: &AttemptView, result: &CheckResult) -> Markup {
     html! {
         details id={ "check-" (it.attempt) "-" (line(&result.name)) } {
             summary {
-                (line(&result.name)) " " span.word class=(hue) { (word) } " in " (took(result.wall_ms))
+                (line(&result.name)) " " span class={ "word " (hue) } { (word) } " in " (took(result.wall_ms))
                 @if let Some(count) = result.executed { ", " (words::count(usize::try_from(count).unwrap_or(usize::MAX), "test")) }
             }
             pre tabindex="0" { (lines(&result.tail)) }

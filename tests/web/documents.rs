@@ -1,0 +1,79 @@
+//! Tells that the document which describes the server is true, that looking changes nothing, and that numbers are told.
+
+use crate::crew::{open_gate, playing};
+use crate::wire::{Server, gated};
+
+#[test]
+fn each_described_path_answers_as_described_and_looking_changes_nothing() {
+    let house = gated("");
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    house.artel(&playing(&[])).exits(0);
+    let (run, before) = (house.run(), house.events());
+    let server = Server::start(&house);
+    let document = server.get("viewer", "/api/v1/openapi.json").is(200).json();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(told) = methods.get("get") else { continue };
+        let filled = path.replace("{run}", &run).replace("{task}", "t1").replace("{attempt}", "t1.1");
+        let answer = server.get("viewer", &filled).is(200);
+        let kinds = told["responses"]["200"]["content"].as_object().unwrap();
+        let kind = answer.header("content-type").unwrap();
+        let is_lines = path.ends_with("/events") && kind == "application/x-ndjson";
+        assert!(kinds.contains_key(kind) || is_lines, "{path}: {kind}");
+        asked += 1;
+        if !path.contains('{') {
+            continue;
+        }
+        for hostile in
+            ["..", "%00", "t999", "%E2%80%AE", "r-none", "-1", "%3Cscript%3E", "a%2F..%2Fb", &"9".repeat(400)]
+        {
+            let fill = path.replace("{run}", hostile).replace("{task}", hostile).replace("{attempt}", hostile);
+            let of_run = path.replace("{run}", &run).replace("{task}", hostile).replace("{attempt}", hostile);
+            for path in [fill, of_run] {
+                let status = server.get("viewer", &path).status;
+                assert!(status == 200 || (400..500).contains(&status), "{path}: {status}");
+            }
+        }
+    }
+    assert!(asked >= 15, "{asked}");
+    for page in [
+        "/",
+        "/inbox",
+        &format!("/runs/{run}"),
+        &format!("/runs/{run}/tasks/t1"),
+        "/static/page.css",
+        "/static/page.js",
+    ] {
+        server.get("viewer", page).is(200);
+    }
+    assert_eq!(house.events(), before);
+
+    // The same as the command line's.
+    for (path, args) in [("cost", vec!["cost", "--json"]), ("tasks/t2", vec!["show", "t2", "--json"])] {
+        let told = server.get("viewer", &format!("/api/v1/runs/{run}/{path}")).is(200).json();
+        assert_eq!(told, house.artel(&args).json(), "{path}");
+    }
+    let diff = server.get("viewer", &format!("/api/v1/runs/{run}/tasks/t1/diff")).is(200);
+    assert_eq!(diff.body, house.artel(&["diff", "t1"]).exits(0).out);
+}
+
+#[test]
+fn numbers_are_told_to_prometheus() {
+    let house = gated("");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    house.until("both attempts run", || house.board()["counts"]["running"] == 2);
+    let metrics = server.get("viewer", "/metrics").is(200);
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for line in metrics.body.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(name.starts_with("artel_") && value.parse::<f64>().is_ok(), "{line}");
+    }
+    metrics
+        .says("artel_runs{state=\"live\"} 1\n")
+        .says(&format!("artel_tasks{{run=\"{run}\",status=\"running\"}} 2\n"))
+        .says(&format!("artel_attempts_total{{run=\"{run}\"}} 2\n"))
+        .says("artel_runs_coordinated 1\n");
+}

@@ -1,0 +1,119 @@
+//! Tells that people can look and answer in a browser, and that nothing an agent or a repository wrote is more than text
+//! there.
+
+use crate::access::log_in;
+use crate::common::House;
+use crate::crew::{crew, open_gate, playing};
+use crate::wire::{Answer, Server, gated};
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/// Writes a text as forms do.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// Presses the button of a form that a page shows, with a text in its field.
+fn press(server: &Server<'_>, cookie: &str, page: &Answer, ask: &str, text: &str) -> Answer {
+    let marker = format!("name=\"ask\" value=\"{ask}\"");
+    let at = page.body.find(&marker).unwrap_or_else(|| panic!("no button `{ask}` in\n{}", page.body));
+    let start = page.body[..at].rfind("<form").unwrap();
+    let form = &page.body[start..start + page.body[start..].find("</form>").unwrap()];
+    let action = form.split("action=\"").nth(1).unwrap().split('"').next().unwrap();
+    let mut fields: Vec<String> = Vec::new();
+    for input in form.split("<input type=\"hidden\" name=\"").skip(1) {
+        let name = input.split('"').next().unwrap();
+        let value = input.split("value=\"").nth(1).unwrap().split('"').next().unwrap();
+        fields.push(format!("{name}={}", encoded(value)));
+    }
+    if form.contains("name=\"text\"") {
+        fields.push(format!("text={}", encoded(text)));
+    }
+    let head = format!("{FORM}{cookie}Origin: http://{}\r\n", server.at);
+    server.send("POST", action, &head, &fields.join("&"))
+}
+
+#[test]
+fn a_person_approves_steers_retries_and_denies_in_the_browser() {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    let steps = "  - match: {path: src/b.txt, then: [fail: no way]}\n  - write: {text: \"new\\n\"}\n";
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], steps, "approve: [plan]\n");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    let look = |path: &str| server.send("GET", path, &cookie, "").is(200);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    let inbox = look("/inbox").says("needs input (1)");
+    press(&server, &cookie, &inbox, "approve", "").is(303);
+    // Pressed twice, it is asked once.
+    press(&server, &cookie, &inbox, "approve", "").is(303);
+    house.until("it has ended", || house.artel(&["list", "--json"]).json()[0]["ended"] == true);
+    let inbox = look("/inbox").says("failed (2)");
+    assert_eq!(inbox.body.matches(&format!("/runs/{run}/tasks/t2\"")).count(), 1, "each thing stands in one place");
+    press(&server, &cookie, &inbox, "deny_task", "it is & stays <i>no</i>").is(303);
+    house.until("it is given up", || house.told("TaskDropped").len() == 1);
+    look(&format!("/runs/{run}/tasks/t2")).says("it is &amp; stays &lt;i&gt;no&lt;/i&gt;").says("no way");
+    look(&format!("/runs/{run}/tasks/t1")).says("class=\"del\">old").says("class=\"add\">new");
+    let page = look(&format!("/runs/{run}")).says("Attempts by worker").says("<svg").says("k k-landed");
+    press(&server, &cookie, &page, "deliver", "").is(303);
+    house.until("it is delivered", || std::fs::read_to_string(house.repo().join("src/a.txt")).unwrap() == "new\n");
+}
+
+#[test]
+fn what_agents_and_repositories_write_is_text() {
+    const TAINT: &str = "<script>alert(1)</script>\\\" onload=x <img src=x onerror=y>\\e[31m\\u202e\\u0007";
+    let house = gated("");
+    let raw =
+        TAINT.replace("\\e", "\u{1b}").replace("\\u202e", "\u{202e}").replace("\\u0007", "\u{7}").replace("\\\"", "\"");
+    let name = "src/<img src=x onerror=alert(2)>.txt".replace("src/", "");
+    house.write(&name, "old\n");
+    house.write(
+        "plan.yml",
+        &format!("plan:\n  - emit:\n      - {{key: a, title: \"{TAINT}\", brief: \"{TAINT}\", paths: [\"{name}\"]}}\n"),
+    );
+    let steps = format!(
+        "steps:\n  - run: \"printf '%s' '</pre><script>alert(3)</script>'\"\n  - write: {{text: \"{TAINT}\"}}\n"
+    );
+    house.write("work.yml", &steps);
+    let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
+    house.write("goal.md", &goal.replace("name: a story", &"name: \"<script>alert(1)</script><img src=x>\""));
+    house.commit("tainted");
+    house.artel(&playing(&[])).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    for path in ["/", "/inbox", &format!("/runs/{run}"), &format!("/runs/{run}/tasks/t1")] {
+        let page = server.get("viewer", path).is(200);
+        assert!(page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{path} shows the text\n{}", page.body);
+        assert_eq!(page.body.matches("<script").count(), 1, "only the page's own: {path}");
+        for active in ["<img", "\u{1b}", "\u{202e}", "\u{7}", "</pre><script", "onerror=y>"] {
+            assert!(!page.body.contains(active), "{active:?} in {path}");
+        }
+        assert!(!page.body.contains(&raw));
+    }
+    let log = server.get("viewer", &format!("/api/v1/runs/{run}/attempts/t1.1/log")).is(200);
+    assert_eq!(log.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(log.header("x-content-type-options"), Some("nosniff"));
+    assert!(!log.body.contains('\u{1b}'));
+    // What is asked for is text in the answer too.
+    let answer = server.get("viewer", "/runs/%3Cscript%3Ealert(4)%3C%2Fscript%3E").is(404);
+    assert!(!answer.body.contains("<script>alert"), "{}", answer.body);
+    assert!(answer.header("content-type").unwrap().starts_with("text/html"));
+}
+
+#[test]
+fn a_page_stays_small_and_needs_no_script() {
+    let house = gated("");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    house.until("both attempts run", || house.board()["counts"]["running"] == 2);
+    let page = server.get("operator", &format!("/runs/{}", house.run())).is(200);
+    page.says("k k-running").says("name=\"viewport\"").says("lang=\"en\"").says("href=\"#main\"");
+    for (path, kind) in [("/static/page.js", "text/javascript; charset=utf-8"), ("/static/icon.svg", "image/svg+xml")] {
+        assert_eq!(server.send("GET", path, "", "").is(200).header("content-type"), Some(kind));
+    }
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+}
