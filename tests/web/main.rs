@@ -17,3 +17,4 @@ mod asking;
 mod pages;
 mod documents;
 mod afar;
+mod browser;

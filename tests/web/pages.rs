@@ -79,7 +79,7 @@ fn what_agents_and_repositories_write_is_text() {
     );
     house.write("work.yml", &steps);
     let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
-    house.write("goal.md", &goal.replace("name: a story", &"name: \"<script>alert(1)</script><img src=x>\""));
+    house.write("goal.md", &goal.replace("name: a story", "name: \"<script>alert(1)</script><img src=x>\""));
     house.commit("tainted");
     house.artel(&playing(&[])).exits(0);
     let run = house.run();

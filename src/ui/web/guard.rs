@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, ORIGIN, RETRY_AFTER};
@@ -18,6 +19,9 @@ use crate::app::Standing;
 /// Says who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller(pub Standing);
+
+/// How long a request that changes something may take, its arrival included.
+const WRITE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a browser is told with every answer.
 const TOLD: [(&str, &str); 6] = [
@@ -47,7 +51,7 @@ pub async fn guard(
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
-            next.run(request).await
+            in_time(request, next).await
         }
         Err(refusal) => refusal.into_response(),
     };
@@ -59,6 +63,23 @@ pub async fn guard(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
     }
     response
+}
+
+/// Has a request that changes something answered in time: whoever sends its body byte by byte holds up a connection.
+async fn in_time(request: Request, next: Next) -> Response {
+    if is_look(request.method()) {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(WRITE_PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refused::new(StatusCode::REQUEST_TIMEOUT, "change something on this server", "it took too long")
+            .next("ask how it stands: what was asked may have been stored")
+            .into_response(),
+    }
+}
+
+fn is_look(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Lets a request of a route pass where its caller may do that.
@@ -89,7 +110,7 @@ fn passes(site: &Site, peer: SocketAddr, method: &Method, headers: &HeaderMap) -
         let why = format!("too much was asked from {}; wait {wait} s", peer.ip());
         Refused::new(StatusCode::TOO_MANY_REQUESTS, tried, why)
     };
-    let is_write = !matches!(*method, Method::GET | Method::HEAD);
+    let is_write = !is_look(method);
     site.limits.count(peer.ip(), Sort::Any).map_err(too_many)?;
     if is_write {
         site.limits.count(peer.ip(), Sort::Write).map_err(too_many)?;

@@ -93,7 +93,7 @@ fn part(text: &str) -> Option<((u32, u32), (u32, u32))> {
 pub fn side_by_side(patch: &str) -> Markup {
     let rows = rows(patch);
     html! {
-        div.wide {
+        div.wide tabindex="0" role="region" aria-label="changes" {
             table.diff {
                 @for row in &rows {
                     @match row {

@@ -166,6 +166,7 @@ impl Buttons<'_> {
         let gate = state.waiting.filter(|_| !is_over);
         let rests = matches!(state.rest, Some(Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }));
         let operates = self.may(&Ask::Resume);
+        let has_landed = state.head.is_some_and(|head| head != state.opening().base);
         html! {
             div.acts {
                 @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
@@ -187,7 +188,7 @@ impl Buttons<'_> {
                     (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all"))
                     (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all"))
                 }
-                @if operates && state.head.is_some() && state.delivered_head != state.head {
+                @if operates && has_landed && state.delivered_head != state.head {
                     @let to = state.opening().branch.as_deref().unwrap_or("the branch that it was opened from");
                     @let to = crate::model::inert::inert(to);
                     (self.sure("deliver", "Deliver", &format!("What landed is brought into {to}."), "main", &[]))

@@ -108,7 +108,7 @@ fn under_way(run: &RunId, board: &Board) -> Markup {
                 h2 { "Under way" }
             }
             @if !board.running.is_empty() {
-                div.wide { table {
+                div.wide tabindex="0" role="region" aria-label="attempts under way" { table {
                     thead { tr { th { "attempt" } th { "task" } th { "agent" } th.n { "for" } th { "last line" } } }
                     tbody { @for row in board.running.iter().take(ROWS) {
                         tr {
@@ -191,7 +191,7 @@ fn costs(cost: &Cost) -> Markup {
     html! {
         @for (title, rows) in [("by agent", &cost.by_agent), ("by role", &cost.by_role)] {
             @if !rows.is_empty() {
-                div.wide { table {
+                div.wide tabindex="0" role="region" aria-label=(title) { table {
                     thead { tr {
                         th { (title) } th.n { "attempts" } th.n { "wall time" } th.n { "processor" } th.n { "calls" }
                         th.n { "tokens in" } th.n { "tokens out" } th.n { "cost" }
@@ -226,7 +226,7 @@ fn landed(run: &RunId, board: &Board) -> Markup {
         @if board.landed.is_empty() { p { "Nothing has landed yet." } }
         @if skipped > 0 { p.faint { (skipped) " more landed before these." } }
         @if !board.landed.is_empty() {
-            div.wide { table {
+            div.wide tabindex="0" role="region" aria-label="what landed" { table {
                 thead { tr { th { "task" } th { "what" } th { "commit" } th { "agent" } th.n { "files" } th.n { "attempts" } } }
                 tbody { @for row in board.landed.iter().skip(skipped) {
                     tr {

@@ -126,7 +126,7 @@ fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bo
                 dt { "stood on" } dd.id { (it.base.short()) }
                 @if let Some(commit) = it.commit { dt { "candidate" } dd.id { (commit) } }
                 @if let Some(commit) = it.landed { dt { "landed as" } dd.id { (commit) } }
-                @if let Some(next) = &it.next { dt { "then" } dd { (line(next)) } }
+                @if let Some(next) = it.next.as_ref().filter(|_| it.landed.is_none()) { dt { "then" } dd { (line(next)) } }
                 @if let Some(handoff) = &it.handoff {
                     @if !handoff.done.is_empty() { dt { "says" } dd { (line(&handoff.done)) } }
                     @for (name, said) in [("concern", &handoff.concerns), ("deviation", &handoff.deviations), ("finding", &handoff.findings)] {

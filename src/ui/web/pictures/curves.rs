@@ -8,10 +8,10 @@ use crate::views::words;
 
 /// Size of a picture, in its own units.
 const WIDTH: u64 = 1000;
-const HEIGHT: u64 = 220;
+const HEIGHT: u64 = 208;
 /// What stands free at the top and at the bottom.
-const TOP: u64 = 18;
-const FOOT: u64 = 20;
+const TOP: u64 = 4;
+const FOOT: u64 = 4;
 
 /// Draws how many tasks there were, how many are open, and how many are left for a person.
 pub fn burn_down(burn: &Burn) -> Markup {
@@ -50,13 +50,12 @@ fn named(class: &str, name: &str) -> Markup {
 fn curves(label: &str, most: &str, burn: &Burn, lines: &[(&str, String)]) -> Markup {
     let span = words::duration(words::between_ms(from(burn), to(burn)));
     html! {
-        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(label) {
+        p.axis { span { "up to " (most) } }
+        svg.chart.curves viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(label) {
             path.grid d={ "M0 " (TOP) "H" (WIDTH) "M0 " (HEIGHT - FOOT) "H" (WIDTH) } {}
             @for (class, path) in lines { path class=(class) d=(path) {} }
-            text x="2" y=(TOP - 5) { (most) }
-            text x="2" y=(HEIGHT - 5) { "0" }
-            text x=(WIDTH - 4) y=(HEIGHT - 5) text-anchor="end" { (span) }
         }
+        p.axis { span { "0" } span { (span) } }
     }
 }
 
@@ -101,7 +100,7 @@ mod tests {
     fn a_line_begins_and_ends_at_the_edges_and_stays_inside() {
         let point = |at_ms, through| Point { at_ms, total: 10, through, left: 0, nano_usd: 0 };
         let burn = Burn { points: vec![point(5, 0), point(5, 1), point(105, 4), point(205, 10)], ..Burn::default() };
-        assert_eq!(steps(&burn, 10, |it| u64::from(it.through)), "M0 200H0V182H500V128H1000V18H1000");
+        assert_eq!(steps(&burn, 10, |it| u64::from(it.through)), "M0 204H0V184H500V124H1000V4H1000");
         assert_eq!(steps(&Burn::default(), 0, |_| 0), "");
         assert!(burn_down(&burn).into_string().contains("0 of 10 tasks are open"));
         assert!(spend(&burn).into_string().is_empty());

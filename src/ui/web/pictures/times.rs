@@ -19,10 +19,10 @@ pub fn timeline(run: &RunId, timeline: &Timeline) -> Markup {
     let span = words::between_ms(timeline.from_ms, timeline.to_ms).max(1);
     let x = |at_ms: i64| words::between_ms(timeline.from_ms, at_ms) * WIDTH / span;
     let count: usize = timeline.slots.iter().map(Vec::len).sum();
-    let height = timeline.slots.len() * ROW + 20;
+    let height = timeline.slots.len() * ROW + 2;
     let label = format!("{count} attempts by {} workers in {}", timeline.slots.len(), words::duration(span));
     html! {
-        svg.chart viewBox={ "0 0 " (WIDTH) " " (height) } role="group" aria-label=(label) {
+        svg.chart height=(height) viewBox={ "0 0 " (WIDTH) " " (height) } preserveAspectRatio="none" role="group" aria-label=(label) {
             @for (number, slot) in timeline.slots.iter().enumerate() {
                 @for bar in slot {
                     @let width = (x(bar.end_ms) - x(bar.start_ms)).max(2);
@@ -41,9 +41,8 @@ pub fn timeline(run: &RunId, timeline: &Timeline) -> Markup {
                     } @else { (rect) }
                 }
             }
-            text x="2" y=(height - 5) { "0" }
-            text x=(WIDTH - 4) y=(height - 5) text-anchor="end" { (words::duration(span)) }
         }
+        p.axis { span { "0" } span { (words::duration(span)) } }
         ul.legend {
             @for mark in [Mark::Landed, Mark::Candidate, Mark::Running, Mark::Nothing, Mark::Failed, Mark::Lost] {
                 li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "m-" (word(mark)) } width="10" height="10" {} } " " (word(mark)) }
