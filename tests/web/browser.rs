@@ -19,6 +19,7 @@ fn tools() -> Option<(PathBuf, PathBuf)> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a story that cannot be told here must say why")]
 fn a_person_with_a_phone_approves_in_two_taps_and_watches_the_run_live() {
     let Some((browser, driver)) = tools() else {
         assert!(std::env::var_os("CI").is_none(), "there is no browser: .ci/test installs one");

@@ -239,3 +239,22 @@ fn landed(run: &RunId, board: &Board) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::story::Story;
+
+    #[test]
+    fn two_thousand_tasks_are_drawn_in_less_than_300_kilobytes() {
+        let mut story = Story::open("<b>", &[], 4);
+        story.plan(2000);
+        let run = story.state.opening().run.clone();
+        let plan = plan_tree(&story.state).unwrap();
+        assert_eq!(plan.tasks.len(), 2000);
+        let drawn = boxes(&run, &plan, &critical(&story.state)).into_string();
+        assert!(drawn.len() < 300 << 10, "{} bytes", drawn.len());
+        assert_eq!(drawn.matches("<a class=\"k k-").count(), 2000);
+        assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("<b>"));
+    }
+}
