@@ -16,7 +16,7 @@ use crate::views::event_json::EventJson;
 /// Events that are kept as they are told: some megabytes.
 const KEPT: u64 = 2048;
 /// Folds that are kept; the one that nobody looked at for longest goes first.
-const FOLDS: usize = 32;
+const FOLDS: usize = 64;
 /// How soon the journal is not looked at again.
 const FRESH: Duration = Duration::from_millis(40);
 

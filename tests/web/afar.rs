@@ -48,6 +48,24 @@ fn verbs_look_and_ask_over_the_wire_as_they_do_here() {
 }
 
 #[test]
+fn a_run_is_opened_and_followed_on_another_machine() {
+    let house = gated("");
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    let server = Server::start(&house);
+    let mut args = playing(&[]);
+    afar(&house, &server, "operator", &args).exits(2).says("from the root on");
+    let goal = house.repo().join("goal.md");
+    args[1] = goal.to_str().unwrap();
+    afar(&house, &server, "approver", &args).exits(10);
+    afar(&house, &server, "operator", &args).exits(0).says("landed");
+    assert_eq!(house.board()["counts"]["landed"], 2);
+    let run = afar(&house, &server, "operator", &[&args[..], &["--detach"]].concat()).exits(0).out;
+    house.until("the second is done", || house.artel(&["list", "--json"]).json()[0]["ended"] == true);
+    assert_eq!(house.run(), run.trim());
+}
+
+#[test]
 fn a_server_that_is_not_there_or_knows_nobody_is_told_as_such() {
     let house = gated("");
     let server = Server::start(&house);

@@ -11,6 +11,7 @@ use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::remote::Remote;
+use super::seam::OpenOptions;
 use crate::app;
 use crate::machine::command::Ask;
 use crate::machine::event::{Event, Recorded};
@@ -328,6 +329,34 @@ pub fn ask_there(place: &Place, run: &RunId, ask: &Ask) -> Result<Option<bool>, 
     let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let answer = there.remote.post(&format!("/api/v1/runs/{run}/requests"), Some(&key), &body)?;
     Ok(Some(answer["answer"] == "carried_out"))
+}
+
+/// Opens a run on a server, for a goal file of its machine, and has it hosted there; gives what was noticed too.
+///
+/// # Errors
+/// Where the file is not named from the root on, no server is meant, or it refuses.
+pub fn open_there(place: &Place, goal: &Path, options: &OpenOptions) -> Result<(RunId, Vec<String>), Fail> {
+    let tried = || Fail::new(Exit::Usage, format!("open a run for `{}` on a server", goal.display()));
+    let Place::There(there) = place else { return Err(tried().because("no server is meant")) };
+    let (Some(folder), Some(name), true) = (goal.parent(), goal.file_name(), goal.is_absolute()) else {
+        return Err(tried()
+            .because("the goal file lies on the server's machine, and is not named from the root on")
+            .hint("such as /srv/engine/goal.md"));
+    };
+    let body = serde_json::json!({
+        "repo": folder, "goal": Path::new(name), "name": options.name, "base": options.base, "roles": options.roles,
+        "workers": options.workers, "seed": options.seed,
+    });
+    let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+    #[derive(Deserialize)]
+    struct Opened {
+        run: RunId,
+        notes: Vec<String>,
+    }
+    let told = there.remote.post("/api/v1/runs", Some(&key), &body)?;
+    let Opened { run, notes } =
+        serde_json::from_value(told).map_err(|error| there.remote.garbled("/api/v1/runs").because(error))?;
+    Ok((run, notes))
 }
 
 /// Tells whether a coordinator works on the run; not where that cannot be known.

@@ -1,5 +1,7 @@
 //! Owns `artel run`: opens a run for a goal and works on it in this process.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::args::{Format, Sandbox};
@@ -10,6 +12,7 @@ use super::out::Out;
 use super::seam::{self, OpenOptions, Place};
 use super::serve;
 use super::words::{self, Meant, Way};
+use crate::model::inert::inert;
 use crate::model::sandbox::Tier;
 
 /// Opens a run and works until it rests or ends.
@@ -68,8 +71,9 @@ impl OpeningArgs {
 /// # Errors
 /// Where the goal is faulty, the repository not fit, or the run cannot be hosted.
 pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
-    let meant = words::meant(&args.goal)?;
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
+    // A server's files are not here to be looked at.
+    let meant = if place.is_there() { Meant::File(PathBuf::from(&args.goal)) } else { words::meant(&args.goal)? };
     let mut options = args.opening.options();
     let goal = match meant {
         Meant::File(goal) => goal,
@@ -84,11 +88,16 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
             }
         }
     };
-    let (run, notes) = seam::open_run(&place, &goal, &options)?;
+    let open = if place.is_there() { seam::open_there } else { seam::open_run };
+    let (run, notes) = open(&place, &goal, &options)?;
     for note in notes {
-        out.remark(&format!("note: {note}"));
+        out.remark(&format!("note: {}", inert(&note)));
     }
-    if args.open_only {
+    let shape = args.format.into();
+    if place.is_there() && !args.detach && !args.open_only {
+        return live::watch_from(out, &place, &run, shape, Some(1));
+    }
+    if args.open_only || (args.detach && place.is_there()) {
         if args.format.json {
             out.json_line(&serde_json::json!({ "run": run }))?;
         } else {
@@ -108,7 +117,6 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
         }
         return Ok(Exit::Done);
     }
-    let shape = args.format.into();
     live::host(out, &place, &run, shape)
 }
 

@@ -114,6 +114,11 @@ pub async fn open(
     let place = Place { cwd: wanted.repo, ..site.place.clone() };
     let (run, notes) = blocking(move || app::open_run(&place, &options)).await?;
     site.hosts.take(&run);
+    // Whoever follows it from here on must not find that nobody works on it.
+    let until = Instant::now() + PATIENCE;
+    while site.hosts.at_work().contains(&run) && !app::is_hosted(&site.place, &run) && Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     Ok(Json(Opened { run, notes }))
 }
 

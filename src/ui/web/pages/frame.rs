@@ -1,6 +1,6 @@
 //! Owns what all pages have round their text. Never writes a text of agents or repositories but inert.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use crate::app::Standing;
 use crate::model::inert::{inert, inert_lines};
@@ -50,11 +50,6 @@ pub fn line(text: &str) -> Markup {
 /// Shows text of several lines, inert.
 pub fn lines(text: &str) -> Markup {
     html! { (inert_lines(text)) }
-}
-
-/// Passes a picture on that artel drew itself.
-pub fn drawn(svg: String) -> Markup {
-    PreEscaped(svg)
 }
 
 /// Writes a page without navigation, for who is not known yet.

@@ -53,11 +53,14 @@ fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
 
 fn card(site: &Site, standing: Standing, item: &Item) -> Result<Markup, Refused> {
     let buttons = Buttons { run: &item.run, standing, back: "/inbox" };
-    let follower = site.followers.follow(&item.run)?;
-    let acts = follower.see(|loaded, _| match item.task {
-        Some(task) => buttons.of_task(&loaded.state, task),
-        None => buttons.of_run(&loaded.state),
-    });
+    // What is finished needs nobody, and there may be years of it: no fold is made for a button.
+    let acts = match item.bucket {
+        Bucket::Finished => html! {},
+        Bucket::NeedsInput | Bucket::Failed => site.followers.follow(&item.run)?.see(|loaded, _| match item.task {
+            Some(task) => buttons.of_task(&loaded.state, task),
+            None => buttons.of_run(&loaded.state),
+        }),
+    };
     let path = match item.task {
         Some(task) => format!("/runs/{}/tasks/{task}", item.run),
         None => format!("/runs/{}", item.run),
