@@ -23,11 +23,13 @@ pub fn document() -> Value {
     let fault = generator.subschema_for::<Faulty>();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes() {
-        let (kind, schema) = match route.answer {
-            Answer::Json(schema) => ("application/json", schema(&mut generator).to_value()),
-            Answer::Text(kind) => (kind, json!({ "type": "string" })),
+        let (kinds, schema) = match route.answer {
+            Answer::Json(schema) => (["application/json"].as_slice(), schema(&mut generator).to_value()),
+            Answer::Text(kinds) => (kinds, json!({ "type": "string" })),
         };
-        let done = json!({ "description": "It was done.", "content": { kind: { "schema": schema } } });
+        let content = kinds.iter().map(|kind| ((*kind).to_owned(), json!({ "schema": schema })));
+        let content: Map<String, Value> = content.collect();
+        let done = json!({ "description": "It was done.", "content": content });
         let refused = json!({
             "description": "It was not done; the answer says why and what to do.",
             "content": { "application/json": { "schema": fault } },

@@ -30,8 +30,8 @@ pub const PREFIX: &str = "/api/v1";
 pub enum Answer {
     /// JSON of this form.
     Json(fn(&mut SchemaGenerator) -> Schema),
-    /// Text of this media type.
-    Text(&'static str),
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
 }
 
 /// Describes one route.
@@ -97,13 +97,13 @@ fn looks() -> Vec<Route> {
         reads(
             "/runs/{run}/tasks/{task}/diff",
             "Shows what a task's last candidate changes, as a unified diff.",
-            Answer::Text("text/plain; charset=utf-8"),
+            Answer::Text(&["text/plain; charset=utf-8"]),
             get(reads::diff),
         ),
         reads(
             "/runs/{run}/attempts/{attempt}/log",
             "Shows the end of what an attempt printed.",
-            Answer::Text("text/plain; charset=utf-8"),
+            Answer::Text(&["text/plain; charset=utf-8"]),
             get(reads::printed),
         ),
         reads("/runs/{run}/plan", "Shows the plan as it was made.", json::<PlanTree>(), get(reads::plan)),
@@ -128,14 +128,14 @@ fn follows() -> Vec<Route> {
             "Streams a run's events as server-sent events, each with its number as `id`: whoever comes back with the \
              last one as `Last-Event-ID` misses and repeats none. To who does not accept `text/event-stream` it gives \
              those that there are, one JSON value a line.",
-            Answer::Text("text/event-stream"),
+            Answer::Text(&["text/event-stream", "application/x-ndjson"]),
             get(events::events),
         )
         .with(&[("after", "the number of the last event that is known"), WAIT, ("limit", "how many at most")]),
         reads(
             "/runs/{run}/state",
             "Gives a run's folded state in the form of this very program, named by the header `artel-form`.",
-            Answer::Text("application/octet-stream"),
+            Answer::Text(&["application/octet-stream"]),
             get(reads::state),
         ),
         reads("/prices", "Lists what models cost.", json::<Vec<reads::Any>>(), get(reads::prices)),
