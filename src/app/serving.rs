@@ -55,7 +55,7 @@ impl Hosts {
     /// Becomes the one server of this state; what becomes of runs is told on the way that is returned.
     ///
     /// # Errors
-    /// [`FilesError::Held`] where another process serves it already.
+    /// [`AppError::Files`] where another process serves it already.
     pub fn open(place: &Place) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Note>), AppError> {
         make_private(&place.dir.serve_dir())?;
         let lock = RunLock::try_acquire(&place.dir.serve_lock())?;

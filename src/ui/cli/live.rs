@@ -68,10 +68,10 @@ pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit
     watch_from(out, place, run, shape, None)
 }
 
-/// Does as [`watch`], and shows what happened from an event on, line by line, where one is given.
+/// Does as [`watch()`], and shows what happened from an event on, line by line, where one is given.
 ///
 /// # Errors
-/// As [`watch`].
+/// As [`watch()`].
 pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Option<u64>) -> Result<Exit, Fail> {
     let mut screen = Screen::new(out, place, run, shape);
     screen.from = from;
