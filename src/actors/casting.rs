@@ -25,7 +25,12 @@ pub fn cast(world: &World, agent: &AgentRef, door: Option<Door>) -> Result<Box<d
         AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), door)),
         AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), door)),
         AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), door)),
-        AgentRef::Llm(_) | AgentRef::Codemod | AgentRef::Shard | AgentRef::Whole | AgentRef::Ladder | AgentRef::Revert => {
+        AgentRef::Llm(_)
+        | AgentRef::Codemod
+        | AgentRef::Shard
+        | AgentRef::Whole
+        | AgentRef::Ladder
+        | AgentRef::Revert => {
             return Err(format!("{agent} is no process"));
         }
     })
