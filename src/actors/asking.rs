@@ -15,7 +15,7 @@ use super::tools::{Heard, LookingTools, Steered};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::{GitError, Tree};
-use crate::io::tools::Toolbox;
+use crate::io::tools::{Joined, Toolbox};
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
@@ -37,6 +37,8 @@ pub struct Asking {
     pub role: Role,
     /// The commit whose files it sees.
     pub commit: Oid,
+    /// Tools of its own beside those by which it looks.
+    pub tools: Option<Arc<dyn Toolbox>>,
     /// In what form it answers.
     pub form: Form,
     /// What its prompt is filled with.
@@ -133,7 +135,8 @@ impl Asking {
         let name = self.name(turn);
         if let AgentRef::Llm(_) = self.agent {
             let (seat, who) = ((self.seat, self.fence), (&self.agent, &self.role));
-            return Ok(llm_session::ask(world, (&name, seat), who, (commit, prompt), coordinator, cancelled).await);
+            let asked = (commit, prompt, self.tools.clone());
+            return Ok(llm_session::ask(world, (&name, seat), who, asked, coordinator, cancelled).await);
         }
         let (mut tree, git) = world
             .blocking(move |world| {
@@ -180,7 +183,12 @@ impl Asking {
 
     /// Gives the session its tools: they look through what it stands in, which for who judges is what its lens shows.
     fn tools(&self, world: &World, tree: &Tree, coordinator: &WeakActorRef<Coordinator>) -> Arc<dyn Toolbox> {
-        let looking = Arc::new(LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone()));
+        let looking: Arc<dyn Toolbox> =
+            Arc::new(LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone()));
+        let looking = match &self.tools {
+            Some(own) => Arc::new(Joined::new(vec![Arc::clone(own), looking])),
+            None => looking,
+        };
         match self.form {
             Form::Plan => {
                 let heard = Heard { of_run: self.view.steering.len(), of_task: 0 };

@@ -116,8 +116,7 @@ impl Gate {
             came = work(place, token) => came,
             never = serve => never,
         };
-        self.purse.iter().for_each(|purse| purse.end());
-        Ok((came, self.session.close().await))
+        Ok((came, close(self.session, self.purse).await))
     }
 
     /// Runs the attempt's job; all calls are counted when this returns.
@@ -141,10 +140,19 @@ impl Gate {
             ended = world.hands.run_with_gate(job, cancelled, gate) => ended,
             never = serve => never,
         };
-        self.purse.iter().for_each(|purse| purse.end());
-        let metered = self.session.close().await;
+        let metered = close(self.session, self.purse).await;
         Ok((ended?, metered))
     }
+}
+
+/// Ends a session; all calls are counted, and what it did not use is there for others, when this returns.
+async fn close(session: Session, purse: Option<Arc<Purse>>) -> Metered {
+    purse.iter().for_each(|purse| purse.end());
+    let metered = session.close().await;
+    if let Some(purse) = purse {
+        purse.close().await;
+    }
+    metered
 }
 
 /// Says what a session may do beside what the run may spend.

@@ -46,6 +46,7 @@ pub async fn review(
         }
     };
     let asking = Asking {
+        tools: None,
         seat,
         fence,
         agent: order.agent.clone(),

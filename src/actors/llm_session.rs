@@ -141,13 +141,14 @@ pub(super) async fn ask(
     world: &Arc<World>,
     (name, seat): (&str, (Seat, u64)),
     (agent, role): (&AgentRef, &Role),
-    (commit, brief): (Oid, String),
+    (commit, brief, own): (Oid, String, Option<Arc<dyn Toolbox>>),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Acted>, String> {
     let gate = open(world, seat, (agent, role), coordinator)?;
     let began = Instant::now();
-    let tools = FileTools::read_only(Arc::new(Reading::of(world, commit)));
+    let files: Arc<dyn Toolbox> = Arc::new(FileTools::read_only(Arc::new(Reading::of(world, commit))));
+    let tools = Joined::new(own.into_iter().chain([files]).collect());
     let session = LlmSession {
         agent,
         role,

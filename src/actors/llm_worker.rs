@@ -1,6 +1,7 @@
 //! Owns how artel's own loop plays an attempt: a model behind the attempt's gate, a place for its tools, and what is made of
 //! what it left. Never judges it, and holds no key.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,15 @@ use super::coordinator::Coordinator;
 use super::llm_session::{LlmSession, no_port, open, stance_of};
 use super::order::Order;
 use super::played::{Limit, Played};
+use super::tools::{Steered, WorkingTools};
 use super::worker::{brief, made_of, snapshot};
 use super::workplace::{Remains, Workplace};
-use super::world::World;
-use crate::io::agents::Stance;
+use super::world::{World, blocking, told};
+use crate::io::agents::{Desk, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::GitError;
 use crate::io::llm::{End, FileTools, SYSTEM};
+use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::Oid;
 use crate::model::seat::Seat;
@@ -45,14 +48,18 @@ pub(super) async fn play(
     let began = Instant::now();
     let until = began + Duration::from_secs(order.role.limits.wall_s);
     let place = Arc::new(Workplace::new(world, &order, until, cancelled.clone()));
-    let tools = FileTools::new(Arc::<Workplace>::clone(&place));
     let name = order.attempt.to_string();
+    let desk = Desk::at(world.desk(&format!("{name}-tools")));
+    if let Err(error) = desk.lay(&BTreeMap::new()) {
+        return Ok(Played::failed(format!("failed to {}", told(&error))));
+    }
+    let tools = tools(&order, (&place, &text, &desk), coordinator);
     let session = LlmSession {
         agent: &order.agent,
         role: &order.role,
         system: SYSTEM,
         brief: text,
-        tools: &tools,
+        tools: tools.as_ref(),
         log: world.log(&name),
         note: world.desk(&format!("{name}-note")).join("note.json"),
         until,
@@ -63,14 +70,26 @@ pub(super) async fn play(
         Err(error) => (Err(no_port(&error)), Metered::default()),
     };
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    made(world, order, &place, (ended, metered), wall_ms).await
+    made(world, order, (&place, &desk), (ended, metered), wall_ms).await
+}
+
+/// Gives a session its tools: those of its place, and those by which it hands up, asks, and hears what people say.
+fn tools(
+    order: &Order,
+    (place, brief, desk): (&Arc<Workplace>, &str, &Desk),
+    coordinator: &WeakActorRef<Coordinator>,
+) -> Arc<dyn Toolbox> {
+    let files = FileTools::new(Arc::<Workplace>::clone(place));
+    let working = WorkingTools::new(brief.to_owned(), desk.handoff());
+    let joined = Arc::new(Joined::new(vec![Arc::new(files), Arc::new(working)]));
+    Arc::new(Steered::of_task(joined, coordinator.clone(), order.attempt.task, order.heard))
 }
 
 /// Makes of a session's end what is reported of its attempt.
 async fn made(
     world: &Arc<World>,
     order: Order,
-    place: &Workplace,
+    (place, desk): (&Workplace, &Desk),
     (ended, metered): (Result<End, String>, Metered),
     wall_ms: u64,
 ) -> Result<Played, GitError> {
@@ -80,25 +99,40 @@ async fn made(
     let is_out_of_money = matches!(metered.refused, Some(Refusal::BudgetReached { .. }));
     let limit = Limit::of(&stance);
     let from = place.from();
+    let handed = desk.handoff();
+    let mut handoff = blocking(move || collect(&handed)).await.ok().flatten().unwrap_or_default();
+    let missing = handoff.blocked.take();
     let outcome = world.blocking(move |world| {
         let why = match stance {
+            Stance::Done if missing.is_some() && !is_out_of_money => {
+                give_back(world, remains);
+                return Ok(Outcome::Blocked { missing: missing.unwrap_or_default() });
+            }
             Stance::Done if !is_out_of_money => return candidate(world, &order, from, remains, usage),
             Stance::Done => "no money is left".to_owned(),
             Stance::Failed { why } | Stance::Limited { why, .. } => why,
             Stance::Blocked { missing } => missing,
         };
-        if let Remains::Tree(tree) = remains {
-            let _ = tree.turn_back();
-            world.workshop.give_back(*tree);
-        }
+        give_back(world, remains);
         Ok(Outcome::Failed { why })
     });
     let outcome = outcome.await?;
     if is_out_of_money {
         return Ok(Played::out_of_money());
     }
-    let done = words[..words.floor_char_boundary(WORDS_BYTES)].to_owned();
-    Ok(Played::of(outcome, Handoff { done, ..Handoff::default() }, usage).ended_by(limit))
+    // Who hands nothing up has said last what was done.
+    if handoff == Handoff::default() {
+        handoff.done = words[..words.floor_char_boundary(WORDS_BYTES)].to_owned();
+    }
+    Ok(Played::of(outcome, handoff, usage).ended_by(limit))
+}
+
+fn give_back(world: &World, remains: Remains) {
+    if let Remains::Tree(tree) = remains {
+        // Whatever stands there, what was an agent's leads no git of this machine astray.
+        let _ = tree.turn_back();
+        world.workshop.give_back(*tree);
+    }
 }
 
 /// Makes a candidate of what a session left.

@@ -27,7 +27,7 @@ mod overlay;
 pub mod workplace;
 pub mod llm_session;
 pub mod llm_worker;
-mod worker;
+pub mod worker;
 pub mod judge;
 pub mod checks;
 pub mod evidence;

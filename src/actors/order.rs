@@ -7,7 +7,7 @@ use crate::machine::rules::review::criteria;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
-use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::review::{Criterion, Lens, RunRuling, RunVerdict};
 use crate::model::role::{AgentRef, Part, Role};
 use crate::model::seat::Seat;
@@ -86,8 +86,29 @@ pub enum WorkOrder {
 
 /// Gives a worker's order.
 pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
-    let task = state.tasks.get(&id.task)?;
     let attempt = state.attempt(id)?;
+    order(state, (id, fence), attempt.agent.clone(), (attempt.base, attempt.from))
+}
+
+/// Gives the order of a task's running attempt, or that of the one that would come next.
+pub fn next(state: &State, id: TaskId) -> Option<Order> {
+    let task = state.tasks.get(&id)?;
+    let number = u32::try_from(task.attempts.len()).ok()?;
+    if task.status == Status::Running {
+        return work(state, AttemptId { task: id, number }, 0);
+    }
+    let agent = state.next_agent(task, state.last_ms)?;
+    let base = state.head.unwrap_or(state.opening().base);
+    order(state, (AttemptId { task: id, number: number + 1 }, 0), agent, (base, task.again.from))
+}
+
+fn order(
+    state: &State,
+    (id, fence): (AttemptId, u64),
+    agent: AgentRef,
+    (base, from): (Oid, Option<Oid>),
+) -> Option<Order> {
+    let task = state.tasks.get(&id.task)?;
     let work = match task.work {
         Work::Brief => WorkOrder::Brief,
         Work::Revert(reverted) => {
@@ -99,12 +120,12 @@ pub fn work(state: &State, id: AttemptId, fence: u64) -> Option<Order> {
     Some(Order {
         attempt: id,
         fence,
-        agent: attempt.agent.clone(),
+        agent,
         task: task.draft.clone(),
         work,
         role: state.role_of(task)?.clone(),
-        base: attempt.base,
-        from: attempt.from,
+        base,
+        from,
         findings: task.findings.clone(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
         heard: Heard { of_run: state.steering.len(), of_task: task.steering.len() },
@@ -343,6 +364,16 @@ pub struct SessionPlan {
     pub workers: Vec<String>,
 }
 
+/// Tells how what a scope has handed out stands, a line each.
+pub fn status_of(state: &State, scope: ScopeId) -> Vec<String> {
+    let tasks = state.tasks.values().filter(|task| task.scope == scope);
+    let tasks = tasks.map(|task| format!("{}: {}: {}", task.draft.key, task.status.word(), task.draft.title));
+    let children = state.scopes.get(&scope).map(|scope| scope.children.as_slice()).unwrap_or_default();
+    let children = children.iter().filter_map(|child| state.scopes.get(child));
+    let scopes = children.map(|child| format!("{} (a sub-planner's scope): {}", child.draft.key, child.draft.title));
+    tasks.chain(scopes).collect()
+}
+
 /// Gives the order of a planner that sits.
 pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Option<SessionPlan> {
     let seat = Seat::Planner { scope, wake };
@@ -353,11 +384,7 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
     let ruled = state.ruled.as_ref().filter(|ruled| ruled.iteration + 1 == state.iteration && planned.depth == 0);
     // Who plans anew knows what was handed over, and nothing of how it came about.
     let is_anew = ruled.is_some_and(|ruled| ruled.verdict.ruling == RunRuling::Restart) && planned.handoffs.is_empty();
-    let tasks = state.tasks.values().filter(|task| task.scope == scope);
-    let tasks = tasks.map(|task| format!("{}: {}: {}", task.draft.key, task.status.word(), task.draft.title));
     let children = found.children.iter().filter_map(|child| state.scopes.get(child));
-    let scopes =
-        children.clone().map(|child| format!("{} (a sub-planner's scope): {}", child.draft.key, child.draft.title));
     let workers = opening.roles.values().filter(|role| role.part == Part::Worker && !role.agents.is_empty());
     Some(SessionPlan {
         scope,
@@ -373,7 +400,7 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
             .unwrap_or(u32::MAX),
         commit: state.head.unwrap_or(opening.base),
         tree: state.head_tree.unwrap_or(opening.base_tree),
-        status: if is_anew { Vec::new() } else { tasks.chain(scopes).collect() },
+        status: if is_anew { Vec::new() } else { status_of(state, scope) },
         steering: state.steering.clone(),
         handoffs: planned.handoffs,
         red: state.red.clone(),

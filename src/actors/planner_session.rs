@@ -11,6 +11,7 @@ use super::asking::{Asking, Silence};
 use super::coordinator::Coordinator;
 use super::order::SessionPlan;
 use super::planning::Mouth;
+use super::tools::PlanningTools;
 use super::world::World;
 use crate::io::agents::{PlanAnswer, read_plan};
 use crate::machine::command::{Command, Leave, PlanStep};
@@ -38,7 +39,15 @@ pub async fn plan(
     let mouth = Mouth::sitting(coordinator.clone(), (scope, wake, fence));
     let paths = order.draft.paths.clone();
     let (worker, planner) = (world.opening.goal.plan.worker.clone(), order.draft.role.clone());
+    let tools = PlanningTools::new(
+        mouth.clone(),
+        coordinator.clone(),
+        (scope, order.iteration),
+        (worker.clone(), planner.clone()),
+        paths.clone(),
+    );
     let asking = Asking {
+        tools: Some(Arc::new(tools)),
         seat: Seat::Planner { scope, wake },
         fence,
         agent: order.agent.clone(),
@@ -71,7 +80,7 @@ pub async fn plan(
 }
 
 /// Keeps what is planned anew apart from what was planned before under the same keys.
-fn of_iteration(mut answer: PlanAnswer, iteration: u32) -> PlanAnswer {
+pub(super) fn of_iteration(mut answer: PlanAnswer, iteration: u32) -> PlanAnswer {
     if iteration > 1 {
         let own: Vec<String> = answer.tasks.iter().map(|task| task.key.clone()).collect();
         let anew = |key: &str| format!("{key}@{iteration}");

@@ -98,6 +98,12 @@ impl Purse {
         self.till.changed.notify_waiters();
     }
 
+    /// Gives back what its session has not used, and tells who waits for that: its report comes later, and wakes nobody.
+    pub async fn close(&self) {
+        self.give_back().await;
+        self.till.changed.notify_waiters();
+    }
+
     fn pot(&self) -> MutexGuard<'_, Pot> {
         // Nothing that panics is done under the lock.
         self.pot.lock().unwrap_or_else(PoisonError::into_inner)

@@ -30,6 +30,7 @@ pub async fn judge(
     let red: Vec<String> =
         order.conditions.iter().filter(|it| it.answer != Answer::Green).map(|it| it.name.clone()).collect();
     let asking = Asking {
+        tools: None,
         seat: Seat::RunJudge { iteration },
         fence,
         agent: order.agent.clone(),

@@ -16,7 +16,7 @@ use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
 use super::tools::{LookingTools, Steered, WorkingTools};
-use super::world::{World, told};
+use super::world::{Ground, World, told};
 use crate::io::agents::{Brief, Desk, NamedRule, Stance};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
 use crate::io::tools::{Joined, Toolbox};
@@ -286,7 +286,11 @@ fn tools(
     Arc::new(Steered::of_task(tools, coordinator.clone(), order.attempt.task, order.heard))
 }
 
-pub(super) fn brief(world: &World, order: &Order) -> Result<Brief, String> {
+/// Gives the brief of an attempt.
+///
+/// # Errors
+/// Says why its prompt could not be filled.
+pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
     let opening = &world.opening;
     let checks = order.checks.iter().map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
@@ -333,7 +337,7 @@ pub(super) fn brief(world: &World, order: &Order) -> Result<Brief, String> {
 const PATCH_BYTES: usize = 100 << 10;
 
 /// Shows a resolver both sides of a conflict, with the briefs that they were done by.
-fn both_sides(world: &World, resolving: &Resolving) -> Result<String, GitError> {
+fn both_sides(world: &Ground, resolving: &Resolving) -> Result<String, GitError> {
     let Resolving { candidate, landed } = resolving;
     let (base, _) = world.repo.commit_of(candidate.base)?;
     let own = world.repo.patch(base, candidate.tree)?;

@@ -14,12 +14,16 @@ use crate::model::role::{AgentRef, Role};
 
 /// Agents that may be hired, the preferred first: the provider whose key they work with, and where below the home of the
 /// user they keep a login of their own.
-const CANDIDATES: [(&str, &str, Option<&str>); 5] = [
+const CANDIDATES: [(&str, &str, Option<&str>); 8] = [
     ("claude", "anthropic", Some(".claude/.credentials.json")),
     ("codex", "openai", Some(".codex/auth.json")),
     ("acp:claude-agent-acp", "anthropic", None),
     ("acp:codex-acp", "openai", None),
     ("acp:gemini --acp", "gemini", None),
+    // artel's own loop needs a key and nothing that is installed.
+    ("llm:claude-sonnet-5-5", "anthropic", None),
+    ("llm:gpt-5.6", "openai", None),
+    ("llm:gemini-3.8-flash", "gemini", None),
 ];
 
 /// How many agents are hired: one, and one of another provider for what that could not do.
@@ -30,6 +34,8 @@ const HIRED: usize = 2;
 pub struct Crew {
     /// The agents that do the tasks, in order of escalation.
     pub workers: Vec<Hired>,
+    /// The role that plans: by a session of an agent that was hired, or the whole goal for one that the user named.
+    pub planner: &'static str,
     /// What is to be said to roles for that, before what the user says.
     pub settings: Vec<String>,
     /// The roles with both.
@@ -93,11 +99,17 @@ pub fn crew(place: &Place, settings: &[String], is_open: bool) -> Result<Result<
         Ok(read_roles(Some(&repo), settings)?.get("worker").map(|role| role.agents.clone()).unwrap_or_default())
     };
     let named = worker(settings)?;
+    let mut planner = "whole";
     let workers = if named == [AgentRef::Codemod] {
         match hire(&market) {
             Ok(workers) => {
+                planner = "planner";
                 let names: Vec<String> = workers.iter().map(|hired| format!("{:?}", hired.agent.to_string())).collect();
                 drafted.push(format!("worker.agents=[{}]", names.join(", ")));
+                // The preferred one plans; of two, the other judges, who has not done the work.
+                let (first, last) = (names.first(), names.last());
+                drafted.extend(first.map(|name| format!("planner.agents=[{name}]")));
+                drafted.extend(last.map(|name| format!("judge.agents=[\"ladder\", {name}]")));
                 workers
             }
             Err(nobody) => return Ok(Err(nobody)),
@@ -107,7 +119,7 @@ pub fn crew(place: &Place, settings: &[String], is_open: bool) -> Result<Result<
     };
     let all: Vec<String> = drafted.iter().chain(settings).cloned().collect();
     let roles = read_roles(Some(&repo), &all)?.iter().cloned().collect();
-    Ok(Ok(Crew { workers, settings: drafted, roles }))
+    Ok(Ok(Crew { workers, planner, settings: drafted, roles }))
 }
 
 /// Tells what an agent that the user named is paid with.
@@ -135,7 +147,8 @@ fn pays(agent: &AgentRef, config: &GatewayConfig) -> Pays {
 fn hire(market: &Market<'_>) -> Result<Vec<Hired>, Nobody> {
     let mut hired: BTreeMap<&str, (usize, Hired)> = BTreeMap::new();
     for (rank, (name, provider, login)) in CANDIDATES.into_iter().enumerate() {
-        let is_there = market.agents.iter().any(|known| known.agent == name && known.installed);
+        let is_own = name.starts_with("llm:");
+        let is_there = is_own || market.agents.iter().any(|known| known.agent == name && known.installed);
         let pays = if (market.has_key)(provider) {
             Pays::Key(provider.to_owned())
         } else if market.is_open && login.is_some_and(market.has_login) {
@@ -156,25 +169,18 @@ fn hire(market: &Market<'_>) -> Result<Vec<Hired>, Nobody> {
     if hired.is_empty() { Err(nobody(market)) } else { Ok(hired) }
 }
 
-/// Tells what is missing: for each agent that would do, the half of it that is not there.
+/// Tells what is missing: a key for each agent that would do. A key alone would do without any of them.
 fn nobody(market: &Market<'_>) -> Nobody {
     let mut nobody = Nobody::default();
     for (name, provider, login) in CANDIDATES {
-        let Some(known) = market.agents.iter().find(|known| known.agent == name) else { continue };
-        let (get, key) = (known.get.unwrap_or_default(), key_variable(provider));
-        match (known.installed, (market.has_key)(provider)) {
-            (true, false) => {
-                nobody.found.push(format!("{name} is installed, and there is no key of {provider}"));
-                nobody.advice.push(format!("set {key}, or name the key in gateway.toml (docs/gateway.md)"));
-                if login.is_some_and(market.has_login) {
-                    nobody.advice.push(format!("or let {name} use its own login, without a sandbox: --sandbox none"));
-                }
+        let is_installed = market.agents.iter().any(|known| known.agent == name && known.installed);
+        if is_installed {
+            let key = key_variable(provider);
+            nobody.found.push(format!("{name} is installed, and there is no key of {provider}"));
+            nobody.advice.push(format!("set {key}, or name the key in gateway.toml (docs/gateway.md)"));
+            if login.is_some_and(market.has_login) {
+                nobody.advice.push(format!("or let {name} use its own login, without a sandbox: --sandbox none"));
             }
-            (false, true) => {
-                nobody.found.push(format!("there is a key of {provider}, and {name} is not installed"));
-                nobody.advice.push(get.to_owned());
-            }
-            (true, true) | (false, false) => {}
         }
     }
     if nobody.found.is_empty() {
@@ -232,9 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_what_helps() {
-        let nobody = market(&[], &["openai"], &[], false).unwrap_err();
-        assert_eq!(nobody.found[0], "there is a key of openai, and codex is not installed");
-        assert!(nobody.advice[0].starts_with("npm install"), "{nobody:?}");
+        assert_eq!(market(&[], &["openai"], &[], false).unwrap(), ["llm:gpt-5.6 Key(\"openai\")"], "a key is enough");
         let nobody = market(&[], &[], &[], true).unwrap_err();
         assert_eq!(nobody.found, ["no agent with a model is installed, and no key of a model is set"]);
         assert!(nobody.advice[0].contains("npm install") && nobody.advice[0].contains("ANTHROPIC_API_KEY"));

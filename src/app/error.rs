@@ -11,6 +11,7 @@ use crate::io::journal::format::FormatError;
 use crate::io::roles::RolesError;
 use crate::io::signing::SigningError;
 use crate::machine::laws::Broken;
+use crate::model::ids::TaskId;
 use crate::model::sandbox::Tier;
 use crate::model::written::Fault;
 
@@ -38,6 +39,14 @@ pub enum AppError {
     /// Roles and prompts.
     #[error(transparent)]
     Roles(#[from] RolesError),
+    /// A brief could not be made.
+    #[error("make the brief of {task}: {what}")]
+    Brief {
+        /// The task.
+        task: TaskId,
+        /// What is wrong.
+        what: String,
+    },
     /// A file that people wrote could not be read.
     #[error("read {what} `{}`", path.display())]
     Read {

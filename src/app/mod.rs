@@ -9,6 +9,7 @@ mod sandbox;
 mod hosting;
 mod crew;
 mod rehearsal;
+mod briefs;
 mod requests;
 mod outside;
 mod serving;
@@ -23,6 +24,7 @@ mod repair;
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
 pub use access::{Access, Standing, read_token};
+pub use briefs::brief_of;
 pub use crew::{Crew, Hired, Nobody, Pays, crew};
 pub use error::AppError;
 pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};

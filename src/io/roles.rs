@@ -9,8 +9,11 @@ use crate::model::role::Role;
 use crate::model::role_text::{self, Fault};
 use crate::model::written::{SIZE_MAX, nearest};
 
-const ROLES: [(&str, &str); 4] = [
+const ROLES: [(&str, &str); 7] = [
     ("judge", include_str!("../../roles/judge.toml")),
+    ("planner", include_str!("../../roles/planner.toml")),
+    ("resolver", include_str!("../../roles/resolver.toml")),
+    ("run-judge", include_str!("../../roles/run-judge.toml")),
     ("shard", include_str!("../../roles/shard.toml")),
     ("whole", include_str!("../../roles/whole.toml")),
     ("worker", include_str!("../../roles/worker.toml")),
@@ -223,7 +226,15 @@ mod tests {
         let parts: Vec<(&str, Part)> = roles.iter().map(|role| (role.name.as_str(), role.part)).collect();
         assert_eq!(
             parts,
-            [("judge", Part::Judge), ("shard", Part::Planner), ("whole", Part::Planner), ("worker", Part::Worker)]
+            [
+                ("judge", Part::Judge),
+                ("planner", Part::Planner),
+                ("resolver", Part::Worker),
+                ("run-judge", Part::Judge),
+                ("shard", Part::Planner),
+                ("whole", Part::Planner),
+                ("worker", Part::Worker)
+            ]
         );
         assert!(roles.get("worker").unwrap().mechanical);
         assert!(roles.iter().all(|role| roles.prompt(role).is_some()));

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::clis::Cli;
 use crate::common::House;
-use crate::model::{Model, Script, Turn, Usage};
+use crate::model::{Call, Model, Script, Turn, Usage};
 use crate::stage::told;
 use crate::workers::{KEY, agent, artel, command, counted, found_below};
 
@@ -165,4 +167,50 @@ fn a_coordinator_that_is_killed_while_a_planner_thinks_is_woken_and_all_is_accou
     let accounted = cost["total"]["spend"]["nano_usd"].as_u64().unwrap();
     let of_calls: u64 = told(&house, "CallMade").iter().map(|it| it["call"]["nano_usd"].as_u64().unwrap()).sum();
     assert!(accounted > of_calls, "what was held for the session that was cut off is accounted for");
+}
+
+/// A planner that hands out by its tools: what the law refuses is told, and mended; then it looks, and says no more.
+#[track_caller]
+fn plans_by_tools(cli: Cli) {
+    let Some((agent, folder)) = agent(cli) else { return };
+    let task = |key: &str, paths: &str| json!({"key": key, "title": "write it", "brief": "This is work-two.", "paths": [paths]});
+    let model = Model::plays_for(
+        KEY,
+        [
+            Script::of(
+                "Scope `root`",
+                [
+                    Turn::calls(Call::tool("emit_task", task("outside", "/etc/passwd"))).using(USED),
+                    Turn::calls(Call::tool("emit_task", task("two", "two.txt"))).using(USED),
+                    Turn::calls(Call::tool("plan_status", json!({}))).using(USED),
+                    Turn::says(&block("{}")).using(USED),
+                ],
+            ),
+            Script::of("work-two", [Turn::runs("echo two > two.txt").using(USED), Turn::says("Written.").using(USED)]),
+        ],
+    );
+    let house = House::with(&[
+        ("goal.md", "---\nname: a goal\ndone: [\"grep -q two two.txt\"]\n---\nWrite it.\n"),
+        ("a.txt", "a\n"),
+    ]);
+    let planner = format!("shard.agents=[{agent:?}]");
+    let worker = format!("worker.agents=[{agent:?}]");
+    let args = ["run", "goal.md", "--role", &planner, "--role", "worker.mechanical=false", "--role", &worker];
+    artel(&house, &model, &folder, &args).exits(0);
+    assert_eq!(house.landed("two.txt"), "two");
+    let heard: String =
+        model.seen().iter().map(|seen| String::from_utf8_lossy(&seen.request.body).into_owned()).collect();
+    assert!(heard.contains("names the path"), "what is wrong with a task is told");
+    assert!(heard.contains("two: ") && heard.contains("write it"), "the status is told");
+    assert_eq!(counted(&house), model.told());
+}
+
+#[test]
+fn claude_code_hands_out_by_its_tools_and_is_told_what_is_wrong() {
+    plans_by_tools(Cli::Claude);
+}
+
+#[test]
+fn goose_hands_out_by_its_tools_and_is_told_what_is_wrong() {
+    plans_by_tools(Cli::Goose);
 }

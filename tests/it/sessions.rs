@@ -325,3 +325,15 @@ fn what_the_run_s_judge_finds_missing_when_nothing_more_may_be_planned_is_told()
     };
     assert_eq!(told(&house, "RunJudged").len(), 3, "three iterations are allowed");
 }
+
+#[test]
+fn a_brief_is_shown_byte_for_byte_as_the_agent_got_it() {
+    let house = house(&once(&tasks(&[task("one", "b.txt")])), "");
+    run(&house, &["--role", "worker.agents=[\"command:cp $ARTEL_BRIEF b.txt\"]"]).exits(0);
+    // The attempt is over: what is shown is the brief of the next one, which differs in its number alone.
+    let shown = house.artel(&["roles", "show", "worker", "--task", "t1", "--json"]).exits(0).json();
+    let (brief, got) = (shown["brief"].as_str().unwrap(), house.landed("b.txt"));
+    assert_eq!(brief.trim_end(), got.replace("attempt 1.", "attempt 2."));
+    assert_eq!(shown["tokens"].as_u64().unwrap(), brief.len().div_ceil(4) as u64);
+    house.artel(&["roles", "show", "judge", "--task", "t1"]).exits(11).says("the role `worker` does it");
+}

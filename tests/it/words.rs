@@ -111,15 +111,27 @@ fn who_is_there_and_has_a_key_plays_within_a_budget() {
     assert_eq!(workers[0]["pays"]["key"], "anthropic");
     assert!(draft["text"].as_str().unwrap().contains("budget: { usd: 10,"), "{draft}");
     assert!(draft["next"].as_str().unwrap().contains("worker.agents=[\"claude\", \"codex\"]"), "{draft}");
+    let text = draft["text"].as_str().unwrap();
+    assert!(text.contains("plan: { planner: planner }"), "{text}");
+    let next = draft["next"].as_str().unwrap();
+    assert!(
+        next.contains("planner.agents=[\"claude\"]") && next.contains("judge.agents=[\"ladder\", \"codex\"]"),
+        "{next}"
+    );
     assert!(!std::fs::read_to_string(draft["draft"].as_str().unwrap()).unwrap().contains(canary));
+}
+
+#[test]
+fn a_key_is_enough_where_nothing_is_installed() {
+    let draft = found(&house(), &[], &[("OPENAI_API_KEY", "sk-x")]).exits(6).json();
+    assert_eq!(draft["workers"][0]["agent"], "llm:gpt-5.6", "{draft}");
+    assert_eq!(draft["workers"][0]["pays"]["key"], "openai");
 }
 
 #[test]
 fn where_nobody_is_there_it_is_told_what_to_install_or_set() {
     let house = house();
     found(&house, &[], &[]).exits(4).says("no agent with a model is installed").says("npm install -g");
-    let told = found(&house, &[], &[("OPENAI_API_KEY", "sk-x")]).exits(4);
-    told.says("there is a key of openai, and codex is not installed").says("@openai/codex");
     let told = found(&house, &["claude"], &[]).exits(4);
     told.says("claude is installed, and there is no key of anthropic").says("ANTHROPIC_API_KEY");
     assert_eq!(drafts(&house).len() + runs(&house), 0);

@@ -4,7 +4,9 @@
 mod working;
 mod looking;
 mod steered;
+mod planning;
 
 pub use looking::LookingTools;
+pub use planning::PlanningTools;
 pub use steered::{Heard, Steered};
 pub use working::WorkingTools;

@@ -21,7 +21,9 @@ pub mod whole;
 
 pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
-pub use answer::{AnswerFault, PlanAnswer, ReviewAnswer, read_plan, read_review, read_run_verdict};
+pub use answer::{
+    AnswerFault, PlanAnswer, ReviewAnswer, WrittenScope, WrittenTask, read_plan, read_review, read_run_verdict,
+};
 pub use brief::{Brief, Desk, NamedRule};
 pub use claude::Claude;
 pub use codex::Codex;

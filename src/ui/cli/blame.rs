@@ -60,7 +60,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Signing(_) => {
             (Exit::Unfit, Some("`git config artel.signingKey` names the key that signs commits; unset it to sign none"))
         }
-        AppError::Roles(_) | AppError::Prompt { .. } => {
+        AppError::Roles(_) | AppError::Prompt { .. } | AppError::Brief { .. } => {
             (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
         }
         AppError::Read { .. } => (Exit::Faulty, Some("look whether it is there and can be read")),

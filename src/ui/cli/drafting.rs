@@ -21,6 +21,8 @@ const USD: u32 = 10;
 /// How long its run may take, and how many attempts it has.
 const WALL: &str = "4h";
 const ATTEMPTS: u32 = 8;
+/// The same where a planner makes many tasks of the goal.
+const ATTEMPTS_PLANNED: u32 = 60;
 /// Longest name of a draft's file, in characters.
 const FILE: usize = 40;
 
@@ -91,9 +93,9 @@ pub fn write(
         holds: checks,
         red: Vec::new(),
         usd: pays_by_key.then_some(USD),
-        planner: "whole",
+        planner: crew.planner,
         wall: WALL,
-        attempts: ATTEMPTS,
+        attempts: if crew.planner == "whole" { ATTEMPTS } else { ATTEMPTS_PLANNED },
     };
     let path = reserve(place, words)?;
     let keep = |text: &str| atomic_write(&path, text.as_bytes()).map_err(|error| blame(error.into()));

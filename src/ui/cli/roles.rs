@@ -1,6 +1,8 @@
 //! Owns `artel roles`: the roles with their agents and limits, and where each comes from; and which agents there are.
 
-use clap::Args;
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
 
 use super::args::Format;
 use super::columns::{Cell, Columns};
@@ -8,14 +10,19 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint};
-use super::seam::{self, RoleRow};
+use super::pick::{TaskRef, no_task, read};
+use super::seam::{self, Place, RoleRow};
 use crate::io::agents::{KnownAgent, LimitsTold, Says};
+use crate::model::inert::inert_lines;
 use crate::model::role::{Limits, Part};
 use crate::views::words;
 
 /// Shows the roles.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RolesArgs {
+    #[command(subcommand)]
+    part: Option<RolesPart>,
     /// Show what a change would make of them, such as worker.agents=codemod,command:./fix.sh
     #[arg(long = "role", value_name = "ROLE.FIELD=VALUE")]
     changes: Vec<String>,
@@ -26,11 +33,62 @@ pub struct RolesArgs {
     format: Format,
 }
 
+/// Shows one thing of a role.
+#[derive(Debug, Subcommand)]
+enum RolesPart {
+    /// Show the brief that a role's agent is given for a task, byte for byte
+    Show {
+        /// Role that does the task
+        #[arg(value_name = "ROLE")]
+        role: String,
+        /// Task, as t12 or RUN/t12
+        #[arg(long, value_name = "TASK")]
+        task: TaskRef,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+/// Bytes of a token, about, in the tokenizers of today's models over English and code.
+const TOKEN_BYTES: usize = 4;
+
+/// Shows a task's brief; how long it is goes beside it, so that what is written is the brief alone.
+fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit, Fail> {
+    let place = Place::open_read_only()?;
+    let read = read(&place, task.run.as_deref())?;
+    let found = read.state.tasks.get(&task.task).ok_or_else(|| no_task(&read.run, task.task))?;
+    let does = read.state.role_of(found).map(|role| role.name.clone()).unwrap_or_default();
+    if does != role {
+        return Err(Fail::new(Exit::Missing, format!("show the brief of {} for the role `{role}`", task.task))
+            .because(format!("the role `{does}` does it")));
+    }
+    let text = seam::brief(&read.state, task.task)?;
+    let text = text.ok_or_else(|| {
+        Fail::new(Exit::Missing, format!("show the brief of {}", task.task)).because("its work needs none")
+    })?;
+    let tokens = text.len().div_ceil(TOKEN_BYTES);
+    if format.json {
+        out.json(&serde_json::json!({ "role": role, "task": task.task, "brief": text, "tokens": tokens }))?;
+    } else {
+        // A terminal is shown nothing that it would obey; a file or a pipe gets each byte.
+        if std::io::stdout().is_terminal() {
+            out.lines(inert_lines(&text).lines())?;
+        } else {
+            out.raw(text.as_bytes())?;
+        }
+        out.remark(&format!("{} bytes, about {tokens} tokens", text.len()));
+    }
+    Ok(Exit::Done)
+}
+
 /// Runs the verb.
 ///
 /// # Errors
 /// Where a role file or a change is faulty.
 pub fn roles(out: &Out, args: &RolesArgs) -> Result<Exit, Fail> {
+    if let Some(RolesPart::Show { role, task, format }) = &args.part {
+        return brief(out, role, task, format);
+    }
     if args.agents {
         let agents = seam::agents()?;
         if args.format.json {

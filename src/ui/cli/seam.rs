@@ -22,7 +22,7 @@ use crate::io::agents::{KnownAgent, Programs, known_agents};
 use crate::io::files::StateDir;
 use crate::io::gateway::PriceRow;
 use crate::machine::state::State;
-use crate::model::ids::RunId;
+use crate::model::ids::{RunId, TaskId};
 use crate::model::role::Role;
 
 /// Says how a run is opened.
@@ -141,6 +141,14 @@ pub fn plan(goal: &Path, options: &OpenOptions) -> Result<State, Fail> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start the threads of planning").because(error))?;
     runtime.block_on(app::draft_plan(&cwd, &opening(goal, options))).map_err(blame)
+}
+
+/// Gives the brief of a task's running attempt, or of the one that would come next.
+///
+/// # Errors
+/// Where the repository is not there, or the prompt cannot be filled.
+pub fn brief(state: &State, task: TaskId) -> Result<Option<String>, Fail> {
+    app::brief_of(state, task).map_err(blame)
 }
 
 /// Writes what `init` lays down and does not overwrite.

@@ -12,6 +12,7 @@ use super::seam::{self, Place};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::TaskId;
 use crate::model::inert::{fit, headline, inert, inert_lines};
+use crate::model::review::Review;
 use crate::model::verdict::{Finding, Ruling, Verdict};
 use crate::views::task::{AttemptView, TaskView, task};
 use crate::views::words;
@@ -156,12 +157,28 @@ impl Sheet {
         if let Some(verdict) = &it.verdict {
             self.verdict(verdict, it.checks());
         }
+        it.reviews.iter().for_each(|review| self.review(review));
         it.ejected.iter().for_each(|finding| self.finding("landing", finding));
         if let Some(commit) = it.landed {
             self.field("landed as", &commit.short());
         } else if let Some(next) = &it.next {
             self.field("then", next);
         }
+    }
+
+    fn review(&mut self, review: &Review) {
+        let word = match review.ruling {
+            Ruling::Accept => "accepted",
+            Ruling::Reject => "rejected",
+            Ruling::Restart => "to start afresh",
+        };
+        self.field("review", &format!("{word} by {} (lens {})", review.judge, review.lens.word()));
+        for score in &review.scores {
+            self.field("score", &format!("{} {} of 10: {}", score.criterion, score.score, score.evidence));
+        }
+        review.findings.iter().for_each(|finding| self.finding("finding", finding));
+        // Found when no new class of fault counted any more.
+        review.notes.iter().for_each(|finding| self.finding("noted", finding));
     }
 
     fn verdict(&mut self, verdict: &Verdict, checks: &[CheckResult]) {

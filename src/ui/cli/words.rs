@@ -197,8 +197,7 @@ fn plays(drafted: &Drafted) -> Vec<(&'static str, String, String)> {
         role.map(|role| (names(&role.agents), role.about.clone())).unwrap_or_default()
     };
     let (planners, plans) = of(&drafted.goal.plan.planner, Part::Planner);
-    let judge = drafted.crew.roles.iter().find(|role| role.part == Part::Judge);
-    let (judges, judging) = judge.map(|role| (names(&role.agents), role.about.clone())).unwrap_or_default();
+    let (judges, judging) = of(&drafted.goal.plan.judge, Part::Judge);
     let workers: Vec<AgentRef> = drafted.crew.workers.iter().map(|hired| hired.agent.clone()).collect();
     let paid: Vec<String> = drafted.crew.workers.iter().map(paid).collect();
     vec![("planner", planners, plans), ("worker", names(&workers), paid.join("; ")), ("judge", judges, judging)]

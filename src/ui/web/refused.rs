@@ -67,6 +67,7 @@ impl From<AppError> for Refused {
             AppError::Faults { .. }
             | AppError::Unfit { .. }
             | AppError::Prompt { .. }
+            | AppError::Brief { .. }
             | AppError::Roles(_)
             | AppError::Read { .. }
             | AppError::PrefixTaken { .. }

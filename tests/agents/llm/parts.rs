@@ -64,7 +64,8 @@ fn one_model_plans_works_and_judges_and_all_of_it_is_counted() {
     assert_eq!(house.landed("b.txt"), "after");
     let asked = model.asked();
     let planned: Vec<_> = asked.iter().filter(|seen| seen.holds(PLANNER)).collect();
-    assert_eq!(planned[0].tools, ["read", "list", "search", "hand_over"], "who plans has no tool that changes");
+    let tools = ["emit_task", "spawn_planner", "plan_status", "read", "list", "search", "hand_over"];
+    assert_eq!(planned[0].tools, tools, "who plans has no tool that changes a file");
     assert!(body(planned[2]).to_string().contains("there is no tool `write`"), "{}", body(planned[2]));
     assert_eq!(house.landed("a.txt"), "before");
     let judged: Vec<_> = asked.iter().filter(|seen| seen.holds(JUDGE)).collect();

@@ -7,6 +7,6 @@ mod review;
 mod run;
 
 pub use block::AnswerFault;
-pub use plan::{PlanAnswer, read_plan};
+pub use plan::{PlanAnswer, WrittenScope, WrittenTask, read_plan};
 pub use review::{ReviewAnswer, read_review};
 pub use run::read_run_verdict;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::block::{self, AnswerFault};
@@ -31,48 +32,108 @@ pub struct PlanAnswer {
 #[serde(deny_unknown_fields)]
 struct Written {
     #[serde(default)]
-    tasks: Vec<Task>,
+    tasks: Vec<WrittenTask>,
     #[serde(default)]
-    scopes: Vec<Scope>,
+    scopes: Vec<WrittenScope>,
 }
 
-#[derive(Deserialize)]
+/// Describes a task as a planner's session writes it.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Task {
+pub struct WrittenTask {
+    /// A short name of its own; one that was used before names what was handed out before, which stays as it was.
     key: String,
+    /// One line for people.
     title: String,
+    /// What is to be done, how it is checked, what is not wanted: for somebody who knows nothing but this and the goal.
     brief: String,
+    /// Each file, or folder with a `/` at its end, that it may change; `*` is all of the scope.
     paths: Vec<String>,
+    /// Keys of tasks that must have landed before it starts.
     #[serde(default)]
     after: BTreeSet<String>,
+    /// Checks of its own.
     #[serde(default)]
     checks: Vec<TaskCheck>,
+    /// The role that does it, where not the usual one.
     #[serde(default)]
     role: Option<String>,
+    /// How large it is beside the others, from 1.
     #[serde(default = "one")]
     weight: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TaskCheck {
+    /// Its name.
     name: String,
+    /// A command line that must exit with 0.
     run: String,
 }
 
-#[derive(Deserialize)]
+/// Describes a part of its scope that a planner's session gives to a planner of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Scope {
+pub struct WrittenScope {
+    /// A short name of its own.
     key: String,
+    /// One line for people.
     title: String,
+    /// What its planner is to see to.
     brief: String,
+    /// Each file, or folder with a `/` at its end, that it owns; inside your scope, beside those of other planners.
     paths: Vec<String>,
+    /// Names of what its planner alone decides.
     #[serde(default)]
     decisions: BTreeSet<String>,
 }
 
 fn one() -> u64 {
     1
+}
+
+impl WrittenTask {
+    /// Makes the draft; one that names no role is of `worker`, and the scope's own paths stand for `*`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn draft(self, worker: &str, own: &PathSet) -> Result<TaskDraft, AnswerFault> {
+        let paths = paths(&self.key, &self.paths, own)?;
+        let checks = self.checks.into_iter().map(|check| {
+            let what = format!("a check of `{}`", self.key);
+            let name = filled(&what, "name", check.name)?;
+            Ok(Check { name, run: filled(&what, "run", check.run)?, timeout_s: CHECK_TIMEOUT_S })
+        });
+        Ok(TaskDraft {
+            checks: checks.collect::<Result<_, _>>()?,
+            key: key(&self.key)?,
+            title: title(&self.key, &self.title)?,
+            brief: filled(&format!("the task `{}`", self.key), "brief", self.brief)?,
+            paths,
+            after: self.after,
+            role: self.role.unwrap_or_else(|| worker.to_owned()),
+            rules: Vec::new(),
+            weight: self.weight.clamp(1, 1_000_000),
+        })
+    }
+}
+
+impl WrittenScope {
+    /// Makes the draft, whose planner is of the role `planner`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn draft(self, planner: &str, own: &PathSet) -> Result<ScopeDraft, AnswerFault> {
+        Ok(ScopeDraft {
+            key: key(&self.key)?,
+            title: title(&self.key, &self.title)?,
+            paths: paths(&self.key, &self.paths, own)?,
+            decisions: self.decisions,
+            role: planner.to_owned(),
+            brief: filled(&format!("the scope `{}`", self.key), "brief", self.brief)?,
+        })
+    }
 }
 
 /// Reads a planner's answer; tasks that name no role are of `worker`, and sub-planners of `planner`. The scope's own paths
@@ -82,35 +143,8 @@ fn one() -> u64 {
 /// What is wrong with it.
 pub fn read_plan(said: &str, (worker, planner): (&str, &str), own: &PathSet) -> Result<PlanAnswer, AnswerFault> {
     let written: Written = block::read(said)?;
-    let tasks = written.tasks.into_iter().map(|task| {
-        let paths = paths(&task.key, &task.paths, own)?;
-        let checks = task.checks.into_iter().map(|check| {
-            let what = format!("a check of `{}`", task.key);
-            let name = filled(&what, "name", check.name)?;
-            Ok(Check { name, run: filled(&what, "run", check.run)?, timeout_s: CHECK_TIMEOUT_S })
-        });
-        Ok(TaskDraft {
-            checks: checks.collect::<Result<_, _>>()?,
-            key: key(&task.key)?,
-            title: title(&task.key, &task.title)?,
-            brief: filled(&format!("the task `{}`", task.key), "brief", task.brief)?,
-            paths,
-            after: task.after,
-            role: task.role.unwrap_or_else(|| worker.to_owned()),
-            rules: Vec::new(),
-            weight: task.weight.clamp(1, 1_000_000),
-        })
-    });
-    let scopes = written.scopes.into_iter().map(|scope| {
-        Ok(ScopeDraft {
-            key: key(&scope.key)?,
-            title: title(&scope.key, &scope.title)?,
-            paths: paths(&scope.key, &scope.paths, own)?,
-            decisions: scope.decisions,
-            role: planner.to_owned(),
-            brief: filled(&format!("the scope `{}`", scope.key), "brief", scope.brief)?,
-        })
-    });
+    let tasks = written.tasks.into_iter().map(|task| task.draft(worker, own));
+    let scopes = written.scopes.into_iter().map(|scope| scope.draft(planner, own));
     Ok(PlanAnswer { tasks: tasks.collect::<Result<_, _>>()?, scopes: scopes.collect::<Result<_, _>>()? })
 }
 
