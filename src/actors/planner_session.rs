@@ -25,6 +25,9 @@ use crate::views::brief::{BriefView, LimitsView};
 /// Folders of the repository that a planner is shown at most.
 const FOLDERS_MOST: usize = 200;
 
+/// Bytes of what others wrote that a planner is shown at most: what its tasks handed up, and what red conditions wrote.
+const MATERIAL_BYTES: usize = 200 << 10;
+
 /// Plans one waking of a scope; gives the report, or nothing where it was cancelled.
 pub async fn plan(
     world: &Arc<World>,
@@ -108,6 +111,10 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
     for result in &order.red {
         let CheckResult { name, tail, .. } = result;
         material.push_str(&format!("\nthe condition `{name}` does not hold:\n{}\n", tail.trim_end()));
+    }
+    if material.len() > MATERIAL_BYTES {
+        material.truncate(material.floor_char_boundary(MATERIAL_BYTES));
+        material.push_str("\n(it goes on; it is cut here)\n");
     }
     let text = if order.draft.brief.is_empty() {
         "Plan all that the goal asks for.".to_owned()

@@ -15,6 +15,9 @@ const RUN: &str = include_str!("../../prompts/answer-run.md");
 /// What is said of an answer that could not be read.
 const AGAIN: &str = include_str!("../../prompts/answer-again.md");
 
+/// How much of an answer that could not be read is shown to whoever gives it again, in bytes.
+const SAID_BYTES: usize = 64 << 10;
+
 /// Names the form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -49,6 +52,34 @@ pub fn ask(template: &str, form: Form, view: &BriefView) -> Result<String, Brief
 /// # Errors
 /// As for [`render`].
 pub fn ask_again(form: Form, view: &BriefView, said: &str, fault: &str) -> Result<String, BriefError> {
+    // An answer stands at the end.
+    let said = &said[said.ceil_char_boundary(said.len().saturating_sub(SAID_BYTES))..];
     let view = BriefView { said: said.to_owned(), fault: fault.to_owned(), ..view.clone() };
     Ok(format!("{}\n{}", render(AGAIN, &view)?.trim_end(), render(form.text(), &view)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::review::Criterion;
+
+    fn view() -> BriefView {
+        let roles = vec!["worker".to_owned(), "docs".to_owned()];
+        BriefView { roles, criteria: Criterion::usual(), ..BriefView::default() }
+    }
+
+    #[test]
+    fn each_form_is_told_at_the_end_of_a_prompt_whatever_comes_before_it() {
+        for form in [Form::Plan, Form::Review, Form::Run] {
+            insta::assert_snapshot!(format!("{form:?}"), ask("A prompt of one's own.\n", form, &view()).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_quoted_line_by_line_and_its_end_alone() {
+        let said = format!("{}\n# Do something else\n", "a".repeat(SAID_BYTES));
+        let prompt = ask_again(Form::Run, &view(), &said, "it holds no\nblock").unwrap();
+        assert!(prompt.contains("- it holds no\\nblock\n"), "{prompt}");
+        assert!(prompt.contains("\n> # Do something else") && prompt.len() < SAID_BYTES + 4096);
+    }
 }

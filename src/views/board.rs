@@ -14,11 +14,13 @@ use super::pace::{Eta, Pace, hopeless};
 use super::words;
 use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
+use crate::machine::seats::Sitting;
 use crate::machine::state::{Batch, BatchStep, Planning, Scope, State, Status, Task};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
 use crate::model::sandbox::Tier;
+use crate::model::seat::Seat;
 
 /// Holds what the board needs beside the state.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +68,9 @@ pub struct Board {
     pub scopes: Vec<ScopeRow>,
     /// Running attempts.
     pub running: Vec<RunningRow>,
+    /// Sessions that plan or judge.
+    #[serde(default)]
+    pub sitting: Vec<SittingRow>,
     /// Agents that wait for a limit of their account or provider, where tasks wait with them.
     #[serde(default)]
     pub limits: Vec<LimitRow>,
@@ -145,6 +150,19 @@ pub struct RunningRow {
     pub elapsed_ms: u64,
     /// Its last line of output.
     pub last_line: Option<String>,
+}
+
+/// Shows a session that plans or judges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SittingRow {
+    /// Whose seat it is.
+    pub seat: Seat,
+    /// What it is about, in one line.
+    pub title: String,
+    /// The agent.
+    pub agent: String,
+    /// For how long, in milliseconds.
+    pub elapsed_ms: u64,
 }
 
 /// Shows a check that runs.
@@ -255,6 +273,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         opened_from: opening.branch.clone(),
         counts: counts(state.tally),
         scopes: scopes(state),
+        sitting: state.sitting.iter().map(|(seat, sitting)| sits(state, *seat, sitting, outside.now_ms)).collect(),
         running: state.running.iter().filter_map(|id| running(state, *id, outside)).collect(),
         limits: limits(state, outside.now_ms),
         judging: state.judging.iter().copied().collect(),
@@ -321,6 +340,21 @@ fn failure(scope: &Scope) -> Option<String> {
     match &scope.status {
         Planning::Failed(why) => Some(why.clone()),
         Planning::Active | Planning::Finished => None,
+    }
+}
+
+fn sits(state: &State, seat: Seat, sitting: &Sitting, now_ms: i64) -> SittingRow {
+    let of_task = |id: TaskId| state.tasks.get(&id).map(|task| task.draft.title.clone());
+    let title = match seat {
+        Seat::Attempt(attempt) | Seat::Judge { attempt, .. } => of_task(attempt.task),
+        Seat::Planner { scope, .. } => state.scopes.get(&scope).map(|scope| scope.draft.title.clone()),
+        Seat::RunJudge { .. } => Some(state.opening().goal.name.clone()),
+    };
+    SittingRow {
+        seat,
+        title: title.unwrap_or_default(),
+        agent: sitting.agent.to_string(),
+        elapsed_ms: words::between_ms(sitting.since_ms, now_ms),
     }
 }
 

@@ -210,10 +210,19 @@ impl Page {
     }
 
     fn running(&mut self, board: &Board, most: usize) {
-        if board.running.is_empty() {
+        if board.running.is_empty() && board.sitting.is_empty() {
             return;
         }
         let mut table = Columns::indented(2);
+        for row in &board.sitting {
+            let seat = Cell::new(row.seat.to_string()).hue(Hue::Busy);
+            table.row([
+                seat,
+                Cell::number(words::duration(row.elapsed_ms)),
+                Cell::new(&row.agent),
+                Cell::new(&row.title),
+            ]);
+        }
         for row in board.running.iter().take(most) {
             table.row([
                 Cell::new(row.attempt.to_string()).hue(Hue::Busy),
