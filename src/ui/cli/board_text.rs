@@ -214,23 +214,15 @@ impl Page {
             return;
         }
         let mut table = Columns::indented(2);
-        for row in &board.sitting {
-            let seat = Cell::new(row.seat.to_string()).hue(Hue::Busy);
-            table.row([
-                seat,
-                Cell::number(words::duration(row.elapsed_ms)),
-                Cell::new(&row.agent),
-                Cell::new(&row.title),
-            ]);
-        }
-        for row in board.running.iter().take(most) {
-            table.row([
-                Cell::new(row.attempt.to_string()).hue(Hue::Busy),
-                Cell::number(words::duration(row.elapsed_ms)),
-                Cell::new(&row.agent),
-                Cell::new(&row.title),
-                Cell::new(row.last_line.as_deref().unwrap_or_default()).hue(Hue::Faint),
-            ]);
+        let mut row = |who: String, elapsed_ms: u64, agent: &str, title: &str, last: &str| {
+            let took = Cell::number(words::duration(elapsed_ms));
+            let (who, last) = (Cell::new(who).hue(Hue::Busy), Cell::new(last).hue(Hue::Faint));
+            table.row([who, took, Cell::new(agent), Cell::new(title), last]);
+        };
+        board.sitting.iter().for_each(|it| row(it.seat.to_string(), it.elapsed_ms, &it.agent, &it.title, ""));
+        for it in board.running.iter().take(most) {
+            let last = it.last_line.as_deref().unwrap_or_default();
+            row(it.attempt.to_string(), it.elapsed_ms, &it.agent, &it.title, last);
         }
         self.section("running", &table, board.running.len().saturating_sub(most), "artel status");
     }
