@@ -57,8 +57,8 @@ pub struct Acted {
     pub usage: Usage,
 }
 
-/// Has an agent's process act, with a brief and tools; tells what it came to, nothing where it ended because the run may spend no more, or why it
-/// could not be run.
+/// Has an agent's process act, with a brief and tools; tells what it came to, nothing where it ended because the run may
+/// spend no more, or why it could not be run.
 pub async fn act(
     world: &World,
     stage: &Stage<'_>,

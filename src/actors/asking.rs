@@ -71,8 +71,9 @@ impl Asking {
     ) -> Result<(T, Usage), Silence> {
         let mut spent = Usage::default();
         let failed = |error: &dyn std::error::Error| Leave::Failed(format!("failed to {}", told(error)));
-        let template = world.opening.prompts.get(&self.role.prompt);
-        let template = template.map(String::as_str).unwrap_or_default();
+        let template = world.opening.prompts.get(&self.role.prompt).ok_or_else(|| {
+            self.leaves(Leave::Failed(format!("the run holds no prompt `{}`", self.role.prompt)), spent)
+        })?;
         let mut prompt = ask(template, self.form, &self.view).map_err(|error| self.leaves(failed(&error), spent))?;
         let mut fault = String::new();
         for turn in 1..=2 {

@@ -47,19 +47,7 @@ impl Gate {
         coordinator: &WeakActorRef<Coordinator>,
         toolbox: Arc<dyn Toolbox>,
     ) -> Result<Option<Self>, String> {
-        let providers: &[&str] = match agent {
-            AgentRef::Llm(name) => &[name.provider()],
-            AgentRef::Claude { .. } => &["anthropic"],
-            AgentRef::Codex { .. } => &["openai"],
-            AgentRef::Acp(_) => &["anthropic", "openai", "gemini"],
-            AgentRef::Command(_)
-            | AgentRef::Script(_)
-            | AgentRef::Codemod
-            | AgentRef::Shard
-            | AgentRef::Whole
-            | AgentRef::Ladder
-            | AgentRef::Revert => &[],
-        };
+        let providers = agent.providers();
         let has_tools = !providers.is_empty();
         let asks = providers.iter().any(|provider| world.gateway.has_key(provider));
         let hosts = hosts(&role.grants.egress);

@@ -21,6 +21,7 @@ pub mod played;
 pub mod acting;
 mod asking;
 mod planner_session;
+mod iteration_keys;
 mod judge_session;
 mod run_judge_session;
 mod overlay;

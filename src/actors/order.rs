@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::iteration_keys::IterationKeys;
 use super::tools::Heard;
-use crate::machine::rules::review::criteria;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
@@ -57,21 +57,8 @@ pub struct Resolving {
 }
 
 fn resolving(state: &State, task: &Task) -> Option<Resolving> {
-    let own = task.attempts.iter().rev().find(|attempt| attempt.ejected.iter().any(|it| it.rule == "conflict"));
-    let landed = state.conflicting_with(task).filter_map(|(_, other)| match other.status {
-        Status::Landed { commit } => Some((other.draft.clone(), commit)),
-        Status::Waiting
-        | Status::Ready
-        | Status::Running
-        | Status::Judging
-        | Status::Queued
-        | Status::Nothing
-        | Status::Kept { .. }
-        | Status::Blocked { .. }
-        | Status::Dropped { .. }
-        | Status::Reverted { .. } => None,
-    });
-    let candidate = own.filter(|_| task.again.resolves)?.candidate()?.clone();
+    let candidate = task.conflicted()?.candidate()?.clone();
+    let landed = state.conflicting_with(task).map(|(other, commit)| (other.draft.clone(), commit));
     Some(Resolving { candidate, landed: landed.collect() })
 }
 
@@ -324,7 +311,7 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
 }
 
 /// Tells a planner's session what to plan.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SessionPlan {
     /// The scope.
     pub scope: ScopeId,
@@ -338,8 +325,8 @@ pub struct SessionPlan {
     pub agent: AgentRef,
     /// Its role.
     pub role: Role,
-    /// Which planning this is, from 1.
-    pub iteration: u32,
+    /// How what it hands out is named.
+    pub keys: IterationKeys,
     /// How deep the scope lies.
     pub depth: u32,
     /// How many tasks it has handed out.
@@ -393,7 +380,7 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
         fence,
         agent: sitting.agent.clone(),
         role: state.role_at(seat)?.clone(),
-        iteration: planned.iteration,
+        keys: IterationKeys::new(planned.iteration, state.task_keys.keys()),
         depth: planned.depth,
         emitted: found.emitted,
         children: u32::try_from(children.filter(|child| child.iteration == state.iteration).count())
@@ -454,7 +441,7 @@ pub fn reviewing(state: &State, id: AttemptId, number: u32, fence: u64) -> Optio
         task: task.draft.clone(),
         checks: attempt.verdict.as_ref().map(|verdict| verdict.checks.clone()).unwrap_or_default(),
         earlier: before.map(|review| review.findings.clone()).unwrap_or_default(),
-        criteria: criteria(role),
+        criteria: role.scored(),
     })
 }
 

@@ -45,7 +45,7 @@ pub async fn plan(
     let tools = PlanningTools::new(
         mouth.clone(),
         coordinator.clone(),
-        (scope, order.iteration),
+        (scope, order.keys.clone()),
         (worker.clone(), planner.clone()),
         paths.clone(),
     );
@@ -60,12 +60,12 @@ pub async fn plan(
         view: view(world, &order, &folders),
         paths: paths.clone(),
     };
-    let iteration = order.iteration;
+    let keys = order.keys.clone();
     let taken = asking.answer(world, coordinator, &cancelled, |said| {
         let answer = read_plan(&said, (&worker, &planner), &paths);
-        let mouth = mouth.clone();
+        let (mouth, keys) = (mouth.clone(), keys.clone());
         async move {
-            let PlanAnswer { tasks, scopes } = of_iteration(answer.map_err(|fault| fault.to_string())?, iteration);
+            let PlanAnswer { tasks, scopes } = keys.name(answer.map_err(|fault| fault.to_string())?);
             if !scopes.is_empty() {
                 mouth.say(PlanStep::Spawn(scopes)).await?;
             }
@@ -80,20 +80,6 @@ pub async fn plan(
         Err(Silence::Over(report)) => Some(*report),
         Err(Silence::Cancelled) => None,
     }
-}
-
-/// Keeps what is planned anew apart from what was planned before under the same keys.
-pub(super) fn of_iteration(mut answer: PlanAnswer, iteration: u32) -> PlanAnswer {
-    if iteration > 1 {
-        let own: Vec<String> = answer.tasks.iter().map(|task| task.key.clone()).collect();
-        let anew = |key: &str| format!("{key}@{iteration}");
-        for task in &mut answer.tasks {
-            task.key = anew(&task.key);
-            task.after = task.after.iter().map(|key| if own.contains(key) { anew(key) } else { key.clone() }).collect();
-        }
-        answer.scopes.iter_mut().for_each(|scope| scope.key = anew(&scope.key));
-    }
-    answer
 }
 
 fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> BriefView {

@@ -124,23 +124,12 @@ pub fn crew(place: &Place, settings: &[String], is_open: bool) -> Result<Result<
 
 /// Tells what an agent that the user named is paid with.
 fn pays(agent: &AgentRef, config: &GatewayConfig) -> Pays {
-    let key = |providers: &[&str]| {
-        let first = providers.iter().find(|provider| config.has_key(provider));
-        first.map_or(Pays::Login, |provider| Pays::Key((*provider).to_owned()))
-    };
-    match agent {
-        AgentRef::Llm(name) => key(&[name.provider()]),
-        AgentRef::Claude { .. } => key(&["anthropic"]),
-        AgentRef::Codex { .. } => key(&["openai"]),
-        AgentRef::Acp(_) => key(&["anthropic", "openai", "gemini"]),
-        AgentRef::Codemod
-        | AgentRef::Command(_)
-        | AgentRef::Script(_)
-        | AgentRef::Shard
-        | AgentRef::Whole
-        | AgentRef::Ladder
-        | AgentRef::Revert => Pays::Nothing,
+    let providers = agent.providers();
+    if providers.is_empty() {
+        return Pays::Nothing;
     }
+    let key = providers.into_iter().find(|provider| config.has_key(provider));
+    key.map_or(Pays::Login, |provider| Pays::Key(provider.to_owned()))
 }
 
 /// Hires the preferred agents that are there and can be paid, each with another provider.

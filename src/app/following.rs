@@ -209,22 +209,11 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::testing::store;
     use super::*;
-    use crate::io::journal::format::FORMAT;
-    use crate::io::journal::{NewEntry, NewRun};
+    use crate::io::journal::NewRun;
     use crate::machine::event::Event;
     use crate::views::story::Story;
-
-    fn store(place: &Place, run: &RunId, events: &[Event]) {
-        let after = place.journal.last_seq(run).unwrap();
-        let epoch = place.journal.claim(run, "a test").unwrap();
-        let entry = |event: &Event| {
-            let data = serde_json::to_string(event).unwrap();
-            NewEntry { at_ms: 5, kind: event.kind().to_owned(), v: FORMAT, data }
-        };
-        let entries: Vec<_> = events.iter().map(entry).collect();
-        place.journal.append(run, epoch, after, &entries).unwrap();
-    }
 
     /// Reads all events after a number, in pieces of this size.
     fn read(follower: &Follower, mut seq: u64, piece: usize) -> Vec<Told> {

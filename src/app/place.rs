@@ -235,15 +235,13 @@ pub fn decode_events(entry: EntryRef<'_>) -> Result<Recorded, FormatError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
-    use crate::io::files::RunLock;
+    use crate::io::journal::NewEntry;
     use crate::io::journal::format::FORMAT;
-    use crate::io::journal::{NewEntry, NewRun};
-    use crate::views::board::{Board, Outside, board};
-    use crate::views::story::Story;
 
-    fn store(place: &Place, run: &RunId, events: &[Event]) {
+    /// Stores events at the end of a run.
+    pub(in crate::app) fn store(place: &Place, run: &RunId, events: &[Event]) {
         let after = place.journal.last_seq(run).unwrap();
         let epoch = place.journal.claim(run, "a test").unwrap();
         let entry = |event: &Event| {
@@ -253,6 +251,16 @@ mod tests {
         let entries: Vec<_> = events.iter().map(entry).collect();
         place.journal.append(run, epoch, after, &entries).unwrap();
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::store;
+    use super::*;
+    use crate::io::files::RunLock;
+    use crate::io::journal::NewRun;
+    use crate::views::board::{Board, Outside, board};
+    use crate::views::story::Story;
 
     #[test]
     fn a_snapshot_with_its_tail_is_the_replay_and_one_that_does_not_fit_is_none() {

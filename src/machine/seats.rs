@@ -118,15 +118,19 @@ impl State {
         self.seats().filter(|seat| !self.sitting.contains_key(seat))
     }
 
+    /// Tells whose turn it is at a seat.
+    pub fn turn_at(&self, seat: Seat) -> Turn {
+        self.turns.get(&seat).copied().unwrap_or_default()
+    }
+
     /// Names the agent whose turn it is at a seat.
     pub fn next_at(&self, seat: Seat) -> Option<&AgentRef> {
-        let turn = self.turns.get(&seat).copied().unwrap_or_default();
-        self.role_at(seat)?.sessions().nth(turn.agent as usize)
+        self.role_at(seat)?.sessions().nth(self.turn_at(seat).agent as usize)
     }
 
     /// Gives whose turn it is after the present one at a seat has failed; none where nobody is left.
     pub fn turn_after(&self, seat: Seat) -> Option<Turn> {
-        let (turn, role) = (self.turns.get(&seat).copied().unwrap_or_default(), self.role_at(seat)?);
+        let (turn, role) = (self.turn_at(seat), self.role_at(seat)?);
         if turn.tries + 1 < role.limits.attempts.max(1) {
             return Some(Turn { tries: turn.tries + 1, ..turn });
         }

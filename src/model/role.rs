@@ -212,6 +212,11 @@ pub enum AgentRef {
 }
 
 impl Role {
+    /// Lists what its sessions score as judges.
+    pub fn scored(&self) -> Vec<Criterion> {
+        if self.criteria.is_empty() { Criterion::usual() } else { self.criteria.clone() }
+    }
+
     /// Lists the agents that plan or judge by a session of their own, in order of escalation.
     pub fn sessions(&self) -> impl Iterator<Item = &AgentRef> {
         self.agents.iter().filter(|agent| agent.is_session())
@@ -219,6 +224,23 @@ impl Role {
 }
 
 impl AgentRef {
+    /// Names the providers of models that it may ask, the likeliest first; none where it asks no model that artel knows of.
+    pub fn providers(&self) -> Vec<&str> {
+        match self {
+            Self::Llm(name) => vec![name.provider()],
+            Self::Claude { .. } => vec!["anthropic"],
+            Self::Codex { .. } => vec!["openai"],
+            Self::Acp(_) => vec!["anthropic", "openai", "gemini"],
+            Self::Command(_)
+            | Self::Script(_)
+            | Self::Codemod
+            | Self::Shard
+            | Self::Whole
+            | Self::Ladder
+            | Self::Revert => Vec::new(),
+        }
+    }
+
     /// Tells whether it plans or judges in a session of its own, and not by rule.
     pub fn is_session(&self) -> bool {
         match self {

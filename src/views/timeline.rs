@@ -53,6 +53,20 @@ pub enum Mark {
     Lost,
 }
 
+impl Mark {
+    /// Names it in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Landed => "landed",
+            Self::Candidate => "candidate",
+            Self::Nothing => "nothing",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// Reads the timeline of an open run; none before the run is open.
 pub fn timeline(state: &State, now_ms: i64) -> Option<Timeline> {
     let run = state.opening.as_ref()?.run.clone();

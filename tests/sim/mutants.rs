@@ -140,6 +140,8 @@ mutants! {
     RunJudgeSkipped,
     /// The run's judge says done over what does not hold.
     DoneOverRed,
+    /// A review is heard of somebody who does not sit there.
+    ReviewUnseated,
     /// A planner or judge that was cut off is still heard.
     SeatFenceIgnored,
     /// A candidate waits to land though its judge has not looked at it.
@@ -346,6 +348,10 @@ fn forgiven(mutant: Mutant, state: &State, command: &Command) -> Option<Vec<Even
             state.attempt(*attempt).filter(|it| it.verdict.is_some() && verdict.ruling == Ruling::Accept)?;
             let (verdict, next) = (verdict.clone(), Next::Queue);
             Some(vec![Event::VerdictGiven { attempt: *attempt, verdict, usage: *usage, next }])
+        }
+        (Mutant::ReviewUnseated, Command::ReportReview { attempt, review, .. }) => {
+            state.reviewing.contains(attempt).then_some(())?;
+            Some(vec![Event::CandidateReviewed { attempt: *attempt, review: review.clone(), next: Next::Queue }])
         }
         (Mutant::BadChainTaken, Command::ReportMerge { batch, chain, conflicts }) => {
             state.batch.as_ref().filter(|it| it.id == *batch && it.step == BatchStep::Merging)?;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::coordinator::Coordinator;
+use super::super::iteration_keys::IterationKeys;
 use super::super::order::status_of;
-use super::super::planner_session::of_iteration;
 use super::super::planning::Mouth;
 use crate::io::agents::{AnswerFault, PlanAnswer, WrittenScope, WrittenTask};
 use crate::io::tools::{Pending, Tool, Toolbox, arguments, schema_of};
@@ -31,7 +31,7 @@ struct Inner {
     mouth: Mouth,
     coordinator: WeakActorRef<Coordinator>,
     scope: ScopeId,
-    iteration: u32,
+    keys: IterationKeys,
     worker: String,
     planner: String,
     own: PathSet,
@@ -61,11 +61,11 @@ impl PlanningTools {
     pub fn new(
         mouth: Mouth,
         coordinator: WeakActorRef<Coordinator>,
-        (scope, iteration): (ScopeId, u32),
+        (scope, keys): (ScopeId, IterationKeys),
         (worker, planner): (String, String),
         own: PathSet,
     ) -> Self {
-        Self { inner: Arc::new(Inner { mouth, coordinator, scope, iteration, worker, planner, own }) }
+        Self { inner: Arc::new(Inner { mouth, coordinator, scope, keys, worker, planner, own }) }
     }
 }
 
@@ -73,8 +73,7 @@ impl Inner {
     async fn emit(&self, written: WrittenTask) -> Result<String, String> {
         let draft = written.draft(&self.worker, &self.own).map_err(told)?;
         let key = draft.key.clone();
-        let PlanAnswer { tasks, .. } =
-            of_iteration(PlanAnswer { tasks: vec![draft], ..PlanAnswer::default() }, self.iteration);
+        let PlanAnswer { tasks, .. } = self.keys.name(PlanAnswer { tasks: vec![draft], scopes: Vec::new() });
         self.mouth.say(PlanStep::Emit(tasks)).await?;
         Ok(format!("`{key}` is handed out"))
     }
@@ -82,8 +81,7 @@ impl Inner {
     async fn spawn(&self, written: WrittenScope) -> Result<String, String> {
         let draft = written.draft(&self.planner, &self.own).map_err(told)?;
         let key = draft.key.clone();
-        let PlanAnswer { scopes, .. } =
-            of_iteration(PlanAnswer { scopes: vec![draft], ..PlanAnswer::default() }, self.iteration);
+        let PlanAnswer { scopes, .. } = self.keys.name(PlanAnswer { tasks: Vec::new(), scopes: vec![draft] });
         self.mouth.say(PlanStep::Spawn(scopes)).await?;
         Ok(format!("a planner of its own sees to `{key}`"))
     }

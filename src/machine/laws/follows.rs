@@ -44,7 +44,9 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
         Event::SeatTaken { seat, agent, fence } => seats::taken(state, *seat, agent, *fence),
         Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),
-        Event::RunJudged { iteration, head, verdict, .. } => seats::run_judged(state, (*iteration, *head), verdict),
+        Event::RunJudged { iteration, head, judge, verdict } => {
+            seats::run_judged(state, (*iteration, *head), (judge, verdict))
+        }
         Event::CandidateReviewed { attempt, review, next } => seats::reviewed(state, *attempt, review, next),
         Event::AttemptLost { attempt, counts, next, .. } => tasks::lost(state, *attempt, (*counts, next)),
         Event::AttemptLimited { attempt, next, .. } => tasks::limited(state, *attempt, next),

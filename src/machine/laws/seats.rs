@@ -16,6 +16,12 @@ fn sits(state: &State, seat: Seat) -> Result<&Sitting, Broken> {
     state.sitting.get(&seat).ok_or_else(|| broken(format!("nobody sits at {seat}")))
 }
 
+/// Holds that who judges sits there, in a session of its own: it is no attempt, and never the author.
+fn speaks(state: &State, seat: Seat, judge: &str) -> Law {
+    let agent = sits(state, seat)?.agent.to_string();
+    law(agent == judge, || format!("{agent} sits at {seat}, and {judge} speaks there"))
+}
+
 pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> Law {
     law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
@@ -66,7 +72,7 @@ pub(super) fn ran_out(state: &State, seat: Seat) -> Law {
 
 pub(super) fn left(state: &State, seat: Seat, left: &Left, turn: Option<Turn>) -> Law {
     sits(state, seat)?;
-    let present = state.turns.get(&seat).copied().unwrap_or_default();
+    let present = state.turn_at(seat);
     let wanted = match left {
         Left::Done => None,
         Left::Failed { .. } => state.turn_after(seat),
@@ -77,7 +83,8 @@ pub(super) fn left(state: &State, seat: Seat, left: &Left, turn: Option<Turn>) -
 
 pub(super) fn reviewed(state: &State, id: AttemptId, review: &Review, next: &Next) -> Law {
     law(state.reviewing.contains(&id), || format!("{id} waits for no review"))?;
-    law(review.judge != id.to_string() && !review.judge.is_empty(), || format!("{id} is judged by its author"))?;
+    let lens = u32::try_from(state.looked_at(id)).unwrap_or(u32::MAX).saturating_add(1);
+    speaks(state, Seat::Judge { attempt: id, lens }, &review.judge)?;
     let is_last = state.looked_at(id) + 1 >= state.lenses().len();
     let wanted = if is_last { Next::Queue } else { Next::Review };
     let is_accepted = review.ruling == Ruling::Accept;
@@ -86,7 +93,8 @@ pub(super) fn reviewed(state: &State, id: AttemptId, review: &Review, next: &Nex
     if is_accepted { Ok(()) } else { tried(state, id, next) }
 }
 
-pub(super) fn run_judged(state: &State, (iteration, head): (u32, Oid), verdict: &RunVerdict) -> Law {
+pub(super) fn run_judged(state: &State, (iteration, head): (u32, Oid), (judge, verdict): (&str, &RunVerdict)) -> Law {
+    speaks(state, Seat::RunJudge { iteration }, judge)?;
     law(iteration == state.iteration, || format!("iteration {iteration} is judged in {}", state.iteration))?;
     let looked = state.conditions.as_ref().filter(|(at, _)| *at == head && state.head == Some(head));
     let (_, results) = looked.ok_or_else(|| broken(format!("the run was judged at {head}, where nobody looked")))?;

@@ -339,8 +339,8 @@ pub(in crate::machine) fn judged(
         return Err(Rejection::NotDone(red));
     }
     let mut events = vec![
-        Event::SeatLeft { seat, left: Left::Done, usage, turn: None },
         Event::RunJudged { iteration, head: *head, judge, verdict: verdict.clone() },
+        Event::SeatLeft { seat, left: Left::Done, usage, turn: None },
     ];
     match verdict.ruling {
         RunRuling::Done => events.push(Event::RunEnded { end: end(state, red, None) }),

@@ -28,8 +28,8 @@ pub(in crate::machine) fn report(
     Ok(vec![Event::AttemptLimited { attempt: id, until_ms, why: why.to_owned(), usage, next }])
 }
 
-/// Says when an account is asked again of which somebody met a limit who began at a time: when it was told, within bounds, and later where that was told too
-/// early before.
+/// Says when an account is asked again of which somebody met a limit who began at a time: when it was told, within bounds,
+/// and later where that was told too early before.
 pub(in crate::machine) fn until(
     state: &State,
     (account, started_ms): (&str, i64),

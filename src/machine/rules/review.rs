@@ -36,7 +36,7 @@ pub(in crate::machine) fn report(
         Ruling::Restart => again_or_keep(state, task, None, &why()?),
     };
     let left = Event::SeatLeft { seat, left: Left::Done, usage, turn: None };
-    Ok(vec![left, Event::CandidateReviewed { attempt: id, review, next }])
+    Ok(vec![Event::CandidateReviewed { attempt: id, review, next }, left])
 }
 
 /// Counts what a judge says: a criterion below its least score is a finding, faults of a new class count only in the first
@@ -51,7 +51,7 @@ fn converged(task: &Task, judge: &Role, mut review: Review) -> Review {
     };
     review.findings = counts;
     review.notes.extend(late);
-    let too_low = too_low(&review, &criteria(judge));
+    let too_low = too_low(&review, &judge.scored());
     review.findings.extend(too_low);
     review.ruling = match review.ruling {
         _ if review.findings.is_empty() => Ruling::Accept,
@@ -61,13 +61,8 @@ fn converged(task: &Task, judge: &Role, mut review: Review) -> Review {
     review
 }
 
-/// Gives what a judge scores.
-pub fn criteria(judge: &Role) -> Vec<Criterion> {
-    if judge.criteria.is_empty() { Criterion::usual() } else { judge.criteria.clone() }
-}
-
 /// Counts the rounds in which a lens looked at a task's candidates, and the classes of fault that it named.
-pub fn classes_before(task: &Task, lens: Lens) -> (u32, BTreeSet<&str>) {
+fn classes_before(task: &Task, lens: Lens) -> (u32, BTreeSet<&str>) {
     let mut rounds = 0;
     let mut classes = BTreeSet::new();
     for review in task.attempts.iter().flat_map(|attempt| &attempt.reviews).filter(|review| review.lens == lens) {

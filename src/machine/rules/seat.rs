@@ -8,6 +8,7 @@ use crate::machine::rules::limit;
 use crate::machine::seats::Sitting;
 use crate::machine::state::State;
 use crate::model::attempt::Usage;
+use crate::model::ids::AttemptId;
 use crate::model::review::{Lens, Review};
 use crate::model::seat::Seat;
 use crate::model::verdict::{Finding, Ruling, Rung};
@@ -65,7 +66,7 @@ pub(in crate::machine) fn leave(
             let account = sitting.agent.account();
             let until_ms = limit::until(state, (&account, sitting.since_ms), *until_ms, now_ms);
             let left = Left::Limited { until_ms, why: why.clone() };
-            Ok(vec![Event::SeatLeft { seat, left, usage, turn: Some(present(state, seat)) }])
+            Ok(vec![Event::SeatLeft { seat, left, usage, turn: Some(state.turn_at(seat)) }])
         }
     }
 }
@@ -73,7 +74,7 @@ pub(in crate::machine) fn leave(
 /// Ends a session that says nothing against its agent.
 pub(in crate::machine) fn cut(state: &State, seat: Seat, why: &str) -> Event {
     let left = Left::Cut { why: why.to_owned() };
-    Event::SeatLeft { seat, left, usage: Usage::default(), turn: Some(present(state, seat)) }
+    Event::SeatLeft { seat, left, usage: Usage::default(), turn: Some(state.turn_at(seat)) }
 }
 
 /// Ends the session of a run's judge where the run has begun to move again.
@@ -87,45 +88,45 @@ pub(in crate::machine) fn cut_all(state: &State, why: &str) -> Vec<Event> {
     state.sitting.keys().map(|seat| cut(state, *seat, why)).collect()
 }
 
-fn present(state: &State, seat: Seat) -> crate::machine::event::Turn {
-    state.turns.get(&seat).copied().unwrap_or_default()
-}
-
+/// Ends a session that gave no answer: the next takes its turn, or the seat is given up. Where a judge was to speak, it
+/// is told before it leaves that nobody gave a verdict, as any verdict is.
 fn failed(state: &State, seat: Seat, why: &str, usage: Usage) -> Vec<Event> {
     let turn = state.turn_after(seat);
-    let mut events = vec![Event::SeatLeft { seat, left: Left::Failed { why: why.to_owned() }, usage, turn }];
-    if turn.is_none() {
-        match seat {
-            Seat::Planner { scope, wake } => {
-                events.push(Event::PlannerFailed { scope, wake, why: why.to_owned() });
-            }
-            Seat::Judge { attempt, lens } => {
-                let why = format!("no judge gave a verdict: {why}");
-                let finding = Finding {
-                    rung: Rung::Review,
-                    rule: "not-judged".to_owned(),
-                    path: None,
-                    what: why.clone(),
-                    advice: "look at the candidate yourself, or try the task again".to_owned(),
-                };
-                let review = Review {
-                    lens: lens_of(state, lens),
-                    judge: "nobody".to_owned(),
-                    ruling: Ruling::Reject,
-                    scores: Vec::new(),
-                    findings: vec![finding],
-                    notes: Vec::new(),
-                };
-                events.push(Event::CandidateReviewed { attempt, review, next: Next::Keep { why } });
-            }
-            Seat::RunJudge { .. } => {
-                let what = format!("have the run judged: no judge gave a verdict: {why}");
-                events.push(Event::RunParked { why: Rest::Trouble { what } });
-            }
-            Seat::Attempt(_) => {}
-        }
+    let left = Event::SeatLeft { seat, left: Left::Failed { why: why.to_owned() }, usage, turn };
+    if turn.is_some() {
+        return vec![left];
     }
-    events
+    match seat {
+        Seat::Planner { scope, wake } => vec![left, Event::PlannerFailed { scope, wake, why: why.to_owned() }],
+        Seat::Judge { attempt, lens } => vec![unjudged(state, attempt, lens, why), left],
+        Seat::RunJudge { .. } => {
+            let what = format!("have the run judged: no judge gave a verdict: {why}");
+            vec![left, Event::RunParked { why: Rest::Trouble { what } }]
+        }
+        Seat::Attempt(_) => vec![left],
+    }
+}
+
+/// Keeps a candidate for a person on which nobody gave a verdict.
+fn unjudged(state: &State, attempt: AttemptId, lens: u32, why: &str) -> Event {
+    let why = format!("no judge gave a verdict: {why}");
+    let judge = state.next_at(Seat::Judge { attempt, lens }).map(ToString::to_string).unwrap_or_default();
+    let finding = Finding {
+        rung: Rung::Review,
+        rule: "not-judged".to_owned(),
+        path: None,
+        what: why.clone(),
+        advice: "look at the candidate yourself, or try the task again".to_owned(),
+    };
+    let review = Review {
+        lens: lens_of(state, lens),
+        judge,
+        ruling: Ruling::Reject,
+        scores: Vec::new(),
+        findings: vec![finding],
+        notes: Vec::new(),
+    };
+    Event::CandidateReviewed { attempt, review, next: Next::Keep { why } }
 }
 
 pub(in crate::machine) fn lens_of(state: &State, lens: u32) -> Lens {

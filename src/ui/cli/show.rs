@@ -47,6 +47,14 @@ pub fn show(out: &Out, args: &ShowArgs) -> Result<Exit, Fail> {
     Ok(Exit::Done)
 }
 
+fn ruled(ruling: Ruling) -> &'static str {
+    match ruling {
+        Ruling::Accept => "accepted",
+        Ruling::Reject => "rejected",
+        Ruling::Restart => "to start afresh",
+    }
+}
+
 /// Writes a task for a person.
 pub fn lines(view: &TaskView, width: usize, paint: Paint) -> Vec<String> {
     let mut sheet = Sheet { lines: Vec::new(), width, paint };
@@ -167,12 +175,7 @@ impl Sheet {
     }
 
     fn review(&mut self, review: &Review) {
-        let word = match review.ruling {
-            Ruling::Accept => "accepted",
-            Ruling::Reject => "rejected",
-            Ruling::Restart => "to start afresh",
-        };
-        self.field("review", &format!("{word} by {} (lens {})", review.judge, review.lens.word()));
+        self.field("review", &format!("{} by {} (lens {})", ruled(review.ruling), review.judge, review.lens.word()));
         for score in &review.scores {
             self.field("score", &format!("{} {} of 10: {}", score.criterion, score.score, score.evidence));
         }
@@ -182,12 +185,7 @@ impl Sheet {
     }
 
     fn verdict(&mut self, verdict: &Verdict, checks: &[CheckResult]) {
-        let word = match verdict.ruling {
-            Ruling::Accept => "accepted",
-            Ruling::Reject => "rejected",
-            Ruling::Restart => "to start afresh",
-        };
-        self.field("verdict", &format!("{word} by {}", verdict.judge));
+        self.field("verdict", &format!("{} by {}", ruled(verdict.ruling), verdict.judge));
         verdict.findings.iter().for_each(|finding| self.finding("finding", finding));
         for check in checks {
             let (word, is_red) = match check.answer {

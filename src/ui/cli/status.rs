@@ -86,7 +86,7 @@ pub fn timeline_lines(timeline: &Timeline, width: usize, paint: Paint) -> Vec<St
     let legend = [Mark::Landed, Mark::Candidate, Mark::Running, Mark::Nothing, Mark::Failed, Mark::Lost];
     let legend = legend.map(|mark| {
         let (hue, fill) = marked(mark);
-        paint.on(hue, &format!("{fill} {}", word(mark)))
+        paint.on(hue, &format!("{fill} {}", mark.word()))
     });
     lines.push(format!("    {}", legend.join("  ")));
     lines
@@ -100,16 +100,5 @@ fn marked(mark: Mark) -> (Hue, char) {
         Mark::Nothing => (Hue::Faint, '·'),
         Mark::Failed => (Hue::Bad, '×'),
         Mark::Lost => (Hue::Warning, '?'),
-    }
-}
-
-fn word(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Landed => "landed",
-        Mark::Candidate => "candidate",
-        Mark::Running => "running",
-        Mark::Nothing => "nothing",
-        Mark::Failed => "failed",
-        Mark::Lost => "lost",
     }
 }

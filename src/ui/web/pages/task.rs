@@ -135,6 +135,16 @@ fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bo
                     @for left in &handoff.leftovers { dt { "left" } dd { code { (line(&left.path)) ":" (left.line) } " " (line(&left.why)) } }
                 }
             }
+            @for review in &it.reviews {
+                h3 { (ruled(review.ruling)) " by " (line(&review.judge)) " (lens " (review.lens.word()) ")" }
+                ul {
+                    @for it in &review.scores {
+                        li { code { (line(&it.criterion)) } " " (it.score) " of 10: " (line(&it.evidence)) }
+                    }
+                    @for it in &review.findings { li { (finding(it)) } }
+                    @for it in &review.notes { li.faint { (finding(it)) } }
+                }
+            }
             @if let Some(verdict) = &it.verdict {
                 h3 { (ruled(verdict.ruling)) " by " (line(&verdict.judge)) }
                 ul { @for it in &verdict.findings { li { (finding(it)) } } }

@@ -27,17 +27,17 @@ pub fn timeline(run: &RunId, timeline: &Timeline) -> Markup {
                 @for bar in slot {
                     @let width = (x(bar.end_ms) - x(bar.start_ms)).max(2);
                     @let rect = html! {
-                        rect class={ "m-" (word(bar.mark)) } x=(x(bar.start_ms)) y=(number * ROW + 2) width=(width) height=(ROW - 4) rx="2" {
+                        rect class={ "m-" (bar.mark.word()) } x=(x(bar.start_ms)) y=(number * ROW + 2) width=(width) height=(ROW - 4) rx="2" {
                             @if count <= NAMED {
                                 title {
-                                    (bar.attempt) " " (word(bar.mark)) ", " (inert(&bar.agent)) ", "
+                                    (bar.attempt) " " (bar.mark.word()) ", " (inert(&bar.agent)) ", "
                                     (words::duration(words::between_ms(bar.start_ms, bar.end_ms)))
                                 }
                             }
                         }
                     };
                     @if count <= NAMED {
-                        a href={ "/runs/" (run) "/tasks/" (bar.attempt.task) } aria-label={ (bar.attempt) " " (word(bar.mark)) } { (rect) }
+                        a href={ "/runs/" (run) "/tasks/" (bar.attempt.task) } aria-label={ (bar.attempt) " " (bar.mark.word()) } { (rect) }
                     } @else { (rect) }
                 }
             }
@@ -45,19 +45,8 @@ pub fn timeline(run: &RunId, timeline: &Timeline) -> Markup {
         p.axis { span { "0" } span { (words::duration(span)) } }
         ul.legend {
             @for mark in [Mark::Landed, Mark::Candidate, Mark::Running, Mark::Nothing, Mark::Failed, Mark::Lost] {
-                li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "m-" (word(mark)) } width="10" height="10" {} } " " (word(mark)) }
+                li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "m-" (mark.word()) } width="10" height="10" {} } " " (mark.word()) }
             }
         }
-    }
-}
-
-fn word(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Landed => "landed",
-        Mark::Candidate => "candidate",
-        Mark::Running => "running",
-        Mark::Nothing => "nothing",
-        Mark::Failed => "failed",
-        Mark::Lost => "lost",
     }
 }
