@@ -48,26 +48,42 @@ impl Gate {
         toolbox: Arc<dyn Toolbox>,
     ) -> Result<Option<Self>, String> {
         let providers = agent.providers();
-        let has_tools = !providers.is_empty();
+        if providers.is_empty() {
+            return Self::out(world, (seat, fence), role, coordinator);
+        }
         let asks = providers.iter().any(|provider| world.gateway.has_key(provider));
         let hosts = hosts(&role.grants.egress);
         let leads_out = !hosts.is_empty();
-        if !has_tools && !leads_out {
-            return Ok(None);
-        }
         let purse = (asks || leads_out).then(|| Purse::of(&world.till, coordinator.clone(), (seat, fence)));
         let pays: Arc<dyn gateway::Purse> = match &purse {
             Some(purse) => Arc::<Purse>::clone(purse),
             None => Arc::new(Pocket::of(0)),
         };
         let (name, terms) = (seat.to_string(), terms(&role.limits, asks, hosts));
-        let session = if has_tools {
-            world.gateway.open_with_tools(name, terms, pays, toolbox)
-        } else {
-            world.gateway.open(name, terms, pays)
-        };
+        let session = world.gateway.open_with_tools(name, terms, pays, toolbox);
         let session = session.map_err(|error| format!("failed to {}", told(&error)))?;
-        Ok(Some(Self { session, purse, asks, has_tools, leads_out }))
+        Ok(Some(Self { session, purse, asks, has_tools: true, leads_out }))
+    }
+
+    /// Opens a way to the hosts that a role grants and to nothing else; none where it grants none.
+    ///
+    /// # Errors
+    /// Says why the gateway opened no session.
+    pub fn out(
+        world: &World,
+        (seat, fence): (Seat, u64),
+        role: &Role,
+        coordinator: &WeakActorRef<Coordinator>,
+    ) -> Result<Option<Self>, String> {
+        let hosts = hosts(&role.grants.egress);
+        if hosts.is_empty() {
+            return Ok(None);
+        }
+        let purse = Purse::of(&world.till, coordinator.clone(), (seat, fence));
+        let terms = terms(&role.limits, false, hosts);
+        let session = world.gateway.open(seat.to_string(), terms, Arc::<Purse>::clone(&purse));
+        let session = session.map_err(|error| format!("failed to {}", told(&error)))?;
+        Ok(Some(Self { session, purse: Some(purse), asks: false, has_tools: false, leads_out: true }))
     }
 
     /// Gives what leads the agent to its tools, and to models where they are asked through here.

@@ -47,7 +47,7 @@ pub(super) async fn play(
     };
     let began = Instant::now();
     let until = began + Duration::from_secs(order.role.limits.wall_s);
-    let place = Arc::new(Workplace::new(world, &order, until, cancelled.clone()));
+    let place = Arc::new(Workplace::new(world, &order, until, coordinator.clone(), cancelled.clone()));
     let name = order.attempt.to_string();
     let desk = Desk::at(world.desk(&format!("{name}-tools")));
     if let Err(error) = desk.lay(&BTreeMap::new()) {

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kameo::prelude::WeakActorRef;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 
 use super::acting::job_limits;
+use super::coordinator::Coordinator;
+use super::gate::Gate;
 use super::order::Order;
 use super::overlay::{FILE_BYTES, Overlay, PATHS, words};
 use super::room::{Access, Room, Whose, Work};
@@ -16,12 +19,13 @@ use super::setup::{For, set_up};
 use super::world::{World, blocking, told};
 use crate::io::agents::Desk;
 use crate::io::git::{Edit, Limits as SnapshotLimits, OwnGit, Stands, Tree};
-use crate::io::hands::{Ended, HandsError, JobLimits, PortsLease};
+use crate::io::hands::{Ended, HandsError, Job, JobLimits, PortsLease};
 use crate::io::llm::{Act, Files, Found, Place, Ran};
 use crate::io::process::{How, Program};
 use crate::io::tools::Pending;
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
+use crate::model::seat::Seat;
 
 /// Bytes of a command's output that are kept.
 const TAIL_BYTES: usize = 24 << 10;
@@ -37,6 +41,7 @@ pub struct Workplace {
     from: Oid,
     until: Instant,
     cancelled: watch::Receiver<bool>,
+    coordinator: WeakActorRef<Coordinator>,
     inside: Arc<Mutex<Inside>>,
 }
 
@@ -68,10 +73,16 @@ pub enum Remains {
 
 impl Workplace {
     /// Prepares a place for an attempt; nothing is made on a disk.
-    pub fn new(world: &Arc<World>, order: &Order, until: Instant, cancelled: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        world: &Arc<World>,
+        order: &Order,
+        until: Instant,
+        coordinator: WeakActorRef<Coordinator>,
+        cancelled: watch::Receiver<bool>,
+    ) -> Self {
         let from = order.from.unwrap_or(order.base);
         let (world, order) = (Arc::clone(world), order.clone());
-        Self { world, order, from, until, cancelled, inside: Arc::default() }
+        Self { world, order, from, until, cancelled, coordinator, inside: Arc::default() }
     }
 
     /// Shows the commit that the files begin from.
@@ -132,8 +143,16 @@ impl Workplace {
         self.provide(&mut inside).await?;
         inside.commands += 1;
         let log = format!("{}-command-{}", self.order.attempt, inside.commands);
-        let ended = self.job(&inside, line, &log, limits).await?;
-        let ended = match self.world.hands.run(ended, self.cancelled.clone()).await {
+        // The session's own door leads to models and stays in this process: a command has a way out and no more.
+        let (seat, role) = ((Seat::Attempt(self.order.attempt), self.order.fence), &self.order.role);
+        let gate = Gate::out(&self.world, seat, role, &self.coordinator)?;
+        let way = gate.iter().flat_map(Gate::env);
+        let job = self.job(&inside, (line, way.collect()), &log, limits)?;
+        let ended = match gate {
+            Some(gate) => gate.run(&self.world, job, self.cancelled.clone()).await.map(|(ended, _)| ended),
+            None => self.world.hands.run(job, self.cancelled.clone()).await,
+        };
+        let ended = match ended {
             Ok(ended) => ended,
             Err(error @ HandsError::NotStarted { .. }) => return Err(format!("failed to {}", told(&error))),
             Err(error) => {
@@ -203,13 +222,13 @@ impl Workplace {
         Ok(())
     }
 
-    async fn job(
+    fn job(
         &self,
         inside: &MutexGuard<'_, Inside>,
-        line: String,
+        (line, mut env): (String, BTreeMap<String, String>),
         log: &str,
         limits: JobLimits,
-    ) -> Result<crate::io::hands::Job, String> {
+    ) -> Result<Job, String> {
         let Some(hall) = &inside.hall else { return Err(LOST.to_owned()) };
         let room = Room {
             whose: Whose::Attempts,
@@ -220,7 +239,7 @@ impl Workplace {
             git: hall.git.as_ref(),
             ports: inside.ports.as_ref(),
         };
-        let env = inside.ports.iter().flat_map(PortsLease::env).collect();
+        env.extend(inside.ports.iter().flat_map(PortsLease::env));
         let work = Work { program: Program::Shell(line), env, read: &[], limits, log, tail_bytes: TAIL_BYTES };
         self.world.job(&room, work)
     }

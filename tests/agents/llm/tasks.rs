@@ -1,9 +1,13 @@
 //! Tells how a model does a task by artel's own loop, by each of the four APIs, and what goes over the wire.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::scene::{AGENTS, CLAUDE, Scene, USED, body, results_in};
+use crate::common::said;
 use crate::model::{Api, Call, Gate, Script, Turn, Usage};
 use crate::stage::{alive, task, told};
 
@@ -140,6 +144,55 @@ fn a_command_runs_in_the_sandbox_on_what_was_edited_and_its_work_is_edited_on() 
     assert!(first.contains("Read-only file system") && first.contains("> 0\n"), "{first}");
     assert_eq!(results[4].0, "It exited with 3.\n> made and mended\n");
     scene.is_accounted();
+}
+
+#[cfg(debug_assertions)]
+/// Goes out by the proxy that it is told of: to a host that is granted, to one that is not, and to the model.
+const GOING_OUT: &str = r#"python3 - <<'END'
+import base64, os, socket, urllib.request
+user, place = os.environ["HTTPS_PROXY"].removeprefix("http://").rsplit("@", 1)
+host, port = place.split(":")
+def connect(to):
+    s = socket.create_connection((host, int(port)), 20)
+    right = base64.b64encode(user.encode()).decode()
+    s.sendall(f"CONNECT {to}:443 HTTP/1.1\r\nproxy-authorization: Basic {right}\r\n\r\n".encode())
+    s.settimeout(20)
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += s.recv(4096)
+    return s, got.split(b" ")[1].decode()
+s, status = connect("registry.example.com")
+s.sendall(b"a package, please")
+print("granted", status, s.recv(4096).decode())
+print("other", connect("elsewhere.example.com")[1])
+model = urllib.request.Request(f"http://{place}/anthropic/v1/messages", b"{}", {"x-api-key": user.split(":")[1]})
+try:
+    print("model", urllib.request.build_opener(urllib.request.ProxyHandler({})).open(model).status)
+except urllib.error.HTTPError as error:
+    print("model", error.code)
+END
+echo after > b.txt"#;
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_command_reaches_the_hosts_that_its_role_grants_and_no_model() {
+    let host = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = host.local_addr().unwrap().to_string();
+    let answers = std::thread::spawn(move || {
+        let (mut stream, _) = host.accept().unwrap();
+        let mut asked = [0; 17];
+        stream.read_exact(&mut asked).unwrap();
+        stream.write_all(b"here it is").unwrap();
+        String::from_utf8(asked.to_vec()).unwrap()
+    });
+    let scene = Scene::of(CLAUDE, [Turn::runs(GOING_OUT), Turn::says("It is written.")]);
+    let mut command = scene.command(&scene.args(&["--role", "worker.grants.egress=registry.example.com"]));
+    command.env("ARTEL_TEST_HOSTS", format!("registry.example.com={address}")).env("ARTEL_TEST_WORLD", &address);
+    said(&command.output().unwrap()).exits(0);
+    assert_eq!(scene.results()[0].0, "It exited with 0.\n> granted 200 here it is\n> other 403\n> model 403\n");
+    assert_eq!(answers.join().unwrap(), "a package, please");
+    scene.house.artel(&["log"]).says("t1.1 reached registry.example.com: 27 B").says("was not let reach");
+    assert_eq!(scene.model.asked().len(), 2, "the command asked no model");
 }
 
 #[test]
