@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::mpsc::{Sender, channel, sync_channel};
 
 use artel::app::Place;
 use artel::io::journal::format::FORMAT;
 use artel::io::journal::{Journal, NewEntry, NewRun, SqliteJournal};
 use artel::machine::event::Recorded;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::figure::cost;
 use super::ground::{Lab, folder};
@@ -27,38 +29,41 @@ fn small() -> NewEntry {
     NewEntry { at_ms: 0, kind: "LeaseRenewed".to_owned(), v: FORMAT, data }
 }
 
-/// Has appenders store one event at a time each, grouped as the coordinator does: whatever waits while the disk is
-/// busy goes with the next write. Gives appends a second.
+/// An event to store, and whom to tell when it is durable.
+type Asked = (NewEntry, oneshot::Sender<()>);
+
+/// Has appenders store one event at a time each, as tasks of a runtime, grouped as the coordinator does: whatever waits
+/// while the disk is busy goes with the next write. Gives appends a second.
 pub fn appends(appenders: usize, each: usize) -> f64 {
     let dir = folder();
     let journal = SqliteJournal::open(&dir.join("journal.db")).expect("a journal");
     let run = new_run();
     journal.open_run(&run).expect("a run");
     let epoch = journal.claim(&run.run, "bench").expect("a claim");
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
     let ((), cost) = cost(|| {
-        let (tell, told) = channel::<(NewEntry, std::sync::mpsc::SyncSender<()>)>();
-        std::thread::scope(|scope| {
-            for tell in std::iter::repeat_n(tell, appenders) {
-                scope.spawn(move || append_all(&tell, each));
+        let (tell, mut told) = unbounded_channel::<Asked>();
+        for tell in std::iter::repeat_n(tell, appenders) {
+            runtime.spawn(append_all(tell, each));
+        }
+        let (mut seq, mut asked) = (0, Vec::new());
+        while told.blocking_recv_many(&mut asked, usize::MAX) > 0 {
+            let (entries, answers): (Vec<_>, Vec<_>) = asked.drain(..).unzip();
+            seq = journal.append(&run.run, epoch, seq, &entries).expect("an append");
+            for answer in answers {
+                answer.send(()).expect("who waits is there");
             }
-            let mut seq = 0;
-            while let Ok(first) = told.recv() {
-                let (entries, answers): (Vec<_>, Vec<_>) = std::iter::once(first).chain(told.try_iter()).unzip();
-                seq = journal.append(&run.run, epoch, seq, &entries).expect("an append");
-                for answer in answers {
-                    answer.send(()).expect("who waits is there");
-                }
-            }
-        });
+        }
+        assert!(seq == (appenders * each) as u64, "each is stored");
     });
     (appenders * each) as f64 / cost.wall_s
 }
 
-fn append_all(tell: &Sender<(NewEntry, std::sync::mpsc::SyncSender<()>)>, each: usize) {
+async fn append_all(tell: UnboundedSender<Asked>, each: usize) {
     for _ in 0..each {
-        let (answer, answered) = sync_channel(1);
+        let (answer, answered) = oneshot::channel();
         tell.send((small(), answer)).expect("the journal lives");
-        answered.recv().expect("an answer");
+        answered.await.expect("an answer");
     }
 }
 
