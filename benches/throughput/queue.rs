@@ -203,6 +203,7 @@ fn draft(number: u32) -> TaskDraft {
         role: "worker".to_owned(),
         rules: Vec::new(),
         weight: 1,
+        splits: PathSet::default(),
     }
 }
 

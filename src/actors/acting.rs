@@ -102,9 +102,7 @@ pub async fn act(
     let Report { stance, handoff, told, said } = blocking(read).await;
     tracing::debug!(seat = %seat.0, ?told, "what its agent says of itself");
     let stance = as_metered(stance, &metered, world.now_ms());
-    // Only a task's work is ever taken over by another agent of its role.
-    let stands_in = role.failover && matches!(seat.0, Seat::Attempt(_));
-    let stance = if stands_in { as_unusable(stance, &metered) } else { stance };
+    let stance = if role.failover { as_unusable(stance, &metered) } else { stance };
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
     Ok(Some(Acted { stance, handoff, said, usage }))

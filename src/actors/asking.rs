@@ -11,11 +11,12 @@ use super::coordinator::Coordinator;
 use super::llm_session;
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
-use super::tools::{Heard, LookingTools, Steered};
+use super::tools::{LookingTools, Steered};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::{GitError, Tree};
 use crate::io::tools::{Joined, Toolbox};
+use crate::machine::asked::Heard;
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
@@ -192,8 +193,9 @@ impl Asking {
         };
         match self.form {
             Form::Plan => {
-                let heard = Heard { of_run: self.view.steering.len(), of_task: 0 };
-                Arc::new(Steered::of_run(looking, coordinator.clone(), heard))
+                let of_run = u32::try_from(self.view.steering.len()).unwrap_or(u32::MAX);
+                let heard = Heard { of_run, of_task: 0 };
+                Arc::new(Steered::new(looking, coordinator.clone(), (self.seat, self.fence), heard))
             }
             // What people say to those who work is none of who judges.
             Form::Review | Form::Run => looking,

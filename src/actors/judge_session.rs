@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::asking::{Asking, Silence};
 use super::coordinator::Coordinator;
 use super::order::Reviewing;
+use super::tools::ReviewingTools;
 use super::world::{World, told};
 use crate::io::agents::{ReviewAnswer, read_review};
 use crate::io::git::{Change, Edit, GitError};
@@ -45,8 +46,9 @@ pub async fn review(
             return Some(Command::LeaveSeat { seat, fence, leave, usage: Usage::default() });
         }
     };
+    let tools = ReviewingTools::new(order.criteria.clone());
     let asking = Asking {
-        tools: None,
+        tools: Some(Arc::new(tools.clone())),
         seat,
         fence,
         agent: order.agent.clone(),
@@ -58,7 +60,9 @@ pub async fn review(
     };
     let criteria = order.criteria.clone();
     let taken = asking.answer(world, coordinator, &cancelled, |said| {
-        let answer = read_review(&said, &criteria).map_err(|fault| fault.to_string());
+        // What was said by the tool stands, whatever the last words are.
+        let given = tools.given().map_or_else(|| read_review(&said, &criteria), Ok);
+        let answer = given.map_err(|fault| fault.to_string());
         async move { answer }
     });
     match taken.await {

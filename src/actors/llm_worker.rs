@@ -82,7 +82,7 @@ fn tools(
     let files = FileTools::new(Arc::<Workplace>::clone(place));
     let working = WorkingTools::new(brief.to_owned(), desk.handoff());
     let joined = Arc::new(Joined::new(vec![Arc::new(files), Arc::new(working)]));
-    Arc::new(Steered::of_task(joined, coordinator.clone(), order.attempt.task, order.heard))
+    Arc::new(Steered::new(joined, coordinator.clone(), (Seat::Attempt(order.attempt), order.fence), order.heard))
 }
 
 /// Makes of a session's end what is reported of its attempt.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::iteration_keys::IterationKeys;
-use super::tools::Heard;
+use crate::machine::asked::Heard;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
@@ -13,6 +13,7 @@ use crate::model::role::{AgentRef, Part, Role};
 use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::Finding;
+use crate::views::asked::waits_for_split;
 
 /// Tells a worker what to do.
 #[derive(Debug, Clone)]
@@ -45,6 +46,10 @@ pub struct Order {
     pub resolves: Option<Resolving>,
     /// Checks that its candidate must pass.
     pub checks: Vec<Check>,
+    /// What was decided for the whole run, a line each.
+    pub decisions: Vec<String>,
+    /// What the run says to it, a line each, which agents have written.
+    pub notes: Vec<String>,
 }
 
 /// Names what conflicted.
@@ -115,10 +120,12 @@ fn order(
         from,
         findings: task.findings.clone(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
-        heard: Heard { of_run: state.steering.len(), of_task: task.steering.len() },
+        heard: Heard::of(state, Some(task)),
         handoffs: handoffs.collect(),
         resolves: resolving(state, task),
         checks: state.checks_of(task).cloned().collect(),
+        decisions: state.decisions_made(),
+        notes: state.notes_for(id.task),
     })
 }
 
@@ -349,12 +356,17 @@ pub struct SessionPlan {
     pub ruled: Option<RunVerdict>,
     /// Roles that do tasks.
     pub workers: Vec<String>,
+    /// What was decided for the whole run, a line each.
+    pub decisions: Vec<String>,
 }
 
 /// Tells how what a scope has handed out stands, a line each.
 pub fn status_of(state: &State, scope: ScopeId) -> Vec<String> {
-    let tasks = state.tasks.values().filter(|task| task.scope == scope);
-    let tasks = tasks.map(|task| format!("{}: {}: {}", task.draft.key, task.status.word(), task.draft.title));
+    let tasks = state.tasks.iter().filter(|(_, task)| task.scope == scope);
+    let tasks = tasks.map(|(id, task)| {
+        let why = waits_for_split(state, *id).map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{}: {}{why}: {}", task.draft.key, task.status.word(), task.draft.title)
+    });
     let children = state.scopes.get(&scope).map(|scope| scope.children.as_slice()).unwrap_or_default();
     let children = children.iter().filter_map(|child| state.scopes.get(child));
     let scopes = children.map(|child| format!("{} (a sub-planner's scope): {}", child.draft.key, child.draft.title));
@@ -393,6 +405,7 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
         red: state.red.clone(),
         ruled: ruled.map(|ruled| ruled.verdict.clone()),
         workers: workers.map(|role| role.name.clone()).collect(),
+        decisions: state.decisions_made(),
     })
 }
 

@@ -65,7 +65,14 @@ pub async fn plan(
         let answer = read_plan(&said, (&worker, &planner), &paths);
         let (mouth, keys) = (mouth.clone(), keys.clone());
         async move {
-            let PlanAnswer { tasks, scopes } = keys.name(answer.map_err(|fault| fault.to_string())?);
+            let PlanAnswer { tasks, scopes, decisions, answers } =
+                keys.name(answer.map_err(|fault| fault.to_string())?);
+            for (key, value) in decisions {
+                mouth.say(PlanStep::Claim { key, value }).await?;
+            }
+            for answer in answers {
+                mouth.say(PlanStep::AnswerScope(answer)).await?;
+            }
             if !scopes.is_empty() {
                 mouth.say(PlanStep::Spawn(scopes)).await?;
             }
@@ -122,6 +129,7 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
         ruled: order.ruled.iter().flat_map(ruled).collect(),
         red: order.red.iter().map(|result| result.name.clone()).collect(),
         roles: order.workers.clone(),
+        decisions: order.decisions.clone(),
         limits: LimitsView {
             tasks: limits.tasks.saturating_sub(order.emitted),
             scopes: if may_spawn { limits.fan_out.saturating_sub(order.children) } else { 0 },
@@ -147,7 +155,7 @@ fn ruled(verdict: &RunVerdict) -> Vec<String> {
 
 /// Puts a handoff into lines.
 fn report(handoff: &Handoff) -> String {
-    let Handoff { done, concerns, deviations, findings, leftovers, blocked } = handoff;
+    let Handoff { done, concerns, deviations, findings, leftovers, blocked, flagged, wants } = handoff;
     let mut text = format!("done: {}\n", done.trim());
     for (word, lines) in [("concern", concerns), ("left its brief", deviations), ("found", findings)] {
         lines.iter().for_each(|line| text.push_str(&format!("{word}: {}\n", line.trim())));
@@ -155,7 +163,13 @@ fn report(handoff: &Handoff) -> String {
     for leftover in leftovers {
         text.push_str(&format!("left undone: {} line {}: {}\n", leftover.path, leftover.line, leftover.why));
     }
-    if let Some(missing) = blocked {
+    for it in flagged {
+        text.push_str(&format!("flags {}, which too many tasks change: {}\n", it.path, it.why.trim()));
+    }
+    if let Some(wants) = wants {
+        text.push_str(&format!("asks for {}\n", wants.words()));
+    }
+    if let Some(missing) = blocked.as_ref().filter(|_| wants.is_none()) {
         text.push_str(&format!("is blocked, missing: {missing}\n"));
     }
     text

@@ -151,6 +151,8 @@ async fn play_part(text: &str, name: &str, order: &PlanOrder, mouth: &Mouth) -> 
         match planned {
             PlannerMove::Emit(tasks) => mouth.say(PlanStep::Emit(tasks)).await?,
             PlannerMove::Spawn(scopes) => mouth.say(PlanStep::Spawn(scopes)).await?,
+            PlannerMove::Claim { key, value } => mouth.say(PlanStep::Claim { key, value }).await?,
+            PlannerMove::AnswerScope(answer) => mouth.say(PlanStep::AnswerScope(answer)).await?,
             PlannerMove::Wait { ms } => mouth.pause(Duration::from_millis(ms)).await,
             PlannerMove::Done => return Ok(()),
             PlannerMove::Fail(why) => return Err(why),

@@ -9,12 +9,12 @@ use tokio::sync::watch;
 use super::asking::{Asking, Silence};
 use super::coordinator::Coordinator;
 use super::order::RunJudging;
+use super::tools::RunJudgingTools;
 use super::world::World;
 use crate::io::agents::read_run_verdict;
 use crate::machine::command::Command;
 use crate::model::check::Answer;
 use crate::model::paths::PathSet;
-use crate::model::review::RunRuling;
 use crate::model::seat::Seat;
 use crate::views::answer::Form;
 use crate::views::brief::BriefView;
@@ -29,8 +29,9 @@ pub async fn judge(
     let (iteration, fence) = (order.iteration, order.fence);
     let red: Vec<String> =
         order.conditions.iter().filter(|it| it.answer != Answer::Green).map(|it| it.name.clone()).collect();
+    let tools = RunJudgingTools::new(red);
     let asking = Asking {
-        tools: None,
+        tools: Some(Arc::new(tools.clone())),
         seat: Seat::RunJudge { iteration },
         fence,
         agent: order.agent.clone(),
@@ -41,14 +42,9 @@ pub async fn judge(
         paths: PathSet::everything(),
     };
     let taken = asking.answer(world, coordinator, &cancelled, |said| {
-        let verdict = read_run_verdict(&said).map_err(|fault| fault.to_string());
-        // The law would refuse it; whoever says so is told before it comes to that.
-        let verdict = verdict.and_then(|verdict| match verdict.ruling {
-            RunRuling::Done if !red.is_empty() => {
-                Err(format!("it says that the run is done while this does not hold: {}", red.join(", ")))
-            }
-            RunRuling::Done | RunRuling::Continue | RunRuling::Restart => Ok(verdict),
-        });
+        // What was said by the tool stands, whatever the last words are.
+        let given = tools.given().map_or_else(|| read_run_verdict(&said), Ok);
+        let verdict = given.map_err(|fault| fault.to_string()).and_then(|verdict| tools.may_say(verdict));
         async move { verdict }
     });
     match taken.await {

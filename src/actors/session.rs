@@ -12,11 +12,13 @@ use super::order::{self, Checking, Judging, Landing, Merging, Order, Reviewing, 
 use super::world::World;
 use super::{closing, judge, judge_session, landing, planner_session, run_judge_session, worker};
 use crate::io::failpoint;
+use crate::machine::asked::Heard;
 use crate::machine::command::{Command, Leave};
 use crate::machine::due::Effect;
 use crate::machine::state::State;
 use crate::model::attempt::Usage;
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 
 /// Says what is to be carried out, with all that it needs.
@@ -182,6 +184,14 @@ impl Message<Over> for Session {
     }
 }
 
+/// Has written down what people have said that a session's brief holds from the first.
+async fn begins(coordinator: &WeakActorRef<Coordinator>, (seat, fence): (Seat, u64), heard: Heard) {
+    let Some(coordinator) = coordinator.upgrade().filter(|_| heard != Heard::default()) else { return };
+    let command = Command::ReportHeard { seat, fence, heard, before_call: 1 };
+    // Before whatever the session reports itself.
+    let _ = coordinator.tell(Tell::report(command)).send().await;
+}
+
 /// Carries an errand out; gives the report, or nothing where it was cancelled.
 async fn carry_out(
     world: Arc<World>,
@@ -194,12 +204,20 @@ async fn carry_out(
         Errand::TakeBaseline => closing::take_baseline(&world, cancelled).await,
         Errand::Work(order) => {
             let (attempt, fence) = (order.attempt, order.fence);
+            if !matches!(order.agent, AgentRef::Codemod | AgentRef::Revert) {
+                begins(&coordinator, (Seat::Attempt(attempt), fence), order.heard).await;
+            }
             let renewing = tokio::spawn(worker::keep_lease(Arc::clone(&world), attempt, fence, coordinator.clone()));
             let report = worker::play(&world, *order, &coordinator, cancelled).await;
             renewing.abort();
             report
         }
-        Errand::Plan(order) => planner_session::plan(&world, *order, &coordinator, cancelled).await,
+        Errand::Plan(order) => {
+            let of_run = u32::try_from(order.steering.len()).unwrap_or(u32::MAX);
+            let seat = (Seat::Planner { scope: order.scope, wake: order.wake }, order.fence);
+            begins(&coordinator, seat, Heard { of_run, of_task: 0 }).await;
+            planner_session::plan(&world, *order, &coordinator, cancelled).await
+        }
         Errand::Review(order) => judge_session::review(&world, *order, &coordinator, cancelled).await,
         Errand::JudgeRun(order) => run_judge_session::judge(&world, *order, &coordinator, cancelled).await,
         Errand::Judge(judging) => judge::judge(&world, *judging, cancelled).await,

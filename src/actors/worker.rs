@@ -283,7 +283,7 @@ fn tools(
     let looking = LookingTools::of_worktree(&world.ground, tree.glance(), order.task.paths.clone());
     let working = WorkingTools::new(brief.text.clone(), desk.handoff());
     let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
-    Arc::new(Steered::of_task(tools, coordinator.clone(), order.attempt.task, order.heard))
+    Arc::new(Steered::new(tools, coordinator.clone(), (Seat::Attempt(order.attempt), order.fence), order.heard))
 }
 
 /// Gives the brief of an attempt.
@@ -295,6 +295,7 @@ pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
     let checks = order.checks.iter().map(|check| check.run.clone());
     let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
     let (findings, mut material) = apart(&order.findings);
+    order.notes.iter().for_each(|note| material.push_str(&format!("{note}\n")));
     if let Some(resolving) = &order.resolves {
         let both = both_sides(world, resolving).map_err(|error| format!("failed to {}", told(&error)))?;
         material.push_str(&both);
@@ -311,6 +312,7 @@ pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
         attempt: order.attempt.number,
         checks: checks.collect(),
         deviations: deviations.collect(),
+        decisions: order.decisions.clone(),
         material,
         ..BriefView::default()
     };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::asked::Heard;
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
@@ -15,7 +16,7 @@ use crate::model::role::Role;
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
 use crate::model::spend::Call;
-use crate::model::task::{ScopeDraft, TaskDraft};
+use crate::model::task::{ScopeAnswer, ScopeDraft, TaskDraft};
 use crate::model::verdict::Verdict;
 
 /// Asks a run to change.
@@ -126,6 +127,17 @@ pub enum Command {
         why: String,
         /// What it cost.
         usage: Usage,
+    },
+    /// Reports that a session is about to be told what people have said, before its next call of a tool.
+    ReportHeard {
+        /// Whose session.
+        seat: Seat,
+        /// The fence under which it works.
+        fence: u64,
+        /// How much of it it has heard then.
+        heard: Heard,
+        /// The call before which it hears it, from 1.
+        before_call: u64,
     },
     /// Reports that a planner's or judge's session is over; a judge's that gave its answer brings it along instead.
     LeaveSeat {
@@ -317,6 +329,15 @@ pub enum Ask {
         /// What they are told.
         message: String,
     },
+    /// Answers a task that asks to change what it does not own.
+    AnswerScope {
+        /// The task.
+        task: TaskId,
+        /// Whether it may.
+        granted: bool,
+        /// Why.
+        reason: String,
+    },
     /// Takes a landed task back out.
     Revert(TaskId),
     /// Brings the run's branch into a branch of the user's.
@@ -351,6 +372,15 @@ pub enum PlanStep {
     Emit(Vec<TaskDraft>),
     /// Gives parts of the scope to sub-planners.
     Spawn(Vec<ScopeDraft>),
+    /// Decides something once for the whole run.
+    Claim {
+        /// What is decided.
+        key: String,
+        /// How.
+        value: String,
+    },
+    /// Answers a task that asks to change what it does not own.
+    AnswerScope(ScopeAnswer),
     /// Says that there is nothing more to plan until a handoff comes.
     Done,
     /// Says that planning failed.

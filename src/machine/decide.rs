@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::rules::{advance, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict};
+use super::rules::{advance, asked, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict};
 use super::state::State;
 
 /// Says what a command makes happen now, or why it is refused.
@@ -32,6 +32,9 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReturnAllowance { seat, fence, nano_usd } => money::give_back(state, *seat, *fence, *nano_usd),
         Command::ReportCall { seat, fence, call } => money::call(state, *seat, *fence, call),
         Command::ReportOutOfMoney { seat, fence } => money::ran_out(state, *seat, *fence),
+        Command::ReportHeard { seat, fence, heard, before_call } => {
+            asked::heard(state, (*seat, *fence), *heard, *before_call)
+        }
         Command::LeaveSeat { seat, fence, leave, usage } => seat::leave(state, (*seat, *fence), leave, *usage, now_ms),
         Command::ReportReview { attempt, lens, fence, review, usage } => {
             review::report(state, (*attempt, *lens, *fence), review, *usage)

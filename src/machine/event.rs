@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Heard;
 use super::command::{Conflict, Link, Opening};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::paths::PathSet;
 use crate::model::review::{Review, RunVerdict};
 use crate::model::role::AgentRef;
 use crate::model::sandbox::Tier;
@@ -40,6 +42,12 @@ pub enum Event {
     PlannerFailed { scope: ScopeId, wake: u32, why: String },
     /// A planner was woken with what its tasks reported.
     PlannerWoken { scope: ScopeId, wake: u32, handoffs: Vec<TaskId> },
+    /// A planner decided something once for the whole run.
+    DecisionClaimed { scope: ScopeId, decision: String, value: String },
+    /// A task that asked to change what it does not own was answered, by a scope's planner or a person.
+    ScopeAnswered { task: TaskId, granted: bool, paths: PathSet, reason: String, by: Option<ScopeId> },
+    /// A session was told what people have said, before its call of a tool with that number.
+    SteeringHeard { seat: Seat, heard: Heard, before_call: u64 },
     /// A task was leased to a worker.
     AttemptLeased(Lease),
     /// A running attempt's lease was renewed.
@@ -158,6 +166,9 @@ impl Event {
             Self::PlannerFinished { .. } => "PlannerFinished",
             Self::PlannerFailed { .. } => "PlannerFailed",
             Self::PlannerWoken { .. } => "PlannerWoken",
+            Self::DecisionClaimed { .. } => "DecisionClaimed",
+            Self::ScopeAnswered { .. } => "ScopeAnswered",
+            Self::SteeringHeard { .. } => "SteeringHeard",
             Self::AttemptLeased(_) => "AttemptLeased",
             Self::LeaseRenewed { .. } => "LeaseRenewed",
             Self::AllowanceGranted { .. } => "AllowanceGranted",

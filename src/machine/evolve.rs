@@ -1,5 +1,6 @@
 //! Owns how each event changes the state. Never refuses: what is recorded has happened.
 
+mod asked;
 mod attempts;
 mod landing;
 mod limits;
@@ -50,6 +51,11 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             plan::finish(&mut state, *scope, super::state::Planning::Failed(why.clone()));
         }
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
+        Event::DecisionClaimed { scope, decision, value } => asked::decide(&mut state, *scope, decision, value),
+        Event::ScopeAnswered { task, granted, paths, reason, .. } => {
+            asked::answer(&mut state, *task, granted.then_some(paths), reason);
+        }
+        Event::SteeringHeard { seat, heard, .. } => asked::hear(&mut state, *seat, *heard),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
         Event::AllowanceGranted { seat, nano_usd } => money::grant(&mut state, *seat, *nano_usd),

@@ -68,6 +68,36 @@ pub enum Rejection {
     /// One owner for each decision.
     #[error("decision `{decision}` belongs to scope {owner}")]
     DecisionTaken { decision: String, owner: ScopeId },
+    /// A decision is taken once.
+    #[error("`{decision}` is decided by scope {owner}: {value}")]
+    Decided { decision: String, owner: ScopeId, value: String },
+    /// A decision has a short name, and is short.
+    #[error("a decision has a name of 1 to {key_bytes} bytes and is put into 1 to {value_bytes} bytes")]
+    NoDecision { key_bytes: usize, value_bytes: usize },
+    /// All briefs show all decisions.
+    #[error("the run holds {0} decisions, which is all that it may")]
+    TooManyDecisions(usize),
+    /// A planner answers its own tasks.
+    #[error("scope {scope} has handed out no task `{key}`")]
+    NoSuchTask { key: String, scope: ScopeId },
+    /// Nothing is granted that nobody asks for.
+    #[error("{0} does not ask to change anything beside what it owns")]
+    AsksNoScope(TaskId),
+    /// No more is granted than was asked for.
+    #[error("{0} did not ask to change all of that")]
+    AskedForLess(TaskId),
+    /// Whoever asks is told why it may, or may not.
+    #[error("{0} is to be told why")]
+    NoReason(TaskId),
+    /// Only what was said is heard.
+    #[error("nobody has said to {0} what it is to have heard")]
+    Unsaid(Seat),
+    /// A task splits what it owns.
+    #[error("task `{key}` splits a file that is not among its paths")]
+    SplitsOutside { key: String },
+    /// One task splits a file at a time.
+    #[error("task `{key}` splits what `{by}` is splitting")]
+    SplitTwice { key: String, by: String },
     /// Depth, fan-out and tasks are bounded.
     #[error("scope {scope} may not have more: its role allows {limit} {what}")]
     TooMany { scope: ScopeId, what: &'static str, limit: u32 },

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Heard;
 use super::event::Turn;
 use super::limits::AgentLimit;
 use super::rules::advance::is_closing;
@@ -26,6 +27,8 @@ pub struct Sitting {
     pub granted: u64,
     /// What its calls to models used.
     pub spend: Spend,
+    /// What its session has heard of what people say.
+    pub heard: Heard,
 }
 
 /// Holds what the run's judge said.
@@ -123,9 +126,19 @@ impl State {
         self.turns.get(&seat).copied().unwrap_or_default()
     }
 
-    /// Names the agent whose turn it is at a seat.
-    pub fn next_at(&self, seat: Seat) -> Option<&AgentRef> {
-        self.role_at(seat)?.sessions().nth(self.turn_at(seat).agent as usize)
+    /// Lists the agents that may sit down at a seat next, in order: the one whose turn it is and, where its role lets others
+    /// stand in while it waits for a limit, those after it. Who stands in uses up the tries of whose turn it is.
+    pub fn in_turn_at(&self, seat: Seat) -> Vec<&AgentRef> {
+        let Some(role) = self.role_at(seat) else { return Vec::new() };
+        let most = if role.failover { usize::MAX } else { 1 };
+        role.sessions().skip(self.turn_at(seat).agent as usize).take(most).collect()
+    }
+
+    /// Names the agent that sits down at a seat at a time: the first that waits for no limit.
+    pub fn next_at(&self, seat: Seat, now_ms: i64) -> Option<&AgentRef> {
+        let agents = self.in_turn_at(seat);
+        let waits = |agent: &&AgentRef| self.limits.get(&agent.account()).is_some_and(|limit| limit.until_ms > now_ms);
+        agents.iter().copied().find(|agent| !waits(agent)).or(agents.first().copied())
     }
 
     /// Gives whose turn it is after the present one at a seat has failed; none where nobody is left.
@@ -138,11 +151,15 @@ impl State {
         is_there.then_some(Turn { agent: turn.agent + 1, tries: 0 })
     }
 
-    /// Finds the limit that an empty seat waits for, whether or not its time has come.
-    pub fn limit_at(&self, seat: Seat) -> Option<&AgentLimit> {
+    /// Finds the limit that an empty seat waits for, whether or not its time has come, with the agent that met it: of several
+    /// agents that could sit there, each must have met one, and the first to be lifted counts.
+    pub fn limit_at(&self, seat: Seat) -> Option<(&str, &AgentLimit)> {
         if self.limits.is_empty() {
             return None;
         }
-        self.limits.get(&self.next_at(seat)?.account())
+        let met = |agent: &AgentRef| self.limits.get_key_value(&agent.account());
+        let limits: Option<Vec<_>> = self.in_turn_at(seat).into_iter().map(met).collect();
+        let (agent, limit) = limits?.into_iter().min_by_key(|(_, limit)| limit.until_ms)?;
+        Some((agent, limit))
     }
 }

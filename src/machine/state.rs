@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::{Decided, Granted, Heard};
 use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest, Turn};
@@ -13,7 +14,7 @@ use super::limits::AgentLimit;
 use super::seats::{Ruled, Sitting};
 use super::tally::{Spent, Tally};
 use super::tasks::Tasks;
-use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
+use crate::model::attempt::{Candidate, Handoff, Outcome, ScopeAsk, Usage};
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
@@ -66,6 +67,14 @@ pub struct State {
     pub scope_keys: BTreeMap<String, ScopeId>,
     /// Who takes which decision.
     pub decisions: BTreeMap<String, ScopeId>,
+    /// What was decided, once for the whole run.
+    pub decided: BTreeMap<String, Decided>,
+    /// What tasks were let change beside what they owned, in order.
+    pub granted: Vec<Granted>,
+    /// Tasks that split a file and have not come to their end.
+    pub splits: BTreeSet<TaskId>,
+    /// Tasks that have split one.
+    pub has_split: BTreeSet<TaskId>,
 
     /// All tasks.
     pub tasks: Tasks,
@@ -229,6 +238,10 @@ pub struct Task {
     pub findings: Vec<Finding>,
     /// What the next attempt is told.
     pub steering: Vec<String>,
+    /// What it asks to change beside what it owns, and waits for.
+    pub wants: Option<ScopeAsk>,
+    /// How often it has asked for that.
+    pub asked: u32,
 }
 
 /// Says where a task stands.
@@ -366,14 +379,11 @@ pub struct Attempt {
     pub granted: u64,
     /// What its calls to models used.
     pub spend: Spend,
+    /// What its session has heard of what people say.
+    pub heard: Heard,
 }
 
 impl Attempt {
-    /// Gives the money that is held for it and that it has not used, in nano-dollars; none once it is over.
-    pub fn held(&self) -> u64 {
-        if self.ended_ms.is_some() { 0 } else { self.granted.saturating_sub(self.spend.nano_usd) }
-    }
-
     /// Gives the candidate, where it left one.
     pub fn candidate(&self) -> Option<&Candidate> {
         match &self.outcome {
@@ -457,34 +467,6 @@ impl State {
     /// Tells whether the run still moves by itself.
     pub fn is_live(&self) -> bool {
         self.opening.is_some() && self.end.is_none() && self.rest.is_none()
-    }
-
-    /// Tells whether anything is under way that a coordinator waits for.
-    pub fn has_work_under_way(&self) -> bool {
-        !self.running.is_empty() || !self.judging.is_empty() || self.batch.is_some() || !self.queue.is_empty()
-    }
-
-    /// Sums the cost of all agents and checks.
-    pub fn total_spent(&self) -> Spent {
-        let mut total = Spent::default();
-        for spent in self.spent.values() {
-            total.count += spent.count;
-            total.usage += spent.usage;
-            total.spend += spent.spend;
-        }
-        total
-    }
-
-    /// Sums the money that is held for running attempts and whoever sits at a seat, and not used by them yet, in
-    /// nano-dollars.
-    pub fn money_held(&self) -> u64 {
-        let held = self.running.iter().filter_map(|id| self.attempt(*id)).map(Attempt::held);
-        held.chain(self.sitting.values().map(Sitting::held)).fold(0, u64::saturating_add)
-    }
-
-    /// Sums the money that was spent and that is held, in nano-dollars: never less than what was really spent.
-    pub fn money_accounted(&self) -> u64 {
-        self.total_spent().spend.nano_usd.saturating_add(self.money_held())
     }
 
     /// Counts the attempts of all tasks.

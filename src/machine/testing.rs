@@ -127,6 +127,14 @@ impl Scene {
         self.plans(PlanStep::Emit(drafts)).plans(PlanStep::Done).settled()
     }
 
+    /// Has the root planner woken, and hand out more tasks and finish where there are any.
+    pub fn plans_anew(self, drafts: Vec<TaskDraft>) -> Self {
+        let root = &self.state.scopes[&ScopeId(0)];
+        let (scope, wake, handoffs) = (ScopeId(0), root.wake + 1, Vec::new());
+        let scene = self.given(Event::PlannerWoken { scope, wake, handoffs });
+        if drafts.is_empty() { scene } else { scene.planned(drafts) }
+    }
+
     /// Has the root planner finish as often as it is woken.
     pub fn unplanned(mut self) -> Self {
         while self.state.planning.contains(&ScopeId(0)) {
@@ -306,6 +314,7 @@ pub fn draft(key: &str, file: &str) -> TaskDraft {
         role: "worker".to_owned(),
         rules: Vec::new(),
         weight: 1,
+        splits: PathSet::default(),
     }
 }
 

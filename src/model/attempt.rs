@@ -35,14 +35,18 @@ pub struct Handoff {
     pub leftovers: Vec<Leftover>,
     /// What is missing, where the attempt could not go on; makes the outcome `blocked`.
     pub blocked: Option<String>,
+    /// Files that too many tasks change, so that they should be split.
+    pub flagged: Vec<Flagged>,
+    /// What it has to change beside what it owns, where it cannot go on without; makes the outcome `blocked`.
+    pub wants: Option<ScopeAsk>,
 }
 
 impl Handoff {
     /// Tells whether it says anything on which its planner may have to act.
     pub fn asks_for_something(&self) -> bool {
-        let Self { done: _, concerns, deviations, findings, leftovers, blocked } = self;
-        !(concerns.is_empty() && deviations.is_empty() && findings.is_empty() && leftovers.is_empty())
-            || blocked.is_some()
+        let Self { done: _, concerns, deviations, findings, leftovers, blocked, flagged, wants } = self;
+        let says_nothing = concerns.is_empty() && deviations.is_empty() && findings.is_empty();
+        !(says_nothing && leftovers.is_empty() && flagged.is_empty()) || blocked.is_some() || wants.is_some()
     }
 }
 
@@ -55,6 +59,33 @@ pub struct Leftover {
     pub line: u32,
     /// Why it was left.
     pub why: String,
+}
+
+/// Names a file that too many tasks change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flagged {
+    /// The file.
+    pub path: String,
+    /// Why it should be split, and along which lines.
+    pub why: String,
+}
+
+/// Asks to change paths that the task does not own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeAsk {
+    /// Each file, or folder with a `/` at its end, that has to be changed too.
+    pub paths: Vec<String>,
+    /// Why the task cannot be done without.
+    pub why: String,
+}
+
+impl ScopeAsk {
+    /// Says in one line what is missing.
+    pub fn words(&self) -> String {
+        format!("leave to change {} too: {}", self.paths.join(", "), self.why.trim())
+    }
 }
 
 /// Says how an attempt ended.

@@ -62,6 +62,32 @@ impl PathSet {
         set
     }
 
+    /// Reads paths as an agent writes them; gives one that is no plain path from the repository's root.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn written(paths: &[String]) -> Result<Self, &str> {
+        let mut set = Self::default();
+        for path in paths {
+            let plain = path.strip_prefix("./").unwrap_or(path);
+            let is_plain = !plain.starts_with('/')
+                && !plain.chars().any(|c| c.is_control() || "*?[\\".contains(c))
+                && plain.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."));
+            if !is_plain {
+                return Err(path);
+            }
+            let own = if plain.ends_with('/') { &mut set.folders } else { &mut set.files };
+            own.insert(plain.to_owned());
+        }
+        Ok(set)
+    }
+
+    /// Adds all paths of another set.
+    pub fn extend(&mut self, more: &Self) {
+        self.folders.extend(more.folders.iter().cloned());
+        self.files.extend(more.files.iter().cloned());
+    }
+
     /// Tells whether nothing is owned.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty() && self.files.is_empty()

@@ -45,6 +45,23 @@ pub struct TaskDraft {
     pub rules: Vec<String>,
     /// Expected effort in any unit that compares tasks of one run, such as matches; at least 1.
     pub weight: u64,
+    /// Files that it splits because too many tasks change them; until it is through, whatever else touches them waits.
+    #[serde(default)]
+    pub splits: PathSet,
+}
+
+/// Answers a task that asks to change what it does not own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScopeAnswer {
+    /// The task's key.
+    pub task: String,
+    /// Whether it may.
+    pub granted: bool,
+    /// What it may change of what it asked for; nothing named is all of it.
+    #[serde(default)]
+    pub paths: PathSet,
+    /// Why.
+    pub reason: String,
 }
 
 /// Describes a part of a planner's scope that it gives to a sub-planner.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::asked::{FrozenRow, frozen};
 pub use super::counts::Counts;
 use super::counts::counts;
 use super::ended::{Ended, ended};
@@ -74,6 +75,9 @@ pub struct Board {
     /// Agents that wait for a limit of their account or provider, where tasks wait with them.
     #[serde(default)]
     pub limits: Vec<LimitRow>,
+    /// Files that are being split, with what waits for that.
+    #[serde(default)]
+    pub frozen: Vec<FrozenRow>,
     /// Attempts whose candidates are being judged, or wait for it.
     pub judging: Vec<AttemptId>,
     /// Accepted attempts that wait to land.
@@ -276,6 +280,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         sitting: state.sitting.iter().map(|(seat, sitting)| sits(state, *seat, sitting, outside.now_ms)).collect(),
         running: state.running.iter().filter_map(|id| running(state, *id, outside)).collect(),
         limits: limits(state, outside.now_ms),
+        frozen: frozen(state),
         judging: state.judging.iter().copied().collect(),
         queue: state.queue.iter().copied().collect(),
         batch: state.batch.as_ref().map(batch),

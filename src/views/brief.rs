@@ -51,6 +51,8 @@ pub struct BriefView {
     pub roles: Vec<String>,
     /// How much a planner may hand out.
     pub limits: LimitsView,
+    /// What was decided for the whole run, a line each.
+    pub decisions: Vec<String>,
     /// The files that a candidate changes.
     pub changed: Vec<String>,
     /// What a judge scores.
@@ -183,6 +185,7 @@ fn sample() -> BriefView {
         ruled: texts("is missing: the manual"),
         roles: texts("worker"),
         limits: LimitsView { tasks: 100, scopes: 8 },
+        decisions: texts("error-type: one enum (decided by s0)"),
         changed: texts("src/parse/lexer.rs"),
         criteria: Criterion::usual(),
         fault: "it holds no block that begins with ```artel".to_owned(),

@@ -7,6 +7,7 @@ use super::limits::{limits, waits};
 use super::words;
 use crate::machine::event::{End, Rest};
 use crate::machine::state::{Flow, State};
+use crate::model::ids::ScopeId;
 
 /// Classes the ways in which a run may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,18 +91,24 @@ pub fn ended(state: &State) -> Ended {
         Flow::Stopping => "stopping at once",
         Flow::Open if state.waiting.is_some() => "finishing what runs before it waits for a person's word",
         Flow::Open if state.head.is_none() || state.baseline.is_none() => "taking the baseline",
-        Flow::Open if state.tasks.is_empty() => "planning",
-        Flow::Open if !state.has_work_under_way() && state.tally.ready == 0 && state.planning.is_empty() => {
-            "looking at the done-conditions"
-        }
-        Flow::Open if !state.has_work_under_way() && state.planning.is_empty() => {
-            let limits = limits(state, state.last_ms);
-            let words = limits.first().map_or("at work".to_owned(), |row| waits(&row.agent, row.until_ms));
-            return Ended { class: Class::Live, words };
-        }
-        Flow::Open => "at work",
+        Flow::Open => return Ended { class: Class::Live, words: at_work(state) },
     };
     Ended { class: Class::Live, words: words.to_owned() }
+}
+
+/// Says what a run does to which work may be handed out.
+fn at_work(state: &State) -> String {
+    let by_session = |id: &ScopeId| state.scopes.get(id).is_some_and(|scope| state.plans_by_session(&scope.draft.role));
+    let is_still = !state.has_work_under_way() && state.sitting.is_empty() && state.planning.iter().all(by_session);
+    if let Some(row) = limits(state, state.last_ms).first().filter(|_| is_still) {
+        return waits(&row.agent, row.until_ms);
+    }
+    let words = match is_still && state.tally.ready == 0 && state.planning.is_empty() {
+        _ if state.tasks.is_empty() => "planning",
+        true => "looking at the done-conditions",
+        false => "at work",
+    };
+    words.to_owned()
 }
 
 fn at_end(state: &State, end: &End) -> Ended {

@@ -8,7 +8,7 @@ use super::ended::{Class, ended};
 use super::limits::of_a_person;
 use super::words;
 use crate::machine::event::Rest;
-use crate::machine::state::{State, Status};
+use crate::machine::state::{State, Status, Task};
 use crate::model::ids::{RunId, TaskId};
 
 /// Names a bucket.
@@ -61,19 +61,19 @@ pub fn inbox(state: &State) -> Vec<Item> {
         items.push(Item { bucket, run: run.clone(), task: None, title, why, next });
     }
     for (id, task) in &state.tasks {
-        let Some((bucket, why, next)) = task_bucket(&task.status, run, *id) else { continue };
+        let Some((bucket, why, next)) = task_bucket(state, task, run, *id) else { continue };
         items.push(Item { bucket, run: run.clone(), task: Some(*id), title: task.draft.title.clone(), why, next });
     }
     for row in of_a_person(state) {
-        let Some(task) = state.tasks.get(&row.first) else { continue };
-        let tasks = if row.tasks == 1 { "1 task waits".to_owned() } else { format!("{} tasks wait", row.tasks) };
+        let verb = if row.tasks + row.seats == 1 { "waits" } else { "wait" };
+        let first = row.first.and_then(|first| Some((first, state.tasks.get(&first)?)));
         items.push(Item {
             bucket: Bucket::NeedsInput,
             run: run.clone(),
-            task: Some(row.first),
-            title: task.draft.title.clone(),
-            why: format!("{} takes no work, and {tasks}: {}", row.agent, row.why),
-            next: format!("artel retry {run}/{}", row.first),
+            task: first.map(|(id, _)| id),
+            title: first.map_or(&opening.goal.name, |(_, task)| &task.draft.title).clone(),
+            why: format!("{} takes no work, and {} {verb}: {}", row.agent, row.waiting(), row.why),
+            next: first.map_or(format!("artel status {run}"), |(id, _)| format!("artel retry {run}/{id}")),
         });
     }
     items.sort_by_key(|item| item.bucket);
@@ -101,10 +101,15 @@ fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
     Some((bucket, next))
 }
 
-fn task_bucket(status: &Status, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
+fn task_bucket(state: &State, task: &Task, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
     let show = || format!("artel show {run}/{id}");
-    match status {
+    match &task.status {
         Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Queued => None,
+        // Its planner is about to say.
+        Status::Blocked { .. } if state.waits_for_planner(id) => None,
+        Status::Blocked { missing } if task.wants.is_some() => {
+            Some((Bucket::NeedsInput, format!("asks: {missing}"), format!("artel grant {run}/{id}")))
+        }
         Status::Blocked { missing } => {
             Some((Bucket::NeedsInput, format!("missing: {missing}"), format!("artel answer {run}/{id} ANSWER")))
         }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
+use crate::machine::limits::AgentLimit;
 use crate::machine::state::State;
 use crate::model::ids::TaskId;
 
@@ -19,9 +20,26 @@ pub struct LimitRow {
     /// How many tasks wait that would be begun with the agent.
     pub tasks: u32,
     /// The most urgent of them.
-    pub first: TaskId,
+    pub first: Option<TaskId>,
+    /// How many planners and judges wait that would sit down with the agent.
+    #[serde(default)]
+    pub seats: u32,
     /// What was said of it, by a stranger.
     pub why: String,
+}
+
+impl LimitRow {
+    fn of(agent: &str, limit: &AgentLimit) -> Self {
+        let (agent, why) = (agent.to_owned(), limit.why.clone());
+        Self { agent, until_ms: limit.until_ms, tasks: 0, first: None, seats: 0, why }
+    }
+
+    /// Says how much waits with the agent.
+    pub fn waiting(&self) -> String {
+        let tasks = (self.tasks > 0).then(|| words::count(self.tasks as usize, "task"));
+        let seats = (self.seats > 0).then(|| words::count(self.seats as usize, "session"));
+        tasks.into_iter().chain(seats).collect::<Vec<_>>().join(" and ")
+    }
 }
 
 /// Lists the agents that wait for a limit at a time, with what waits with them.
@@ -33,11 +51,13 @@ pub fn limits(state: &State, now_ms: i64) -> Vec<LimitRow> {
     for urgency in &state.ready {
         let limit = state.tasks.get(&urgency.task).and_then(|task| state.limit_of(task));
         let Some((agent, limit)) = limit.filter(|(_, limit)| limit.until_ms > now_ms) else { continue };
-        let row = || {
-            let (agent, first, why) = (agent.to_owned(), urgency.task, limit.why.clone());
-            LimitRow { agent, until_ms: limit.until_ms, tasks: 0, first, why }
-        };
-        rows.entry(agent).or_insert_with(row).tasks += 1;
+        let row = rows.entry(agent).or_insert_with(|| LimitRow::of(agent, limit));
+        row.tasks += 1;
+        row.first.get_or_insert(urgency.task);
+    }
+    for seat in state.empty_seats() {
+        let Some((agent, limit)) = state.limit_at(seat).filter(|(_, limit)| limit.until_ms > now_ms) else { continue };
+        rows.entry(agent).or_insert_with(|| LimitRow::of(agent, limit)).seats += 1;
     }
     rows.into_values().collect()
 }
@@ -101,7 +121,7 @@ mod tests {
         let story = waiting("enough for today");
         let board = board(&story.state, &story.outside()).unwrap();
         let [row] = board.limits.as_slice() else { panic!("{:?}", board.limits) };
-        assert_eq!(row.first, story.state.ready.first().unwrap().task);
+        assert_eq!(row.first, story.state.ready.first().map(|it| it.task));
         assert_eq!((row.agent.as_str(), row.tasks, row.why.as_str()), ("codemod", 5, "enough for today"));
         let stands = ended(&story.state);
         assert_eq!(

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::asked;
 use super::ended;
 use super::task::next;
 use super::words;
@@ -90,6 +91,13 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
             let count = words::count(handoffs.len(), "handoff");
             detail(format!("the planner of {scope} was woken with {count} (waking {wake})"))
         }
+        Event::DecisionClaimed { scope, decision, value } => {
+            progress(format!("{scope} decided {}: {}", text(decision), text(value)))
+        }
+        Event::ScopeAnswered { task, granted, paths, reason, by } => {
+            asked::answered(titled(state, *task), (*granted, paths), reason, *by)
+        }
+        Event::SteeringHeard { seat, before_call, .. } => asked::heard(*seat, *before_call),
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
         Event::AllowanceGranted { seat, nano_usd } => detail(format!("{seat} may spend {} more", Usd(*nano_usd))),
@@ -191,21 +199,21 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
     }
 }
 
-fn progress(text: String) -> Line {
+pub(super) fn progress(text: String) -> Line {
     Line { interest: Interest::Progress, tone: Tone::Plain, text }
 }
 
-fn detail(text: String) -> Line {
+pub(super) fn detail(text: String) -> Line {
     Line { interest: Interest::Detail, tone: Tone::Plain, text }
 }
 
 impl Line {
-    fn in_tone(self, tone: Tone) -> Self {
+    pub(super) fn in_tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 }
 
-fn text(raw: &str) -> String {
+pub(super) fn text(raw: &str) -> String {
     headline(raw, TEXT_AT_MOST)
 }
 
@@ -314,7 +322,7 @@ fn landing(state: &State, landed: &[Link], head: Oid) -> Line {
     progress(format!("landed {told} at {} ({through} of {total})", head.short())).in_tone(Tone::Good)
 }
 
-fn whose(seat: Seat) -> String {
+pub(super) fn whose(seat: Seat) -> String {
     match seat {
         Seat::Attempt(attempt) => attempt.to_string(),
         Seat::Planner { scope, wake: 1 } => format!("the planner of {scope}"),

@@ -5,6 +5,7 @@ pub mod words;
 pub mod ended;
 pub mod pace;
 pub mod limits;
+pub mod asked;
 pub mod counts;
 pub mod board;
 pub mod glance;

@@ -240,6 +240,7 @@ impl Story {
             role: "worker".to_owned(),
             rules: vec!["rules/try.yml".to_owned()],
             weight: u64::from(number % 4 + 1),
+            splits: PathSet::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::asked::waits_for_split;
 use super::limits::waits;
 use super::words;
 use crate::machine::event::Next;
@@ -124,8 +125,9 @@ pub fn task(state: &State, id: TaskId, now_ms: i64) -> Option<TaskView> {
         Status::Dropped { reason } => (Some(reason.clone()), None),
         Status::Reverted { by } => (Some(format!("by {by}")), None),
         Status::Landed { commit } => (None, Some(*commit)),
-        Status::Ready => (waits_for_limit(state, task, now_ms), None),
-        Status::Waiting | Status::Running | Status::Judging | Status::Queued | Status::Nothing => (None, None),
+        Status::Ready => (waits_for_split(state, id).or_else(|| waits_for_limit(state, task, now_ms)), None),
+        Status::Queued => (waits_for_split(state, id), None),
+        Status::Waiting | Status::Running | Status::Judging | Status::Nothing => (None, None),
     };
     let attempts = (1..).zip(&task.attempts).map(|(number, it)| attempt(AttemptId { task: id, number }, it, now_ms));
     Some(TaskView {

@@ -170,3 +170,50 @@ fn another_agent_stands_in_for_one_whose_key_is_refused_which_is_shown_once() {
     assert!(limited["why"].as_str().unwrap().contains("does not accept the key"), "{limited}");
     assert_eq!((scene.house.landed("a.txt"), scene.house.landed("b.txt")), ("after".into(), "after".into()));
 }
+
+/// A program that plans one task when it is first called, and nothing after that.
+const PLANS: &str = "case $ARTEL_SEAT in */1) k=yes;; esac\necho '```artel'\n\
+                     if test \"$k\"; then echo '{\"tasks\":[{\"key\":\"a\",\"title\":\"t\",\"brief\":\"This is task-a\",\"paths\":[\"a.txt\"]}]}'; else echo '{}'; fi\n\
+                     echo '```'\n";
+
+/// Has Claude Code plan, whose model takes no more calls for two hours, with a program behind it.
+fn planning(failover: &str) -> Option<(Scene, Vec<String>)> {
+    let (agent, folder) = agent(Cli::Claude)?;
+    let limited = [Turn::refuses(429).header("retry-after", HOURS)];
+    let model = Model::plays_for(KEY, [Script::of("Scope `root`", limited)]);
+    let house =
+        House::with(&[("goal.md", "---\nname: a goal\ndone: [\"true\"]\n---\nDo it.\n"), ("plan.sh", PLANS), FILES[0]]);
+    let planner = format!("shard.agents=[{agent:?}, \"command:sh plan.sh\"]");
+    let worker = format!("worker.agents=[\"{STANDS_IN}\"]");
+    let scene = Scene { house, model, folder, role: planner.clone() };
+    scene.set_clock(0);
+    let args = ["run", "goal.md", "--role", &planner, "--role", &worker, "--role", "worker.mechanical=false"];
+    let failover = format!("shard.failover={failover}");
+    Some((scene, args.into_iter().chain(["--role", &failover]).map(str::to_owned).collect()))
+}
+
+#[test]
+fn another_planner_stands_in_while_a_limit_of_hours_lasts() {
+    let Some((scene, args)) = planning("true") else { return };
+    scene.artel(&args.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
+    let sat: Vec<String> =
+        told(&scene.house, "SeatTaken").iter().map(|it| it["agent"].to_string()[..7].to_owned()).collect();
+    assert_eq!(sat, ["\"claude", "\"comman", "\"comman"], "it waits for nobody, and nobody meets the same limit");
+    assert_eq!((scene.model.asked().len(), scene.house.landed("a.txt")), (1, "after".to_owned()));
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_planner_that_met_a_limit_of_hours_costs_nothing_while_it_lasts_and_sits_down_again() {
+    let Some((scene, args)) = planning("false") else { return };
+    let child = scene.start(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    scene.house.until("the limit is met", || told(&scene.house, "SeatLeft").len() == 1);
+    let limit = &scene.board()["limits"][0];
+    assert_eq!((&limit["seats"], &limit["tasks"]), (&1.into(), &0.into()), "{limit}");
+    scene.artel(&["status"]).says("waits for a usage limit of claude");
+    kill(child);
+    let child = scene.start(&["resume"]);
+    scene.house.until("somebody took the run over", || told(&scene.house, "CoordinatorWoke").len() == 2);
+    assert_eq!((told(&scene.house, "SeatTaken").len(), scene.model.asked().len()), (1, 1), "nobody is asked");
+    kill(child);
+}

@@ -108,6 +108,10 @@ fn what_a_person_says_meanwhile_comes_with_the_next_answer_of_a_tool_once() {
     let heard = heard(&model);
     assert_eq!((heard.matches("be brief").count(), heard.matches("- take the blue one").count()), (1, 1), "{heard}");
     assert!(heard.find("be brief") < heard.find("take the blue one"));
+    let written: Vec<Value> = told(&house, "SteeringHeard");
+    let [written] = written.as_slice() else { panic!("{written:?}") };
+    assert_eq!((&written["seat"], &written["heard"]), (&json!("t1.1"), &json!({"of_run": 1, "of_task": 1})));
+    assert_eq!(written["before_call"], 3, "it came with the answer of the second");
 }
 
 #[test]
@@ -127,4 +131,43 @@ fn a_session_whose_model_artel_has_no_key_for_has_its_tools() {
     crate::common::said(&command.output().unwrap()).exits(0);
     assert_eq!(handoff_of(&house)["done"], "all");
     assert_eq!(told(&house, "CallMade").len(), 0, "artel counts nothing of what it does not pay");
+}
+
+#[test]
+fn a_worker_flags_a_file_and_asks_for_leave_and_its_planner_answers_by_a_tool() {
+    let Some((agent, folder)) = agent(Cli::Goose) else { return };
+    let asks = [
+        Turn::calls(Call::tool("flag_file", json!({"path": "a.txt", "why": "each task adds a line"}))),
+        Turn::calls(Call::tool("request_scope", json!({"paths": ["c.txt"], "why": "it calls it"}))),
+        Turn::says("I wait."),
+    ];
+    let writes = [Turn::writes("{cwd}/b.txt", "after\n"), Turn::writes("{cwd}/c.txt", "too\n"), Turn::says("Done.")];
+    let task = json!({"key": "one", "title": "write", "brief": "This is task-a: write the file.", "paths": ["b.txt"]});
+    let none = "```artel\n{}\n```";
+    let claim = json!({"key": "tone", "value": "plain words"});
+    let plans = [
+        Turn::calls(Call::tool("claim_decision", claim)),
+        Turn::calls(Call::tool("emit_task", task)),
+        Turn::says(none),
+        Turn::calls(Call::tool("answer_scope", json!({"task": "one", "grant": true, "reason": "nobody else does"}))),
+        Turn::says(none),
+        Turn::says(none),
+    ];
+    let model = Model::plays_for(
+        KEY,
+        [
+            Script::of("you asked to change c.txt too, and may: nobody else does", writes).and("tone: plain words"),
+            Script::of("Scope `root`", plans),
+            Script::of("This is task-a", asks),
+        ],
+    );
+    let house = crew("", TASK, &FILES);
+    let planner = format!("shard.agents=[{agent:?}]");
+    let worker = format!("worker.agents=[{agent:?}]");
+    let args = ["run", "goal.md", "--role", &planner, "--role", "worker.mechanical=false", "--role", &worker];
+    artel(&house, &model, &folder, &args).exits(0);
+    assert_eq!((house.landed("b.txt"), house.landed("c.txt")), ("after".to_owned(), "too".to_owned()));
+    assert_eq!(told(&house, "ScopeAnswered")[0]["by"], "s0");
+    let flags = told(&house, "AttemptEnded")[0]["handoff"]["flagged"].clone();
+    assert_eq!(flags, json!([{"path": "a.txt", "why": "each task adds a line"}]));
 }

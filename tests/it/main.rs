@@ -24,6 +24,7 @@ mod words;
 mod misfit;
 mod oddities;
 mod planners;
+mod asked;
 mod sessions;
 mod plans;
 mod shards;

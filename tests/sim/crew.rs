@@ -1,9 +1,10 @@
 //! Owns those who carry out what is owed: workers, judges, the merger, checks, the branch and delivery. In a wild
 //! world they fail, lie, repeat themselves and fall silent.
 
+use artel::machine::asked::Heard;
 use artel::machine::command::{Command, Conflict, Leave, Link, PlanStep};
 use artel::machine::due::Effect;
-use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Usage};
+use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, ScopeAsk, Usage};
 use artel::model::check::{Answer, Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid, ScopeId};
 use artel::model::review::{Lens, Review, RunHandoff, RunRuling, RunVerdict, Score};
@@ -112,7 +113,7 @@ fn planned(world: &mut World, (scope, wake, fence): (ScopeId, u32, u64), step: P
         match step {
             PlanStep::Done => return left(world, seat, fence, Leave::Done),
             PlanStep::Fail(why) => return left(world, seat, fence, Leave::Failed(why)),
-            PlanStep::Emit(_) | PlanStep::Spawn(_) => {}
+            PlanStep::Emit(_) | PlanStep::Spawn(_) | PlanStep::Claim { .. } | PlanStep::AnswerScope(_) => {}
         }
         if world.chance(5) {
             let lie = Command::ReportPlan { scope, wake, fence: fence + 1000, step: step.clone() };
@@ -325,7 +326,23 @@ fn run_checks(world: &mut World, tree: Oid, repeat: bool) -> Vec<CheckResult> {
     results
 }
 
+/// Has a session told what people have said, perhaps twice or more than they said.
+fn hears(world: &mut World, id: AttemptId, fence: u64) {
+    let heard = Heard::of(&world.state, world.state.tasks.get(&id.task));
+    if heard == Heard::default() || !world.beside_chance(20, 60) {
+        return;
+    }
+    let report = |heard| Command::ReportHeard { seat: Seat::Attempt(id), fence, heard, before_call: 1 };
+    world.post(report(heard), Must::Anything, None);
+    if world.beside_chance(21, 30) {
+        world.post(report(heard), Must::Anything, None);
+        let unsaid = Heard { of_task: heard.of_task + 1000, ..heard };
+        world.post(report(unsaid), Must::BeRefused, None);
+    }
+}
+
 fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
+    hears(world, id, fence);
     if world.is_poison(id.task) || world.chance(6) {
         let command = Command::ReportLost { attempt: id, why: "it vanished".to_owned() };
         return world.post(command, Must::Anything, Some(effect.clone()));
@@ -370,6 +387,15 @@ fn outcome(world: &mut World, id: AttemptId) -> (Outcome, Handoff) {
     if world.chance(15) {
         let path = if world.rng.bool() { "outside".to_owned() } else { a_path(&paths.files, world) };
         handoff.leftovers.push(Leftover { path, line: 1, why: "no fix".to_owned() });
+    }
+    // Some tasks ask again and again.
+    let asks = if id.task.0 % 7 == 3 { 50 } else { 4 };
+    if what == Work::Brief && world.beside_chance(30, asks) {
+        let path = if world.beside(31).bool() { "b/0" } else { "c/d/" };
+        let wants = ScopeAsk { paths: vec![path.to_owned()], why: "it calls it".to_owned() };
+        let missing = wants.words();
+        handoff.wants = Some(wants);
+        return (Outcome::Blocked { missing }, handoff);
     }
     let base = world.repo.tree_of(attempt.base).clone();
     let tree = match what {

@@ -30,6 +30,7 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         Command::AskAllowance { seat, fence, .. }
         | Command::ReturnAllowance { seat, fence, .. }
         | Command::ReportOutOfMoney { seat, fence }
+        | Command::ReportHeard { seat, fence, .. }
         | Command::LeaveSeat { seat, fence, .. } => holds(state, *seat, *fence),
         Command::ReportRunVerdict { iteration, fence, .. } => {
             law(state.conditions.is_some(), || "the run was judged and nobody had looked".to_owned())?;
@@ -130,6 +131,11 @@ fn indexes(state: &State) -> Law {
     for (id, scope) in &state.scopes {
         let open = state.tasks.values().filter(|task| task.scope == *id && !task.status.is_settled()).count();
         law(open == scope.open as usize, || format!("{id} has {open} open tasks, and {} are counted", scope.open))?;
+    }
+    for (index, is) in [(&state.splits, Task::is_open_split as fn(&Task) -> bool), (&state.has_split, Task::has_split)]
+    {
+        let recount = state.tasks.iter().filter(|(_, task)| is(task)).map(|(id, _)| id);
+        law(index.iter().eq(recount), || format!("{index:?} are said to split a file"))?;
     }
     same(state.judging.iter().chain(&state.reviewing), last_of(state, |status| *status == Status::Judging))?;
     same(state.queue.iter().chain(members), last_of(state, |status| *status == Status::Queued))

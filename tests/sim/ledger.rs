@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use artel::machine::command::Link;
 use artel::machine::event::{End, Event};
-use artel::machine::state::{Planning, State, Status};
+use artel::machine::state::{Planning, State, Status, Task};
 use artel::model::check::{Answer, CheckResult};
 use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, Oid, ScopeId, TaskId};
@@ -29,6 +29,8 @@ pub struct Ledger {
     pub overwritten: Option<Oid>,
     /// What the calls to models of each who makes some have cost, heard of or not.
     pub calls: BTreeMap<Seat, u64>,
+    /// Who has decided what.
+    decided: BTreeMap<String, ScopeId>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
 }
@@ -41,6 +43,7 @@ impl Ledger {
         match event {
             Event::PlannerWoken { scope, handoffs, .. } => self.woken(*scope, handoffs),
             Event::AttemptLeased(lease) => {
+                touches_nothing_frozen(state, lease.attempt)?;
                 let goes_on = lease.from.is_none_or(|from| repo.first_parent(from) == lease.base);
                 law(goes_on, || format!("{} goes on from a candidate on another base", lease.attempt))
             }
@@ -51,9 +54,13 @@ impl Ledger {
                 }
                 Ok(())
             }
-            Event::BatchFormed { .. } => {
+            Event::BatchFormed { members, .. } => {
                 self.reds.clear();
-                Ok(())
+                members.iter().try_for_each(|member| touches_nothing_frozen(state, *member))
+            }
+            Event::DecisionClaimed { scope, decision, .. } => {
+                let before = self.decided.insert(decision.clone(), *scope);
+                law(before.is_none(), || format!("{scope} decides `{decision}`, which {before:?} has"))
             }
             Event::PrefixChecked { upto, tree, results, green, flaky, .. } => {
                 *self.reds.entry(*upto).or_default() += u32::from(!green);
@@ -83,6 +90,8 @@ impl Ledger {
             | Event::PlannerFinished { .. }
             | Event::PlannerFailed { .. }
             | Event::LeaseRenewed { .. }
+            | Event::ScopeAnswered { .. }
+            | Event::SteeringHeard { .. }
             | Event::AllowanceGranted { .. }
             | Event::AllowanceReturned { .. }
             | Event::CallMade { .. }
@@ -173,6 +182,15 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// Holds that nothing else touches what the oldest split on its way splits; told without a look at any index.
+fn touches_nothing_frozen(state: &State, id: AttemptId) -> Law {
+    let is_open = |task: &Task| !task.draft.splits.is_empty() && !task.status.is_settled();
+    let Some((split, of)) = state.tasks.iter().find(|(_, task)| is_open(task)) else { return Ok(()) };
+    let may_start = of.status != Status::Waiting && (state.sample_accepted || of.sample);
+    let touches = *split != id.task && of.draft.splits.overlaps(&state.tasks[&id.task].draft.paths);
+    law(!may_start || !touches, || format!("{id} touches what {split} splits"))
 }
 
 /// Tells whether each task of the sample is in, unless a person has let the sweep begin.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use artel::machine::asked::Heard;
 use artel::machine::command::{Ask, Command, PlanStep};
 use artel::machine::decide;
 use artel::machine::due::Effect;
@@ -106,6 +107,18 @@ mutants! {
     OwnersNotCompared,
     /// A task that conflicted starts beside what is about to land on its paths.
     ConflictForgotten,
+    /// What touches a file that is being split is begun and lands.
+    FreezeIgnored,
+    /// Two tasks split a file at one time.
+    SplitsNotCompared,
+    /// A decision is taken again.
+    DecidedAgain,
+    /// A task may change more than it asked for.
+    GrantedBeyond,
+    /// A task asks for more again and again.
+    AsksNotCounted,
+    /// What was heard is heard again.
+    HeardTwice,
     /// A task starts before what it waits for.
     DependencyIgnored,
     /// The sweep starts before the sample is in.
@@ -184,6 +197,23 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
             }
         }
         (Mutant::ConflictForgotten, _) if is_time => seen.tasks.values_mut().for_each(|task| task.conflicts = 0),
+        (Mutant::FreezeIgnored, _) if is_time => seen.splits.clear(),
+        (Mutant::SplitsNotCompared, Command::ReportPlan { step: PlanStep::Emit(_), .. }) => seen.splits.clear(),
+        (Mutant::DecidedAgain, Command::ReportPlan { step: PlanStep::Claim { .. }, .. }) => {
+            seen.decided.clear();
+            seen.decisions.clear();
+        }
+        (Mutant::AsksNotCounted, Command::ReportAttempt { attempt, .. }) => {
+            if let Some(task) = seen.tasks.get_mut(&attempt.task) {
+                task.asked = 0;
+            }
+        }
+        (Mutant::HeardTwice, Command::ReportHeard { seat: Seat::Attempt(id), .. }) => {
+            let attempt = seen.tasks.get_mut(&id.task).and_then(|task| task.attempts.get_mut(id.number as usize - 1));
+            if let Some(attempt) = attempt {
+                attempt.heard = Heard::default();
+            }
+        }
         (Mutant::DependencyIgnored, _) if is_time => {
             let waiting = state.tasks.iter().filter(|(_, task)| task.status == Status::Waiting);
             let urgency = |id: &TaskId, rank| Urgency { after_sample: false, slack: u64::MAX - rank, task: *id };
@@ -320,6 +350,7 @@ fn spoil(mutant: Mutant, state: &State, command: &Command, event: &mut Event) {
             let members = &state.batch.as_ref().expect("it has members").members;
             *attempt = members.iter().copied().find(|member| member != attempt).unwrap_or(*attempt);
         }
+        (Mutant::GrantedBeyond, Event::ScopeAnswered { paths, .. }) => _ = paths.folders.insert("z/".to_owned()),
         (Mutant::BatchOnOldHead, Event::BatchFormed { onto, .. }) => *onto = state.opening().base,
         (Mutant::LandsBeyondGreen, Event::BatchLanded { landed, .. }) => {
             if let Some(BatchStep::Landing { chain, .. }) = state.batch.as_ref().map(|batch| &batch.step) {

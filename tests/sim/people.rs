@@ -35,6 +35,12 @@ pub fn ask(world: &mut World) {
     {
         return send(world, Ask::Deny { gate, reason: "no".to_owned() });
     }
+    if world.beside_chance(40, 30)
+        && let Some((task, _)) = world.state.tasks.iter().find(|(_, task)| task.wants.is_some())
+    {
+        let granted = world.beside(41).bool();
+        return send(world, Ask::AnswerScope { task: *task, granted, reason: "it is so".to_owned() });
+    }
     if let Some(task) = a_kept_task(world)
         && world.rng.u8(0..3) == 0
     {

@@ -6,7 +6,7 @@ use artel::machine::command::PlanStep;
 use artel::machine::state::Scope;
 use artel::model::ids::ScopeId;
 use artel::model::paths::PathSet;
-use artel::model::task::{ScopeDraft, TaskDraft};
+use artel::model::task::{ScopeAnswer, ScopeDraft, TaskDraft};
 
 use crate::checks::check;
 use crate::world::{Mood, Must, World};
@@ -32,9 +32,43 @@ pub fn moves(world: &mut World, id: ScopeId, wake: u32) -> VecDeque<(PlanStep, M
     } else if world.state.tasks.is_empty() {
         moves.push_back(emit(world, id, &scope, wake));
     }
+    asked(world, id, &mut moves);
     let last = if world.chance(4) { PlanStep::Fail("it gave up".to_owned()) } else { PlanStep::Done };
     moves.push_back((last, Must::Anything));
     moves
+}
+
+/// Decides something, answers tasks that ask, and tries what nobody may, now and then.
+fn asked(world: &World, id: ScopeId, moves: &mut VecDeque<(PlanStep, Must)>) {
+    if world.beside_chance(1, 40) {
+        let mut rng = world.beside(2);
+        let (key, value) = (format!("style {}", rng.u8(0..4)), format!("like {}", rng.u8(0..2)));
+        moves.push_back((PlanStep::Claim { key, value }, Must::Anything));
+    }
+    for (number, (_, task)) in world.state.tasks.iter().filter(|(_, task)| task.scope == id).enumerate() {
+        let Some(wants) = &task.wants else { continue };
+        let mut rng = world.beside(100 + number as u64);
+        let answer = |granted, paths| ScopeAnswer { task: task.draft.key.clone(), granted, paths, reason: "so".into() };
+        match rng.u8(0..8) {
+            0..=2 => moves.push_back((PlanStep::AnswerScope(answer(true, PathSet::default())), Must::Anything)),
+            3..=5 => moves.push_back((PlanStep::AnswerScope(answer(false, PathSet::default())), Must::Anything)),
+            6 if !wants.paths.iter().any(|path| path == "z/") => {
+                let more = PathSet::parse(["z/".to_owned()]);
+                moves.push_back((PlanStep::AnswerScope(answer(true, more)), Must::Anything));
+            }
+            _ => {}
+        }
+    }
+    if world.beside_chance(3, 15) {
+        let ghost = ScopeAnswer { task: "ghost".into(), granted: true, paths: PathSet::default(), reason: "so".into() };
+        let elsewhere = TaskDraft { splits: PathSet::of_files(["z/9".into()]), ..task(format!("odd-{id}"), &["a/0"]) };
+        let forbidden = match world.beside(4).u8(0..3) {
+            0 => PlanStep::AnswerScope(ghost),
+            1 => PlanStep::Claim { key: " ".into(), value: "x".into() },
+            _ => PlanStep::Emit(vec![elsewhere]),
+        };
+        moves.push_back((forbidden, Must::BeRefused));
+    }
 }
 
 fn task(key: String, files: &[&str]) -> TaskDraft {
@@ -48,6 +82,7 @@ fn task(key: String, files: &[&str]) -> TaskDraft {
         role: "worker".to_owned(),
         rules: Vec::new(),
         weight: 1,
+        splits: PathSet::default(),
     }
 }
 
@@ -85,6 +120,9 @@ fn emit(world: &mut World, id: ScopeId, scope: &Scope, wake: u32) -> (PlanStep, 
         }
         if world.rng.u8(0..6) == 0 {
             draft.role = "second".to_owned();
+        }
+        if world.beside_chance(10 + drafts.len() as u64, 15) {
+            draft.splits = PathSet::of_files(draft.paths.files.first().cloned());
         }
         drafts.push(draft);
     }

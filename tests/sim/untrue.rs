@@ -60,6 +60,7 @@ fn begun(journal: &MemoryJournal, opening: Opening) -> State {
         role: "worker".to_owned(),
         rules: Vec::new(),
         weight: 1,
+        splits: PathSet::default(),
     };
     let planned = |step| Command::ReportPlan { scope: ScopeId(0), wake: 1, fence: 0, step };
     let mut state = State::default();

@@ -131,6 +131,16 @@ impl World {
         self.mood == Mood::Wild && !self.is_calm && self.rng.u8(0..100) < percent
     }
 
+    /// Gives chances of their own to what runs did not hold from the first, so that seeds give the runs that they gave.
+    pub fn beside(&self, salt: u64) -> Rng {
+        Rng::with_seed(self.state.seq.wrapping_mul(0x9e37_79b9) ^ self.now_ms.unsigned_abs() ^ (salt << 40))
+    }
+
+    /// Tells whether this happens in a wild world, by chances of their own.
+    pub fn beside_chance(&self, salt: u64, percent: u8) -> bool {
+        self.mood == Mood::Wild && !self.is_calm && self.beside(salt).u8(0..100) < percent
+    }
+
     /// Tells whether a task kills every worker that takes it up.
     pub fn is_poison(&self, task: TaskId) -> bool {
         self.poison.is_some_and(|one_in| task.0 % one_in == 1)
@@ -342,6 +352,7 @@ fn name(command: &Command) -> &'static str {
         Command::ReportLimited { .. } => "ReportLimited",
         Command::ReportLost { .. } => "ReportLost",
         Command::LeaveSeat { .. } => "LeaveSeat",
+        Command::ReportHeard { .. } => "ReportHeard",
         Command::ReportReview { .. } => "ReportReview",
         Command::ReportRunVerdict { .. } => "ReportRunVerdict",
         Command::ReportVerdict { .. } => "ReportVerdict",

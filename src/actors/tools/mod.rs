@@ -5,8 +5,10 @@ mod working;
 mod looking;
 mod steered;
 mod planning;
+mod judging;
 
 pub use looking::LookingTools;
 pub use planning::PlanningTools;
-pub use steered::{Heard, Steered};
+pub use steered::Steered;
+pub use judging::{ReviewingTools, RunJudgingTools};
 pub use working::WorkingTools;

@@ -12,7 +12,7 @@ use super::super::coordinator::Coordinator;
 use super::super::iteration_keys::IterationKeys;
 use super::super::order::status_of;
 use super::super::planning::Mouth;
-use crate::io::agents::{AnswerFault, PlanAnswer, WrittenScope, WrittenTask};
+use crate::io::agents::{AnswerFault, PlanAnswer, WrittenAnswer, WrittenDecision, WrittenScope, WrittenTask};
 use crate::io::tools::{Pending, Tool, Toolbox, arguments, schema_of};
 use crate::machine::command::PlanStep;
 use crate::model::ids::ScopeId;
@@ -73,7 +73,7 @@ impl Inner {
     async fn emit(&self, written: WrittenTask) -> Result<String, String> {
         let draft = written.draft(&self.worker, &self.own).map_err(told)?;
         let key = draft.key.clone();
-        let PlanAnswer { tasks, .. } = self.keys.name(PlanAnswer { tasks: vec![draft], scopes: Vec::new() });
+        let PlanAnswer { tasks, .. } = self.keys.name(PlanAnswer { tasks: vec![draft], ..PlanAnswer::default() });
         self.mouth.say(PlanStep::Emit(tasks)).await?;
         Ok(format!("`{key}` is handed out"))
     }
@@ -81,9 +81,23 @@ impl Inner {
     async fn spawn(&self, written: WrittenScope) -> Result<String, String> {
         let draft = written.draft(&self.planner, &self.own).map_err(told)?;
         let key = draft.key.clone();
-        let PlanAnswer { scopes, .. } = self.keys.name(PlanAnswer { tasks: Vec::new(), scopes: vec![draft] });
+        let PlanAnswer { scopes, .. } = self.keys.name(PlanAnswer { scopes: vec![draft], ..PlanAnswer::default() });
         self.mouth.say(PlanStep::Spawn(scopes)).await?;
         Ok(format!("a planner of its own sees to `{key}`"))
+    }
+
+    async fn claim(&self, WrittenDecision { key, value }: WrittenDecision) -> Result<String, String> {
+        let told = format!("`{}` is decided, for the whole run", key.trim());
+        self.mouth.say(PlanStep::Claim { key, value }).await?;
+        Ok(told)
+    }
+
+    async fn answer(&self, written: WrittenAnswer) -> Result<String, String> {
+        let answer = written.answer().map_err(told)?;
+        let word = if answer.granted { "may" } else { "may not" };
+        let told = format!("`{}` {word}, and goes on with that in its brief", answer.task);
+        self.mouth.say(PlanStep::AnswerScope(answer)).await?;
+        Ok(told)
     }
 
     async fn status(&self) -> Result<String, String> {
@@ -101,7 +115,7 @@ impl Inner {
     }
 }
 
-fn told(fault: AnswerFault) -> String {
+pub(super) fn told(fault: AnswerFault) -> String {
     match fault {
         AnswerFault::Form(what) => what,
         fault @ (AnswerFault::NoBlock | AnswerFault::Many(_) | AnswerFault::Open | AnswerFault::TooLong(_)) => {
@@ -125,6 +139,18 @@ impl Toolbox for PlanningTools {
                 "Gives a part of your scope to a planner of its own, which begins at once.",
                 schema_of::<WrittenScope>(),
             ),
+            tool(
+                "claim_decision",
+                "Decides something once for the whole run, such as which error type is used: all planners and workers are \
+                 shown it from then on. What another planner has decided, or was given to decide, is refused.",
+                schema_of::<WrittenDecision>(),
+            ),
+            tool(
+                "answer_scope",
+                "Answers one of your tasks that asks to change files which it does not own: it goes on with them, or with \
+                 your reason why not.",
+                schema_of::<WrittenAnswer>(),
+            ),
             tool("plan_status", "Tells how what you have handed out stands now.", schema_of::<PlanStatus>()),
         ]
     }
@@ -136,6 +162,8 @@ impl Toolbox for PlanningTools {
             match name.as_str() {
                 "emit_task" => inner.emit(arguments(&name, given)?).await,
                 "spawn_planner" => inner.spawn(arguments(&name, given)?).await,
+                "claim_decision" => inner.claim(arguments(&name, given)?).await,
+                "answer_scope" => inner.answer(arguments(&name, given)?).await,
                 "plan_status" => {
                     let PlanStatus {} = arguments(&name, given)?;
                     inner.status().await

@@ -2,28 +2,22 @@
 //! Never interrupts a session.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use kameo::prelude::*;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
-use super::super::coordinator::Coordinator;
+use super::super::coordinator::{Coordinator, Tell};
 use crate::io::tools::{Pending, Tool, Toolbox};
-use crate::model::ids::TaskId;
+use crate::machine::asked::Heard;
+use crate::machine::command::Command;
+use crate::model::seat::Seat;
 
-/// Counts what a session has heard of what people have said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Heard {
-    /// To all tasks.
-    pub of_run: usize,
-    /// To its own.
-    pub of_task: usize,
-}
-
-/// Asks what was said to a task beyond what was heard.
+/// Asks what was said to somebody beyond what was heard.
 pub struct Listen {
-    /// The task, where it is asked for one.
-    pub task: Option<TaskId>,
+    /// Whose session it is.
+    pub seat: Seat,
     /// What was heard.
     pub heard: Heard,
 }
@@ -40,13 +34,16 @@ pub struct Since {
 impl Message<Listen> for Coordinator {
     type Reply = Since;
 
-    async fn handle(&mut self, Listen { task, heard }: Listen, _: &mut Context<Self, Since>) -> Since {
+    async fn handle(&mut self, Listen { seat, heard }: Listen, _: &mut Context<Self, Since>) -> Since {
         let state = &self.state;
-        let of_task =
-            task.and_then(|task| state.tasks.get(&task)).map(|task| task.steering.as_slice()).unwrap_or_default();
-        let news = state.steering.iter().skip(heard.of_run).chain(of_task.iter().skip(heard.of_task));
-        let said = news.cloned().collect();
-        Since { said, heard: Heard { of_run: state.steering.len(), of_task: of_task.len() } }
+        let task = match seat {
+            Seat::Attempt(id) => state.tasks.get(&id.task),
+            Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => None,
+        };
+        let of_task = task.map(|task| task.steering.as_slice()).unwrap_or_default();
+        let of_run = state.steering.iter().skip(heard.of_run as usize);
+        let said = of_run.chain(of_task.iter().skip(heard.of_task as usize)).cloned().collect();
+        Since { said, heard: Heard::of(state, task) }
     }
 }
 
@@ -54,33 +51,41 @@ impl Message<Listen> for Coordinator {
 pub struct Steered {
     tools: Arc<dyn Toolbox>,
     coordinator: WeakActorRef<Coordinator>,
-    task: Option<TaskId>,
+    seat: (Seat, u64),
     heard: Mutex<Heard>,
+    calls: AtomicU64,
 }
 
 impl Steered {
-    /// Brings a task's session what is said to it and to all: takes its tools, who knows what is said, and what its brief
-    /// holds of it already.
-    pub fn of_task(
+    /// Brings a session what is said to all, and to its task where it does one: takes its tools, who knows what is said,
+    /// whose session it is and under which fence, and what its brief holds of it already.
+    pub fn new(
         tools: Arc<dyn Toolbox>,
         coordinator: WeakActorRef<Coordinator>,
-        task: TaskId,
+        seat: (Seat, u64),
         heard: Heard,
     ) -> Self {
-        Self { tools, coordinator, task: Some(task), heard: Mutex::new(heard) }
+        Self { tools, coordinator, seat, heard: Mutex::new(heard), calls: AtomicU64::new(0) }
     }
 
-    /// Brings a session that does no task what is said to all.
-    pub fn of_run(tools: Arc<dyn Toolbox>, coordinator: WeakActorRef<Coordinator>, heard: Heard) -> Self {
-        Self { tools, coordinator, task: None, heard: Mutex::new(heard) }
-    }
-
-    /// Gives what was said since it was last asked for.
-    async fn news(&self) -> Vec<String> {
+    /// Gives what was said since it was last asked for, once it is written down that it was heard.
+    async fn news(&self, call: u64) -> Vec<String> {
         let Some(coordinator) = self.coordinator.upgrade() else { return Vec::new() };
         let mut heard = self.heard.lock().await;
+        let (seat, fence) = self.seat;
         // One that is at its end has nothing more to tell.
-        let Ok(since) = coordinator.ask(Listen { task: self.task, heard: *heard }).await else { return Vec::new() };
+        let Ok(since) = coordinator.ask(Listen { seat, heard: *heard }).await else { return Vec::new() };
+        if since.said.is_empty() {
+            return Vec::new();
+        }
+        let command = Command::ReportHeard { seat, fence, heard: since.heard, before_call: call + 1 };
+        let (reply, answer) = oneshot::channel();
+        let sent = coordinator.tell(Tell { command, reply: Some(reply) }).send().await;
+        drop(coordinator);
+        // Whose lease or seat is lost hears nothing more, and what it would have heard stands in the next brief.
+        if sent.is_err() || !matches!(answer.await, Ok(Ok(()))) {
+            return Vec::new();
+        }
         *heard = since.heard;
         since.said
     }
@@ -94,8 +99,9 @@ impl Toolbox for Steered {
     fn call(&self, name: &str, arguments: Value) -> Pending<'_, Result<String, String>> {
         let name = name.to_owned();
         Box::pin(async move {
+            let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
             let answer = self.tools.call(&name, arguments).await;
-            let news = self.news().await;
+            let news = self.news(call).await;
             let with_news = |text: String| format!("{text}{}", worded(&news));
             answer.map(with_news).map_err(with_news)
         })

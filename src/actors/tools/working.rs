@@ -9,12 +9,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::world::{blocking, told};
-use crate::io::agents::{collect, leave};
+use crate::io::agents::{collect, fits, leave};
 use crate::io::tools::{Pending, Tool, Toolbox, arguments, schema_of};
-use crate::model::attempt::Handoff;
+use crate::model::attempt::{Flagged, Handoff, ScopeAsk};
+use crate::model::paths::PathSet;
 
 /// Bytes of a question, or of what is missing: a person reads it in one line of the inbox.
 const WORDS_BYTES_MAX: usize = 8 << 10;
+
+/// Files that a worker may flag.
+const FLAGGED_MAX: usize = 20;
 
 /// Holds a worker's tools.
 #[derive(Debug)]
@@ -27,8 +31,19 @@ pub struct WorkingTools {
 #[derive(Debug)]
 struct Slot {
     place: PathBuf,
-    /// What the attempt waits for, once it has said so; held while the file is written.
-    missing: Mutex<Option<String>>,
+    /// What was said beside a handoff; held while the file is written.
+    beside: Mutex<Beside>,
+}
+
+/// Holds what a worker says beside its handoff, which no later one takes back.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    /// What the attempt waits for.
+    missing: Option<String>,
+    /// What it has to change beside what it owns.
+    wants: Option<ScopeAsk>,
+    /// Files that too many tasks change.
+    flagged: Vec<Flagged>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,7 +67,7 @@ struct Blocked {
 impl WorkingTools {
     /// Takes the brief, and the place of the attempt's handoff.
     pub fn new(brief: String, handoff: PathBuf) -> Self {
-        Self { brief, slot: Arc::new(Slot { place: handoff, missing: Mutex::default() }) }
+        Self { brief, slot: Arc::new(Slot { place: handoff, beside: Mutex::default() }) }
     }
 }
 
@@ -78,6 +93,18 @@ impl Toolbox for WorkingTools {
                 "Says that the task cannot be done until something is there. End your session after this call.",
                 schema_of::<Blocked>(),
             ),
+            tool(
+                "request_scope",
+                "Asks whoever planned your task for leave to change files that it does not own, without which it cannot be \
+                 done. End your session after this call: the task goes on with the answer in its brief.",
+                schema_of::<ScopeAsk>(),
+            ),
+            tool(
+                "flag_file",
+                "Flags a file that too many tasks change, so that whoever planned your task has it split. Go on with your \
+                 task.",
+                schema_of::<Flagged>(),
+            ),
         ]
     }
 
@@ -88,21 +115,35 @@ impl Toolbox for WorkingTools {
                 "task_brief" => arguments::<TaskBrief>(&name, given).map(|_| self.brief.clone()),
                 "handoff" => {
                     let handoff = arguments::<Handoff>(&name, given)?;
-                    self.leave(move |slot, missing| slot.replace(handoff, missing)).await?;
+                    self.leave(move |slot, beside| slot.replace(handoff, beside)).await?;
                     Ok("taken".to_owned())
                 }
                 "ask" => {
                     let Ask { question } = arguments(&name, given)?;
                     let missing = format!("an answer to: {}", said("question", &question)?);
-                    self.leave(|slot, was| slot.miss(missing, was)).await?;
+                    self.leave(|slot, beside| slot.miss(missing, beside)).await?;
                     Ok("The question is asked. End your session: your task goes on when a person has answered."
                         .to_owned())
                 }
                 "blocked" => {
                     let Blocked { missing } = arguments(&name, given)?;
                     let missing = said("missing", &missing)?.to_owned();
-                    self.leave(|slot, was| slot.miss(missing, was)).await?;
+                    self.leave(|slot, beside| slot.miss(missing, beside)).await?;
                     Ok("noted. End your session.".to_owned())
+                }
+                "request_scope" => {
+                    let wants: ScopeAsk = arguments(&name, given)?;
+                    fits(&wants)?;
+                    self.leave(|slot, beside| slot.want(wants, beside)).await?;
+                    Ok("It is asked for. End your session: your task goes on with the answer.".to_owned())
+                }
+                "flag_file" => {
+                    let flagged: Flagged = arguments(&name, given)?;
+                    said("why", &flagged.why)?;
+                    PathSet::written(std::slice::from_ref(&flagged.path))
+                        .map_err(|path| format!("`{}` is no path of a file", path.escape_default()))?;
+                    self.leave(|slot, beside| slot.flag(flagged, beside)).await?;
+                    Ok("noted. Go on with your task.".to_owned())
                 }
                 _ => Err(format!("a worker has no tool `{name}`")),
             }
@@ -114,35 +155,67 @@ impl WorkingTools {
     /// Writes to the slot, which no other call does meanwhile.
     async fn leave(
         &self,
-        write: impl FnOnce(&Slot, &mut Option<String>) -> Result<(), String> + Send + 'static,
+        write: impl FnOnce(&Slot, &mut Beside) -> Result<(), String> + Send + 'static,
     ) -> Result<(), String> {
         let slot = Arc::clone(&self.slot);
         let done = move || {
             // It is whole after each statement that changes it.
-            let mut missing = slot.missing.lock().unwrap_or_else(PoisonError::into_inner);
-            write(&slot, &mut missing)
+            let mut beside = slot.beside.lock().unwrap_or_else(PoisonError::into_inner);
+            write(&slot, &mut beside)
         };
         blocking(done).await
     }
 }
 
 impl Slot {
-    /// Leaves a handoff in the place of any before it; what is missing stays so.
-    fn replace(&self, mut handoff: Handoff, missing: &mut Option<String>) -> Result<(), String> {
-        if handoff.blocked.is_some() {
-            missing.clone_from(&handoff.blocked);
-        } else {
-            handoff.blocked.clone_from(missing);
+    /// Leaves a handoff in the place of any before it; what was said beside it stays so.
+    fn replace(&self, handoff: Handoff, beside: &mut Beside) -> Result<(), String> {
+        if let Some(wants) = &handoff.wants {
+            fits(wants)?;
         }
-        leave(&self.place, &handoff).map_err(|error| told(&error))
+        let is_said = |flagged: &Flagged| beside.flagged.iter().any(|it| it.path == flagged.path);
+        let more: Vec<Flagged> = handoff.flagged.iter().filter(|it| !is_said(it)).cloned().collect();
+        let all = Beside {
+            missing: handoff.blocked.clone().or_else(|| beside.missing.clone()),
+            wants: handoff.wants.clone().or_else(|| beside.wants.clone()),
+            flagged: beside.flagged.iter().cloned().chain(more).collect(),
+        };
+        self.write(handoff, all, beside)
     }
 
     /// Says what is missing, beside what was handed up before.
-    fn miss(&self, what: String, missing: &mut Option<String>) -> Result<(), String> {
+    fn miss(&self, what: String, beside: &mut Beside) -> Result<(), String> {
+        self.write(self.before(), Beside { missing: Some(what), ..beside.clone() }, beside)
+    }
+
+    /// Asks to change what the task does not own.
+    fn want(&self, wants: ScopeAsk, beside: &mut Beside) -> Result<(), String> {
+        let missing = Some(wants.words());
+        self.write(self.before(), Beside { missing, wants: Some(wants), ..beside.clone() }, beside)
+    }
+
+    /// Flags a file; a later word on the same replaces an earlier one.
+    fn flag(&self, flagged: Flagged, beside: &mut Beside) -> Result<(), String> {
+        let mut all = beside.clone();
+        all.flagged.retain(|it| it.path != flagged.path);
+        if all.flagged.len() >= FLAGGED_MAX {
+            return Err(format!("{FLAGGED_MAX} files are flagged, which is all that are taken"));
+        }
+        all.flagged.push(flagged);
+        self.write(self.before(), all, beside)
+    }
+
+    /// Gives what was handed up before.
+    fn before(&self) -> Handoff {
         // What cannot be read is none, and is replaced.
-        let before = collect(&self.place).ok().flatten().unwrap_or_default();
-        leave(&self.place, &Handoff { blocked: Some(what.clone()), ..before }).map_err(|error| told(&error))?;
-        *missing = Some(what);
+        collect(&self.place).ok().flatten().unwrap_or_default()
+    }
+
+    fn write(&self, handoff: Handoff, all: Beside, beside: &mut Beside) -> Result<(), String> {
+        let Beside { missing, wants, flagged } = all.clone();
+        let handoff = Handoff { blocked: missing, wants, flagged, ..handoff };
+        leave(&self.place, &handoff).map_err(|error| told(&error))?;
+        *beside = all;
         Ok(())
     }
 }
@@ -225,6 +298,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_said_beside_a_handoff_stays_whatever_is_handed_up_later() {
+        let scene = Scene::new();
+        scene.call("flag_file", json!({"path": "src/all.rs", "why": "each task adds a line"})).await.unwrap();
+        scene.call("flag_file", json!({"path": "src/all.rs", "why": "each adds an arm"})).await.unwrap();
+        scene.call("request_scope", json!({"paths": ["b.rs", "c/"], "why": "they call it"})).await.unwrap();
+        scene.call("handoff", json!({"done": "half"})).await.unwrap();
+        let handoff = scene.handoff().unwrap();
+        assert_eq!((handoff.done.as_str(), handoff.flagged.len()), ("half", 1));
+        assert_eq!(handoff.flagged[0].why, "each adds an arm");
+        assert_eq!(handoff.wants.unwrap().paths, ["b.rs", "c/"]);
+        assert_eq!(handoff.blocked.as_deref(), Some("leave to change b.rs, c/ too: they call it"));
+    }
+
+    #[tokio::test]
     async fn what_does_not_fit_is_told_and_leaves_nothing() {
         let scene = Scene::new();
         let long = "x".repeat(WORDS_BYTES_MAX + 1);
@@ -238,6 +325,11 @@ mod tests {
             ("ask", json!({"question": " "}), "`question` is empty"),
             ("ask", json!({"question": long}), "is longer than 8192 bytes"),
             ("blocked", json!({"missing": ["a"]}), "invalid type"),
+            ("request_scope", json!({"paths": [], "why": "x"}), "name 1 to 50 paths"),
+            ("request_scope", json!({"paths": ["../a"], "why": "x"}), "is no path"),
+            ("request_scope", json!({"paths": ["a"], "why": ""}), "say in `why`"),
+            ("flag_file", json!({"path": "/etc/passwd", "why": "x"}), "is no path"),
+            ("flag_file", json!({"path": "a", "why": " "}), "`why` is empty"),
             ("task_brief", json!({"of": "t2"}), "unknown field `of`"),
             ("verdict", json!({}), "no tool `verdict`"),
         ] {

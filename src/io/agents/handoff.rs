@@ -9,7 +9,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::io::process::read_small;
-use crate::model::attempt::Handoff;
+use crate::model::attempt::{Handoff, ScopeAsk};
+use crate::model::paths::PathSet;
 
 /// Largest handoff that is read, in bytes.
 pub const HANDOFF_BYTES_MAX: u64 = 1 << 20;
@@ -23,6 +24,9 @@ pub enum HandoffFault {
     /// The file is not a handoff.
     #[error("its handoff is not one: {0}")]
     Garbled(#[source] serde_json::Error),
+    /// What it asks for cannot be asked for.
+    #[error("its handoff is not one: {0}")]
+    Unfit(String),
     /// The file could not be written.
     #[error("the handoff was not taken: {0}")]
     NotTaken(#[source] io::Error),
@@ -34,7 +38,34 @@ pub enum HandoffFault {
 /// Fails where it is no regular file, is longer than [`HANDOFF_BYTES_MAX`], or is not a handoff in JSON.
 pub fn collect(place: &Path) -> Result<Option<Handoff>, HandoffFault> {
     let Some(bytes) = read_small(place, HANDOFF_BYTES_MAX).map_err(HandoffFault::Refused)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(HandoffFault::Garbled)
+    let mut handoff: Handoff = serde_json::from_slice(&bytes).map_err(HandoffFault::Garbled)?;
+    if let Some(wants) = &handoff.wants {
+        fits(wants).map_err(HandoffFault::Unfit)?;
+        // Who needs leave to go on cannot go on without.
+        let missing = || wants.words();
+        handoff.blocked = Some(handoff.blocked.unwrap_or_else(missing));
+    }
+    Ok(Some(handoff))
+}
+
+/// Paths that a task may ask for at once, and bytes of its reason.
+const WANTS_MAX: [usize; 2] = [50, 8 << 10];
+
+/// Tells whether what a task wants to change beside what it owns can be asked for.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn fits(wants: &ScopeAsk) -> Result<(), String> {
+    let [paths_max, why_max] = WANTS_MAX;
+    if wants.paths.is_empty() || wants.paths.len() > paths_max {
+        return Err(format!("name 1 to {paths_max} paths that have to be changed too"));
+    }
+    if wants.why.trim().is_empty() || wants.why.len() > why_max {
+        return Err(format!("say in `why`, in 1 to {why_max} bytes, why the task cannot be done without"));
+    }
+    PathSet::written(&wants.paths).map(|_| ()).map_err(|path| {
+        format!("`{}` is no path: write it from the repository's root, without patterns", path.escape_default())
+    })
 }
 
 /// Leaves a handoff at a place, whatever was there before, whole or not at all.
@@ -96,6 +127,24 @@ mod tests {
         std::fs::remove_file(&place).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", &place).unwrap();
         assert!(matches!(collect(&place), Err(HandoffFault::Refused(_))));
+    }
+
+    #[test]
+    fn who_asks_to_change_more_is_blocked_on_that_and_asks_for_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("handoff.json");
+        std::fs::write(&place, r#"{"wants": {"paths": ["b.rs", "c/"], "why": "it calls it"}}"#).unwrap();
+        let handoff = collect(&place).unwrap().unwrap();
+        assert_eq!(handoff.blocked.as_deref(), Some("leave to change b.rs, c/ too: it calls it"));
+        for wants in [
+            r#"{"paths": [], "why": "x"}"#,
+            r#"{"paths": ["../a"], "why": "x"}"#,
+            r#"{"paths": ["/etc/passwd"], "why": "x"}"#,
+            r#"{"paths": ["a"], "why": " "}"#,
+        ] {
+            std::fs::write(&place, format!(r#"{{"wants": {wants}}}"#)).unwrap();
+            assert!(matches!(collect(&place), Err(HandoffFault::Unfit(_))), "{wants}");
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub mod whole;
 pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
 pub use answer::{
-    AnswerFault, PlanAnswer, ReviewAnswer, WrittenScope, WrittenTask, read_plan, read_review, read_run_verdict,
+    AnswerFault, PlanAnswer, ReviewAnswer, WrittenAnswer, WrittenDecision, WrittenFinding, WrittenReview, WrittenScope,
+    WrittenTask, read_plan, read_review, read_run_verdict, whole_verdict,
 };
 pub use brief::{Brief, Desk, NamedRule};
 pub use claude::Claude;
@@ -30,6 +31,6 @@ pub use codex::Codex;
 pub use command::Command;
 pub use door::{Door, TOKEN_VARIABLE};
 pub use found::Programs;
-pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect, leave};
+pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect, fits, leave};
 pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents};
 pub use told::Told;

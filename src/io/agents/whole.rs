@@ -26,6 +26,7 @@ pub fn task(goal: &Goal, iteration: u32) -> TaskDraft {
         role: goal.plan.worker.clone(),
         rules: goal.plan.rules.clone(),
         weight: 1,
+        splits: PathSet::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::plan::set_status;
 use super::{limits, money};
+use crate::machine::asked::Heard;
 use crate::machine::event::{Again, Lease, Next};
 use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
@@ -37,6 +38,7 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             ejected: Vec::new(),
             granted: 0,
             spend: Spend::default(),
+            heard: Heard::default(),
             landed: None,
             stands_after,
             landing: None,
@@ -92,6 +94,12 @@ pub(super) fn end(
             what: format!("attempt {id} by {agent} did not end well: {why}"),
             advice: "mend what made it fail before anything else".to_owned(),
         }];
+    }
+    if let (Next::Block { .. }, Some(wants)) = (next, &handoff.wants)
+        && let Some(task) = state.tasks.get_mut(&id.task)
+    {
+        task.wants = Some(wants.clone());
+        task.asked += 1;
     }
     hand_up(state, id);
     go_on(state, id, next);
@@ -187,6 +195,7 @@ pub(super) fn retry(state: &mut State, id: TaskId) {
         task.again = Again { agent: 0, tries: 0, from: None, resolves: false };
         task.lost = 0;
         task.conflicts = 0;
+        task.wants = None;
     }
     set_status(state, id, Status::Ready);
 }

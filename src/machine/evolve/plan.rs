@@ -1,5 +1,7 @@
 //! Owns how planning changes the state: scopes, tasks, who waits for whom, how urgent a task is.
 
+use std::collections::BTreeSet;
+
 use crate::machine::event::{Again, NewTask};
 use crate::machine::state::{Planning, Scope, State, Status, Task, Urgency};
 use crate::model::ids::{ScopeId, TaskId};
@@ -77,7 +79,12 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
             attempts: Vec::new(),
             findings: new.findings.clone(),
             steering: Vec::new(),
+            wants: None,
+            asked: 0,
         };
+        if task.is_open_split() {
+            state.splits.insert(new.id);
+        }
         state.tally.waiting += 1;
         state.task_keys.insert(new.draft.key.clone(), new.id);
         state.tasks.insert(new.id, task);
@@ -159,6 +166,10 @@ pub(super) fn set_status(state: &mut State, id: TaskId, status: Status) {
     }
     let (was_settled, is_settled) = (task.status.is_settled(), status.is_settled());
     task.status = status;
+    if !task.draft.splits.is_empty() {
+        note_split(&mut state.splits, id, task.is_open_split());
+        note_split(&mut state.has_split, id, task.has_split());
+    }
     let scope = task.scope;
     let followers = if lets_start { task.followers.clone() } else { Vec::new() };
     if let Some(scope) = state.scopes.get_mut(&scope).filter(|_| was_settled != is_settled) {
@@ -171,6 +182,14 @@ pub(super) fn set_status(state: &mut State, id: TaskId, status: Status) {
             }
             make_ready(state, follower);
         }
+    }
+}
+
+fn note_split(splits: &mut BTreeSet<TaskId>, id: TaskId, holds: bool) {
+    if holds {
+        splits.insert(id);
+    } else {
+        splits.remove(&id);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Owns how seats change the state: somebody sits down, somebody is gone.
 
 use super::limits;
+use crate::machine::asked::Heard;
 use crate::machine::event::{Left, Turn};
 use crate::machine::seats::Sitting;
 use crate::machine::state::State;
@@ -11,7 +12,14 @@ use crate::model::spend::Spend;
 
 pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, fence: u64, at_ms: i64) {
     state.seatings = fence;
-    let sitting = Sitting { agent: agent.clone(), fence, since_ms: at_ms, granted: 0, spend: Spend::default() };
+    let sitting = Sitting {
+        agent: agent.clone(),
+        fence,
+        since_ms: at_ms,
+        granted: 0,
+        spend: Spend::default(),
+        heard: Heard::default(),
+    };
     state.sitting.insert(seat, sitting);
 }
 

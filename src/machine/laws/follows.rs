@@ -1,7 +1,7 @@
 //! Owns which laws an event is held against, and those of the run as a whole: opened, woken, at rest, at its end.
 
 use super::broken::{Law, broken, law};
-use super::{landing, planning, seats, tasks};
+use super::{asked, landing, planning, seats, tasks};
 use crate::machine::due::Effect;
 use crate::machine::event::{End, Event};
 use crate::machine::state::{Flow, State};
@@ -36,6 +36,11 @@ pub fn follows(state: &State, event: &Event) -> Law {
         }
         Event::PlannerWoken { scope, wake, handoffs } => planning::woken(state, *scope, *wake, handoffs),
         Event::IterationBegan { iteration } => planning::anew(state, *iteration),
+        Event::DecisionClaimed { scope, decision, .. } => asked::decided(state, *scope, decision),
+        Event::ScopeAnswered { task, granted, paths, by, .. } => {
+            asked::answered(state, *task, granted.then_some(paths), *by)
+        }
+        Event::SteeringHeard { seat, heard, .. } => asked::heard(state, *seat, *heard),
         Event::AttemptLeased(lease) => tasks::leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => tasks::runs(state, *attempt).map(|_| ()),
         Event::AllowanceGranted { seat, nano_usd } => seats::granted(state, *seat, *nano_usd),
@@ -53,7 +58,10 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::LimitLifted { agent } => {
             law(state.limits.contains_key(agent), || format!("no limit of {agent} is known that could be lifted"))
         }
-        Event::AttemptEnded { attempt, outcome, next, .. } => tasks::ended(state, *attempt, outcome, next),
+        Event::AttemptEnded { attempt, outcome, handoff, next, .. } => {
+            asked::not_too_often(state, *attempt, handoff, next)?;
+            tasks::ended(state, *attempt, outcome, next)
+        }
         Event::VerdictGiven { attempt, verdict, next, .. } => tasks::judged(state, *attempt, verdict, next),
         Event::TaskOverruled { task } => tasks::overruled(state, *task),
         Event::TaskRetried { task } => tasks::is_kept(state, *task),
@@ -115,7 +123,7 @@ pub fn moves_or_rests(state: &State, owed: &[Effect]) -> Law {
 fn waits_for_limit(state: &State) -> bool {
     let is_coming = |until_ms: i64| state.flow == Flow::Open && until_ms > state.last_ms;
     let mut ready = state.ready.iter().filter_map(|it| state.limit_of(state.tasks.get(&it.task)?));
-    let mut seats = state.empty_seats().filter_map(|seat| state.limit_at(seat));
+    let mut seats = state.empty_seats().filter_map(|seat| Some(state.limit_at(seat)?.1));
     let has_limits = !state.limits.is_empty();
     has_limits && (ready.any(|(_, limit)| is_coming(limit.until_ms)) || seats.any(|limit| is_coming(limit.until_ms)))
 }

@@ -1,5 +1,6 @@
 //! Owns the laws of landing: only what was accepted, only as the tree that was checked, only on the head, only once.
 
+use super::asked::is_not_held;
 use super::broken::{Broken, Law, broken, law};
 use super::tasks::{attempt, task, tried};
 use crate::machine::command::Link;
@@ -36,7 +37,7 @@ fn may_land(state: &State, id: AttemptId) -> Law {
 pub(super) fn formed(state: &State, members: &[AttemptId], onto: Oid) -> Law {
     law(state.batch.is_none(), || "a batch is formed while another lands".to_owned())?;
     law(state.head == Some(onto), || format!("a batch is formed on {onto}, which is not the head"))?;
-    members.iter().try_for_each(|member| may_land(state, *member))
+    members.iter().try_for_each(|member| may_land(state, *member).and_then(|()| is_not_held(state, *member)))
 }
 
 pub(super) fn merged(state: &State, id: BatchId, chain: &[Link]) -> Law {

@@ -1,6 +1,7 @@
 //! Owns what must hold between a state and the event that is about to follow it, whatever `decide` thought. A law that
 //! is broken is a bug in artel itself. Costs as much as the event is large, never as much as the run.
 
+mod asked;
 mod broken;
 mod follows;
 mod landing;

@@ -5,6 +5,7 @@ use crate::machine::event::NewTask;
 use crate::machine::state::{Planning, Scope, State, Status};
 use crate::model::goal::Gate;
 use crate::model::ids::{ScopeId, TaskId};
+use crate::model::paths::PathSet;
 use crate::model::task::{ScopeDraft, Work};
 
 fn scope(state: &State, id: ScopeId) -> Result<&Scope, super::Broken> {
@@ -25,7 +26,14 @@ pub(super) fn emitted(state: &State, id: ScopeId, tasks: &[NewTask]) -> Law {
     for (new, number) in tasks.iter().zip(last + 1..) {
         law(new.id.0 == number, || format!("{} follows task {last}", new.id))?;
         law(!state.task_keys.contains_key(&new.draft.key), || format!("`{}` is emitted again", new.draft.key))?;
-        law(scope.draft.paths.covers(&new.draft.paths), || format!("{} reaches outside {id}", new.id))?;
+        // What takes a task back out, or goes on with it, reaches as far as a person has let that one reach.
+        let lies_inside =
+            scope.draft.paths.covers(&new.draft.paths) || reach(state, id, scope).covers(&new.draft.paths);
+        law(lies_inside, || format!("{} reaches outside {id}", new.id))?;
+        let splits = &new.draft.splits;
+        law(new.draft.paths.covers(splits), || format!("{} splits {splits:?}, which it does not own", new.id))?;
+        let mut open = state.splits.iter().filter_map(|other| Some(&state.tasks.get(other)?.draft.splits));
+        law(!open.any(|other| other.overlaps(splits)), || format!("{} splits what another does", new.id))?;
         let is_known = |before: &TaskId| before.0 >= 1 && before.0 <= last + tasks.len() as u32 && *before != new.id;
         law(new.after.iter().all(is_known), || format!("{} waits for {:?}", new.id, new.after))?;
         if let Work::Revert(out) = new.work {
@@ -34,6 +42,14 @@ pub(super) fn emitted(state: &State, id: ScopeId, tasks: &[NewTask]) -> Law {
         }
     }
     Ok(())
+}
+
+/// Gives what a scope's tasks may change: what it owns, and what they were let change beside.
+fn reach(state: &State, id: ScopeId, scope: &Scope) -> PathSet {
+    let mut paths = scope.draft.paths.clone();
+    let is_own = |task: &TaskId| state.tasks.get(task).is_some_and(|task| task.scope == id);
+    state.granted.iter().filter(|granted| is_own(&granted.task)).for_each(|granted| paths.extend(&granted.paths));
+    paths
 }
 
 pub(super) fn finished(state: &State, id: ScopeId, wake: u32) -> Law {

@@ -26,7 +26,10 @@ pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> 
     law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
     law(state.seats().any(|it| it == seat), || format!("nobody is wanted at {seat}"))?;
-    law(state.next_at(seat) == Some(agent), || format!("{agent} sits at {seat} and it is not its turn"))?;
+    let in_turn = state.in_turn_at(seat);
+    let met_one = |other: &&&AgentRef| state.limits.contains_key(&other.account());
+    let is_its_turn = in_turn.iter().find(|other| **other == agent || !met_one(other)) == Some(&agent);
+    law(is_its_turn, || format!("{agent} sits at {seat} and it is not its turn"))?;
     law(fence > state.seatings, || format!("seating {fence} follows seating {}", state.seatings))?;
     let judges = state.sitting.keys().filter(|seat| matches!(seat, Seat::Judge { .. })).count();
     let most = state.opening().judges.max(1) as usize;

@@ -1,6 +1,7 @@
 //! Owns the laws of attempts: leased within what the run may use, heard once, judged by another, tried a bounded
 //! number of times.
 
+use super::asked::is_not_held;
 use super::broken::{Broken, Law, broken, law};
 use super::landing::held;
 use crate::machine::event::{Lease, Next};
@@ -40,6 +41,7 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(state.sample_accepted || task.sample || is_revert, || format!("{id} is leased before the sample is in"))?;
     law(is_revert == (lease.agent == AgentRef::Revert), || format!("{id} is played by {}", lease.agent))?;
     law(task.after.iter().all(|it| has_been_in(state, *it)), || format!("{id} is leased before what it waits for"))?;
+    is_not_held(state, id)?;
     apart(state, id, task)?;
     let began_ms = lease.until_ms.saturating_sub(lease_ms(state));
     let limit = state.limit_of(task).filter(|(_, limit)| limit.until_ms > began_ms);
@@ -60,8 +62,8 @@ fn apart(state: &State, id: AttemptId, task: &Task) -> Law {
     if let Some(other) = state.running.iter().chain(&state.judging).chain(&state.reviewing).find(|other| owns(other)) {
         return Err(broken(format!("{id} is leased beside {other}, which owns the same paths")));
     }
-    let mut landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
-    law(task.conflicts == 0 || !landing.any(owns), || format!("{id} is leased to conflict once more"))
+    let mut landing = state.landable().chain(state.batch.iter().flat_map(|batch| batch.members.iter().copied()));
+    law(task.conflicts == 0 || !landing.any(|other| owns(&other)), || format!("{id} is leased to conflict once more"))
 }
 
 /// What was in and was taken back out has let start what waited for it.

@@ -12,7 +12,6 @@ use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::review::{RunRuling, RunVerdict};
-use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 
@@ -93,7 +92,7 @@ fn wake_planners(state: &State) -> Vec<Event> {
 /// run goes on.
 fn is_worth_a_call(state: &State, scope: &Scope) -> bool {
     let Some(role) = state.opening().roles.get(&scope.draft.role) else { return false };
-    if matches!(role.agents.first(), Some(AgentRef::Shard | AgentRef::Whole)) {
+    if state.plans_by_rule(&role.name) {
         return false;
     }
     if !state.plans_by_session(&role.name) {
@@ -114,11 +113,11 @@ fn is_still(state: &State) -> bool {
 }
 
 fn form_batch(state: &State) -> Option<Event> {
-    let onto = state.head.filter(|_| state.batch.is_none() && !state.queue.is_empty())?;
+    let onto = state.head.filter(|_| state.batch.is_none() && state.landable().next().is_some())?;
     let goal = &state.opening().goal;
     let largest = goal.landing.batch.max(1);
     let size = if goal.checks.is_empty() { largest } else { state.bad_rate.batch(largest) };
-    let members: Vec<AttemptId> = state.queue.iter().take(size as usize).copied().collect();
+    let members: Vec<AttemptId> = state.landable().take(size as usize).collect();
     Some(Event::BatchFormed { batch: BatchId(state.batches + 1), members, onto })
 }
 
@@ -199,7 +198,7 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let free = free_workers(state).min((STARTED_A_JUDGE * judges).saturating_sub(just_started(state, now_ms).count()));
     if free == 0
         || state.judging.len() + state.reviewing.len() >= WAITING_A_JUDGE * judges
-        || state.queue.len() >= QUEUE_AT_MOST
+        || state.landable().take(QUEUE_AT_MOST).count() >= QUEUE_AT_MOST
     {
         return Vec::new();
     }
@@ -208,7 +207,7 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let at_work =
         state.running.iter().chain(&state.judging).chain(&state.reviewing).filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
-    let landing = state.queue.iter().chain(state.batch.iter().flat_map(|batch| &batch.members));
+    let landing = state.landable().chain(state.batch.iter().flat_map(|batch| batch.members.iter().copied()));
     let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
     let mut events = Vec::new();
     for id in leasable(state) {
@@ -218,8 +217,8 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
         let Some(task) = state.tasks.get(&id) else { continue };
         let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
         // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
-        if limit::holds(state, task, now_ms).is_some() || overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing))
-        {
+        let has_to_wait = limit::holds(state, task, now_ms).is_some() || state.held_by(id).is_some();
+        if has_to_wait || overlaps(&taken) || (task.conflicts > 0 && overlaps(&landing)) {
             continue;
         }
         let fence = state.fences + events.len() as u64 + 1;

@@ -2,6 +2,7 @@
 
 use crate::machine::event::{Again, Event, Next};
 use crate::machine::rejection::Rejection;
+use crate::machine::rules::asked::SCOPE_ASKS_AT_MOST;
 use crate::machine::state::{Flow, State, Task};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -37,6 +38,9 @@ pub(in crate::machine) fn report(
         Outcome::Candidate(_) => Next::Judge,
         Outcome::Nothing => nothing(state, task, handoff),
         Outcome::Failed { why } => again_or_keep(state, task, None, why),
+        Outcome::Blocked { missing } if handoff.wants.is_some() && task.asked >= SCOPE_ASKS_AT_MOST => {
+            Next::Keep { why: format!("it has asked {SCOPE_ASKS_AT_MOST} times before, and lacks {missing}") }
+        }
         Outcome::Blocked { missing } => Next::Block { missing: missing.clone() },
     };
     let (outcome, handoff) = (outcome.clone(), handoff.clone());

@@ -210,6 +210,7 @@ fn follow_ups(state: &State, landed: &[Link]) -> Vec<Event> {
             paths: PathSet::of_files(left.iter().map(|left| left.path.clone())),
             after: [task.draft.key.clone()].into(),
             weight: left.len() as u64,
+            splits: PathSet::default(),
             ..task.draft.clone()
         };
         let id = crate::model::ids::TaskId(number);

@@ -11,4 +11,5 @@ pub mod review;
 pub mod verdict;
 pub mod landing;
 pub mod request;
+pub mod asked;
 pub mod space;

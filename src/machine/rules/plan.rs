@@ -7,6 +7,7 @@ use petgraph::graphmap::DiGraphMap;
 use crate::machine::command::PlanStep;
 use crate::machine::event::{Event, NewTask};
 use crate::machine::rejection::Rejection;
+use crate::machine::rules::asked;
 use crate::machine::rules::seat::sits;
 use crate::machine::state::{Planning, Scope, State};
 use crate::model::ids::{ScopeId, TaskId};
@@ -33,6 +34,8 @@ pub(in crate::machine) fn report(
     match step {
         PlanStep::Emit(drafts) => emit(state, id, scope, drafts),
         PlanStep::Spawn(drafts) => spawn(state, id, scope, drafts),
+        PlanStep::Claim { key, value } => asked::claim(state, id, key, value),
+        PlanStep::AnswerScope(answer) => asked::answer(state, id, answer),
         PlanStep::Done => Ok(vec![Event::PlannerFinished { scope: id, wake }]),
         PlanStep::Fail(why) => Ok(vec![Event::PlannerFailed { scope: id, wake, why: why.clone() }]),
     }
@@ -72,6 +75,7 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
         if !scope.draft.paths.covers(&draft.paths) {
             return Err(Rejection::TaskOutside { key: draft.key.clone(), scope: id });
         }
+        may_split(state, &tasks, draft)?;
         can_play(state, &draft.key, &draft.role, Part::Worker)?;
         let task = names[draft.key.as_str()];
         let mut after = Vec::new();
@@ -91,6 +95,22 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
         return Ok(Vec::new());
     }
     Ok(vec![Event::TasksEmitted { scope: id, tasks }])
+}
+
+/// Makes sure that a task splits what it owns, and that nobody else is at that.
+fn may_split(state: &State, beside: &[NewTask], draft: &TaskDraft) -> Result<(), Rejection> {
+    if draft.splits.is_empty() {
+        return Ok(());
+    }
+    if !draft.paths.covers(&draft.splits) {
+        return Err(Rejection::SplitsOutside { key: draft.key.clone() });
+    }
+    let open = state.splits.iter().filter_map(|id| state.tasks.get(id)).map(|task| &task.draft);
+    let mut others = open.chain(beside.iter().map(|task| &task.draft));
+    match others.find(|other| other.splits.overlaps(&draft.splits)) {
+        Some(other) => Err(Rejection::SplitTwice { key: draft.key.clone(), by: other.key.clone() }),
+        None => Ok(()),
+    }
 }
 
 pub(in crate::machine) fn next_task(state: &State) -> TaskId {
@@ -135,6 +155,10 @@ fn spawn(state: &State, id: ScopeId, parent: &Scope, drafts: &[ScopeDraft]) -> R
         }
         number += 1;
         for decision in &draft.decisions {
+            if let Some(decided) = state.decided.get(decision) {
+                let (owner, value) = (decided.scope, decided.value.clone());
+                return Err(Rejection::Decided { decision: decision.clone(), owner, value });
+            }
             let owner = decisions.get(decision).or_else(|| state.decisions.get(decision));
             if let Some(owner) = owner.copied().filter(|owner| *owner != id) {
                 return Err(Rejection::DecisionTaken { decision: decision.clone(), owner });

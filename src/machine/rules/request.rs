@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use crate::machine::command::Ask;
 use crate::machine::event::{End, Event, NewTask, Rest};
 use crate::machine::rejection::Rejection;
+use crate::machine::rules::asked;
 use crate::machine::rules::plan::{new_task, next_task};
 use crate::machine::state::{Flow, State, Status, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, RequestId, TaskId};
+use crate::model::paths::PathSet;
 use crate::model::task::{TaskDraft, Work};
 
 pub(in crate::machine) fn request(state: &State, id: &RequestId, ask: &Ask) -> Vec<Event> {
@@ -50,6 +52,9 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
                 find(state, *task)?;
             }
             Ok(vec![Event::Steered { task: *task, message: message.clone() }])
+        }
+        Ask::AnswerScope { task, granted, reason } => {
+            Ok(reopening(state, asked::person(state, *task, (*granted, reason))?))
         }
         Ask::Revert(task) => revert(state, *task),
         Ask::Deliver { branch } => deliver(state, branch.as_ref()),
@@ -148,6 +153,7 @@ fn revert(state: &State, id: TaskId) -> Result<Vec<Event>, Rejection> {
         role: task.draft.role.clone(),
         rules: Vec::new(),
         weight: 1,
+        splits: PathSet::default(),
     };
     let new = NewTask { work: Work::Revert(id), ..new_task(next_task(state), draft, Vec::new()) };
     let emitted = Event::TasksEmitted { scope: task.scope, tasks: vec![new] };

@@ -28,7 +28,7 @@ pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
             }
             free -= 1;
         }
-        let Some(agent) = state.next_at(seat).cloned() else { continue };
+        let Some(agent) = state.next_at(seat, now_ms).cloned() else { continue };
         let fence = state.seatings + events.len() as u64 + 1;
         events.push(Event::SeatTaken { seat, agent, fence });
     }
@@ -36,7 +36,7 @@ pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
 }
 
 fn limit_holds(state: &State, seat: Seat, now_ms: i64) -> bool {
-    state.limit_at(seat).is_some_and(|limit| limit.until_ms > now_ms)
+    state.limit_at(seat).is_some_and(|(_, limit)| limit.until_ms > now_ms)
 }
 
 /// Finds who sits at a seat under that fence.
@@ -61,7 +61,7 @@ pub(in crate::machine) fn leave(
             // A judge is done when it has said something.
             Seat::Judge { .. } | Seat::RunJudge { .. } | Seat::Attempt(_) => Err(Rejection::StaleSeat(seat)),
         },
-        Leave::Failed(why) => Ok(failed(state, seat, why, usage)),
+        Leave::Failed(why) => Ok(failed(state, (seat, sitting), why, usage)),
         Leave::Limited { until_ms, why } => {
             let account = sitting.agent.account();
             let until_ms = limit::until(state, (&account, sitting.since_ms), *until_ms, now_ms);
@@ -90,7 +90,7 @@ pub(in crate::machine) fn cut_all(state: &State, why: &str) -> Vec<Event> {
 
 /// Ends a session that gave no answer: the next takes its turn, or the seat is given up. Where a judge was to speak, it
 /// is told before it leaves that nobody gave a verdict, as any verdict is.
-fn failed(state: &State, seat: Seat, why: &str, usage: Usage) -> Vec<Event> {
+fn failed(state: &State, (seat, sitting): (Seat, &Sitting), why: &str, usage: Usage) -> Vec<Event> {
     let turn = state.turn_after(seat);
     let left = Event::SeatLeft { seat, left: Left::Failed { why: why.to_owned() }, usage, turn };
     if turn.is_some() {
@@ -98,7 +98,7 @@ fn failed(state: &State, seat: Seat, why: &str, usage: Usage) -> Vec<Event> {
     }
     match seat {
         Seat::Planner { scope, wake } => vec![left, Event::PlannerFailed { scope, wake, why: why.to_owned() }],
-        Seat::Judge { attempt, lens } => vec![unjudged(state, attempt, lens, why), left],
+        Seat::Judge { attempt, lens } => vec![unjudged(lens_of(state, lens), sitting, attempt, why), left],
         Seat::RunJudge { .. } => {
             let what = format!("have the run judged: no judge gave a verdict: {why}");
             vec![left, Event::RunParked { why: Rest::Trouble { what } }]
@@ -108,9 +108,8 @@ fn failed(state: &State, seat: Seat, why: &str, usage: Usage) -> Vec<Event> {
 }
 
 /// Keeps a candidate for a person on which nobody gave a verdict.
-fn unjudged(state: &State, attempt: AttemptId, lens: u32, why: &str) -> Event {
+fn unjudged(lens: Lens, sitting: &Sitting, attempt: AttemptId, why: &str) -> Event {
     let why = format!("no judge gave a verdict: {why}");
-    let judge = state.next_at(Seat::Judge { attempt, lens }).map(ToString::to_string).unwrap_or_default();
     let finding = Finding {
         rung: Rung::Review,
         rule: "not-judged".to_owned(),
@@ -119,8 +118,8 @@ fn unjudged(state: &State, attempt: AttemptId, lens: u32, why: &str) -> Event {
         advice: "look at the candidate yourself, or try the task again".to_owned(),
     };
     let review = Review {
-        lens: lens_of(state, lens),
-        judge,
+        lens,
+        judge: sitting.agent.to_string(),
         ruling: Ruling::Reject,
         scores: Vec::new(),
         findings: vec![finding],
@@ -132,4 +131,125 @@ fn unjudged(state: &State, attempt: AttemptId, lens: u32, why: &str) -> Event {
 pub(in crate::machine) fn lens_of(state: &State, lens: u32) -> Lens {
     let index = lens.saturating_sub(1) as usize;
     state.lenses().get(index).copied().unwrap_or(Lens::Diff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::command::{Command, PlanStep};
+    use crate::machine::due::{deadline, due};
+    use crate::machine::laws::{follows, moves_or_rests};
+    use crate::machine::testing::{Scene, attempt, draft};
+    use crate::model::ids::ScopeId;
+    use crate::model::role::{AgentRef, Part, Role};
+
+    const HOUR: i64 = 3_600_000;
+
+    fn agents(names: &[&str]) -> Vec<AgentRef> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    /// Has sessions of these agents plan.
+    fn planning(names: &[&str], failover: bool) -> Scene {
+        let scene = Scene::opened(|opening| {
+            let role = opening.roles.get_mut("planner").unwrap();
+            (role.agents, role.failover) = (agents(names), failover);
+        });
+        scene.begun().settled()
+    }
+
+    fn planner(scene: &Scene) -> Seat {
+        Seat::Planner { scope: ScopeId(0), wake: scene.state.scopes[&ScopeId(0)].wake }
+    }
+
+    fn leaves(scene: Scene, seat: Seat, leave: Leave) -> Scene {
+        let fence = scene.state.sitting[&seat].fence;
+        scene.does(Command::LeaveSeat { seat, fence, leave, usage: Usage::default() }).settled()
+    }
+
+    fn limited(scene: Scene, seat: Seat, in_ms: i64) -> Scene {
+        let leave = Leave::Limited { until_ms: Some(scene.now_ms + in_ms), why: "enough".into() };
+        leaves(scene, seat, leave)
+    }
+
+    fn sits_there(scene: &Scene, seat: Seat) -> Option<String> {
+        scene.state.sitting.get(&seat).map(|sitting| sitting.agent.to_string())
+    }
+
+    #[test]
+    fn who_met_a_limit_sits_down_again_when_it_is_lifted_and_owes_nothing_meanwhile() {
+        let scene = planning(&["claude", "codex"], false);
+        let seat = planner(&scene);
+        let scene = limited(scene, seat, 2 * HOUR);
+        assert_eq!(sits_there(&scene, seat), None);
+        assert!(due(&scene.state).is_empty() && scene.state.is_live());
+        assert_eq!(moves_or_rests(&scene.state, &[]), Ok(()));
+        assert_eq!(deadline(&scene.state, scene.now_ms), Some(scene.now_ms + 2 * HOUR));
+        let scene = scene.does(Command::Wake { epoch: 2, sandbox: None }).settled();
+        assert_eq!(sits_there(&scene.clone().later(2 * HOUR - 1), seat), None, "also under another coordinator");
+        assert_eq!(sits_there(&scene.later(2 * HOUR), seat), Some("claude".into()), "and no try is lost");
+    }
+
+    #[test]
+    fn another_sits_down_while_a_limit_lasts_where_the_role_lets_it() {
+        let scene = planning(&["claude", "claude:opus", "codex"], true);
+        let seat = planner(&scene);
+        let scene = limited(scene, seat, 2 * HOUR);
+        assert_eq!(sits_there(&scene, seat), Some("codex".into()), "not another model of the same account");
+        let scene = limited(scene, seat, HOUR);
+        assert_eq!(sits_there(&scene, seat), None);
+        assert_eq!(deadline(&scene.state, scene.now_ms), Some(scene.now_ms + HOUR), "the first that is lifted counts");
+        let scene = scene.later(HOUR);
+        assert_eq!(sits_there(&scene, seat), Some("codex".into()));
+        let scene = leaves(scene, seat, Leave::Failed("it made no sense".into())).later(2 * HOUR);
+        assert_eq!(scene.state.turn_at(seat).tries, 1, "who stands in uses up the tries of whose turn it is");
+    }
+
+    #[test]
+    fn nobody_sits_down_out_of_turn() {
+        let scene = planning(&["claude", "codex"], true);
+        let seat = planner(&scene);
+        let left =
+            leaves(scene, seat, Leave::Failed("x".into())).given(cut(&planning(&["claude"], true).state, seat, "x"));
+        let taken = |agent: &str| Event::SeatTaken { seat, agent: agents(&[agent])[0].clone(), fence: 99 };
+        let why = follows(&left.state, &taken("codex")).unwrap_err();
+        assert!(why.what.contains("not its turn"), "{why}");
+        assert_eq!(follows(&left.state, &taken("claude")), Ok(()));
+    }
+
+    #[test]
+    fn a_judge_that_met_a_limit_lets_another_judge_and_is_no_try() {
+        let scene = Scene::opened(|opening| {
+            let judge = Role {
+                name: "judge".into(),
+                part: Part::Judge,
+                agents: agents(&["ladder", "claude", "codex"]),
+                failover: true,
+                ..opening.roles["worker"].clone()
+            };
+            opening.roles.insert("judge".into(), judge);
+        });
+        let scene = scene.begun().planned(vec![draft("a", "a")]).queued(1).settled();
+        let seat = Seat::Judge { attempt: attempt(1, 1), lens: 1 };
+        let scene = limited(scene, seat, HOUR);
+        assert_eq!(sits_there(&scene, seat), Some("codex".into()));
+        assert_eq!(scene.state.turn_at(seat), crate::machine::event::Turn::default());
+        let scene = leaves(scene, seat, Leave::Failed("x".into()));
+        let scene = leaves(scene, seat, Leave::Failed("x".into()));
+        let scene = leaves(scene, seat, Leave::Failed("x".into()));
+        let scene = leaves(scene, seat, Leave::Failed("x".into()));
+        assert!(matches!(scene.status(1), crate::machine::state::Status::Kept { .. }), "{:?}", scene.status(1));
+        let judged = &scene.task(1).attempts[0].reviews[0].judge;
+        assert_eq!(judged, "codex", "it is told who sat there last");
+    }
+
+    #[test]
+    fn a_planner_s_moves_are_heard_under_its_fence_alone() {
+        let scene = planning(&["claude"], false);
+        let step = PlanStep::Claim { key: "k".into(), value: "v".into() };
+        assert!(scene.when(&scene.plan(0, step.clone())).is_ok());
+        let Command::ReportPlan { scope, wake, fence, .. } = scene.plan(0, step.clone()) else { panic!("it plans") };
+        let late = Command::ReportPlan { scope, wake, fence: fence + 1, step };
+        assert_eq!(scene.when(&late), Err(Rejection::StaleSeat(Seat::Planner { scope, wake })));
+    }
 }

@@ -69,6 +69,8 @@ pub enum Verb {
     Steer(super::steer::SteerArgs),
     /// Answer what a blocked task asks, and have it tried again
     Answer(super::answer::AnswerArgs),
+    /// Let a task change what it asks for beside what it owns, or say why not
+    Grant(super::grant::GrantArgs),
     /// Bring what landed into your branch
     Deliver(super::deliver::DeliverArgs),
     /// Take a landed task back out; the checks run again

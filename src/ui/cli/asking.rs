@@ -140,6 +140,7 @@ fn tried(ask: &Ask, run: &RunId) -> String {
         Ask::Drain | Ask::Stop => format!("stop {run}"),
         Ask::Resume => format!("resume {run}"),
         Ask::Steer { .. } => format!("steer {run}"),
+        Ask::AnswerScope { task, .. } => format!("answer what {task} of {run} asks to change"),
         Ask::Revert(task) => format!("take {task} of {run} back out"),
         Ask::Deliver { .. } => format!("deliver {run}"),
         Ask::Raise(_) => format!("raise the budget of {run}"),

@@ -2,6 +2,7 @@
 
 use super::columns::{Cell, Columns};
 use super::paint::{Hue, Paint, of_status};
+use super::waiting_text;
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::inert::{fit, headline, width_of};
 use crate::model::sandbox::Tier;
@@ -55,7 +56,12 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     page.head(board, depth);
     page.scopes(board, depth.scopes);
     page.running(board, depth.running);
-    page.limits(board);
+    if !board.frozen.is_empty() {
+        page.section("waiting for the split of a file", &waiting_text::frozen(board), 0, "");
+    }
+    if !board.limits.is_empty() {
+        page.section("waiting for a usage limit", &waiting_text::limits(board), 0, "");
+    }
     page.landing(board);
     page.landed(board, depth.landed);
     page.left(board, depth);
@@ -225,23 +231,6 @@ impl Page {
             row(it.attempt.to_string(), it.elapsed_ms, &it.agent, &it.title, last);
         }
         self.section("running", &table, board.running.len().saturating_sub(most), "artel status");
-    }
-
-    fn limits(&mut self, board: &Board) {
-        if board.limits.is_empty() {
-            return;
-        }
-        let mut table = Columns::indented(2);
-        for row in &board.limits {
-            let left = words::about(words::between_ms(board.now_ms, row.until_ms));
-            table.row([
-                Cell::new(&row.agent).hue(Hue::Warning),
-                Cell::new(words::count(row.tasks as usize, "task")),
-                Cell::new(format!("until {}, {left} more", words::moment(row.until_ms))),
-                Cell::new(&row.why).hue(Hue::Faint),
-            ]);
-        }
-        self.section("waiting for a usage limit", &table, 0, "");
     }
 
     fn landing(&mut self, board: &Board) {
@@ -431,8 +420,8 @@ impl Page {
         if let Some(row) = board.left.iter().find(|row| row.can_be_retried()) {
             add(format!("artel retry {run}/{}", row.task), "have it tried again".to_owned());
         }
-        if let Some(row) = board.limits.first() {
-            add(format!("artel retry {run}/{}", row.first), "have what waits for a limit tried at once".to_owned());
+        if let Some(first) = board.limits.iter().find_map(|row| row.first) {
+            add(format!("artel retry {run}/{first}"), "have what waits for a limit tried at once".to_owned());
         }
         if board.stands.class == Class::Budget {
             add(

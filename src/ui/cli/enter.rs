@@ -68,6 +68,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Resume(args) => super::resume::resume(out, &args),
         Verb::Steer(args) => super::steer::steer(out, &args),
         Verb::Answer(args) => super::answer::answer(out, &args),
+        Verb::Grant(args) => super::grant::grant(out, &args),
         Verb::Deliver(args) => super::deliver::deliver(out, &args),
         Verb::Revert(args) => super::revert::revert(out, &args),
         Verb::Verify(args) => super::verify::verify(out, &args),

@@ -158,6 +158,12 @@ impl Sheet {
             {
                 said.iter().for_each(|text| self.field(name, text));
             }
+            for flagged in &handoff.flagged {
+                self.field("flags", &format!("{}: {}", inert(&flagged.path), flagged.why));
+            }
+            if let Some(wants) = &handoff.wants {
+                self.field("asks", &wants.words());
+            }
             for left in &handoff.leftovers {
                 self.field("left", &format!("{}:{} {}", inert(&left.path), left.line, left.why));
             }

@@ -179,6 +179,7 @@ pub fn needed(ask: &Ask) -> Standing {
         | Ask::Deny { .. }
         | Ask::DenyTask { .. }
         | Ask::Retry(_)
+        | Ask::AnswerScope { .. }
         | Ask::Steer { .. } => Standing::Approver,
         Ask::Drain | Ask::Stop | Ask::Resume | Ask::Revert(_) | Ask::Deliver { .. } | Ask::Raise(_) => {
             Standing::Operator

@@ -45,13 +45,17 @@ fn plays(reviews: impl IntoIterator<Item = Turn>) -> Model {
 }
 
 fn run(house: &House, model: &Model) -> crate::common::Said {
+    run_with(house, model, &[])
+}
+
+fn run_with(house: &House, model: &Model, more: &[&str]) -> crate::common::Said {
     let role = |role: &str, agents: &str| format!("{role}.agents=[{agents}]");
     let planner = role("shard", &format!("{:?}", AGENTS[1]));
     let worker = role("worker", &format!("{:?}", AGENTS[0]));
     let judge = role("judge", &format!("\"ladder\",{:?}", AGENTS[3]));
     let args = ["run", "goal.md", "--role", &planner, "--role", &worker, "--role", &judge];
-    let more = ["--role", "judge.lenses=diff,codebase", "--role", "worker.mechanical=false"];
-    let mut command = house.command(&[&args[..], &more[..]].concat());
+    let both = ["--role", "judge.lenses=diff,codebase", "--role", "worker.mechanical=false"];
+    let mut command = house.command(&[&args[..], &both[..], more].concat());
     said(&keyed(&mut command, model).output().unwrap())
 }
 
@@ -64,7 +68,8 @@ fn one_model_plans_works_and_judges_and_all_of_it_is_counted() {
     assert_eq!(house.landed("b.txt"), "after");
     let asked = model.asked();
     let planned: Vec<_> = asked.iter().filter(|seen| seen.holds(PLANNER)).collect();
-    let tools = ["emit_task", "spawn_planner", "plan_status", "read", "list", "search", "hand_over"];
+    let own = ["emit_task", "spawn_planner", "claim_decision", "answer_scope", "plan_status"];
+    let tools = [&own[..], &["read", "list", "search", "hand_over"]].concat();
     assert_eq!(planned[0].tools, tools, "who plans has no tool that changes a file");
     assert!(body(planned[2]).to_string().contains("there is no tool `write`"), "{}", body(planned[2]));
     assert_eq!(house.landed("a.txt"), "before");
@@ -89,4 +94,38 @@ fn what_a_model_finds_as_judge_is_mended_by_the_worker() {
     assert!(worked.iter().any(|seen| !seen.holds(JUDGE)), "the worker is told");
     assert_eq!(house.landed("b.txt"), "after");
     assert_eq!(counted(&house), model.told());
+}
+
+#[test]
+fn a_model_gives_its_verdict_by_a_tool_and_its_last_words_need_hold_none() {
+    let found = json!({"class": "missed-case", "path": "b.txt", "what": "one case is missed", "advice": "see to it"});
+    let rules = |ruling: &str| Turn::calls(Call::exact("verdict", json!({"scores": scores(9), "ruling": ruling})));
+    let model = plays([
+        Turn::calls(Call::exact("findings", json!({"findings": [found]}))),
+        rules("reject"),
+        rules("restart"),
+        Turn::says("That is all."),
+        rules("accept"),
+        Turn::says("```artel\n{\"ruling\": \"reject\"}\n```"),
+        rules("accept"),
+        Turn::says("That is all."),
+    ]);
+    let house = house();
+    run(&house, &model).exits(0);
+    let reviews = told(&house, "CandidateReviewed");
+    let rulings: Vec<_> = reviews.iter().map(|it| it["review"]["ruling"].as_str().unwrap()).collect();
+    assert_eq!(rulings, ["reject", "accept", "accept"], "each lens of the second state accepts");
+    assert_eq!(reviews[0]["review"]["findings"][0]["rule"], "missed-case");
+    let judged: Vec<_> = model.asked().into_iter().filter(|seen| seen.holds(JUDGE)).collect();
+    assert!(judged[3].holds("`reject`, and it stands"), "a second verdict that says otherwise is refused");
+    assert_eq!(house.landed("b.txt"), "after");
+}
+
+#[test]
+fn who_judges_and_ends_without_a_verdict_has_given_none() {
+    let model = plays([Turn::says("It looks good."), Turn::says("It does.")]);
+    let house = house();
+    let args = ["--role", "judge.limits.attempts=1"];
+    run_with(&house, &model, &args).exits(5).says("no judge gave a verdict");
+    assert!(told(&house, "BatchLanded").is_empty());
 }

@@ -7,6 +7,6 @@ mod review;
 mod run;
 
 pub use block::AnswerFault;
-pub use plan::{PlanAnswer, WrittenScope, WrittenTask, read_plan};
-pub use review::{ReviewAnswer, read_review};
-pub use run::read_run_verdict;
+pub use plan::{PlanAnswer, WrittenAnswer, WrittenDecision, WrittenScope, WrittenTask, read_plan};
+pub use review::{ReviewAnswer, WrittenFinding, WrittenReview, read_review};
+pub use run::{read_run_verdict, whole_verdict};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::block::{self, AnswerFault};
 use crate::model::check::Check;
 use crate::model::paths::PathSet;
-use crate::model::task::{ScopeDraft, TaskDraft};
+use crate::model::task::{ScopeAnswer, ScopeDraft, TaskDraft};
 
 /// How long a planner's own check may run, in seconds.
 const CHECK_TIMEOUT_S: u64 = 1800;
@@ -26,6 +26,10 @@ pub struct PlanAnswer {
     pub tasks: Vec<TaskDraft>,
     /// Scopes of sub-planners.
     pub scopes: Vec<ScopeDraft>,
+    /// What it decides for the whole run, each with how.
+    pub decisions: Vec<(String, String)>,
+    /// What it answers to tasks that ask to change what they do not own.
+    pub answers: Vec<ScopeAnswer>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +39,10 @@ struct Written {
     tasks: Vec<WrittenTask>,
     #[serde(default)]
     scopes: Vec<WrittenScope>,
+    #[serde(default)]
+    decisions: Vec<WrittenDecision>,
+    #[serde(default)]
+    answers: Vec<WrittenAnswer>,
 }
 
 /// Describes a task as a planner's session writes it.
@@ -61,6 +69,10 @@ pub struct WrittenTask {
     /// How large it is beside the others, from 1.
     #[serde(default = "one")]
     weight: u64,
+    /// Files among `paths` that it splits because too many tasks change them; what else touches them waits until it is
+    /// through.
+    #[serde(default)]
+    splits: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -89,6 +101,43 @@ pub struct WrittenScope {
     decisions: BTreeSet<String>,
 }
 
+/// States a decision that a planner's session takes for the whole run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenDecision {
+    /// What is decided, in a short name such as `error-type`.
+    pub key: String,
+    /// How, in one line that each planner and each worker is shown.
+    pub value: String,
+}
+
+/// Answers a task of a planner's that asks to change what it does not own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenAnswer {
+    /// The task's key.
+    task: String,
+    /// Whether it may.
+    grant: bool,
+    /// What it may change of what it asks for; left out, all of it.
+    #[serde(default)]
+    paths: Vec<String>,
+    /// Why, for the task's worker.
+    reason: String,
+}
+
+impl WrittenAnswer {
+    /// Makes the answer.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn answer(self) -> Result<ScopeAnswer, AnswerFault> {
+        let paths = plain(&self.task, &self.paths)?;
+        let reason = filled(&format!("the answer to `{}`", self.task), "reason", self.reason)?;
+        Ok(ScopeAnswer { task: self.task, granted: self.grant, paths, reason })
+    }
+}
+
 fn one() -> u64 {
     1
 }
@@ -115,6 +164,7 @@ impl WrittenTask {
             role: self.role.unwrap_or_else(|| worker.to_owned()),
             rules: Vec::new(),
             weight: self.weight.clamp(1, 1_000_000),
+            splits: plain(&self.key, &self.splits)?,
         })
     }
 }
@@ -145,7 +195,13 @@ pub fn read_plan(said: &str, (worker, planner): (&str, &str), own: &PathSet) -> 
     let written: Written = block::read(said)?;
     let tasks = written.tasks.into_iter().map(|task| task.draft(worker, own));
     let scopes = written.scopes.into_iter().map(|scope| scope.draft(planner, own));
-    Ok(PlanAnswer { tasks: tasks.collect::<Result<_, _>>()?, scopes: scopes.collect::<Result<_, _>>()? })
+    let answers = written.answers.into_iter().map(WrittenAnswer::answer);
+    Ok(PlanAnswer {
+        tasks: tasks.collect::<Result<_, _>>()?,
+        scopes: scopes.collect::<Result<_, _>>()?,
+        decisions: written.decisions.into_iter().map(|decision| (decision.key, decision.value)).collect(),
+        answers: answers.collect::<Result<_, _>>()?,
+    })
 }
 
 fn form(what: String) -> AnswerFault {
@@ -174,27 +230,20 @@ fn paths(key: &str, written: &[String], own: &PathSet) -> Result<PathSet, Answer
     if written.is_empty() {
         return Err(form(format!("`{key}` names no paths: name each file or folder that it may change")));
     }
-    let mut paths = PathSet::default();
-    for path in written {
-        let path = path.strip_prefix("./").unwrap_or(path);
-        if matches!(path, "*" | "." | "") {
-            return Ok(own.clone());
-        }
-        let is_plain = !path.starts_with('/')
-            && !path.chars().any(|c| c.is_control() || "*?[\\".contains(c))
-            && path.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !is_plain {
-            return Err(form(format!(
-                "`{key}` names the path `{}`: write it from the repository's root, without patterns",
-                path.escape_default()
-            )));
-        }
-        match path.strip_suffix('/') {
-            Some(_) => paths.folders.insert(path.to_owned()),
-            None => paths.files.insert(path.to_owned()),
-        };
+    if written.iter().any(|path| matches!(path.strip_prefix("./").unwrap_or(path), "*" | "." | "")) {
+        return Ok(own.clone());
     }
-    Ok(paths)
+    plain(key, written)
+}
+
+/// Reads paths that are named one by one.
+fn plain(key: &str, written: &[String]) -> Result<PathSet, AnswerFault> {
+    PathSet::written(written).map_err(|path| {
+        form(format!(
+            "`{key}` names the path `{}`: write it from the repository's root, without patterns",
+            path.escape_default()
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +266,26 @@ mod tests {
         let [scope] = answer.scopes.as_slice() else { panic!("{answer:?}") };
         assert_eq!((scope.role.as_str(), scope.paths.iter().collect::<Vec<_>>()), ("planner", vec!["lib/"]));
         assert_eq!(of("{}"), Ok(PlanAnswer::default()));
+    }
+
+    #[test]
+    fn splits_decisions_and_answers_are_read() {
+        let answer = of(
+            r#"{"tasks":[{"key":"a","title":"t","brief":"b","paths":["src/","x"],"splits":["src/all.rs"]}],
+            "decisions":[{"key":"error-type","value":"one enum"}],
+            "answers":[{"task":"z","grant":true,"paths":["lib/a"],"reason":"r"},{"task":"y","grant":false,"reason":"s"}]}"#,
+        );
+        let answer = answer.unwrap();
+        assert_eq!(answer.tasks[0].splits.iter().collect::<Vec<_>>(), ["src/all.rs"]);
+        assert_eq!(answer.decisions, [("error-type".to_owned(), "one enum".to_owned())]);
+        let [granted, refused] = answer.answers.as_slice() else { panic!("{answer:?}") };
+        assert!(granted.granted && granted.paths.holds("lib/a") && !refused.granted && refused.paths.is_empty());
+        let fault = |json: &str| of(json).unwrap_err().to_string();
+        assert!(fault(r#"{"answers":[{"task":"z","grant":true,"reason":" "}]}"#).contains("empty `reason`"));
+        assert!(
+            fault(r#"{"answers":[{"task":"z","grant":true,"paths":["../x"],"reason":"r"}]}"#)
+                .contains("names the path")
+        );
     }
 
     #[test]

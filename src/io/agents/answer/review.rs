@@ -1,5 +1,6 @@
 //! Owns the reading of what a judge says. Never decides what follows.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::block::{self, AnswerFault};
@@ -23,22 +24,31 @@ pub struct ReviewAnswer {
     pub ruling: Ruling,
 }
 
-#[derive(Deserialize)]
+/// States a verdict as a judge's session writes it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Written {
-    scores: Vec<Score>,
+pub struct WrittenReview {
+    /// A score for each criterion.
+    pub scores: Vec<Score>,
+    /// What is wrong; empty only where it accepts.
     #[serde(default)]
-    findings: Vec<Found>,
-    ruling: Ruling,
+    pub findings: Vec<WrittenFinding>,
+    /// What becomes of the candidate.
+    pub ruling: Ruling,
 }
 
-#[derive(Deserialize)]
+/// States one thing that is wrong as a judge's session writes it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Found {
+pub struct WrittenFinding {
+    /// One word in lower case that would fit the same fault elsewhere.
     class: String,
+    /// The file it is about.
     #[serde(default)]
     path: Option<String>,
+    /// What is wrong, in one sentence.
     what: String,
+    /// What would mend it.
     advice: String,
 }
 
@@ -47,7 +57,31 @@ struct Found {
 /// # Errors
 /// What is wrong with it.
 pub fn read_review(said: &str, criteria: &[Criterion]) -> Result<ReviewAnswer, AnswerFault> {
-    let Written { scores, findings, ruling } = block::read(said)?;
+    block::read::<WrittenReview>(said)?.answer(criteria)
+}
+
+impl WrittenReview {
+    /// Makes the answer.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn answer(self, criteria: &[Criterion]) -> Result<ReviewAnswer, AnswerFault> {
+        whole(self, criteria)
+    }
+}
+
+impl WrittenFinding {
+    /// Makes the finding.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn finding(self) -> Result<Finding, AnswerFault> {
+        finding(self)
+    }
+}
+
+fn whole(written: WrittenReview, criteria: &[Criterion]) -> Result<ReviewAnswer, AnswerFault> {
+    let WrittenReview { scores, findings, ruling } = written;
     let form = |what: String| Err(AnswerFault::Form(what));
     for criterion in criteria {
         let given: Vec<&Score> = scores.iter().filter(|score| score.criterion == criterion.name).collect();
@@ -77,7 +111,7 @@ pub fn read_review(said: &str, criteria: &[Criterion]) -> Result<ReviewAnswer, A
     Ok(ReviewAnswer { scores, findings, ruling })
 }
 
-fn finding(found: Found) -> Result<Finding, AnswerFault> {
+fn finding(found: WrittenFinding) -> Result<Finding, AnswerFault> {
     let is_word = |text: &str| {
         (1..=60).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -14,7 +14,14 @@ const LINES_MOST: usize = 50;
 /// # Errors
 /// What is wrong with it.
 pub fn read_run_verdict(said: &str) -> Result<RunVerdict, AnswerFault> {
-    let mut verdict: RunVerdict = block::read(said)?;
+    whole_verdict(block::read(said)?)
+}
+
+/// Takes a verdict that says what it has to.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn whole_verdict(mut verdict: RunVerdict) -> Result<RunVerdict, AnswerFault> {
     let form = |what: &str| Err(AnswerFault::Form(what.to_owned()));
     if verdict.why.trim().is_empty() {
         return form("it does not say why");

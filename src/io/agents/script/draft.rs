@@ -21,6 +21,23 @@ pub enum Move {
     },
     /// Gives parts of the scope to sub-planners.
     Spawn(Vec<ScopeText>),
+    /// Decides something once for the whole run.
+    Claim {
+        /// What is decided.
+        key: String,
+        /// How.
+        value: String,
+    },
+    /// Lets the task whose handoff is answered change what it asked for.
+    Grant {
+        /// Why.
+        reason: String,
+    },
+    /// Does not.
+    Refuse {
+        /// Why.
+        reason: String,
+    },
     /// Passes time, in milliseconds.
     Wait {
         /// How long.
@@ -90,6 +107,9 @@ pub struct TaskText {
     /// Expected effort, at least 1.
     #[serde(default = "one")]
     pub weight: u64,
+    /// Files that it splits; what else touches them waits until it is through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub splits: Vec<String>,
 }
 
 /// Describes a sub-planner's scope as a part file does.

@@ -8,7 +8,7 @@ use super::part::Part;
 use crate::model::attempt::Handoff;
 use crate::model::check::Check;
 use crate::model::paths::PathSet;
-use crate::model::task::{ScopeDraft, TaskDraft};
+use crate::model::task::{ScopeAnswer, ScopeDraft, TaskDraft};
 
 /// Longest that a check of a scripted task may take, in seconds.
 const CHECK_TIMEOUT_S: u64 = 600;
@@ -20,6 +20,15 @@ pub enum PlannerMove {
     Emit(Vec<TaskDraft>),
     /// Give parts of the scope to sub-planners.
     Spawn(Vec<ScopeDraft>),
+    /// Decide something once for the whole run.
+    Claim {
+        /// What.
+        key: String,
+        /// How.
+        value: String,
+    },
+    /// Answer what a task has asked to change.
+    AnswerScope(ScopeAnswer),
     /// Let time pass, in milliseconds, before the next move.
     Wait {
         /// How long.
@@ -68,10 +77,12 @@ pub fn planner_moves(part: &Part, scope: &str, wake: u32, handoffs: &[Woken]) ->
 }
 
 fn answers(reaction: &Reaction, wake: u32, woken: &Woken) -> bool {
-    let Handoff { done, concerns, deviations, findings, leftovers, blocked } = &woken.handoff;
+    let Handoff { done, concerns, deviations, findings, leftovers, blocked, flagged, wants } = &woken.handoff;
     let says = |wanted: &Regex| {
         let lines = concerns.iter().chain(deviations).chain(findings).chain(blocked).chain([done]);
-        lines.chain(leftovers.iter().map(|leftover| &leftover.why)).any(|line| wanted.is_match(line))
+        let lines = lines.chain(leftovers.iter().map(|leftover| &leftover.why));
+        let lines = lines.chain(flagged.iter().flat_map(|flagged| [&flagged.path, &flagged.why]));
+        lines.chain(wants.iter().map(|wants| &wants.why)).any(|line| wanted.is_match(line))
     };
     // A pattern that does not compile is a fault of the part, found when it was read.
     let is_task = |glob: &str| Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(&woken.task));
@@ -114,7 +125,12 @@ impl Holes<'_> {
             role: text.role.clone(),
             rules: text.rules.clone(),
             weight: text.weight.max(1),
+            splits: PathSet::parse(text.splits.iter().map(|path| self.fill(path, n))),
         }
+    }
+
+    fn answer(&self, reason: &str, granted: bool) -> ScopeAnswer {
+        ScopeAnswer { task: self.from.to_owned(), granted, paths: PathSet::default(), reason: self.fill(reason, 1) }
     }
 
     fn scope(&self, text: &ScopeText) -> ScopeDraft {
@@ -134,6 +150,9 @@ fn extend(moves: &mut Vec<PlannerMove>, written: &[Move], holes: &Holes) {
         Move::Emit(tasks) => PlannerMove::Emit(tasks.iter().map(|task| holes.task(task, 1)).collect()),
         Move::EmitEach { count, task } => PlannerMove::Emit((1..=*count).map(|n| holes.task(task, n)).collect()),
         Move::Spawn(scopes) => PlannerMove::Spawn(scopes.iter().map(|scope| holes.scope(scope)).collect()),
+        Move::Claim { key, value } => PlannerMove::Claim { key: holes.fill(key, 1), value: holes.fill(value, 1) },
+        Move::Grant { reason } => PlannerMove::AnswerScope(holes.answer(reason, true)),
+        Move::Refuse { reason } => PlannerMove::AnswerScope(holes.answer(reason, false)),
         Move::Wait { ms } => PlannerMove::Wait { ms: *ms },
         Move::Fail(why) => PlannerMove::Fail(holes.fill(why, 1)),
         Move::Done => PlannerMove::Done,
@@ -166,6 +185,10 @@ scopes:
         let shown = |planned: &PlannerMove| match planned {
             PlannerMove::Emit(tasks) => tasks.iter().map(|task| task.key.clone()).collect::<Vec<_>>().join(" "),
             PlannerMove::Spawn(scopes) => scopes.iter().map(|scope| format!("+{}", scope.key)).collect(),
+            PlannerMove::Claim { key, value } => format!("claim {key} {value}"),
+            PlannerMove::AnswerScope(answer) => {
+                format!("{} {}", if answer.granted { "grant" } else { "refuse" }, answer.task)
+            }
             PlannerMove::Wait { ms } => format!("wait {ms}"),
             PlannerMove::Done => "done".to_owned(),
             PlannerMove::Fail(why) => format!("fail {why}"),

@@ -95,6 +95,7 @@ impl<'a> Chunker<'a> {
             role: self.terms.role.to_owned(),
             rules: self.terms.rules.to_vec(),
             weight: matches.max(1),
+            splits: PathSet::default(),
         })
     }
 }

@@ -75,6 +75,8 @@ fn asked(form: &Filled) -> Result<Ask, String> {
         "deny" => Ask::Deny { gate: gate()?, reason: text()? },
         "deny_task" => Ask::DenyTask { task: task()?, reason: text()? },
         "retry" => Ask::Retry(task()?),
+        "grant" => Ask::AnswerScope { task: task()?, granted: true, reason: text()? },
+        "refuse" => Ask::AnswerScope { task: task()?, granted: false, reason: text()? },
         "drain" => Ask::Drain,
         "stop" => Ask::Stop,
         "resume" => Ask::Resume,
@@ -210,6 +212,10 @@ impl Buttons<'_> {
             div.acts {
                 @if approves && (is_kept || is_blocked) {
                     (self.sure("retry", "Try again", "A new attempt is made, in a fresh worktree.", "main", &more))
+                }
+                @if approves && is_blocked && task.wants.is_some() {
+                    (self.told("grant", "Grant", "Why may it change what it asks for?", "main", &more))
+                    (self.told("refuse", "Refuse", "Why not? It is tried again within its own paths.", "harm", &more))
                 }
                 @if approves && is_kept && has_candidate {
                     @let says = moved(state, id);

@@ -104,7 +104,7 @@ fn content(site: &Site, standing: Standing, run: &RunId, state: &RunState, board
 fn under_way(run: &RunId, board: &Board) -> Markup {
     html! {
         section #now data-live {
-            @if !(board.running.is_empty() && board.limits.is_empty() && board.batch.is_none() && board.checking.is_none()) {
+            @if !(board.running.is_empty() && board.limits.is_empty() && board.frozen.is_empty() && board.batch.is_none() && board.checking.is_none()) {
                 h2 { "Under way" }
             }
             @if !board.running.is_empty() {
@@ -118,6 +118,12 @@ fn under_way(run: &RunId, board: &Board) -> Markup {
                         }
                     } }
                 } }
+            }
+            @for frozen in &board.frozen {
+                p {
+                    (frozen.tasks) " wait for the split of " (line(&frozen.paths.join(", "))) " by "
+                    a href={ "/runs/" (run) "/tasks/" (frozen.by) } { (frozen.by) }
+                }
             }
             @for limit in &board.limits {
                 p.word.w-warn { (line(&limit.agent)) " waits for a limit until " (parts::time(limit.until_ms)) }

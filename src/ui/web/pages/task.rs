@@ -132,6 +132,8 @@ fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bo
                     @for (name, said) in [("concern", &handoff.concerns), ("deviation", &handoff.deviations), ("finding", &handoff.findings)] {
                         @for text in said { dt { (name) } dd { (line(text)) } }
                     }
+                    @for it in &handoff.flagged { dt { "flags" } dd { code { (line(&it.path)) } " " (line(&it.why)) } }
+                    @if let Some(wants) = &handoff.wants { dt { "asks" } dd { (line(&wants.words())) } }
                     @for left in &handoff.leftovers { dt { "left" } dd { code { (line(&left.path)) ":" (left.line) } " " (line(&left.why)) } }
                 }
             }

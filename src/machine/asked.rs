@@ -1,0 +1,104 @@
+//! Owns what is known of what planners and workers have asked for while they were at it: decisions, wider paths, and what
+//! their sessions have heard of what people say. Never grants anything: a rule does.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{State, Status, Task};
+use crate::model::ids::{ScopeId, TaskId};
+use crate::model::paths::PathSet;
+use crate::model::role::AgentRef;
+
+/// Holds what was decided once for the whole run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// By whose planner.
+    pub scope: ScopeId,
+    /// How.
+    pub value: String,
+}
+
+/// Holds what a task was let change beside what it owned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The task.
+    pub task: TaskId,
+    /// What it may change since.
+    pub paths: PathSet,
+    /// Why it asked.
+    pub why: String,
+    /// Why it was granted.
+    pub reason: String,
+}
+
+/// Counts what a session has heard of what people have said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// To all tasks.
+    pub of_run: u32,
+    /// To its own.
+    pub of_task: u32,
+}
+
+impl Heard {
+    /// Counts all that was said to a task's session, or to one that does no task.
+    pub fn of(state: &State, task: Option<&Task>) -> Self {
+        let count = |said: &[String]| u32::try_from(said.len()).unwrap_or(u32::MAX);
+        Self { of_run: count(&state.steering), of_task: task.map_or(0, |task| count(&task.steering)) }
+    }
+
+    /// Tells whether it holds all that the other does, and more.
+    pub fn is_beyond(self, other: Self) -> bool {
+        self != other && self.of_run >= other.of_run && self.of_task >= other.of_task
+    }
+}
+
+impl State {
+    /// Tells whether a task that asks to change what it does not own waits for its planner to answer: not where that one
+    /// plans by rule, or was told of it and has said nothing.
+    pub fn waits_for_planner(&self, id: TaskId) -> bool {
+        let asks = |task: &&Task| task.wants.is_some() && matches!(task.status, Status::Blocked { .. });
+        let scope = self.tasks.get(&id).filter(asks).and_then(|task| self.scopes.get(&task.scope));
+        scope.is_some_and(|scope| {
+            let is_told = scope.inbox.iter().chain(&scope.given).any(|attempt| attempt.task == id);
+            is_told && !self.plans_by_rule(&scope.draft.role)
+        })
+    }
+
+    /// Lists what was decided for the whole run, a line each.
+    pub fn decisions_made(&self) -> Vec<String> {
+        let line =
+            |(key, decided): (&String, &Decided)| format!("{key}: {} (decided by {})", decided.value, decided.scope);
+        self.decided.iter().map(line).collect()
+    }
+
+    /// Tells whether a role plans by rule, and learns nothing from what its tasks hand up.
+    pub fn plans_by_rule(&self, role: &str) -> bool {
+        let first = self.opening().roles.get(role).and_then(|role| role.agents.first());
+        matches!(first, Some(AgentRef::Shard | AgentRef::Whole) | None)
+    }
+
+    /// Says to a task, a line each, what it was granted, what others were let change of what it owns, and what of it was
+    /// split; agents have written it.
+    pub fn notes_for(&self, id: TaskId) -> Vec<String> {
+        let Some(task) = self.tasks.get(&id) else { return Vec::new() };
+        let named = |paths: &PathSet| paths.iter().collect::<Vec<_>>().join(", ");
+        let stands = |other: &TaskId| {
+            let other = self.tasks.get(other).filter(|other| matches!(other.status, Status::Landed { .. }));
+            other.map(|other| other.draft.key.as_str())
+        };
+        let granted = self.granted.iter().filter_map(|granted| {
+            let (paths, Granted { why, reason, .. }) = (named(&granted.paths), granted);
+            if granted.task == id {
+                return Some(format!("you asked to change {paths} too, and may: {reason}"));
+            }
+            let key = stands(&granted.task).filter(|_| granted.paths.overlaps(&task.draft.paths))?;
+            Some(format!("the task {key} was let change {paths}, and has: {why}"))
+        });
+        let split = self.has_split.iter().filter_map(|other| {
+            let splits = &self.tasks.get(other)?.draft.splits;
+            let key = stands(other).filter(|_| *other != id && splits.overlaps(&task.draft.paths))?;
+            Some(format!("the task {key} has split {}: look where what you need of it lies now", named(splits)))
+        });
+        granted.chain(split).collect()
+    }
+}

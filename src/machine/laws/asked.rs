@@ -1,0 +1,60 @@
+//! Owns the laws of what planners and workers ask for: a decision is taken once, a task is let change no more than it asked
+//! for, and what a session hears was said.
+
+use super::broken::{Law, broken, law};
+use super::tasks::{runs, task};
+use crate::machine::asked::Heard;
+use crate::machine::event::Next;
+use crate::machine::rules::asked::SCOPE_ASKS_AT_MOST;
+use crate::machine::state::{Planning, State, Status};
+use crate::model::attempt::Handoff;
+use crate::model::ids::{AttemptId, ScopeId, TaskId};
+use crate::model::paths::PathSet;
+use crate::model::seat::Seat;
+
+pub(super) fn decided(state: &State, scope: ScopeId, decision: &str) -> Law {
+    let plans = state.scopes.get(&scope).is_some_and(|scope| scope.status == Planning::Active);
+    law(plans, || format!("{scope} decides `{decision}` and does not plan"))?;
+    law(!state.decided.contains_key(decision), || format!("`{decision}` is decided again"))?;
+    let owner = state.decisions.get(decision);
+    law(owner.is_none_or(|owner| *owner == scope), || format!("{scope} decides `{decision}`, which is {owner:?}'s"))
+}
+
+pub(super) fn answered(state: &State, id: TaskId, granted: Option<&PathSet>, by: Option<ScopeId>) -> Law {
+    let task = task(state, id)?;
+    let is_blocked = matches!(task.status, Status::Blocked { .. });
+    let wants = task.wants.as_ref().filter(|_| is_blocked);
+    let wants = wants.ok_or_else(|| broken(format!("{id} is {} and asks for nothing", task.status.word())))?;
+    law(by.is_none_or(|by| by == task.scope), || format!("{id} is answered by {by:?}, which is not its planner"))?;
+    let Some(paths) = granted else { return Ok(()) };
+    let asked = PathSet::written(&wants.paths).unwrap_or_default();
+    law(!paths.is_empty() && asked.covers(paths), || format!("{id} is granted {paths:?} and asked for {asked:?}"))?;
+    let owns = |by: ScopeId| state.scopes.get(&by).is_some_and(|scope| scope.draft.paths.covers(paths));
+    law(by.is_none_or(owns), || format!("{by:?} grants {paths:?}, which it does not own"))
+}
+
+pub(super) fn heard(state: &State, seat: Seat, heard: Heard) -> Law {
+    let (before, of_task) = match seat {
+        Seat::Attempt(id) => (runs(state, id)?.heard, task(state, id.task)?.steering.len()),
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
+            let sitting = state.sitting.get(&seat).ok_or_else(|| broken(format!("nobody sits at {seat}")))?;
+            (sitting.heard, 0)
+        }
+    };
+    law(heard.is_beyond(before), || format!("{seat} hears {heard:?} after {before:?}"))?;
+    let is_said = heard.of_run as usize <= state.steering.len() && heard.of_task as usize <= of_task;
+    law(is_said, || format!("{seat} hears {heard:?}, which nobody has said"))
+}
+
+/// Holds that a task asks to change what it does not own a bounded number of times.
+pub(super) fn not_too_often(state: &State, id: AttemptId, handoff: &Handoff, next: &Next) -> Law {
+    let asks = handoff.wants.is_some() && matches!(next, Next::Block { .. });
+    let asked = task(state, id.task)?.asked;
+    law(!asks || asked < SCOPE_ASKS_AT_MOST, || format!("{} asks once more after {asked} times", id.task))
+}
+
+/// Holds that nothing touches a file while a task splits it.
+pub(super) fn is_not_held(state: &State, id: AttemptId) -> Law {
+    let split = state.held_by(id.task);
+    law(split.is_none(), || format!("{id} touches what {split:?} splits"))
+}

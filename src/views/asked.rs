@@ -1,0 +1,102 @@
+//! Owns what is told of what planners and workers ask for, and of what waits for the split of a file. Never shows it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::line::{Line, Tone, detail, progress, text, whose};
+use crate::machine::state::State;
+use crate::model::ids::{ScopeId, TaskId};
+use crate::model::paths::PathSet;
+use crate::model::seat::Seat;
+
+/// Shows a file that a task splits, and what waits until it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FrozenRow {
+    /// The files.
+    pub paths: Vec<String>,
+    /// The task that splits them.
+    pub by: TaskId,
+    /// Its title.
+    pub title: String,
+    /// How many tasks wait for it.
+    pub tasks: u32,
+}
+
+/// Lists the files that are being split, the oldest split first.
+pub fn frozen(state: &State) -> Vec<FrozenRow> {
+    if state.splits.is_empty() {
+        return Vec::new();
+    }
+    let ready = state.ready.iter().map(|urgency| urgency.task);
+    let waiting: Vec<TaskId> =
+        ready.chain(state.queue.iter().map(|id| id.task)).filter_map(|id| state.held_by(id)).collect();
+    let row = |(id, task): (TaskId, &crate::machine::state::Task)| FrozenRow {
+        paths: task.draft.splits.iter().map(str::to_owned).collect(),
+        by: id,
+        title: task.draft.title.clone(),
+        tasks: u32::try_from(waiting.iter().filter(|by| **by == id).count()).unwrap_or(u32::MAX),
+    };
+    state.freezing().map(row).collect()
+}
+
+/// Says which split a task waits for, where it does.
+pub fn waits_for_split(state: &State, id: TaskId) -> Option<String> {
+    let by = state.held_by(id)?;
+    let splits = state.tasks.get(&by).map(|task| named(&task.draft.splits)).unwrap_or_default();
+    Some(format!("waits for the split of {splits} by {by}"))
+}
+
+fn named(paths: &PathSet) -> String {
+    paths.iter().collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn answered(task: String, (granted, paths): (bool, &PathSet), reason: &str, by: Option<ScopeId>) -> Line {
+    let who = by.map_or_else(|| "a person".to_owned(), |by| format!("the planner of {by}"));
+    let (paths, reason) = (text(&named(paths)), text(reason));
+    if granted {
+        return progress(format!("{who} lets {task} change {paths} too: {reason}"));
+    }
+    progress(format!("{who} does not let {task} change {paths}: {reason}")).in_tone(Tone::Warning)
+}
+
+pub(super) fn heard(seat: Seat, before_call: u64) -> Line {
+    detail(format!("{} was told what people have said, before its call {before_call} of a tool", whose(seat)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::machine::command::{Command, PlanStep};
+    use crate::model::task::TaskDraft;
+    use crate::views::board::board;
+    use crate::views::story::Story;
+    use crate::views::task::task;
+
+    #[test]
+    fn what_waits_for_a_split_says_so_wherever_it_is_looked_at() {
+        let mut story = Story::open("", &[], 1);
+        let path = PathSet::of_files(["src/all.rs".to_owned()]);
+        let draft = |key: &str, splits| TaskDraft {
+            key: key.to_owned(),
+            title: key.to_owned(),
+            brief: String::new(),
+            paths: path.clone(),
+            after: BTreeSet::new(),
+            checks: Vec::new(),
+            role: "worker".to_owned(),
+            rules: Vec::new(),
+            weight: 1,
+            splits,
+        };
+        let step = PlanStep::Emit(vec![draft("split", path.clone()), draft("other", PathSet::default())]);
+        story.tell(Command::ReportPlan { scope: ScopeId(0), wake: 1, fence: 0, step });
+        let (split, other) = (TaskId(1), TaskId(2));
+        let board = board(&story.state, &story.outside()).unwrap();
+        let [row] = board.frozen.as_slice() else { panic!("{:?}", board.frozen) };
+        assert_eq!((row.by, row.tasks, row.paths.as_slice()), (split, 1, &["src/all.rs".to_owned()][..]));
+        let told = task(&story.state, other, story.now_ms).unwrap();
+        assert_eq!(told.why.as_deref(), Some("waits for the split of src/all.rs by t1"));
+    }
+}
