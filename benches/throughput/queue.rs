@@ -120,7 +120,8 @@ impl Sim {
             Effect::Work { attempt, fence } => {
                 let id = attempt.task.0;
                 let base = self.state.attempt(*attempt).expect("a leased attempt").base;
-                let candidate = Candidate { commit: oid(1, id), tree: oid(2, id), base, files: 1 };
+                let candidate =
+                    Candidate { commit: oid(1, id), tree: oid(2, id), base, files: 1, extent: Default::default() };
                 let (outcome, handoff) = (Outcome::Candidate(candidate), Handoff::default());
                 Command::ReportAttempt { attempt: *attempt, fence: *fence, outcome, handoff, usage: Usage::default() }
             }
@@ -136,6 +137,7 @@ impl Sim {
                     attempt: *attempt,
                     commit: oid(3 + batch.0, at as u32),
                     tree: oid(1_000_000 + batch.0, at as u32),
+                    extent: Default::default(),
                 };
                 let chain = members.iter().enumerate().map(link).collect();
                 Command::ReportMerge { batch: *batch, chain, conflicts: Vec::new() }

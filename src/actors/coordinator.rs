@@ -267,6 +267,7 @@ impl Message<Tick> for Coordinator {
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self, ()>) {
         self.ticks_at = None;
+        self.waiting.push(Tell::report(Command::LetLapse));
         if !self.is_storing {
             self.turn(ctx).await;
         }
@@ -294,10 +295,9 @@ impl Coordinator {
             }
         }
         self.renew_lapsed(now_ms, &mut entries);
-        // A law that let time pass without end would be a bug; the bound turns it into a visible stop.
+        // A law that let time pass without end would be a bug; the bound turns it into a visible stop. None is refused.
         for _ in 0..1000 {
             let before = entries.len();
-            // Time passing is never refused.
             let _ = self.decide(&Command::Advance, now_ms, &mut entries);
             if entries.len() == before {
                 break;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::checks::{self, NoAnswer, Repeat};
+use super::measure::measure;
 use super::order::{Checking, Landing, Merging};
 use super::world::{World, told};
 use crate::io::git::{Delivered, GitError, Member, Merge, Swap};
@@ -58,10 +59,14 @@ pub async fn merge(world: &Arc<World>, merging: Merging) -> Command {
             }
             let (mut chain, mut conflicts) = (Vec::new(), Vec::new());
             let merged = world.repo.merge_chain(merging.onto, &inputs)?;
+            let (mut before, _) = world.repo.commit_of(merging.onto)?;
             for (member, merge) in merging.members.iter().zip(merged) {
                 let attempt = member.attempt;
                 match merge {
-                    Merge::Clean { commit, tree } => chain.push(Link { attempt, commit, tree }),
+                    Merge::Clean { commit, tree } => {
+                        let extent = measure(world, std::mem::replace(&mut before, tree), tree)?;
+                        chain.push(Link { attempt, commit, tree, extent });
+                    }
                     Merge::Conflict { paths } => conflicts.push(Conflict { attempt, paths }),
                 }
             }

@@ -28,6 +28,7 @@ mod overlay;
 pub mod workplace;
 pub mod llm_session;
 pub mod llm_worker;
+pub mod measure;
 pub mod worker;
 pub mod judge;
 pub mod checks;

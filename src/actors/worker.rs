@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::{Coordinator, Tell};
 use super::llm_worker;
+use super::measure::measure;
 use super::order::{Order, Resolving, WorkOrder};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
@@ -485,7 +486,9 @@ fn candidate(world: &World, order: &Order, made: Made) -> Result<Outcome, GitErr
         world.repo.compare_and_swap(&pin, stands, made.commit, "artel: pin a candidate")?;
     }
     let Made { commit, tree, files } = made;
-    Ok(Outcome::Candidate(Candidate { commit, tree, base: order.base, files }))
+    let (base_tree, _) = world.repo.commit_of(order.base)?;
+    let extent = measure(world, base_tree, tree)?;
+    Ok(Outcome::Candidate(Candidate { commit, tree, base: order.base, files, extent }))
 }
 
 fn message(world: &World, order: &Order, usage: Usage) -> String {

@@ -216,7 +216,7 @@ async fn bring_waiting_requests(world: &Arc<World>, coordinator: &ActorRef<Coord
         }
     }
     let (reply, answered) = oneshot::channel();
-    let _ = coordinator.tell(Tell { command: Command::Advance, reply: Some(reply) }).send().await;
+    let _ = coordinator.tell(Tell { command: Command::LetLapse, reply: Some(reply) }).send().await;
     // An answer that never comes means that the coordinator is gone, which its progress tells.
     let _ = answered.await;
     Ok(last)

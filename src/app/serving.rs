@@ -17,6 +17,8 @@ use crate::actors::feed;
 use crate::actors::world::{blocking, told};
 use crate::io::files::{RunLock, atomic_write, make_private};
 use crate::machine::command::Ask;
+use crate::machine::due::deadline;
+use crate::machine::state::State;
 use crate::model::ids::RunId;
 use crate::views::ended::ended;
 
@@ -24,6 +26,8 @@ use crate::views::ended::ended;
 const NAME_BYTES: usize = 64;
 /// Pause after the system could not give what it was told.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long a clock that was set may go unseen.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Says what became of a hosted run, for whoever keeps a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ impl Hosts {
             if row.ended.is_none() && self.has_work(&row.run).await {
                 self.take(&row.run);
                 count += 1;
+            } else if row.ended.is_none() {
+                self.wait_for_word(&row.run).await;
             }
         }
         Ok(count)
@@ -129,13 +135,43 @@ impl Hosts {
         }
     }
 
+    /// Has a run that rests taken up again when a word that it waits for is overdue.
+    async fn wait_for_word(self: &Arc<Self>, run: &RunId) {
+        let (place, run_of) = (self.place.clone(), run.clone());
+        if let Ok(state) = blocking(move || place.load(&run_of)).await {
+            self.take_when_overdue(run, &state);
+        }
+    }
+
+    /// Takes a run up again when a word that it waits for is overdue. Until then it holds nothing but this timer.
+    fn take_when_overdue(self: &Arc<Self>, run: &RunId, state: &State) {
+        let Some(at_ms) = deadline(state, i64::MIN).filter(|_| !state.is_live()) else { return };
+        let (hosts, run) = (Arc::clone(self), run.clone());
+        tokio::spawn(async move {
+            loop {
+                let left = at_ms.saturating_sub(hosts.place.clock.now_ms());
+                if left <= 0 {
+                    break;
+                }
+                // Clocks are set, and machines sleep.
+                tokio::time::sleep(Duration::from_millis(left.unsigned_abs()).min(LONGEST_WAIT)).await;
+            }
+            if hosts.has_work(&run).await {
+                hosts.take(&run);
+            }
+        });
+    }
+
     async fn keep(self: Arc<Self>, run: RunId) {
         self.note(&run, "taken".to_owned());
         loop {
             let (place, run_of) = (self.place.clone(), run.clone());
             let hosting = tokio::spawn(async move { host(&place, &run_of).await });
             let (words, trouble) = match hosting.await {
-                Ok(Ok(Hosted { state })) => (ended(&state).words, None),
+                Ok(Ok(Hosted { state })) => {
+                    self.take_when_overdue(&run, &state);
+                    (ended(&state).words, None)
+                }
                 // Whoever holds it answers for it.
                 Ok(Err(error @ AppError::Held { .. })) => (told(&error), None),
                 Ok(Err(error)) => (told(&error), Some(told(&error))),
@@ -188,7 +224,8 @@ impl Hosts {
 
 fn has_work(place: &Place, run: &RunId) -> Result<bool, AppError> {
     let state = place.load(run)?;
-    if state.is_live() {
+    let now_ms = place.clock.now_ms();
+    if state.is_live() || deadline(&state, i64::MIN).is_some_and(|at_ms| at_ms <= now_ms) {
         return Ok(true);
     }
     let rows = place.journal.requests(run, 0)?;

@@ -9,8 +9,10 @@ use super::asked::Heard;
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
+use crate::model::gating::Extent;
 use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
+use crate::model::plan_edit::PlanEdit;
 use crate::model::review::{Review, RunVerdict};
 use crate::model::role::Role;
 use crate::model::sandbox::Tier;
@@ -33,6 +35,8 @@ pub enum Command {
     },
     /// Lets time pass: expires leases, hands out tasks, forms batches, closes iterations.
     Advance,
+    /// Lets words be overdue: all that was asked before this time has been brought.
+    LetLapse,
     /// Brings what a person or program asked.
     Request {
         /// Its name, so that the same request is answered once.
@@ -300,6 +304,43 @@ pub enum Ask {
     Approve(Gate),
     /// Lets a kept task's candidate land although its judge refused it; its checks still decide.
     ApproveTask(TaskId),
+    /// Lets exactly that candidate land, which waits for a word.
+    ApproveCandidate {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its candidate.
+        commit: Oid,
+    },
+    /// Refuses exactly that candidate, which waits for a word.
+    DenyCandidate {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its candidate.
+        commit: Oid,
+        /// Why; whoever does the task again is told.
+        reason: String,
+        /// What becomes of the task.
+        #[serde(default)]
+        then: Refusal,
+    },
+    /// Lets exactly that be delivered, which waits for a word.
+    ApproveDelivery {
+        /// The user's branch.
+        branch: String,
+        /// What is brought into it.
+        head: Oid,
+    },
+    /// Refuses exactly that delivery.
+    DenyDelivery {
+        /// The user's branch.
+        branch: String,
+        /// What was to be brought into it.
+        head: Oid,
+        /// Why.
+        reason: String,
+    },
+    /// Has another plan run than the one that waits for a word.
+    EditPlan(PlanEdit),
     /// Ends the run at a waiting gate.
     Deny {
         /// The gate.
@@ -349,6 +390,17 @@ pub enum Ask {
     Raise(crate::model::goal::Budget),
 }
 
+/// Says what becomes of a task whose candidate a person refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// It is done again, by somebody who is told why.
+    #[default]
+    Redo,
+    /// It is given up.
+    Drop,
+}
+
 /// Says how a planner's or judge's session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leave {
@@ -396,6 +448,9 @@ pub struct Link {
     pub commit: Oid,
     /// Its tree.
     pub tree: Oid,
+    /// How much it changes on what it is merged into, as far as the goal's gates ask.
+    #[serde(default)]
+    pub extent: Extent,
 }
 
 /// Names a member of a batch that did not merge.

@@ -3,7 +3,9 @@
 use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
-use super::rules::{advance, asked, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict};
+use super::rules::{
+    advance, asked, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict, word,
+};
 use super::state::State;
 
 /// Says what a command makes happen now, or why it is refused.
@@ -20,6 +22,7 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::Open(_) => Err(Rejection::AlreadyOpen),
         Command::Wake { epoch, sandbox } => open::wake(state, *epoch, *sandbox),
         Command::Advance => Ok(advance::advance(state, now_ms)),
+        Command::LetLapse => Ok(word::lapse(state, now_ms)),
         Command::Request { id, ask } => Ok(request::request(state, id, ask)),
         Command::ReportBranch { at } => open::branch(state, *at),
         Command::ReportBaseline { results } => open::baseline(state, results),

@@ -5,6 +5,7 @@ use super::bisect::Want;
 use super::command::Link;
 use super::rules::advance::{is_closing, next_start};
 use super::rules::limit::next_lift;
+use super::rules::word::next_lapse;
 use super::state::{BatchStep, Flow, State};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId};
 use crate::model::seat::Seat;
@@ -45,6 +46,7 @@ pub fn due(state: &State) -> Vec<Effect> {
         return owed;
     }
     if let (Some(branch), Some(head)) = (&state.delivery, state.head) {
+        let head = state.asked.granted_delivery.unwrap_or(head);
         owed.push(Effect::Deliver { branch: branch.clone(), head });
     }
     if !state.is_live() || state.flow == Flow::Stopping {
@@ -86,10 +88,13 @@ pub fn due(state: &State) -> Vec<Effect> {
 }
 
 /// Tells when time alone may bring something, in milliseconds since 1970: a lease lapses, the time is used up, a limit
-/// is lifted, or more may begin.
+/// is lifted, more may begin, or a person's word is overdue.
 pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
+    state.opening.as_ref()?;
+    // A word is overdue only once that is said, which may be later than it is.
+    let overdue = next_lapse(state).map(|at| at.max(now_ms.saturating_add(1)));
     if !state.is_live() {
-        return None;
+        return overdue;
     }
     let leases = state.running.iter().filter_map(|id| state.attempt(*id).map(|it| it.until_ms.saturating_add(1)));
     let wall_ms = state.budget.wall_s.and_then(|s| i64::try_from(s).ok()?.checked_mul(1000));
@@ -99,6 +104,7 @@ pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
         .chain(next_lift(state, now_ms))
         .chain(next_start(state, now_ms))
         .filter(|at| *at > now_ms)
+        .chain(overdue)
         .min()
 }
 

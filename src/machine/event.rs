@@ -6,6 +6,7 @@ use super::asked::Heard;
 use super::command::{Conflict, Link, Opening};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::CheckResult;
+use crate::model::gating::{Reason, Then};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
 use crate::model::paths::PathSet;
@@ -111,6 +112,16 @@ pub enum Event {
     GatePassed { gate: Gate },
     /// A gate was refused.
     GateRefused { gate: Gate, reason: String },
+    /// An accepted candidate waits for a person's word.
+    CandidateAsked { attempt: AttemptId, reasons: Vec<Reason> },
+    /// A candidate that waited may land.
+    CandidateApproved { attempt: AttemptId, commit: Oid },
+    /// A candidate that waited was refused.
+    CandidateDenied { attempt: AttemptId, commit: Oid, reason: String, next: Next },
+    /// A word did not come in time; what follows from that comes after.
+    WordOverdue { on: Subject, then: Then },
+    /// A person had another plan run than the one that waited.
+    PlanEdited { revision: u32, dropped: Vec<TaskId>, changed: Vec<NewTask>, added: Vec<Added> },
     /// The sample's tasks have landed; the others may start.
     SampleAccepted,
     /// Planning began anew, because done-conditions are red.
@@ -125,6 +136,10 @@ pub enum Event {
     TaskRetried { task: TaskId },
     /// A person told one task, or all, something.
     Steered { task: Option<TaskId>, message: String },
+    /// A delivery of what stands there waits for a person's word.
+    DeliveryProposed { branch: String, head: Oid },
+    /// A delivery that waited was refused.
+    DeliveryRefused { branch: String, reason: String },
     /// A person asked for the run's branch to be delivered.
     DeliveryAsked { branch: String },
     /// The run's branch was delivered, or not.
@@ -193,6 +208,13 @@ impl Event {
             Self::GateReached { .. } => "GateReached",
             Self::GatePassed { .. } => "GatePassed",
             Self::GateRefused { .. } => "GateRefused",
+            Self::CandidateAsked { .. } => "CandidateAsked",
+            Self::CandidateApproved { .. } => "CandidateApproved",
+            Self::CandidateDenied { .. } => "CandidateDenied",
+            Self::WordOverdue { .. } => "WordOverdue",
+            Self::PlanEdited { .. } => "PlanEdited",
+            Self::DeliveryProposed { .. } => "DeliveryProposed",
+            Self::DeliveryRefused { .. } => "DeliveryRefused",
             Self::SampleAccepted => "SampleAccepted",
             Self::IterationBegan { .. } => "IterationBegan",
             Self::ConditionsChecked { .. } => "ConditionsChecked",
@@ -243,6 +265,27 @@ pub struct NewTask {
     pub agent: u32,
     /// Findings that its first attempt is shown.
     pub findings: Vec<Finding>,
+}
+
+/// Describes a task that a person added to a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// Whose it is.
+    pub scope: ScopeId,
+    /// The task.
+    pub task: NewTask,
+}
+
+/// Names what waits for a person's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The run, at a gate.
+    Gate(Gate),
+    /// A candidate.
+    Candidate(AttemptId),
+    /// A delivery.
+    Delivery,
 }
 
 /// Describes the lease of a task to a worker.

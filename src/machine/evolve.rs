@@ -2,11 +2,13 @@
 
 mod asked;
 mod attempts;
+mod edit;
 mod landing;
 mod limits;
 mod money;
 mod plan;
 mod seats;
+mod word;
 
 use std::sync::Arc;
 
@@ -91,15 +93,14 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::MemberEjected { attempt, findings, next, .. } => landing::eject(&mut state, *attempt, findings, next),
         Event::BatchLanded { landed, head, tree, .. } => landing::land(&mut state, landed, *head, *tree),
         Event::BatchClosed { .. } => landing::close(&mut state),
-        Event::GateReached { gate } => state.waiting = Some(*gate),
-        Event::GatePassed { gate } => {
-            state.passed.insert(*gate);
-            state.waiting = None;
-            if matches!(state.rest, Some(super::event::Rest::Gate(_))) {
-                state.rest = None;
-            }
-        }
+        Event::GateReached { gate } => word::reach(&mut state, *gate, at),
+        Event::GatePassed { gate } => word::pass(&mut state, *gate),
         Event::GateRefused { .. } => state.waiting = None,
+        Event::CandidateAsked { attempt, reasons } => word::ask(&mut state, *attempt, reasons, at),
+        Event::CandidateApproved { attempt, .. } => word::approve(&mut state, *attempt),
+        Event::CandidateDenied { attempt, reason, next, .. } => word::deny(&mut state, *attempt, reason, next),
+        Event::WordOverdue { on, then } => word::overdue(&mut state, *on, *then),
+        Event::PlanEdited { dropped, changed, added, .. } => edit::edit(&mut state, dropped, changed, added),
         Event::SampleAccepted => state.sample_accepted = true,
         Event::IterationBegan { iteration } => {
             state.iteration = *iteration;
@@ -109,19 +110,26 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             state.red = before.into_iter().filter(|result| result.answer != Answer::Green).collect();
         }
         Event::ConditionsChecked { head, results } => state.conditions = Some((*head, results.clone())),
-        Event::TaskOverruled { task } => attempts::overrule(&mut state, *task),
+        Event::TaskOverruled { task } => {
+            word::grant_overruled(&mut state, *task);
+            attempts::overrule(&mut state, *task);
+        }
         Event::TaskDropped { task, reason } => {
             state.planning_closed = true;
+            word::forget_task(&mut state, *task);
             attempts::drop_task(&mut state, *task, reason);
         }
         Event::TaskRetried { task } => attempts::retry(&mut state, *task),
         Event::Steered { task, message } => attempts::steer(&mut state, *task, message),
-        Event::DeliveryAsked { branch } => state.delivery = Some(branch.clone()),
+        Event::DeliveryProposed { branch, head } => word::propose(&mut state, branch, *head, at),
+        Event::DeliveryRefused { .. } => state.asked.delivery = None,
+        Event::DeliveryAsked { branch } => word::deliver(&mut state, branch),
         Event::Delivered { branch, result } => {
             state.delivery = None;
             state.delivered = Some((branch.clone(), result.clone()));
+            let head = state.asked.granted_delivery.take().or(state.head);
             if result.is_ok() {
-                state.delivered_head = state.head;
+                state.delivered_head = head;
             }
         }
         Event::Draining => state.flow = Flow::Draining,
@@ -129,6 +137,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::Resumed => {
             state.flow = Flow::Open;
             state.rest = None;
+            word::wait_afresh(&mut state, at);
         }
         Event::BudgetRaised { budget } => raise(&mut state, budget),
         Event::SpaceRanShort { what } => state.short = Some(what.clone()),
@@ -139,6 +148,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             state.rest = None;
             state.conditions = None;
             state.planning_closed = true;
+            word::wait_afresh(&mut state, at);
         }
         Event::RequestAnswered { id } => {
             state.answered.insert(id.clone(), Ok(()));

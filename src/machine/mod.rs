@@ -6,6 +6,7 @@ pub mod event;
 pub mod state;
 pub mod tally;
 pub mod tasks;
+pub mod awaited;
 pub mod limits;
 pub mod seats;
 pub mod money;

@@ -128,6 +128,30 @@ pub enum Rejection {
     /// Without a candidate nothing can land.
     #[error("{0} was kept without a candidate that its checks could be run on")]
     NoCandidate(TaskId),
+    /// A word is given on exactly the candidate that waits.
+    #[error("candidate {} of {attempt} does not wait for a word", .commit.short())]
+    NotAsked { attempt: AttemptId, commit: Oid },
+    /// A word is given on exactly the delivery that waits.
+    #[error("no delivery of {} into `{branch}` waits for a word", .head.short())]
+    NotProposed { branch: String, head: Oid },
+    /// One delivery waits at a time.
+    #[error("a delivery into `{0}` waits for a word")]
+    DeliveryWaits(String),
+    /// An edit is of the plan as it stands.
+    #[error("the plan was edited since: revision {present} stands, and this is an edit of {of}")]
+    PlanMoved { of: u32, present: u32 },
+    /// What was given up is not planned again under its key.
+    #[error("task `{0}` was given up, and its key is not used again")]
+    GivenUp(String),
+    /// A task stays in its scope.
+    #[error("task `{key}` is of scope {scope}, and stays there; add another in its place")]
+    OtherScope { key: String, scope: ScopeId },
+    /// A key names one task.
+    #[error("two tasks have the key `{0}`")]
+    SameKey(String),
+    /// A candidate waits for a word of another sort.
+    #[error("{task} waits for a word on its candidate {}", .commit.short())]
+    GiveItOnTheCandidate { task: TaskId, commit: Oid },
     /// Only what landed can be taken back out.
     #[error("{task} is {status}, and has not landed")]
     NotLanded { task: TaskId, status: &'static str },

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Decided, Granted, Heard};
+use super::awaited::Asked;
 use super::bisect::{BadRate, Search};
 use super::command::{Link, Opening};
 use super::event::{End, Next, Rest, Turn};
@@ -117,6 +118,8 @@ pub struct State {
     pub passed: BTreeSet<Gate>,
     /// The gate that waits.
     pub waiting: Option<Gate>,
+    /// What else waits for a person's word, and what has one.
+    pub asked: Asked,
     /// What the run may use at present.
     pub budget: Budget,
     /// Whether work is handed out.
@@ -255,6 +258,8 @@ pub enum Status {
     Running,
     /// A candidate waits for its verdict.
     Judging,
+    /// A candidate waits for a person's word before it lands.
+    Gated,
     /// A candidate waits to land, or is landing.
     Queued,
     /// It is an ancestor of the run's branch.
@@ -294,6 +299,7 @@ impl Status {
             Self::Ready => "ready",
             Self::Running => "running",
             Self::Judging => "judging",
+            Self::Gated => "gated",
             Self::Queued => "queued",
             Self::Landed { .. } => "landed",
             Self::Nothing => "nothing",
@@ -312,7 +318,7 @@ impl Status {
     /// Tells whether nothing more happens without a person or another task.
     pub fn is_settled(&self) -> bool {
         match self {
-            Self::Ready | Self::Running | Self::Judging | Self::Queued | Self::Waiting => false,
+            Self::Ready | Self::Running | Self::Judging | Self::Gated | Self::Queued | Self::Waiting => false,
             Self::Landed { .. }
             | Self::Nothing
             | Self::Kept { .. }

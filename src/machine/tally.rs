@@ -17,6 +17,8 @@ pub struct Tally {
     pub running: u32,
     /// Waiting for a verdict.
     pub judging: u32,
+    /// Waiting for a person's word before they land.
+    pub gated: u32,
     /// Waiting to land.
     pub queued: u32,
     /// Landed.
@@ -52,6 +54,7 @@ impl Tally {
             Status::Ready => &mut self.ready,
             Status::Running => &mut self.running,
             Status::Judging => &mut self.judging,
+            Status::Gated => &mut self.gated,
             Status::Queued => &mut self.queued,
             Status::Landed { .. } => &mut self.landed,
             Status::Nothing => &mut self.nothing,
@@ -69,6 +72,6 @@ impl Tally {
 
     /// Counts tasks on which something may still happen by itself.
     pub fn open(&self) -> u32 {
-        self.waiting + self.ready + self.running + self.judging + self.queued
+        self.waiting + self.ready + self.running + self.judging + self.gated + self.queued
     }
 }

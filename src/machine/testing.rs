@@ -252,7 +252,13 @@ pub fn oid(number: u8) -> Oid {
 
 pub fn candidate(task: u32) -> Outcome {
     let number = task as u8;
-    Outcome::Candidate(Candidate { commit: oid(100 + number), tree: oid(120 + number), base: oid(1), files: 1 })
+    Outcome::Candidate(Candidate {
+        commit: oid(100 + number),
+        tree: oid(120 + number),
+        base: oid(1),
+        files: 1,
+        extent: Default::default(),
+    })
 }
 
 pub fn failed() -> Outcome {
@@ -262,7 +268,7 @@ pub fn failed() -> Outcome {
 /// Names the merge of an attempt; its tree is not the candidate's, so that it must be checked.
 pub fn link(attempt: AttemptId) -> Link {
     let number = attempt.task.0 as u8;
-    Link { attempt, commit: oid(140 + number), tree: oid(160 + number) }
+    Link { attempt, commit: oid(140 + number), tree: oid(160 + number), extent: Default::default() }
 }
 
 pub fn batch(number: u32) -> BatchId {
@@ -387,6 +393,7 @@ fn opening() -> Opening {
             budget: Budget::default(),
             landing: LandingPolicy { policy: Policy::Strict, batch: 8, conflicts: 1 },
             approve: BTreeSet::new(),
+            gating: Default::default(),
             prose: String::new(),
             hash: String::new(),
         },

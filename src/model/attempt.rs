@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gating::Extent;
 use super::ids::Oid;
 
 /// Names a candidate commit and what it stands on.
@@ -17,6 +18,9 @@ pub struct Candidate {
     pub base: Oid,
     /// How many files differ from the base.
     pub files: u32,
+    /// How much it changes, as far as the goal's gates ask.
+    #[serde(default)]
+    pub extent: Extent,
 }
 
 /// Reports upward, once, what an attempt did; written by the agent, hence never trusted.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use super::gating::Gating;
 
 /// Holds a goal that was read and found sound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub struct Goal {
     pub landing: LandingPolicy,
     /// What waits for a person's word.
     pub approve: BTreeSet<Gate>,
+    /// Which candidates and what spending waits for a person's word, and how long.
+    #[serde(default)]
+    pub gating: Gating,
     /// The goal in words, verbatim.
     pub prose: String,
     /// SHA-256 of the whole goal file, in hexadecimal digits.
@@ -180,4 +184,10 @@ pub enum Gate {
     Plan,
     /// After the sample has landed, before the sweep.
     Sweep,
+    /// Each time so much more money has been spent.
+    Spend,
+    /// Before each landing: a word on one candidate at a time.
+    Landing,
+    /// Before the run's branch is brought into one of the user's.
+    Delivery,
 }

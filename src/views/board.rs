@@ -12,6 +12,7 @@ use super::counts::counts;
 use super::ended::{Ended, ended};
 use super::limits::{LimitRow, limits};
 use super::pace::{Eta, Pace, hopeless};
+use super::waiting::{AskedRow, asked};
 use super::words;
 use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
@@ -102,6 +103,8 @@ pub struct Board {
     pub failed_planners: BTreeMap<ScopeId, String>,
     /// The gate that waits.
     pub gate: Option<Gate>,
+    /// Candidates and deliveries that wait for a person's word.
+    pub asked: Vec<AskedRow>,
     /// The last delivery: the branch, and the commit or why not.
     pub delivered: Option<(String, Result<Oid, String>)>,
     /// Whether the run's branch holds something that no delivery has brought to a branch of the user's.
@@ -293,6 +296,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         flakes: state.flakes.clone(),
         failed_planners: state.scopes.iter().filter_map(|(id, scope)| Some((*id, failure(scope)?))).collect(),
         gate: state.waiting,
+        asked: asked(state),
         delivered: state.delivered.clone(),
         undelivered: state.head.is_some_and(|head| head != opening.base) && state.delivered_head != state.head,
         notes: opening.notes.clone(),
@@ -436,6 +440,7 @@ fn why_left(state: &State, task: &Task) -> Option<String> {
         | Status::Ready
         | Status::Running
         | Status::Judging
+        | Status::Gated
         | Status::Queued => None,
     }
 }

@@ -18,6 +18,8 @@ pub struct Counts {
     pub running: u32,
     /// Waiting for a verdict.
     pub judging: u32,
+    /// Waiting for a person's word before they land.
+    pub gated: u32,
     /// Waiting to land.
     pub queued: u32,
     /// Landed.
@@ -36,12 +38,13 @@ pub struct Counts {
 
 impl Counts {
     /// Lists the statuses with how many tasks have each.
-    pub fn by_status(&self) -> [(&'static str, u32); 11] {
+    pub fn by_status(&self) -> [(&'static str, u32); 12] {
         [
             ("waiting", self.waiting),
             ("ready", self.ready),
             ("running", self.running),
             ("judging", self.judging),
+            ("gated", self.gated),
             ("queued", self.queued),
             ("landed", self.landed),
             ("nothing", self.nothing),
@@ -56,6 +59,7 @@ impl Counts {
 /// Counts tasks by status.
 pub(super) fn counts(tally: Tally) -> Counts {
     let total = tally.total();
-    let Tally { waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted } = tally;
-    Counts { total, waiting, ready, running, judging, queued, landed, nothing, kept, blocked, dropped, reverted }
+    let Tally { waiting, ready, running, judging, gated, queued, landed, nothing, kept, blocked, dropped, reverted } =
+        tally;
+    Counts { total, waiting, ready, running, judging, gated, queued, landed, nothing, kept, blocked, dropped, reverted }
 }

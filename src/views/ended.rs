@@ -7,6 +7,7 @@ use super::limits::{limits, waits};
 use super::words;
 use crate::machine::event::{End, Rest};
 use crate::machine::state::{Flow, State};
+use crate::model::goal::Gate;
 use crate::model::ids::ScopeId;
 
 /// Classes the ways in which a run may stand.
@@ -81,7 +82,7 @@ pub fn ended(state: &State) -> Ended {
         return at_end(state, end);
     }
     if let Some(rest) = &state.rest {
-        return at_rest(rest);
+        return at_rest(state, rest);
     }
     if let (Flow::Open, Some(what)) = (state.flow, &state.short) {
         return Ended { class: Class::Live, words: format!("begins nothing new until there is space: {what}") };
@@ -140,9 +141,13 @@ fn at_end(state: &State, end: &End) -> Ended {
     }
 }
 
-fn at_rest(rest: &Rest) -> Ended {
+fn at_rest(state: &State, rest: &Rest) -> Ended {
     let (class, words) = match rest {
         Rest::Stopped => (Class::Stopped, "stopped by a person".to_owned()),
+        Rest::Gate(Gate::Landing) => {
+            let waiting = words::count(state.asked.candidates.len(), "candidate");
+            (Class::Waits, format!("waits for your word on {waiting}"))
+        }
         Rest::Gate(gate) => (Class::Waits, format!("waits for your word on the {}", words::gate(*gate))),
         Rest::Budget { what } => (Class::Budget, format!("has used its budget of {what}")),
         Rest::Trouble { what } => (Class::Trouble, format!("halted by trouble outside the run: {what}")),

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::ended::{Class, ended};
 use super::limits::of_a_person;
+use super::waiting::{Waiting, waiting};
 use super::words;
-use crate::machine::event::Rest;
+use crate::machine::event::{Rest, Subject};
 use crate::machine::state::{State, Status, Task};
+use crate::model::goal::Gate;
 use crate::model::ids::{RunId, TaskId};
 
 /// Names a bucket.
@@ -49,32 +51,65 @@ pub struct Item {
     pub why: String,
     /// The command that a person would give next.
     pub next: String,
+    /// What waits for a word there.
+    pub waiting: Option<Waiting>,
 }
 
 /// Sorts a run and its tasks into buckets; nothing for a run that is not open.
 pub fn inbox(state: &State) -> Vec<Item> {
     let Some(opening) = &state.opening else { return Vec::new() };
     let run = &opening.run;
+    let goal = &opening.goal.name;
+    let item = |bucket, task, title: &str, why, next| Item {
+        bucket,
+        run: run.clone(),
+        task,
+        title: title.to_owned(),
+        why,
+        next,
+        waiting: None,
+    };
     let mut items = Vec::new();
     if let Some((bucket, next)) = run_bucket(state, run) {
-        let (title, why) = (opening.goal.name.clone(), ended(state).words);
-        items.push(Item { bucket, run: run.clone(), task: None, title, why, next });
+        items.push(item(bucket, None, goal, ended(state).words, next));
     }
     for (id, task) in &state.tasks {
         let Some((bucket, why, next)) = task_bucket(state, task, run, *id) else { continue };
-        items.push(Item { bucket, run: run.clone(), task: Some(*id), title: task.draft.title.clone(), why, next });
+        items.push(item(bucket, Some(*id), &task.draft.title, why, next));
+    }
+    for (on, waiting) in waiting(state) {
+        match on {
+            // The run itself says that it waits, once nothing else goes on.
+            Subject::Gate(_) => {
+                if let Some(item) = items.iter_mut().find(|it| it.task.is_none()) {
+                    item.why = format!("{}: {}", item.why, waiting.reasons.join("; "));
+                    if waiting.is_overdue {
+                        item.why.push_str("; OVERDUE");
+                    }
+                    item.waiting = Some(waiting);
+                }
+            }
+            Subject::Candidate(id) => {
+                let Some(task) = state.tasks.get(&id.task) else { continue };
+                let (why, next) = (waiting.words(), format!("artel approve {run}/{}", id.task));
+                let shown = item(Bucket::NeedsInput, Some(id.task), &task.draft.title, why, next);
+                items.push(Item { waiting: Some(waiting), ..shown });
+            }
+            Subject::Delivery => {
+                let (why, next) = (waiting.words(), format!("artel approve delivery --run {run}"));
+                // The end of the run needs nobody while its delivery does.
+                items.retain(|it| it.task.is_some());
+                items.push(Item { waiting: Some(waiting), ..item(Bucket::NeedsInput, None, goal, why, next) });
+            }
+        }
     }
     for row in of_a_person(state) {
         let verb = if row.tasks + row.seats == 1 { "waits" } else { "wait" };
         let first = row.first.and_then(|first| Some((first, state.tasks.get(&first)?)));
-        items.push(Item {
-            bucket: Bucket::NeedsInput,
-            run: run.clone(),
-            task: first.map(|(id, _)| id),
-            title: first.map_or(&opening.goal.name, |(_, task)| &task.draft.title).clone(),
-            why: format!("{} takes no work, and {} {verb}: {}", row.agent, row.waiting(), row.why),
-            next: first.map_or(format!("artel status {run}"), |(id, _)| format!("artel retry {run}/{id}")),
-        });
+        let title = first.map_or(goal, |(_, task)| &task.draft.title);
+        let why = format!("{} takes no work, and {} {verb}: {}", row.agent, row.waiting(), row.why);
+        let next = first.map_or(format!("artel status {run}"), |(id, _)| format!("artel retry {run}/{id}"));
+        items.push(item(Bucket::NeedsInput, first.map(|(id, _)| id), title, why, next));
     }
     items.sort_by_key(|item| item.bucket);
     items
@@ -87,6 +122,10 @@ fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
         Class::Incomplete => Bucket::Failed,
         Class::Waits | Class::Stopped | Class::Budget | Class::Trouble => Bucket::NeedsInput,
     };
+    // Each candidate that waits stands for itself.
+    if state.end.is_none() && state.rest == Some(Rest::Gate(Gate::Landing)) {
+        return None;
+    }
     let next = match (&state.rest, bucket) {
         (Some(Rest::Gate(gate)), _) => format!("artel approve {} --run {run}", words::gate(*gate)),
         (Some(Rest::Budget { .. }), _) => format!("artel resume {run} --attempts N"),
@@ -104,7 +143,7 @@ fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
 fn task_bucket(state: &State, task: &Task, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
     let show = || format!("artel show {run}/{id}");
     match &task.status {
-        Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Queued => None,
+        Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Gated | Status::Queued => None,
         // Its planner is about to say.
         Status::Blocked { .. } if state.waits_for_planner(id) => None,
         Status::Blocked { missing } if task.wants.is_some() => {

@@ -6,13 +6,15 @@ use serde::Serialize;
 use super::asked;
 use super::ended;
 use super::task::next;
+use super::waiting::{reason, subject};
 use super::words;
 use crate::machine::command::Link;
-use crate::machine::event::{Event, Lease, Left, NewTask, Next, Recorded, Turn};
+use crate::machine::event::{Event, Lease, Left, NewTask, Next, Recorded, Subject, Turn};
 use crate::machine::state::State;
 use crate::model::attempt::Outcome;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::egress::EGRESS;
+use crate::model::gating::Then;
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
@@ -159,6 +161,31 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::GateRefused { gate, reason } => {
             progress(format!("the {} was refused: {}", words::gate(*gate), text(reason))).in_tone(Tone::Bad)
         }
+        Event::CandidateAsked { attempt, reasons } => {
+            let why = reasons.iter().map(|it| text(&reason(it))).collect::<Vec<_>>().join("; ");
+            let task = attempt.task;
+            progress(format!("{attempt} waits for your word: {why}: artel approve {task}")).in_tone(Tone::Bad)
+        }
+        Event::CandidateApproved { attempt, commit } => {
+            progress(format!("{attempt} may land: {} was approved", commit.short())).in_tone(Tone::Good)
+        }
+        Event::CandidateDenied { attempt, reason, next: then, .. } => {
+            progress(format!("{attempt} was refused: {}; {}", text(reason), brief_next(then))).in_tone(tone_of(then))
+        }
+        Event::WordOverdue { on, then } => overdue(*on, *then),
+        Event::PlanEdited { dropped, changed, added, .. } => {
+            let (out, new) = (dropped.len(), added.len());
+            let told = format!("{out} out, {} changed, {new} new", changed.len());
+            progress(format!("a person edited the plan: {told}"))
+        }
+        Event::DeliveryProposed { branch, head } => {
+            let (branch, head) = (text(branch), head.short());
+            let told = format!("the delivery of {head} into {branch} waits for your word: artel approve delivery");
+            progress(told).in_tone(Tone::Bad)
+        }
+        Event::DeliveryRefused { branch, reason } => {
+            progress(format!("the delivery into {} was refused: {}", text(branch), text(reason))).in_tone(Tone::Warning)
+        }
         Event::SampleAccepted if state.tasks.is_empty() => detail("there is nothing to take a sample of".to_owned()),
         Event::SampleAccepted => progress("the sample has landed; the sweep begins".to_owned()).in_tone(Tone::Good),
         Event::IterationBegan { iteration } => progress(format!("iteration {iteration} begins")),
@@ -197,6 +224,17 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::RunReopened => progress("the run was taken up again".to_owned()),
         Event::RunParked { .. } | Event::RunEnded { .. } => standing(state),
     }
+}
+
+fn overdue(on: Subject, then: Then) -> Line {
+    let on = subject(on);
+    let (told, tone) = match then {
+        Then::Deny => (format!("no word on {on} came in time: it is refused"), Tone::Bad),
+        Then::Approve => (format!("no word on {on} came in time: it goes on"), Tone::Warning),
+        Then::Stop => (format!("no word on {on} came in time: the run stops"), Tone::Bad),
+        Then::Escalate => (format!("YOUR WORD IS OVERDUE: {on} still waits for it"), Tone::Bad),
+    };
+    progress(told).in_tone(tone)
 }
 
 pub(super) fn progress(text: String) -> Line {

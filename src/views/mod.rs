@@ -13,6 +13,8 @@ pub mod task;
 pub mod timeline;
 pub mod cost;
 pub mod plan_tree;
+pub mod plan_draft;
+pub mod waiting;
 pub mod inbox;
 pub mod summary;
 pub mod line;

@@ -138,6 +138,7 @@ impl Story {
             budget: Budget::default(),
             landing: LandingPolicy { policy: Policy::Strict, batch: 4, conflicts: 0 },
             approve: approve.iter().copied().collect(),
+            gating: Default::default(),
             prose: format!("Replace try! by ?.{taint}"),
             hash: "0".repeat(64),
         }
@@ -266,7 +267,7 @@ impl Story {
 
     pub(crate) fn candidate(&mut self, task: u32) {
         let base = self.state.head.expect("the branch is there");
-        let candidate = Candidate { commit: self.oid(), tree: self.oid(), base, files: 1 };
+        let candidate = Candidate { commit: self.oid(), tree: self.oid(), base, files: 1, extent: Default::default() };
         let leftovers = if task == 2 {
             let why = format!("inside a macro; the rule cannot see it{}", self.taint);
             vec![Leftover { path: format!("src/parser/statement_2.rs{}", self.taint), line: 88, why }]
@@ -324,8 +325,10 @@ impl Story {
             if batch.step == BatchStep::Merging {
                 let (bad, good): (Vec<AttemptId>, Vec<AttemptId>) =
                     batch.members.iter().copied().partition(|id| conflicting.contains(&id.task.0));
-                let chain: Vec<Link> =
-                    good.into_iter().map(|attempt| Link { attempt, commit: self.oid(), tree: self.oid() }).collect();
+                let chain: Vec<Link> = good
+                    .into_iter()
+                    .map(|attempt| Link { attempt, commit: self.oid(), tree: self.oid(), extent: Default::default() })
+                    .collect();
                 let paths = vec![format!("src/runtime/shared.rs{}", self.taint)];
                 let conflict = |attempt| Conflict { attempt, paths: paths.clone() };
                 let conflicts = bad.into_iter().map(conflict).collect();

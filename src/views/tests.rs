@@ -46,7 +46,7 @@ fn counts_of_the_board_add_up() {
     for story in [Story::incomplete(""), Story::at_work(""), Story::done("")] {
         let board = board(&story.state, &story.outside()).unwrap();
         let it = board.counts;
-        let sum = it.waiting + it.ready + it.running + it.judging + it.queued + it.landed;
+        let sum = it.waiting + it.ready + it.running + it.judging + it.gated + it.queued + it.landed;
         assert_eq!(sum + it.nothing + it.kept + it.blocked + it.dropped + it.reverted, it.total);
         assert_eq!(board.landed.len() as u32, it.landed);
         let root = &board.scopes[0];

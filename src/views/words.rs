@@ -78,6 +78,9 @@ pub fn gate(gate: Gate) -> &'static str {
     match gate {
         Gate::Plan => "plan",
         Gate::Sweep => "sweep",
+        Gate::Spend => "spend",
+        Gate::Landing => "landing",
+        Gate::Delivery => "delivery",
     }
 }
 

@@ -47,6 +47,7 @@ mod deaths;
 mod disk;
 mod faults;
 mod stopping;
+mod approvals;
 mod beside;
 mod terminal;
 mod verbs_reading;

@@ -15,6 +15,7 @@ use artel::model::task::Work;
 use artel::model::verdict::{Finding, Ruling, Rung, Verdict};
 
 use crate::checks;
+use crate::gates;
 use crate::mutants;
 use crate::plans;
 use crate::repo::{Blob, Repo, Swap, Tree};
@@ -417,8 +418,9 @@ fn outcome(world: &mut World, id: AttemptId) -> (Outcome, Handoff) {
         Err(why) => return (Outcome::Failed { why }, handoff),
     };
     let files = tree.iter().filter(|(path, blob)| base.get(*path) != Some(blob)).count() as u32;
+    let extent = gates::measure(&world.state.opening().goal, &base, &tree);
     let (commit, tree) = world.repo.commit(tree, &[attempt.base]);
-    (Outcome::Candidate(Candidate { commit, tree, base: attempt.base, files }), handoff)
+    (Outcome::Candidate(Candidate { commit, tree, base: attempt.base, files, extent }), handoff)
 }
 
 fn a_path(files: &std::collections::BTreeSet<String>, world: &mut World) -> String {
@@ -506,8 +508,9 @@ fn merge(world: &mut World, effect: &Effect, id: BatchId) {
         let tree = |commit| world.repo.tree_of(commit);
         match Repo::merge(tree(candidate.base), tree(head), tree(candidate.commit)) {
             Ok(merged) => {
+                let extent = gates::measure(&world.state.opening().goal, tree(head), &merged);
                 let (commit, tree) = world.repo.commit(merged, &[head, candidate.commit]);
-                chain.push(Link { attempt: member, commit, tree });
+                chain.push(Link { attempt: member, commit, tree, extent });
                 head = commit;
             }
             Err(paths) => conflicts.push(Conflict { attempt: member, paths }),

@@ -11,6 +11,7 @@ use artel::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Grants, Limits
 use fastrand::Rng;
 
 use crate::checks::check;
+use crate::gates;
 use crate::repo::{Blob, Tree};
 
 pub fn tree(rng: &mut Rng) -> Tree {
@@ -79,7 +80,11 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
         run: "r-sim".parse().expect("it is a run's name"),
         name: None,
         repo: "/repo/.git".to_owned(),
-        goal: goal(rng),
+        goal: {
+            let mut goal = goal(rng);
+            gates::gate(&mut goal, base_tree);
+            goal
+        },
         goal_text: String::new(),
         config: Config { lease_s: 300, ..Config::default() },
         roles,
@@ -135,6 +140,7 @@ fn goal(rng: &mut Rng) -> Goal {
         },
         landing: LandingPolicy { policy: Policy::Strict, batch: rng.u32(1..9), conflicts: rng.u32(0..3) },
         approve: approve.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(gate, _)| gate).collect(),
+        gating: Default::default(),
         prose: String::new(),
         hash: String::new(),
     }

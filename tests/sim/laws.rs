@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use artel::machine::command::Command;
+use artel::machine::command::{Ask, Command};
 use artel::machine::due::Effect;
 use artel::machine::event::Event;
 use artel::machine::state::{Planning, State, Status, Task};
 use artel::machine::tally::Tally;
+use artel::model::gating::Then;
 use artel::model::ids::{AttemptId, ScopeId};
 use artel::model::seat::Seat;
 use artel::model::task::Work;
@@ -17,12 +18,18 @@ pub use crate::ledger::Ledger;
 
 /// Holds a decision against what the command may bring at all.
 pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
-    let opens = events.iter().any(|event| matches!(event, Event::GatePassed { .. }));
-    law(!opens || matches!(command, Command::Request { .. }), || "a gate opened without a person's word".to_owned())?;
+    let opens = |event: &Event| matches!(event, Event::GatePassed { .. } | Event::CandidateApproved { .. });
+    for (at, _) in events.iter().enumerate().filter(|(_, event)| opens(event)) {
+        let is_asked = matches!(command, Command::Request { .. });
+        let before = at.checked_sub(1).and_then(|before| events.get(before));
+        let is_late = matches!(before, Some(Event::WordOverdue { then: Then::Approve, .. }));
+        law(is_asked || is_late, || "a gate opened without a person's word".to_owned())?;
+    }
     match command {
-        Command::Request { id, .. } => {
+        Command::Request { id, ask } => {
             let is_old = state.answered.contains_key(id);
-            law(is_old == events.is_empty(), || format!("request {id} must be answered exactly once"))
+            law(is_old == events.is_empty(), || format!("request {id} must be answered exactly once"))?;
+            means(state, ask, events)
         }
         Command::ReportAttempt { attempt, fence, .. }
         | Command::RenewLease { attempt, fence }
@@ -53,7 +60,8 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         Command::Advance => {
             law(state.is_live() || events.is_empty(), || "time alone moved a run that rests or has ended".to_owned())
         }
-        Command::Open(_)
+        Command::LetLapse
+        | Command::Open(_)
         | Command::Wake { .. }
         | Command::ReportBranch { .. }
         | Command::ReportBaseline { .. }
@@ -68,6 +76,20 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportSpace { .. }
         | Command::ReportTrouble { .. } => Ok(()),
     }
+}
+
+/// Holds that a word is taken for what it was given on.
+fn means(state: &State, ask: &Ask, events: &[Event]) -> Law {
+    for event in events {
+        if let (Ask::ApproveCandidate { commit: said, .. }, Event::CandidateApproved { commit, .. }) = (ask, event) {
+            law(said == commit, || format!("a word on {said} is taken for one on {commit}"))?;
+        }
+        if let (Ask::EditPlan(edit), Event::PlanEdited { .. }) = (ask, event) {
+            let present = state.asked.edits;
+            law(edit.revision == present, || format!("an edit of {} is taken for one of {present}", edit.revision))?;
+        }
+    }
+    Ok(())
 }
 
 /// Holds that whoever spoke is at work under that fence.
@@ -138,6 +160,9 @@ fn indexes(state: &State) -> Law {
         law(index.iter().eq(recount), || format!("{index:?} are said to split a file"))?;
     }
     same(state.judging.iter().chain(&state.reviewing), last_of(state, |status| *status == Status::Judging))?;
+    same(state.asked.candidates.keys(), last_of(state, |status| *status == Status::Gated))?;
+    let granted = state.asked.granted.keys().find(|id| state.tasks[&id.task].status != Status::Queued);
+    law(granted.is_none(), || format!("{granted:?} has a word and does not wait to land"))?;
     same(state.queue.iter().chain(members), last_of(state, |status| *status == Status::Queued))
 }
 
@@ -236,7 +261,7 @@ pub fn all_ended(state: &State) -> Law {
         let ended = match &task.status {
             Status::Waiting => task.waits_for.iter().all(|before| !state.tasks[before].status.lets_followers_start()),
             Status::Ready => !state.sample_accepted && !task.sample,
-            Status::Running | Status::Judging | Status::Queued => false,
+            Status::Running | Status::Judging | Status::Gated | Status::Queued => false,
             Status::Landed { .. }
             | Status::Nothing
             | Status::Kept { .. }

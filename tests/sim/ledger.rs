@@ -12,6 +12,7 @@ use artel::model::role::AgentRef;
 use artel::model::seat::Seat;
 
 use crate::checks;
+use crate::gates::Words;
 use crate::laws::{Law, broken, law};
 use crate::repo::Repo;
 
@@ -33,6 +34,8 @@ pub struct Ledger {
     decided: BTreeMap<String, ScopeId>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
+    /// The words that people gave.
+    words: Words,
 }
 
 impl Ledger {
@@ -40,6 +43,7 @@ impl Ledger {
     #[expect(clippy::too_many_lines, reason = "one arm for each event keeps the laws in one place")]
     pub fn before(&mut self, state: &State, event: &Event, repo: &Repo, is_tampered: bool) -> Law {
         self.kinds.entry(event.kind()).or_insert_with(|| event.clone());
+        self.words.before(state, event, repo)?;
         match event {
             Event::PlannerWoken { scope, handoffs, .. } => self.woken(*scope, handoffs),
             Event::AttemptLeased(lease) => {
@@ -109,6 +113,13 @@ impl Ledger {
             | Event::GateReached { .. }
             | Event::GatePassed { .. }
             | Event::GateRefused { .. }
+            | Event::CandidateAsked { .. }
+            | Event::CandidateApproved { .. }
+            | Event::CandidateDenied { .. }
+            | Event::WordOverdue { .. }
+            | Event::PlanEdited { .. }
+            | Event::DeliveryProposed { .. }
+            | Event::DeliveryRefused { .. }
             | Event::IterationBegan { .. }
             | Event::ConditionsChecked { .. }
             | Event::TaskOverruled { .. }

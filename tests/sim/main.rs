@@ -7,6 +7,7 @@
 
 mod checks;
 mod crew;
+mod gates;
 mod goals;
 mod laws;
 mod golden;
@@ -40,7 +41,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 56;
+const KINDS: usize = 63;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -96,6 +97,9 @@ fn wild_step(world: &mut World) -> Law {
     if is_idle && world.rng.bool() {
         world.now_ms += 400_000;
         people::mend(world);
+        if world.rng.bool() {
+            world.post(Command::LetLapse, Must::Anything, None);
+        }
         return world.settle();
     }
     match world.rng.u8(0..100) {
@@ -243,6 +247,7 @@ fn to_the_end(world: &mut World) -> Law {
             // Their word is on its way.
         } else if let Some(at_ms) = deadline(&world.state, world.now_ms) {
             world.now_ms = at_ms;
+            world.post(Command::LetLapse, Must::Anything, None);
             world.settle()?;
         } else {
             return Err(broken("the world is kind, nothing is under way, and the run neither moves nor rests"));
@@ -280,6 +285,7 @@ fn second_thoughts(world: &mut World) -> Law {
             | Status::Ready
             | Status::Running
             | Status::Judging
+            | Status::Gated
             | Status::Queued
             | Status::Nothing
             | Status::Dropped { .. }

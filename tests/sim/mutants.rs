@@ -165,6 +165,26 @@ mutants! {
     CutNotCounted,
     /// Who failed at a seat sits there again without a bound.
     TurnsNotCounted,
+    /// A candidate that a rule holds back is not asked about.
+    CandidateNotAsked,
+    /// What merging makes of a candidate is not held against its word.
+    MergedNotMeasured,
+    /// A candidate that waits for a word goes on by itself.
+    CandidateApprovedAlone,
+    /// A word on one candidate counts for another.
+    WordOnAnother,
+    /// A word counts for what lands after it too.
+    WordUsedTwice,
+    /// A word that does not come is waited for without end.
+    WordNeverOverdue,
+    /// A run goes on though it has spent what a person is asked about.
+    SpendingNotAsked,
+    /// What waits for a word is delivered at once.
+    DeliveryNotAsked,
+    /// An edit of the plan reaches outside its scopes.
+    EditOutsideScope,
+    /// An edit of an older plan is taken.
+    OldPlanEdited,
 }
 
 /// Decides as the machine would with that bug.
@@ -197,23 +217,6 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
             }
         }
         (Mutant::ConflictForgotten, _) if is_time => seen.tasks.values_mut().for_each(|task| task.conflicts = 0),
-        (Mutant::FreezeIgnored, _) if is_time => seen.splits.clear(),
-        (Mutant::SplitsNotCompared, Command::ReportPlan { step: PlanStep::Emit(_), .. }) => seen.splits.clear(),
-        (Mutant::DecidedAgain, Command::ReportPlan { step: PlanStep::Claim { .. }, .. }) => {
-            seen.decided.clear();
-            seen.decisions.clear();
-        }
-        (Mutant::AsksNotCounted, Command::ReportAttempt { attempt, .. }) => {
-            if let Some(task) = seen.tasks.get_mut(&attempt.task) {
-                task.asked = 0;
-            }
-        }
-        (Mutant::HeardTwice, Command::ReportHeard { seat: Seat::Attempt(id), .. }) => {
-            let attempt = seen.tasks.get_mut(&id.task).and_then(|task| task.attempts.get_mut(id.number as usize - 1));
-            if let Some(attempt) = attempt {
-                attempt.heard = Heard::default();
-            }
-        }
         (Mutant::DependencyIgnored, _) if is_time => {
             let waiting = state.tasks.iter().filter(|(_, task)| task.status == Status::Waiting);
             let urgency = |id: &TaskId, rank| Urgency { after_sample: false, slack: u64::MAX - rank, task: *id };
@@ -235,6 +238,16 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::LensSkipped, Command::ReportReview { .. }) => {
             opening(&mut seen).roles.get_mut("judge").expect("it judges").lenses.truncate(1);
         }
+        (Mutant::SpendingNotAsked, _) if is_time => opening(&mut seen).goal.gating.nano_usd = None,
+        (Mutant::EditOutsideScope, Command::Request { ask: Ask::EditPlan(_), .. }) => {
+            for scope in seen.scopes.values_mut() {
+                scope.draft.paths = artel::model::paths::PathSet::everything();
+            }
+        }
+        (Mutant::MergedNotMeasured, Command::ReportMerge { .. }) | (Mutant::CandidateNotAsked, Command::Advance) => {
+            opening(&mut seen).goal.gating = Default::default();
+            opening(&mut seen).goal.approve.remove(&Gate::Landing);
+        }
         (Mutant::RestIgnored, _) if is_time => seen.rest = None,
         (Mutant::PoisonNeverKept, _) => seen.tasks.values_mut().for_each(|task| task.lost = 0),
         (Mutant::AcceptedUnchecked, Command::ReportVerdict { attempt, .. }) => {
@@ -255,9 +268,35 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
             seen.task_keys.retain(|key, _| !key.starts_with("revert"));
         }
         (Mutant::DeliveryUnasked, Command::ReportDelivery { branch, .. }) => seen.delivery = Some(branch.clone()),
+        _ if blinded_to_asks(mutant, &mut seen, command) => {}
         _ => return Cow::Borrowed(state),
     }
     Cow::Owned(seen)
+}
+
+/// Hides what planners and workers have asked for; tells whether it hid anything.
+fn blinded_to_asks(mutant: Mutant, seen: &mut State, command: &Command) -> bool {
+    match (mutant, command) {
+        (Mutant::FreezeIgnored, _) if matches!(command, Command::Advance) => seen.splits.clear(),
+        (Mutant::SplitsNotCompared, Command::ReportPlan { step: PlanStep::Emit(_), .. }) => seen.splits.clear(),
+        (Mutant::DecidedAgain, Command::ReportPlan { step: PlanStep::Claim { .. }, .. }) => {
+            seen.decided.clear();
+            seen.decisions.clear();
+        }
+        (Mutant::AsksNotCounted, Command::ReportAttempt { attempt, .. }) => {
+            if let Some(task) = seen.tasks.get_mut(&attempt.task) {
+                task.asked = 0;
+            }
+        }
+        (Mutant::HeardTwice, Command::ReportHeard { seat: Seat::Attempt(id), .. }) => {
+            let attempt = seen.tasks.get_mut(&id.task).and_then(|task| task.attempts.get_mut(id.number as usize - 1));
+            if let Some(attempt) = attempt {
+                attempt.heard = Heard::default();
+            }
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Bends a command as far as the bug does not look at it.
@@ -289,6 +328,10 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
                 *tree = *checked;
             }
         }
+        (Mutant::WordOnAnother, Command::Request { ask: Ask::ApproveCandidate { attempt, commit }, .. }) => {
+            *commit = state.asked.candidates.get(attempt).map_or(*commit, |it| it.commit);
+        }
+        (Mutant::OldPlanEdited, Command::Request { ask: Ask::EditPlan(edit), .. }) => edit.revision = state.asked.edits,
         (Mutant::RedIsDone, Command::ReportConditions { results, .. }) => {
             results.iter_mut().for_each(|result| result.answer = Answer::Green);
         }
@@ -305,6 +348,14 @@ fn spoilt(mutant: Mutant, state: &State, command: &Command, mut events: Vec<Even
             events.retain(|it| !matches!(it, Event::AttemptLost { why, .. } if why == "its lease lapsed"));
         }
         Mutant::RunningNotReconciled if matches!(command, Command::Wake { .. }) => events.truncate(1),
+        Mutant::CandidateApprovedAlone => {
+            if let Some(Event::CandidateAsked { attempt, .. }) = events.last() {
+                let candidate = state.attempt(*attempt).and_then(|it| it.candidate());
+                let commit = candidate.expect("it was accepted").commit;
+                events.push(Event::CandidateApproved { attempt: *attempt, commit });
+            }
+        }
+        Mutant::WordNeverOverdue => events.retain(|it| !matches!(it, Event::WordOverdue { .. })),
         Mutant::GateOpensAlone => {
             if let Some(Event::GateReached { gate }) = events.last() {
                 events.push(Event::GatePassed { gate: *gate });
@@ -359,6 +410,11 @@ fn spoil(mutant: Mutant, state: &State, command: &Command, event: &mut Event) {
         }
         (Mutant::FlakyNotMarked, Event::PrefixChecked { flaky, .. })
         | (Mutant::FlakyForgotten, Event::BatchLanded { flaky, .. }) => *flaky = false,
+        (Mutant::DeliveryNotAsked, event @ Event::DeliveryProposed { .. }) => {
+            if let Event::DeliveryProposed { branch, .. } = &*event {
+                *event = Event::DeliveryAsked { branch: branch.clone() };
+            }
+        }
         (Mutant::KeptIsDone, Event::RunEnded { end }) => {
             let is_kept_only = matches!(&*end, End::Incomplete { red, .. } if red.is_empty());
             *end = if is_kept_only { End::Done } else { end.clone() };
@@ -413,6 +469,11 @@ pub fn fold(mutant: Option<Mutant>, state: State, recorded: &Recorded) -> State 
     };
     let mut state = evolve(state, recorded);
     match (mutant, &recorded.event) {
+        (Some(Mutant::WordUsedTwice), Event::BatchLanded { landed, .. }) => {
+            for link in landed {
+                state.asked.granted.insert(link.attempt, Vec::new());
+            }
+        }
         (Some(Mutant::HandoffGivenTwice), Event::PlannerWoken { scope, .. }) => {
             let scope = state.scopes.get_mut(scope).expect("it was woken");
             scope.inbox.extend(scope.given.clone());

@@ -7,6 +7,7 @@ use artel::machine::state::{Flow, Status};
 use artel::model::goal::{Budget, Gate};
 use artel::model::ids::{RequestId, TaskId};
 
+use crate::gates;
 use crate::world::{Must, World};
 
 const PLENTY: Budget =
@@ -27,6 +28,11 @@ pub fn ask(world: &mut World) {
     }
     if world.rng.bool()
         && let Some(ask) = what_is_wanted(world)
+    {
+        return send(world, ask);
+    }
+    if world.rng.bool()
+        && let Some(ask) = gates::word(world)
     {
         return send(world, ask);
     }
@@ -127,7 +133,7 @@ pub fn mend(world: &mut World) -> bool {
 /// Says what a resting run waits for.
 fn what_is_wanted(world: &World) -> Option<Ask> {
     match &world.state.rest {
-        Some(Rest::Gate(gate)) => Some(Ask::Approve(*gate)),
+        Some(Rest::Gate(_)) => gates::kind_word(&world.state),
         Some(Rest::Budget { .. }) => Some(Ask::Raise(PLENTY)),
         Some(Rest::Stopped | Rest::Trouble { .. }) => Some(Ask::Resume),
         None if world.state.flow != Flow::Open => Some(Ask::Resume),

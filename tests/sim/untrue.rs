@@ -39,6 +39,7 @@ fn opening() -> Opening {
     let mut opening = goals::opening(&mut Rng::with_seed(1), BASE, Oid([2; 20]));
     opening.goal.checks.clear();
     opening.goal.approve.clear();
+    opening.goal.gating = Default::default();
     opening.goal.plan.sample = 0;
     opening.goal.budget = Budget::default();
     opening
@@ -121,7 +122,13 @@ async fn what_would_be_untrue_stops_the_coordinator_before_it_is_stored() {
     let coordinator = Coordinator::spawn(CoordinatorArgs { world, state, epoch, progress });
     // Its own fence, but a candidate on another base than the lease's: no rule looks at that, and a law does.
     let attempt = AttemptId { task: TaskId(1), number: 2 };
-    let candidate = Candidate { commit: Oid([7; 20]), tree: Oid([8; 20]), base: Oid([9; 20]), files: 1 };
+    let candidate = Candidate {
+        commit: Oid([7; 20]),
+        tree: Oid([8; 20]),
+        base: Oid([9; 20]),
+        files: 1,
+        extent: Default::default(),
+    };
     let report = Command::ReportAttempt {
         attempt,
         fence: 2,

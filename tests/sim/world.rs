@@ -339,6 +339,7 @@ fn name(command: &Command) -> &'static str {
         Command::Open(_) => "Open",
         Command::Wake { .. } => "Wake",
         Command::Advance => "Advance",
+        Command::LetLapse => "LetLapse",
         Command::Request { .. } => "Request",
         Command::ReportBranch { .. } => "ReportBranch",
         Command::ReportBaseline { .. } => "ReportBaseline",

@@ -14,6 +14,7 @@ mod serving;
 mod streams;
 mod access;
 mod asking;
+mod approvals;
 mod pages;
 mod documents;
 mod afar;

@@ -16,7 +16,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Presses the button of a form that a page shows, with a text in its field.
-fn press(server: &Server<'_>, cookie: &str, page: &Answer, ask: &str, text: &str) -> Answer {
+pub fn press(server: &Server<'_>, cookie: &str, page: &Answer, ask: &str, text: &str) -> Answer {
     let marker = format!("name=\"ask\" value=\"{ask}\"");
     let at = page.body.find(&marker).unwrap_or_else(|| panic!("no button `{ask}` in\n{}", page.body));
     let start = page.body[..at].rfind("<form").unwrap();

@@ -7,8 +7,8 @@ mod steered;
 mod planning;
 mod judging;
 
+pub use judging::{ReviewingTools, RunJudgingTools};
 pub use looking::LookingTools;
 pub use planning::PlanningTools;
 pub use steered::Steered;
-pub use judging::{ReviewingTools, RunJudgingTools};
 pub use working::WorkingTools;

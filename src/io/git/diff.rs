@@ -78,6 +78,23 @@ impl Repo {
         })
     }
 
+    /// Counts the lines that were added or taken out between two trees; of a file that is not text, none.
+    ///
+    /// # Errors
+    /// Fails where a tree or blob is missing.
+    pub fn count_lines(&self, old: Oid, new: Oid) -> Result<u64, GitError> {
+        self.with(|handle| {
+            let (old, new) = (find_tree(handle, to_git(old))?, find_tree(handle, to_git(new))?);
+            let mut options = DiffOptions::new();
+            options.ignore_submodules(false).context_lines(0).max_size(16 << 20);
+            let diff = handle
+                .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
+                .doing(|| "compare two trees".to_owned())?;
+            let stats = diff.stats().doing(|| "count the lines that differ".to_owned())?;
+            Ok((stats.insertions() + stats.deletions()) as u64)
+        })
+    }
+
     /// Writes a unified diff for people; control characters are left for the caller to disarm.
     ///
     /// # Errors

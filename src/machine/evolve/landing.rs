@@ -2,6 +2,7 @@
 
 use super::attempts::{attempt_mut, go_on, note_flake, spend};
 use super::plan::set_status;
+use super::word;
 use crate::machine::bisect::{Search, Want};
 use crate::machine::command::Link;
 use crate::machine::event::Next;
@@ -97,6 +98,7 @@ pub(super) fn eject(state: &mut State, id: AttemptId, findings: &[Finding], next
     if let Some(batch) = &mut state.batch {
         batch.members.retain(|member| *member != id);
     }
+    word::forget(state, id);
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.ejected = findings.to_vec();
     }
@@ -117,6 +119,7 @@ pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
     state.landed_in_iteration += landed.len() as u32;
     state.bad_rate.learn(landed.len() as u32, 0);
     state.conditions = None;
+    word::head_moved(state);
     for link in landed {
         state.landings += 1;
         let landing = state.landings;
@@ -127,6 +130,7 @@ pub(super) fn land(state: &mut State, landed: &[Link], head: Oid, tree: Oid) {
             attempt.landed = Some(link.commit);
             attempt.landing = Some(landing);
         }
+        word::forget(state, link.attempt);
         let id = link.attempt.task;
         set_status(state, id, Status::Landed { commit: link.commit });
         take_out(state, id);

@@ -105,7 +105,7 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
 }
 
 /// Takes all that a task of the sample waits for into the sample, which could never be in otherwise.
-fn draw_into_sample(state: &mut State, from: TaskId) {
+pub(super) fn draw_into_sample(state: &mut State, from: TaskId) {
     let mut open = vec![from];
     while let Some(id) = open.pop() {
         let Some(after) = state.tasks.get(&id).filter(|task| task.sample).map(|task| task.after.clone()) else {
@@ -125,7 +125,7 @@ fn draw_into_sample(state: &mut State, from: TaskId) {
 }
 
 /// Carries a task's rank to all that it waits for, so that the longest chain is known at its start.
-fn raise_rank(state: &mut State, from: TaskId) {
+pub(super) fn raise_rank(state: &mut State, from: TaskId) {
     let mut open = vec![from];
     while let Some(id) = open.pop() {
         let Some((rank, after)) = state.tasks.get(&id).map(|task| (task.rank, task.after.clone())) else { continue };

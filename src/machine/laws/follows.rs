@@ -1,7 +1,7 @@
 //! Owns which laws an event is held against, and those of the run as a whole: opened, woken, at rest, at its end.
 
 use super::broken::{Law, broken, law};
-use super::{asked, landing, planning, seats, tasks};
+use super::{asked, landing, planning, seats, tasks, words};
 use crate::machine::due::Effect;
 use crate::machine::event::{End, Event};
 use crate::machine::state::{Flow, State};
@@ -78,10 +78,16 @@ pub fn follows(state: &State, event: &Event) -> Law {
             landing::landed(state, *batch, landed, (*head, *tree), *flaky)
         }
         Event::BatchClosed { batch } => landing::batch(state, *batch).map(|_| ()),
-        Event::GateReached { gate } => {
-            let is_new = state.waiting.is_none() && !state.passed.contains(gate);
-            law(is_new, || format!("the {gate:?} gate is reached again"))
+        Event::GateReached { gate } => words::reached(state, *gate),
+        Event::CandidateAsked { attempt, reasons } => words::asked(state, *attempt, reasons),
+        Event::CandidateApproved { attempt, commit } => words::answered(state, *attempt, *commit),
+        Event::CandidateDenied { attempt, commit, next, .. } => words::denied(state, *attempt, *commit, next),
+        Event::WordOverdue { on, .. } => words::overdue(state, *on),
+        Event::PlanEdited { revision, dropped, changed, added } => {
+            words::edited(state, *revision, dropped, (changed, added))
         }
+        Event::DeliveryProposed { head, .. } => words::proposed(state, *head),
+        Event::DeliveryRefused { branch, .. } => words::delivery_refused(state, branch),
         Event::GatePassed { gate } | Event::GateRefused { gate, .. } => {
             law(state.waiting == Some(*gate), || format!("nothing waits at the {gate:?} gate"))
         }
@@ -89,7 +95,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::ConditionsChecked { head, .. } => {
             law(state.head == Some(*head), || format!("the conditions were looked at on {head}"))
         }
-        Event::DeliveryAsked { branch } => law(state.delivery.is_none(), || format!("`{branch}` is delivered twice")),
+        Event::DeliveryAsked { branch } => words::delivered(state, branch),
         Event::Delivered { branch, .. } => {
             law(state.delivery.as_ref() == Some(branch), || format!("nobody asked for a delivery into `{branch}`"))
         }

@@ -3,6 +3,7 @@
 use super::asked::is_not_held;
 use super::broken::{Broken, Law, broken, law};
 use super::tasks::{attempt, task, tried};
+use super::words::{candidate_granted, granted};
 use crate::machine::command::Link;
 use crate::machine::event::Next;
 use crate::machine::state::{Batch, BatchStep, State, Status};
@@ -37,7 +38,8 @@ fn may_land(state: &State, id: AttemptId) -> Law {
 pub(super) fn formed(state: &State, members: &[AttemptId], onto: Oid) -> Law {
     law(state.batch.is_none(), || "a batch is formed while another lands".to_owned())?;
     law(state.head == Some(onto), || format!("a batch is formed on {onto}, which is not the head"))?;
-    members.iter().try_for_each(|member| may_land(state, *member).and_then(|()| is_not_held(state, *member)))
+    members.iter().try_for_each(|member| may_land(state, *member).and_then(|()| is_not_held(state, *member)))?;
+    members.iter().try_for_each(|member| candidate_granted(state, *member))
 }
 
 pub(super) fn merged(state: &State, id: BatchId, chain: &[Link]) -> Law {
@@ -97,5 +99,6 @@ pub(super) fn landed(state: &State, id: BatchId, landed: &[Link], (head, tree): 
     law(is_tip, || format!("{id} lands as {head}, which is not its last merge"))?;
     law(tree == *checked, || format!("tree {tree} lands, and tree {checked} was checked"))?;
     law(is_flaky == *flaky, || format!("{id} lands on a flaky green and is not marked so"))?;
-    landed.iter().try_for_each(|link| may_land(state, link.attempt))
+    landed.iter().try_for_each(|link| may_land(state, link.attempt))?;
+    landed.iter().try_for_each(|link| granted(state, link.attempt, &link.extent))
 }

@@ -8,6 +8,7 @@ mod landing;
 mod planning;
 mod seats;
 mod tasks;
+mod words;
 
 pub use broken::{Broken, Law, broken, law};
 pub use follows::{follows, moves_or_rests};

@@ -35,6 +35,7 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     law(lease.fence <= limit, || format!("attempt {} is above the budget of {limit}", lease.fence))?;
     let cpu_s = state.total_spent().usage.cpu_ms / 1000;
     law(state.budget.cpu_s.is_none_or(|limit| cpu_s < limit), || format!("{cpu_s} s are spent and {id} is leased"))?;
+    law(!state.waits_for_spending(), || format!("{id} is leased before a word on what was spent"))?;
     let waits_at_plan = goal.approve.contains(&Gate::Plan) && !state.passed.contains(&Gate::Plan);
     law(!waits_at_plan, || format!("{id} is leased before the plan was approved"))?;
     let is_revert = matches!(task.work, Work::Revert(_));
@@ -145,7 +146,8 @@ pub(super) fn is_kept(state: &State, id: TaskId) -> Law {
 }
 
 pub(super) fn dropped(state: &State, id: TaskId) -> Law {
-    if task(state, id)?.status == Status::Waiting { Ok(()) } else { is_kept(state, id) }
+    let may_be = matches!(task(state, id)?.status, Status::Waiting | Status::Gated);
+    if may_be { Ok(()) } else { is_kept(state, id) }
 }
 
 pub(super) fn overruled(state: &State, id: TaskId) -> Law {

@@ -5,6 +5,7 @@ use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::{self, Loss};
 use crate::machine::rules::limit;
 use crate::machine::rules::seat;
+use crate::machine::rules::word;
 use crate::machine::state::{Flow, Planning, Scope, State, Status};
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::check::CheckResult;
@@ -42,16 +43,31 @@ pub(in crate::machine) fn advance(state: &State, now_ms: i64) -> Vec<Event> {
     if let Some(unwanted) = seat::unwanted(state) {
         return vec![unwanted];
     }
+    let asked = word::ask(state);
+    if !asked.is_empty() {
+        return asked;
+    }
     let mut events = wake_planners(state);
     events.extend(form_batch(state));
     events.extend(pass_sample(state));
     if state.flow == Flow::Open && state.short.is_none() && over_budget(state, now_ms).is_none() {
-        events.extend(seat::take(state, now_ms));
-        events.extend(lease_tasks(state, now_ms));
+        events.extend(begin(state, now_ms, events.is_empty()));
     }
     if events.is_empty() {
         events.extend(come_to_rest(state, now_ms));
     }
+    events
+}
+
+/// Has agents sit down and tasks handed out, unless so much was spent that a person is asked first.
+fn begin(state: &State, now_ms: i64, is_quiet: bool) -> Vec<Event> {
+    if state.waits_for_spending() {
+        // One gate is reached at a time.
+        let has_more = is_quiet && (leasable(state).next().is_some() || state.empty_seats().next().is_some());
+        return word::reach_spending(state, has_more).into_iter().collect();
+    }
+    let mut events = seat::take(state, now_ms).into_iter().collect::<Vec<_>>();
+    events.extend(lease_tasks(state, now_ms));
     events
 }
 
@@ -266,9 +282,11 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
     if !plan_is_approved(state) && state.tally.ready > 0 {
         return Some(Event::GateReached { gate: Gate::Plan });
     }
-    let has_more = leasable(state).next().is_some();
-    let spent = over_budget(state, now_ms).filter(|_| has_more);
-    spent.map(|what| Event::RunParked { why: Rest::Budget { what } })
+    if leasable(state).next().is_some() {
+        return over_budget(state, now_ms).map(|what| Event::RunParked { why: Rest::Budget { what } });
+    }
+    let is_asked = !state.asked.candidates.is_empty();
+    is_asked.then_some(Event::RunParked { why: Rest::Gate(Gate::Landing) })
 }
 
 /// Tells whether nothing is left to do but to look at the done-conditions.
@@ -281,6 +299,7 @@ pub(in crate::machine) fn is_closing(state: &State) -> bool {
         && state.baseline.is_some()
         && state.head.is_some()
         && !state.has_work_under_way()
+        && state.asked.candidates.is_empty()
         && leasable(state).next().is_none()
         && (plan_is_approved(state) || state.tally.ready == 0)
         && pass_sample(state).is_none()
@@ -384,6 +403,7 @@ fn is_left(status: &Status) -> bool {
         | Status::Ready
         | Status::Running
         | Status::Judging
+        | Status::Gated
         | Status::Queued
         | Status::Kept { .. }
         | Status::Blocked { .. } => true,

@@ -108,7 +108,7 @@ pub(in crate::machine) fn again_or_keep(state: &State, task: &Task, from: Option
 }
 
 /// Gives the next agent in order of escalation, where the role has one.
-fn next_agent(state: &State, task: &Task) -> Option<Again> {
+pub(in crate::machine) fn next_agent(state: &State, task: &Task) -> Option<Again> {
     let agent = task.again.agent + 1;
     let is_there = state.role_of(task)?.agents.len() > agent as usize;
     is_there.then_some(Again { agent, tries: 0, from: None, ..task.again.clone() })
@@ -116,9 +116,18 @@ fn next_agent(state: &State, task: &Task) -> Option<Again> {
 
 /// Tells how often the task's present agent may try: an agent that always gives the same answer, once.
 fn allowed_tries(state: &State, task: &Task) -> u32 {
-    let Some(role) = state.role_of(task) else { return 1 };
+    let attempts = state.role_of(task).map_or(1, |role| role.limits.attempts.max(1));
+    if gives_one_answer(state, task) { 1 } else { attempts }
+}
+
+/// Tells whether the task's present agent always gives the same answer, whatever it is told.
+pub(in crate::machine) fn gives_one_answer(state: &State, task: &Task) -> bool {
+    let Some(role) = state.role_of(task) else { return true };
     match role.agents.get(task.again.agent as usize) {
-        Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Whole | AgentRef::Ladder | AgentRef::Revert) | None => 1,
+        _ if matches!(task.work, Work::Revert(_)) => true,
+        Some(AgentRef::Codemod | AgentRef::Shard | AgentRef::Whole | AgentRef::Ladder | AgentRef::Revert) | None => {
+            true
+        }
         Some(
             AgentRef::Command(_)
             | AgentRef::Script(_)
@@ -126,7 +135,7 @@ fn allowed_tries(state: &State, task: &Task) -> u32 {
             | AgentRef::Codex { .. }
             | AgentRef::Acp(_)
             | AgentRef::Llm(_),
-        ) => role.limits.attempts.max(1),
+        ) => false,
     }
 }
 

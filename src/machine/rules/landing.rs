@@ -9,6 +9,7 @@ use crate::machine::event::{Again, Event, NewTask, Next, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::again_or_keep;
 use crate::machine::rules::plan::{new_task, next_task};
+use crate::machine::rules::word;
 use crate::machine::state::{Batch, BatchStep, State, Task};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid};
@@ -37,6 +38,10 @@ pub(in crate::machine) fn merged(
     let is_sound = named.len() == conflicts.len() && named.iter().all(|named| batch.members.contains(named));
     if !is_sound || !clean.eq(chain.iter().map(|link| &link.attempt)) {
         return Err(Rejection::BadChain(id));
+    }
+    let asked = word::ask_of_merged(state, id, chain);
+    if !asked.is_empty() {
+        return Ok(asked);
     }
     let mut events = vec![Event::BatchMerged { batch: id, chain: chain.to_vec(), conflicts: conflicts.to_vec() }];
     for conflict in conflicts {

@@ -12,4 +12,6 @@ pub mod verdict;
 pub mod landing;
 pub mod request;
 pub mod asked;
+pub mod word;
+pub mod edit;
 pub mod space;

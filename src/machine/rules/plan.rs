@@ -41,12 +41,12 @@ pub(in crate::machine) fn report(
     }
 }
 
-fn limits(state: &State, role: &str) -> Limits {
+pub(in crate::machine) fn limits(state: &State, role: &str) -> Limits {
     state.opening().roles.get(role).map(|role| role.limits.clone()).unwrap_or_default()
 }
 
 /// Makes sure that the run has a role for this part, and an agent in it.
-fn can_play(state: &State, key: &str, role: &str, part: Part) -> Result<(), Rejection> {
+pub(in crate::machine) fn can_play(state: &State, key: &str, role: &str, part: Part) -> Result<(), Rejection> {
     let found = state.opening().roles.get(role).filter(|role| role.part == part && !role.agents.is_empty());
     found.map(|_| ()).ok_or_else(|| Rejection::NoRole { key: key.to_owned(), role: role.to_owned() })
 }
@@ -75,7 +75,8 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
         if !scope.draft.paths.covers(&draft.paths) {
             return Err(Rejection::TaskOutside { key: draft.key.clone(), scope: id });
         }
-        may_split(state, &tasks, draft)?;
+        let open = state.splits.iter().filter_map(|id| state.tasks.get(id)).map(|task| &task.draft);
+        may_split(open.chain(tasks.iter().map(|task: &NewTask| &task.draft)), draft)?;
         can_play(state, &draft.key, &draft.role, Part::Worker)?;
         let task = names[draft.key.as_str()];
         let mut after = Vec::new();
@@ -98,15 +99,16 @@ fn emit(state: &State, id: ScopeId, scope: &Scope, drafts: &[TaskDraft]) -> Resu
 }
 
 /// Makes sure that a task splits what it owns, and that nobody else is at that.
-fn may_split(state: &State, beside: &[NewTask], draft: &TaskDraft) -> Result<(), Rejection> {
+pub(in crate::machine) fn may_split<'a>(
+    mut others: impl Iterator<Item = &'a TaskDraft>,
+    draft: &TaskDraft,
+) -> Result<(), Rejection> {
     if draft.splits.is_empty() {
         return Ok(());
     }
     if !draft.paths.covers(&draft.splits) {
         return Err(Rejection::SplitsOutside { key: draft.key.clone() });
     }
-    let open = state.splits.iter().filter_map(|id| state.tasks.get(id)).map(|task| &task.draft);
-    let mut others = open.chain(beside.iter().map(|task| &task.draft));
     match others.find(|other| other.splits.overlaps(&draft.splits)) {
         Some(other) => Err(Rejection::SplitTwice { key: draft.key.clone(), by: other.key.clone() }),
         None => Ok(()),

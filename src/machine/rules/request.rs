@@ -7,6 +7,7 @@ use crate::machine::event::{End, Event, NewTask, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::asked;
 use crate::machine::rules::plan::{new_task, next_task};
+use crate::machine::rules::{edit, word};
 use crate::machine::state::{Flow, State, Status, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, RequestId, TaskId};
@@ -38,6 +39,11 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
             Ok(vec![Event::GateRefused { gate: *gate, reason: reason.clone() }, Event::RunEnded { end }])
         }
         Ask::ApproveTask(task) => approve_task(state, *task),
+        Ask::ApproveCandidate { attempt, commit } => word::approve(state, *attempt, *commit),
+        Ask::DenyCandidate { attempt, commit, reason, then } => word::deny(state, (*attempt, *commit), reason, *then),
+        Ask::ApproveDelivery { branch, head } => word::approve_delivery(state, branch, *head),
+        Ask::DenyDelivery { branch, head, reason } => word::deny_delivery(state, (branch, *head), reason),
+        Ask::EditPlan(edit) => edit::edit(state, edit),
         Ask::DenyTask { task, reason } => {
             may_be_given_up(state, *task)?;
             let dropped = Event::TaskDropped { task: *task, reason: reason.clone() };
@@ -72,13 +78,20 @@ fn find(state: &State, task: TaskId) -> Result<&Task, Rejection> {
 
 fn kept(state: &State, id: TaskId) -> Result<&Task, Rejection> {
     let task = find(state, id)?;
+    if let Some((_, asked)) = state.asked.candidates.iter().find(|(attempt, _)| attempt.task == id) {
+        return Err(Rejection::GiveItOnTheCandidate { task: id, commit: asked.commit });
+    }
     let is_kept = matches!(task.status, Status::Kept { .. } | Status::Blocked { .. });
     is_kept.then_some(task).ok_or(Rejection::NotKept { task: id, status: task.status.word() })
 }
 
-/// A task that waits may be given up too: what it waits for may never land.
+/// A task that waits may be given up too: what it waits for may never land, and its candidate need not.
 fn may_be_given_up(state: &State, id: TaskId) -> Result<(), Rejection> {
-    if find(state, id)?.status == Status::Waiting { Ok(()) } else { kept(state, id).map(|_| ()) }
+    if matches!(find(state, id)?.status, Status::Waiting | Status::Gated) {
+        Ok(())
+    } else {
+        kept(state, id).map(|_| ())
+    }
 }
 
 /// Tries a kept task again; where one waits for a limit, a person's word is believed that it is lifted.
@@ -91,7 +104,7 @@ fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Rejection> {
 }
 
 /// Takes an ended run up again with what a person has decided.
-fn reopening(state: &State, mut events: Vec<Event>) -> Vec<Event> {
+pub(in crate::machine) fn reopening(state: &State, mut events: Vec<Event>) -> Vec<Event> {
     if state.end.is_some() {
         events.insert(0, Event::RunReopened);
     }
@@ -168,7 +181,8 @@ fn deliver(state: &State, branch: Option<&String>) -> Result<Vec<Event>, Rejecti
     if state.head.is_none_or(|head| head == state.opening().base) {
         return Err(Rejection::NothingLanded);
     }
-    Ok(vec![Event::DeliveryAsked { branch: branch.clone() }])
+    let proposed = word::propose(state, branch)?;
+    Ok(vec![proposed.unwrap_or_else(|| Event::DeliveryAsked { branch: branch.clone() })])
 }
 
 pub(in crate::machine) fn delivered(

@@ -28,7 +28,7 @@ pub(super) fn conditions(node: &Node, faults: &mut Faults) -> Vec<Condition> {
 }
 
 /// Reads the list of checks.
-pub(super) fn checks(node: &Node, faults: &mut Faults) -> Vec<Check> {
+pub(in crate::model) fn checks(node: &Node, faults: &mut Faults) -> Vec<Check> {
     let mut names = BTreeSet::new();
     let mut checks = Vec::new();
     for node in list(node, "`checks`", faults) {

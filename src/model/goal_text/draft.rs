@@ -61,7 +61,7 @@ pub fn name(words: &str) -> String {
 }
 
 /// Writes a text so that YAML reads it back as it was.
-fn quoted(text: &str) -> String {
+pub(in crate::model) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./ ".contains(c);
     let reads_as_text = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '.') && !text.ends_with(' ');
     let is_word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"].contains(&text);

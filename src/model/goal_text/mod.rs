@@ -5,9 +5,12 @@ mod read;
 mod front;
 mod conditions;
 mod parts;
+mod gates;
 mod written;
 mod draft;
 
+pub(super) use conditions::checks;
+pub(super) use draft::quoted;
 pub use draft::{Draft, draft};
 pub use front::split;
 pub use read::{known_fields, read, rule_files};

@@ -1,8 +1,7 @@
-//! Owns the reading of how a goal is planned, bounded, landed and approved. Never plans.
+//! Owns the reading of how a goal is planned, bounded and landed. Never plans.
 
-use std::collections::BTreeSet;
-
-use crate::model::goal::{Budget, Gate, LandingPolicy, Order, Planning, Policy, Split, usual_judge};
+use super::gates::approval;
+use crate::model::goal::{Budget, LandingPolicy, Order, Planning, Policy, Split, usual_judge};
 use crate::model::written::{
     Faults, Fields, Node, Value, count, duration_s, flag, globs, list, nano_usd, relative_path, text, word,
 };
@@ -21,6 +20,7 @@ pub(super) const PLAN: &[&str] = &[
     "order",
     "iterations",
     "stop_list",
+    "approval",
 ];
 pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd"];
 pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
@@ -29,7 +29,6 @@ const SPLITS: &[(&str, Split)] =
     &[("folder", Split::Folder), ("owner", Split::Owner), ("package", Split::Package), ("count", Split::Count)];
 const ORDERS: &[(&str, Order)] = &[("none", Order::None), ("dependency", Order::Dependency)];
 const POLICIES: &[(&str, Policy)] = &[("strict", Policy::Strict)];
-const GATES: &[(&str, Gate)] = &[("plan", Gate::Plan), ("sweep", Gate::Sweep)];
 
 /// Says whether some tasks run first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +55,18 @@ fn default_plan() -> Planning {
     }
 }
 
+/// Says whether the plan waits for a person's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Approval {
+    Required,
+    None,
+}
+
 /// Reads how the goal is planned.
-pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampled) {
+pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampled, Approval) {
     let mut plan = default_plan();
     let Some(mut fields) = node.and_then(|node| Fields::open(node, "`plan`", PLAN, faults)) else {
-        return (plan, Sampled::No);
+        return (plan, Sampled::No, Approval::None);
     };
     let mut sampled = Sampled::No;
     if let Some(role) = fields.take("planner").and_then(|node| role(node, "`planner`", faults)) {
@@ -104,11 +110,12 @@ pub(super) fn plan(node: Option<&Node>, faults: &mut Faults) -> (Planning, Sampl
     if let Some(stop) = fields.take("stop_list").and_then(|node| flag(node, "`stop_list`", faults)) {
         plan.stop_list = stop;
     }
-    (plan, sampled)
+    let is_required = fields.take("approval").is_some_and(|node| approval(node, faults));
+    (plan, sampled, if is_required { Approval::Required } else { Approval::None })
 }
 
 /// Reads a role's name, which is also the name of its file.
-fn role(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
+pub(super) fn role(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
     let name = text(node, what, faults)?;
     if name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
         return Some(name);
@@ -164,20 +171,4 @@ pub(super) fn landing(node: Option<&Node>, faults: &mut Faults) -> LandingPolicy
         landing.conflicts = tries;
     }
     landing
-}
-
-/// Reads what waits for a person's word.
-pub(super) fn gates(node: &Node, sampled: Sampled, faults: &mut Faults) -> BTreeSet<Gate> {
-    let mut gates = BTreeSet::new();
-    for node in list(node, "`approve`", faults) {
-        let Some(gate) = word(node, "a gate of `approve`", GATES, faults) else { continue };
-        if gate == Gate::Sweep && sampled == Sampled::No {
-            let help = "add `sample: 2` to `plan`, or take `sweep` out of `approve`";
-            faults.add_with_help(&node.at, "the gate `sweep` opens after a sample, and there is none", help);
-        }
-        if !gates.insert(gate) {
-            faults.add(&node.at, "this gate stands twice in `approve`");
-        }
-    }
-    gates
 }

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::conditions::checks;
 use super::front::split;
-use super::parts::{budget, gates, landing, plan};
-use super::{conditions, parts};
+use super::gates::approve;
+use super::parts::{Approval, budget, landing, plan};
+use super::{conditions, gates, parts};
 use crate::model::goal::{Condition, Find, Gate, Goal};
 use crate::model::written::{Fault, Faults, Fields, Node, SIZE_MAX, Value, globs, read_yaml, text};
 
@@ -63,6 +64,7 @@ pub fn known_fields() -> Vec<(&'static str, &'static [&'static str])> {
         ("WrittenPlan", parts::PLAN),
         ("WrittenBudget", parts::BUDGET),
         ("WrittenLanding", parts::LANDING),
+        ("WrittenApproval", gates::APPROVE),
     ]
 }
 
@@ -82,7 +84,11 @@ fn read_fields(node: &Node, faults: &mut Faults) -> Option<Goal> {
             Vec::new()
         }
     };
-    let (planning, sampled) = plan(fields.take("plan"), faults);
+    let (planning, sampled, approval) = plan(fields.take("plan"), faults);
+    let (mut gates, gating) = fields.take("approve").map(|node| approve(node, sampled, faults)).unwrap_or_default();
+    if approval == Approval::Required {
+        gates.insert(Gate::Plan);
+    }
     let goal = Goal {
         name: name.unwrap_or_default(),
         done,
@@ -92,10 +98,8 @@ fn read_fields(node: &Node, faults: &mut Faults) -> Option<Goal> {
         never: fields.take("never").map(|node| globs(node, "`never`", faults)).unwrap_or_default(),
         budget: budget(fields.take("budget"), faults),
         landing: landing(fields.take("landing"), faults),
-        approve: match fields.take("approve") {
-            Some(node) => gates(node, sampled, faults),
-            None => BTreeSet::<Gate>::new(),
-        },
+        approve: gates,
+        gating,
         prose: String::new(),
         hash: String::new(),
     };
@@ -125,6 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::gating::{Gating, Then, Timeout};
     use crate::model::goal::{Order, Split};
 
     const FULL: &str = r#"---
@@ -239,10 +244,49 @@ Replace `try!` by `?`.
             ("plan: { stop_list: 1 }", "1: `stop_list` must be yes or no, not the number 1"),
             ("plan: { planner: 'a b' }", "'a b': `planner` is the name of a role: letters, digits, `-` and `_`"),
             ("approve: [sweep]", "sweep: the gate `sweep` opens after a sample, and there is none"),
+            ("approve: { sweep: true }", "true: the gate `sweep` opens after a sample, and there is none"),
+            ("approve: { landin: true }", "landin: `approve` has no field `landin`"),
+            ("approve: { landing: required }", "required: `landing` must be yes or no, not the text `required`"),
+            ("approve: { plan: perhaps }", "perhaps: `plan` cannot be `perhaps`"),
+            ("plan: { approval: maybe }", "maybe: `approval` cannot be `maybe`"),
+            ("approve: { paths: [src/] }", "src/: `src/` names a folder and matches no file"),
+            (
+                "approve: { roles: ['a b'] }",
+                "'a b': each of `roles` is the name of a role: letters, digits, `-` and `_`",
+            ),
+            ("approve: { lines: few }", "few: `lines` must be a whole number, not the text `few`"),
+            ("approve: { files: -1 }", "-1: `files` is from 0 to 1000000, not -1"),
+            ("approve: { spend: 0 }", "0: `spend` of no money lets nothing run"),
+            ("approve: { plan: true, timeout: 8h }", "8h: `timeout` does not say what happens then"),
+            ("approve: { plan: true, then: deny }", "deny: `then` does not say when"),
+            ("approve: { timeout: 8h, then: shrug }", "shrug: `then` cannot be `shrug`"),
             ("name: again", "name: `name` is written twice"),
         ] {
             assert_eq!(faults(&front(fields)), [expected], "{fields}");
         }
+    }
+
+    #[test]
+    fn what_waits_for_a_word_is_a_list_or_a_table() {
+        let of = |fields: &str| {
+            let goal = read(&front(fields)).unwrap();
+            (goal.approve, goal.gating)
+        };
+        let (gates, gating) = of("approve: [plan, landing, delivery]");
+        assert_eq!((gates, gating), ([Gate::Plan, Gate::Landing, Gate::Delivery].into(), Gating::default()));
+        assert_eq!(of("plan: { approval: required }").0, [Gate::Plan].into());
+        assert_eq!(of("approve: { plan: required, landing: false }").0, [Gate::Plan].into());
+        let table = "approve:\n  paths: ['src/auth/**']\n  roles: [worker-strong]\n  lines: 400\n  files: 20\n  \
+                     spend: $5\n  timeout: 8h\n  then: escalate";
+        let wanted = Gating {
+            paths: vec!["src/auth/**".to_owned()],
+            roles: ["worker-strong".to_owned()].into(),
+            lines: Some(400),
+            files: Some(20),
+            nano_usd: Some(5_000_000_000),
+            timeout: Some(Timeout { after_s: 8 * 3600, then: Then::Escalate }),
+        };
+        assert_eq!(of(table), (BTreeSet::new(), wanted));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 
-use crate::model::goal::{Gate, Order, Policy, Split};
+use crate::model::gating::Then;
+use crate::model::goal::{Order, Policy, Split};
 
 /// The front matter of a goal file; below it stands the goal in words.
 #[derive(Debug, JsonSchema)]
@@ -29,7 +30,7 @@ pub struct WrittenGoal {
     /// How accepted work lands.
     pub landing: Option<WrittenLanding>,
     /// What waits for a person's word.
-    pub approve: Option<BTreeSet<Gate>>,
+    pub approve: Option<ApproveForm>,
 }
 
 /// A done-condition: a command that must exit with 0, or more.
@@ -123,6 +124,8 @@ pub struct WrittenPlan {
     pub iterations: Option<u32>,
     /// Whether a file whose task once failed is left out of later iterations. Default: true.
     pub stop_list: Option<bool>,
+    /// Whether the plan waits for a person's word before the first worker starts. Default: `none`.
+    pub approval: Option<ApprovalForm>,
 }
 
 /// What the run may use.
@@ -152,6 +155,80 @@ pub struct WrittenLanding {
     /// How often a candidate that conflicts is tried again on the new base. Default: 2.
     #[schemars(range(max = 100))]
     pub conflicts: Option<u32>,
+}
+
+/// What waits for a person's word: a list of gates, or a table of gates and rules.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum ApproveForm {
+    /// Gates.
+    List(BTreeSet<GateForm>),
+    /// Gates and rules.
+    Written(WrittenApproval),
+}
+
+/// A gate.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum GateForm {
+    /// Before the first worker starts, when planning has ended.
+    Plan,
+    /// After the sample has landed, before the sweep.
+    Sweep,
+    /// Before each landing.
+    Landing,
+    /// Before delivery.
+    Delivery,
+}
+
+/// Gates, and rules by which candidates and spending wait for a person's word.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WrittenApproval {
+    /// Before the first worker starts, when planning has ended.
+    pub plan: Option<PlanForm>,
+    /// After the sample has landed, before the sweep.
+    pub sweep: Option<bool>,
+    /// Before each landing.
+    pub landing: Option<bool>,
+    /// Before the run's branch is delivered.
+    pub delivery: Option<bool>,
+    /// Globs of files: a candidate that changes one waits.
+    pub paths: Option<Vec<String>>,
+    /// Roles: their candidates wait.
+    pub roles: Option<Vec<String>>,
+    /// A candidate that changes more lines than this waits.
+    #[schemars(range(min = 0))]
+    pub lines: Option<u64>,
+    /// A candidate that changes more files than this waits.
+    #[schemars(range(max = 1_000_000))]
+    pub files: Option<u32>,
+    /// The run waits each time it has spent so much more, in dollars.
+    pub spend: Option<UsdForm>,
+    /// How long a word is waited for. Default: without end.
+    pub timeout: Option<DurationForm>,
+    /// What happens then.
+    pub then: Option<Then>,
+}
+
+/// Whether the plan waits: yes or no, or `required`.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum PlanForm {
+    /// Yes or no.
+    Flag(bool),
+    /// The same in a word.
+    Word(ApprovalForm),
+}
+
+/// Whether something waits for a person's word.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum ApprovalForm {
+    /// It does.
+    Required,
+    /// It does not.
+    None,
 }
 
 /// An amount of dollars: `5`, `0.25`, `$12.50`.

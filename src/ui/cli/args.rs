@@ -55,9 +55,9 @@ pub enum Verb {
     Attach(super::attach::AttachArgs),
     /// Host all runs of this machine, with an interface for programs and pages for people
     Serve(super::serve::ServeArgs),
-    /// Let a waiting gate pass, or a kept task's candidate land
+    /// Let a waiting gate pass, a candidate land, or a delivery go out
     Approve(super::approve::ApproveArgs),
-    /// Refuse at a waiting gate, or give a kept task up
+    /// Refuse at a waiting gate, refuse a candidate or a delivery, or give a kept task up
     Deny(super::deny::DenyArgs),
     /// Have kept or blocked tasks tried again, and those that wait for a usage limit at once
     Retry(super::retry::RetryArgs),

@@ -1,5 +1,6 @@
 //! Owns how the board looks as text: at the end of a run, for `status`, and as the live block. Never reads a state.
 
+use super::asked_text;
 use super::columns::{Cell, Columns};
 use super::paint::{Hue, Paint, of_status};
 use super::waiting_text;
@@ -61,6 +62,9 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     }
     if !board.limits.is_empty() {
         page.section("waiting for a usage limit", &waiting_text::limits(board), 0, "");
+    }
+    if let Some((table, more)) = asked_text::table(board) {
+        page.section("your word", &table, more, "artel list --inbox");
     }
     page.landing(board);
     page.landed(board, depth.landed);
@@ -140,6 +144,7 @@ impl Page {
             ("nothing", counts.nothing),
             ("running", counts.running),
             ("judging", counts.judging),
+            ("gated", counts.gated),
             ("queued", counts.queued),
             ("ready", counts.ready),
             ("waiting", counts.waiting),
@@ -409,9 +414,8 @@ impl Page {
                 Cell::new(why).hue(Hue::Faint),
             ]);
         };
-        if let Some(gate) = board.gate {
-            let gate = words::gate(gate);
-            add(format!("artel approve {gate} --run {run}"), format!("let the {gate} pass"));
+        for (command, why) in asked_text::next(board) {
+            add(command, why);
         }
         if let Some(row) = board.left.iter().find(|row| row.has_candidate).or(board.left.first()) {
             let verb = if row.has_candidate { "diff" } else { "show" };

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::live;
 use super::out::Out;
-use super::pick::read;
+use super::pick::{Read, read};
 use super::seam::{self, Place};
 use crate::machine::command::Ask;
 use crate::machine::event::Event;
@@ -37,17 +37,48 @@ pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
     let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
     if answer == Answer::Stored && !seam::is_answered(&place, &read.run) {
         live::host(out, &place, &read.run, args.format.into())?;
-        let state = seam::load(&place, &read.run)?.0;
-        return told(out, &read.run, state.delivered.as_ref(), args.format);
-    }
-    let delivered = wait_for(&place, &read.run, read.state.seq, |event| {
-        if let Event::Delivered { branch, result } = event { Some((branch.clone(), result.clone())) } else { None }
-    })?;
-    if delivered.is_some() {
-        return told(out, &read.run, delivered.as_ref(), args.format);
     }
     let under_way = format!("the delivery is under way: `artel log {} --follow` shows it", read.run);
-    tell(out, &read.run, answer, &under_way, args.format)
+    tell_delivered(out, &place, &read, answer, &under_way, args.format)
+}
+
+/// Says what became of a delivery that was asked for: it went out or did not, or it waits for a person's word.
+///
+/// # Errors
+/// Where it did not go out, or the journal cannot be read.
+pub fn tell_delivered(
+    out: &Out,
+    place: &Place,
+    read: &Read,
+    answer: Answer,
+    under_way: &str,
+    format: Format,
+) -> Result<Exit, Fail> {
+    let run = &read.run;
+    let came = wait_for(place, run, read.state.seq, |event| {
+        if let Event::Delivered { branch, result } = event {
+            return Some(Came::Of(branch.clone(), result.clone()));
+        }
+        matches!(event, Event::DeliveryProposed { .. }).then_some(Came::Waits)
+    })?;
+    match came {
+        Some(Came::Of(branch, result)) => told(out, run, Some(&(branch, result)), format),
+        Some(Came::Waits) => {
+            let waits = format!("the delivery waits for a word: artel approve delivery --run {run}");
+            tell(out, run, Answer::CarriedOut, &waits, format)?;
+            Ok(Exit::Waits)
+        }
+        None if seam::is_answered(place, run) => tell(out, run, answer, &inert(under_way), format),
+        None => told(out, run, None, format),
+    }
+}
+
+/// Says what came of a delivery.
+enum Came {
+    /// It went out, or did not.
+    Of(String, Result<Oid, String>),
+    /// It waits for a person's word.
+    Waits,
 }
 
 fn told(

@@ -1,4 +1,4 @@
-//! Owns `artel deny`: refuses at a gate, or gives a kept task up.
+//! Owns `artel deny`: refuses at a gate, a candidate or a delivery that waits, or gives a kept task up.
 
 use clap::Args;
 
@@ -10,18 +10,21 @@ use super::fail::Fail;
 use super::out::Out;
 use super::pick::Target;
 use super::seam::Place;
-use crate::machine::command::Ask;
+use crate::machine::command::{Ask, Refusal};
 use crate::views::words;
 
-/// Refuses at a gate, or gives a kept task up.
+/// Refuses at a gate, a candidate or a delivery that waits, or gives a kept task up.
 #[derive(Debug, Args)]
 pub struct DenyArgs {
-    /// What: plan, sweep, a kept task as t12, or a run [default: the gate that waits]
+    /// What: plan, sweep, spend, delivery, a task that waits or is kept as t12, or a run [default: what waits]
     #[arg(value_name = "WHAT")]
     what: Option<Target>,
-    /// Why; it is kept with the run
+    /// Why; it is kept with the run, and whoever does a refused candidate's task again is told
     #[arg(long, short = 'm', value_name = "TEXT", default_value = "no reason was given")]
     reason: String,
+    /// Give the task of a refused candidate up: it is not done again
+    #[arg(long)]
+    drop: bool,
     #[command(flatten)]
     run: RunFlag,
     #[command(flatten)]
@@ -36,8 +39,23 @@ pub fn deny(out: &Out, args: &DenyArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     let (read, subject) = subject(&place, args.what.as_ref(), args.run.text())?;
     let reason = args.reason.clone();
+    if args.drop && matches!(subject, Subject::Gate(_) | Subject::Delivery(..)) {
+        return Err(Fail::new(Exit::Refused, format!("refuse in {}", read.run))
+            .because("only a task can be given up")
+            .hint("leave `--drop` out"));
+    }
+    let then = if args.drop { Refusal::Drop } else { Refusal::Redo };
     let (ask, done) = match subject {
         Subject::Gate(gate) => (Ask::Deny { gate, reason }, format!("the {} is refused", words::gate(gate))),
+        Subject::Candidate(attempt, commit) => {
+            let task = attempt.task;
+            let done = if args.drop { format!("{task} is given up") } else { format!("{task} is done again") };
+            (Ask::DenyCandidate { attempt, commit, reason, then }, done)
+        }
+        Subject::Delivery(branch, head) => {
+            let done = format!("nothing is delivered into {branch}");
+            (Ask::DenyDelivery { branch, head, reason }, done)
+        }
         Subject::Task(task) => (Ask::DenyTask { task, reason }, format!("{task} is given up")),
     };
     put_and_tell(out, &place, &read, ask, &done, args.format)

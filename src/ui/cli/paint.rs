@@ -88,6 +88,7 @@ pub fn of_status(word: &str) -> Hue {
     match word {
         "landed" => Hue::Good,
         "kept" | "blocked" => Hue::Bad,
+        "gated" => Hue::Warning,
         "running" | "judging" | "queued" => Hue::Busy,
         "reverted" | "dropped" => Hue::Warning,
         "waiting" | "nothing" => Hue::Faint,

@@ -46,9 +46,9 @@ impl FromStr for TaskRef {
 pub enum Target {
     /// A gate.
     Gate(Gate),
-    /// A kept task.
+    /// A task that waits or is kept.
     Task(TaskRef),
-    /// Whatever gate waits in a run.
+    /// Whatever waits in a run.
     Run(String),
 }
 
@@ -58,6 +58,8 @@ impl FromStr for Target {
         Ok(match (text, text.parse()) {
             ("plan", _) => Self::Gate(Gate::Plan),
             ("sweep", _) => Self::Gate(Gate::Sweep),
+            ("spend", _) => Self::Gate(Gate::Spend),
+            ("delivery", _) => Self::Gate(Gate::Delivery),
             (_, Ok(task)) => Self::Task(task),
             (_, Err(NotATask(_))) => Self::Run(text.to_owned()),
         })

@@ -1,15 +1,18 @@
-//! Owns `artel plan`: shows a goal's plan as tree and table, as JSON, or as a graph. Creates nothing.
+//! Owns `artel plan`: shows a goal's plan as tree and table, as JSON, or as a graph, which creates nothing; or has the
+//! plan of a run that waits for a word edited.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use termtree::Tree;
 
+use super::args::Format;
 use super::columns::{Cell, Columns};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint};
+use super::plan_edit::{Source, edit};
 use super::run::OpeningArgs;
 use super::seam;
 use crate::model::inert::{fit, inert};
@@ -19,12 +22,21 @@ use crate::views::words;
 /// Widest scope that is drawn.
 const SCOPE_AT_MOST: usize = 100;
 
-/// Shows the plan of a goal.
+/// Shows the plan of a goal, or edits the one that waits for your word.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Goal file
-    #[arg(value_name = "GOAL")]
-    goal: PathBuf,
+    /// Goal file; with --edit, --from or --print the run whose plan waits [default: the newest run of this repository]
+    #[arg(value_name = "GOAL", required_unless_present_any = ["edit", "from", "print"])]
+    goal: Option<PathBuf>,
+    /// Edit the plan of a run that waits for your word: what you save is what runs
+    #[arg(long, conflicts_with_all = ["from", "print", "dot"])]
+    edit: bool,
+    /// Take the edited plan from a file; `-` is the standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["print", "dot"])]
+    from: Option<PathBuf>,
+    /// Print the plan of a run that waits as it would be edited
+    #[arg(long, conflicts_with = "dot")]
+    print: bool,
     #[command(flatten)]
     opening: OpeningArgs,
     /// Write JSON
@@ -40,7 +52,17 @@ pub struct PlanArgs {
 /// # Errors
 /// Where the goal is faulty or the repository not fit.
 pub fn plan(out: &Out, args: &PlanArgs) -> Result<Exit, Fail> {
-    let planned = seam::plan(&args.goal, &args.opening.options())?;
+    let named = args.goal.as_deref();
+    let source = match &args.from {
+        Some(file) => Some(Source::File(file)),
+        None if args.edit => Some(Source::Editor),
+        None => args.print.then_some(Source::Print),
+    };
+    if let Some(source) = source {
+        let run = named.map(|run| run.to_string_lossy().into_owned());
+        return edit(out, run.as_deref(), source, Format { json: args.json });
+    }
+    let planned = seam::plan(named.unwrap_or(Path::new("")), &args.opening.options())?;
     let Some(plan) = plan_tree(&planned) else {
         return Err(Fail::new(Exit::Bug, "read the plan").because("the planned run was never opened"));
     };

@@ -15,6 +15,7 @@ use crate::model::inert::{fit, headline, inert, inert_lines};
 use crate::model::review::Review;
 use crate::model::verdict::{Finding, Ruling, Verdict};
 use crate::views::task::{AttemptView, TaskView, task};
+use crate::views::waiting::{Waiting, size};
 use crate::views::words;
 
 /// How many lines of a check's output are shown.
@@ -61,6 +62,9 @@ pub fn lines(view: &TaskView, width: usize, paint: Paint) -> Vec<String> {
     sheet.push(0, Hue::Strong, &format!("{}/{}  {}", view.run, view.task, view.title));
     let why = view.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     sheet.push(0, of_status(view.status), &format!("{}{why}", view.status));
+    if let Some(waiting) = &view.waiting {
+        sheet.waiting(waiting);
+    }
     if let Some(commit) = view.landed {
         sheet.field("landed as", &commit.to_string());
     }
@@ -114,6 +118,25 @@ impl Sheet {
         if !text.is_empty() {
             let name = self.paint.on(Hue::Faint, &format!("{name:<11}"));
             self.lines.push(format!("  {name} {}", headline(text, self.width.saturating_sub(14))));
+        }
+    }
+
+    /// Shows what a word is asked on, and what it would bring.
+    fn waiting(&mut self, waiting: &Waiting) {
+        for reason in &waiting.reasons {
+            self.field("asked since", reason);
+        }
+        self.field("if approved", &waiting.then);
+        if let Some(extent) = &waiting.extent {
+            self.field("changes", &size(extent));
+            self.field("guarded", &extent.guarded.join(", "));
+        }
+        if waiting.has_moved {
+            self.field("moved", "the run's branch has moved since it was asked");
+        }
+        if let (Some(until), Some(then)) = (waiting.until_ms, waiting.lapse) {
+            let overdue = if waiting.is_overdue { ", OVERDUE" } else { "" };
+            self.field("overdue", &format!("{}: {}{overdue}", words::moment(until), then.word()));
         }
     }
 

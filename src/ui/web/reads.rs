@@ -19,11 +19,13 @@ use crate::machine::snapshot;
 use crate::machine::state::State as RunState;
 use crate::model::ids::{AttemptId, RunId, TaskId};
 use crate::model::inert::inert_lines;
+use crate::model::plan_edit::PlanEdit;
 use crate::views::board::{Board, board};
 use crate::views::burn::Burn;
 use crate::views::cost::{Cost, cost};
 pub use crate::views::inbox::Item;
 use crate::views::inbox::inbox as items;
+use crate::views::plan_draft::plan_draft as plan_draft_of;
 use crate::views::plan_tree::{PlanTree, plan_tree};
 use crate::views::summary::Summary;
 use crate::views::task::{TaskView, task as task_view};
@@ -215,6 +217,15 @@ pub async fn printed(
 /// Where there is no such run.
 pub async fn plan(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<PlanTree> {
     Ok(Json(site.see(&run, |_, run, follower| viewed(run, follower, plan_tree)).await?))
+}
+
+/// Shows the plan that waits for a word.
+///
+/// # Errors
+/// Where there is no such run, or no plan of it waits.
+pub async fn plan_draft(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<PlanEdit> {
+    let draft = site.see(&run, |_, _, follower| Ok(follower.see(|loaded, _| plan_draft_of(&loaded.state)))).await?;
+    draft.map(Json).ok_or_else(|| Refused::missing(format!("show the plan of {run}"), "no plan of it waits for a word"))
 }
 
 /// Shows the timeline.

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::{assets, events, guard, login, metrics, openapi, pages, reads, refused, site::Site, writes};
 use crate::app::Standing;
 use crate::machine::command::Ask;
+use crate::model::plan_edit::PlanEdit;
 use crate::views::board::Board;
 use crate::views::burn::Burn;
 use crate::views::cost::Cost;
@@ -107,6 +108,12 @@ fn looks() -> Vec<Route> {
             get(reads::printed),
         ),
         reads("/runs/{run}/plan", "Shows the plan as it was made.", json::<PlanTree>(), get(reads::plan)),
+        reads(
+            "/runs/{run}/plan/draft",
+            "Shows the plan that waits for a word, in the form in which an edit of it is asked for.",
+            json::<PlanEdit>(),
+            get(reads::plan_draft),
+        ),
         reads("/runs/{run}/timeline", "Shows attempts by worker over time.", json::<Timeline>(), get(reads::timeline)),
         reads("/runs/{run}/burn", "Shows how the work that is left went down.", json::<Burn>(), get(reads::burn)),
         reads("/runs/{run}/cost", "Shows what a run has cost, by agent and role.", json::<Cost>(), get(reads::costs)),

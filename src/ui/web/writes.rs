@@ -178,6 +178,11 @@ pub fn needed(ask: &Ask) -> Standing {
         | Ask::ApproveTask(_)
         | Ask::Deny { .. }
         | Ask::DenyTask { .. }
+        | Ask::ApproveCandidate { .. }
+        | Ask::DenyCandidate { .. }
+        | Ask::ApproveDelivery { .. }
+        | Ask::DenyDelivery { .. }
+        | Ask::EditPlan(_)
         | Ask::Retry(_)
         | Ask::AnswerScope { .. }
         | Ask::Steer { .. } => Standing::Approver,

@@ -12,17 +12,21 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::app::Standing;
-use crate::machine::command::Ask;
+use crate::machine::command::{Ask, Refusal};
 use crate::machine::event::Rest;
-use crate::machine::state::{State as RunState, Status};
+use crate::machine::state::{State as RunState, Status, Task};
 use crate::model::goal::{Budget, Gate};
-use crate::model::ids::{RunId, TaskId};
+use crate::model::ids::{AttemptId, Oid, RunId, TaskId};
+use crate::model::inert::inert;
+use crate::model::plan_text;
 use crate::model::spend::nano_usd_of;
+use crate::model::written::Fault;
 use crate::ui::web::guard::Caller;
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
 use crate::ui::web::writes::{id_of_form, needed, put};
-use crate::views::words;
+use crate::views::plan_draft::plan_draft;
+use crate::views::{waiting, words};
 
 /// Holds what a form says.
 #[derive(Debug, Deserialize)]
@@ -34,6 +38,12 @@ pub struct Filled {
     task: String,
     #[serde(default)]
     gate: String,
+    #[serde(default)]
+    attempt: String,
+    #[serde(default)]
+    commit: String,
+    #[serde(default)]
+    branch: String,
     #[serde(default)]
     text: String,
 }
@@ -63,16 +73,32 @@ fn asked(form: &Filled) -> Result<Ask, String> {
     let gate = || match form.gate.as_str() {
         "plan" => Ok(Gate::Plan),
         "sweep" => Ok(Gate::Sweep),
+        "spend" => Ok(Gate::Spend),
         other => Err(format!("`{other}` is no gate")),
     };
     let text = || match form.text.trim() {
         "" => Err("say it in words: the field was empty".to_owned()),
         text => Ok(text.to_owned()),
     };
+    let attempt = || form.attempt.parse::<AttemptId>().map_err(|error| error.to_string());
+    let commit = || form.commit.parse::<Oid>().map_err(|error| error.to_string());
+    let deny =
+        |then| Ok::<_, String>(Ask::DenyCandidate { attempt: attempt()?, commit: commit()?, reason: text()?, then });
     Ok(match form.ask.as_str() {
         "approve" => Ask::Approve(gate()?),
         "approve_task" => Ask::ApproveTask(task()?),
         "deny" => Ask::Deny { gate: gate()?, reason: text()? },
+        "edit_plan" => {
+            // Browsers send lines as they think fit.
+            let read = plan_text::read(&form.text.replace("\r\n", "\n"));
+            let told = |faults: Vec<Fault>| faults.into_iter().map(|it| it.what).collect::<Vec<_>>().join("; ");
+            Ask::EditPlan(read.map_err(told)?)
+        }
+        "approve_candidate" => Ask::ApproveCandidate { attempt: attempt()?, commit: commit()? },
+        "deny_candidate" => deny(Refusal::Redo)?,
+        "drop_candidate" => deny(Refusal::Drop)?,
+        "approve_delivery" => Ask::ApproveDelivery { branch: form.branch.clone(), head: commit()? },
+        "deny_delivery" => Ask::DenyDelivery { branch: form.branch.clone(), head: commit()?, reason: text()? },
         "deny_task" => Ask::DenyTask { task: task()?, reason: text()? },
         "retry" => Ask::Retry(task()?),
         "grant" => Ask::AnswerScope { task: task()?, granted: true, reason: text()? },
@@ -174,6 +200,7 @@ impl Buttons<'_> {
                 @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
                     @let word = words::gate(gate);
                     (self.sure("approve", &format!("Approve the {word}"), gate_says(gate), "main", &[("gate", word)]))
+                    (self.plan(state))
                     (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &[("gate", word)]))
                 }
                 @if operates && rests {
@@ -190,12 +217,60 @@ impl Buttons<'_> {
                     (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all"))
                     (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all"))
                 }
-                @if operates && has_landed && state.delivered_head != state.head {
+                (self.of_delivery(state))
+                @if operates && has_landed && state.delivered_head != state.head && state.asked.delivery.is_none() {
                     @let to = state.opening().branch.as_deref().unwrap_or("the branch that it was opened from");
                     @let to = crate::model::inert::inert(to);
                     (self.sure("deliver", "Deliver", &format!("What landed is brought into {to}."), "main", &[]))
                 }
             }
+        }
+    }
+
+    /// Draws the plan that waits, to be edited; nothing where none does.
+    fn plan(&self, state: &RunState) -> Markup {
+        let Some(plan) = plan_draft(state) else { return html! {} };
+        html! {
+            details.act {
+                summary { "Edit the plan" }
+                form method="post" action={ "/runs/" (self.run) "/ask" } {
+                    (self.fields("edit_plan", &[]))
+                    label {
+                        "What you save is what runs, once it is approved"
+                        textarea.plan name="text" required spellcheck="false" rows="20" { (plan_text::write(&plan)) }
+                    }
+                    button.main { "Save the plan" }
+                }
+            }
+        }
+    }
+
+    /// Draws the word that a delivery waits for: on exactly what is shown.
+    fn of_delivery(&self, state: &RunState) -> Markup {
+        let Some(waiting) = waiting::of_delivery(state) else { return html! {} };
+        let (branch, commit) = (waiting.branch.unwrap_or_default(), waiting.commit.unwrap_or(Oid([0; 20])));
+        if !self.may(&Ask::ApproveDelivery { branch: branch.clone(), head: commit }) {
+            return html! {};
+        }
+        let commit = commit.to_string();
+        let more = [("branch", branch.as_str()), ("commit", commit.as_str())];
+        html! {
+            (self.sure("approve_delivery", "Approve the delivery", &inert(&waiting.then), "main", &more))
+            (self.told("deny_delivery", "Refuse the delivery", "Why? Nothing is delivered.", "harm", &more))
+        }
+    }
+
+    /// Draws the word that a candidate waits for: on exactly what is shown.
+    fn of_candidate(&self, state: &RunState, task: &Task, id: TaskId) -> Markup {
+        let attempt = AttemptId { task: id, number: task.attempts.len() as u32 };
+        let Some(waiting) = waiting::of_candidate(state, attempt) else { return html! {} };
+        let Some(commit) = waiting.commit.filter(|_| self.may(&Ask::Retry(id))) else { return html! {} };
+        let (attempt, commit) = (attempt.to_string(), commit.to_string());
+        let more = [("attempt", attempt.as_str()), ("commit", commit.as_str())];
+        html! {
+            (self.sure("approve_candidate", "Approve", &inert(&waiting.then), "main", &more))
+            (self.told("deny_candidate", "Refuse", "Why? The next attempt is told.", "harm", &more))
+            (self.told("drop_candidate", "Refuse and give up", "Why? The task is not done again.", "harm", &more))
         }
     }
 
@@ -210,6 +285,7 @@ impl Buttons<'_> {
             (matches!(task.status, Status::Kept { .. }), matches!(task.status, Status::Blocked { .. }));
         html! {
             div.acts {
+                (self.of_candidate(state, task, id))
                 @if approves && (is_kept || is_blocked) {
                     (self.sure("retry", "Try again", "A new attempt is made, in a fresh worktree.", "main", &more))
                 }
@@ -239,6 +315,8 @@ fn gate_says(gate: Gate) -> &'static str {
     match gate {
         Gate::Plan => "The tasks of the plan are begun as they are shown here.",
         Gate::Sweep => "What the sample showed is done to all that is left.",
+        Gate::Spend => "Work goes on until as much again is spent.",
+        Gate::Landing | Gate::Delivery => "What waits goes on.",
     }
 }
 

@@ -1,0 +1,113 @@
+//! Owns what waits for a person's word, and what a word was given on and has not been used yet. Never waits itself, and
+//! never says when it has waited long enough: a rule does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Subject;
+use super::state::{State, Task};
+use crate::model::gating::{Extent, Reason, covers, reasons};
+use crate::model::ids::{AttemptId, Oid};
+
+/// Holds what waits for a person's word, beside the name of the gate at which the whole run waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Candidates that wait before they land, by attempt.
+    pub candidates: BTreeMap<AttemptId, AskedCandidate>,
+    /// For what each candidate has a word that has not landed yet.
+    pub granted: BTreeMap<AttemptId, Vec<Reason>>,
+    /// The delivery that waits.
+    pub delivery: Option<AskedDelivery>,
+    /// What may be delivered by a person's word and has not been yet.
+    pub granted_delivery: Option<Oid>,
+    /// Since when the run waits at its gate.
+    pub gate: Wait,
+    /// How often the plan was edited by a person.
+    pub edits: u32,
+    /// What may be spent before the run waits again, in nano-dollars; 0 is as much as the goal says.
+    pub spend_nano_usd: u64,
+}
+
+/// Says since when something waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// Whether its word is overdue, and that has had its effect.
+    pub is_overdue: bool,
+}
+
+/// Holds a candidate that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedCandidate {
+    /// The candidate.
+    pub commit: Oid,
+    /// All for which it waits.
+    pub reasons: Vec<Reason>,
+    /// Where the run's branch stood when it was asked about.
+    pub head: Option<Oid>,
+    /// Since when.
+    pub wait: Wait,
+}
+
+/// Holds a delivery that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedDelivery {
+    /// The user's branch.
+    pub branch: String,
+    /// What is to be brought into it: where the run's branch stands.
+    pub head: Oid,
+    /// Where that stood when it was asked about.
+    pub asked: Oid,
+    /// Since when.
+    pub wait: Wait,
+}
+
+impl Asked {
+    /// Finds the wait of something.
+    pub fn wait_mut(&mut self, on: Subject) -> Option<&mut Wait> {
+        match on {
+            Subject::Gate(_) => Some(&mut self.gate),
+            Subject::Candidate(id) => self.candidates.get_mut(&id).map(|it| &mut it.wait),
+            Subject::Delivery => self.delivery.as_mut().map(|it| &mut it.wait),
+        }
+    }
+}
+
+impl State {
+    /// Lists all on which a word is awaited; of a run that has ended only its delivery.
+    pub fn awaited(&self) -> impl Iterator<Item = (Subject, Wait)> {
+        let goes_on = self.end.is_none();
+        let gate = self.waiting.filter(|_| goes_on).map(|gate| (Subject::Gate(gate), self.asked.gate));
+        let candidates = self.asked.candidates.iter().filter(move |_| goes_on);
+        let candidates = candidates.map(|(id, it)| (Subject::Candidate(*id), it.wait));
+        let delivery = self.asked.delivery.as_ref().map(|it| (Subject::Delivery, it.wait));
+        gate.into_iter().chain(candidates).chain(delivery)
+    }
+
+    /// Lists all for which a change waits if a task brings it.
+    pub fn reasons_of(&self, task: &Task, extent: &Extent) -> Vec<Reason> {
+        let role = self.role_of(task).map_or(task.draft.role.as_str(), |role| role.name.as_str());
+        reasons(&self.opening().goal, role, extent)
+    }
+
+    /// Tells for what a candidate lacks a person's word if it changes so much; nothing where it may land.
+    pub fn lacks_word(&self, id: AttemptId, extent: &Extent) -> Vec<Reason> {
+        let Some(task) = self.tasks.get(&id.task) else { return Vec::new() };
+        let reasons = self.reasons_of(task, extent);
+        let said = self.asked.granted.get(&id).map_or(&[][..], Vec::as_slice);
+        if covers(said, &reasons) { Vec::new() } else { reasons }
+    }
+
+    /// Gives what may be spent before the run waits for a word, in nano-dollars; none where nothing is asked.
+    pub fn spend_gate(&self) -> Option<u64> {
+        let step = self.opening().goal.gating.nano_usd?;
+        Some(if self.asked.spend_nano_usd == 0 { step } else { self.asked.spend_nano_usd })
+    }
+
+    /// Tells whether so much was spent that nothing is begun before a person's word.
+    pub fn waits_for_spending(&self) -> bool {
+        self.spend_gate().is_some_and(|limit| self.total_spent().spend.nano_usd >= limit)
+    }
+}

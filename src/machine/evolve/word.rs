@@ -1,0 +1,145 @@
+//! Owns how a person's word, or its want, changes the state: candidates and deliveries asked about, granted, refused.
+
+use super::attempts::{attempt_mut, go_on};
+use super::plan::set_status;
+use crate::machine::awaited::{AskedCandidate, AskedDelivery, Wait};
+use crate::machine::event::{Next, Rest, Subject};
+use crate::machine::state::{Flow, State, Status};
+use crate::model::gating::{Reason, Then};
+use crate::model::goal::Gate;
+use crate::model::ids::{AttemptId, Oid, TaskId};
+use crate::model::verdict::{Finding, Rung};
+
+fn since(at_ms: i64) -> Wait {
+    Wait { since_ms: at_ms, is_overdue: false }
+}
+
+pub(super) fn reach(state: &mut State, gate: Gate, at_ms: i64) {
+    state.waiting = Some(gate);
+    state.asked.gate = since(at_ms);
+}
+
+pub(super) fn pass(state: &mut State, gate: Gate) {
+    if gate == Gate::Spend {
+        let step = state.opening().goal.gating.nano_usd.unwrap_or(u64::MAX).max(1);
+        let spent = state.total_spent().spend.nano_usd;
+        state.asked.spend_nano_usd = (spent / step).saturating_add(1).saturating_mul(step);
+    } else {
+        state.passed.insert(gate);
+    }
+    state.waiting = None;
+    wake(state);
+}
+
+/// Lets a run that rests for want of a word look whether it still does.
+pub(super) fn wake(state: &mut State) {
+    if matches!(state.rest, Some(Rest::Gate(_))) {
+        state.rest = None;
+    }
+}
+
+pub(super) fn ask(state: &mut State, id: AttemptId, reasons: &[Reason], at_ms: i64) {
+    let Some(commit) = state.attempt(id).and_then(|it| it.candidate()).map(|it| it.commit) else { return };
+    state.queue.retain(|queued| *queued != id);
+    if let Some(batch) = &mut state.batch {
+        batch.members.retain(|member| *member != id);
+    }
+    state.asked.granted.remove(&id);
+    let asked = AskedCandidate { commit, reasons: reasons.to_vec(), head: state.head, wait: since(at_ms) };
+    state.asked.candidates.insert(id, asked);
+    set_status(state, id.task, Status::Gated);
+}
+
+pub(super) fn approve(state: &mut State, id: AttemptId) {
+    let Some(asked) = state.asked.candidates.remove(&id) else { return };
+    state.asked.granted.insert(id, asked.reasons);
+    go_on(state, id, &Next::Queue);
+    wake(state);
+}
+
+/// Notes that a person has let a kept candidate land: their word covers all for which it would wait.
+pub(super) fn grant_overruled(state: &mut State, task: TaskId) {
+    let Some(of) = state.tasks.get(&task) else { return };
+    let Some(extent) = of.attempts.last().and_then(|it| it.candidate()).map(|it| it.extent.clone()) else { return };
+    let reasons = state.reasons_of(of, &extent);
+    let id = AttemptId { task, number: of.attempts.len() as u32 };
+    if !reasons.is_empty() {
+        state.asked.granted.insert(id, reasons);
+    }
+}
+
+pub(super) fn deny(state: &mut State, id: AttemptId, reason: &str, next: &Next) {
+    forget(state, id);
+    let finding = Finding {
+        rung: Rung::Landing,
+        rule: "denied".to_owned(),
+        path: None,
+        what: format!("a person refused {id}: {reason}"),
+        advice: "do it so that this reason is gone".to_owned(),
+    };
+    if let Some(attempt) = attempt_mut(state, id) {
+        attempt.ejected = vec![finding.clone()];
+    }
+    if let Some(task) = state.tasks.get_mut(&id.task) {
+        task.findings = vec![finding];
+    }
+    go_on(state, id, next);
+    wake(state);
+}
+
+/// Forgets what was asked about an attempt, and what word it has: it lands no more, or has landed.
+pub(super) fn forget(state: &mut State, id: AttemptId) {
+    state.asked.candidates.remove(&id);
+    state.asked.granted.remove(&id);
+}
+
+/// Forgets what was asked about a task that is given up.
+pub(super) fn forget_task(state: &mut State, task: TaskId) {
+    let asked = state.asked.candidates.keys().find(|id| id.task == task).copied();
+    if let Some(id) = asked {
+        forget(state, id);
+        wake(state);
+    }
+}
+
+/// Does what a word that is overdue does by itself; what it says of the thing itself is an event of its own.
+pub(super) fn overdue(state: &mut State, on: Subject, then: Then) {
+    if let Some(wait) = state.asked.wait_mut(on) {
+        wait.is_overdue = true;
+    }
+    if then == Then::Stop && on != Subject::Delivery {
+        wake(state);
+        if state.rest.is_none() && state.flow == Flow::Open {
+            state.flow = Flow::Draining;
+        }
+    }
+}
+
+/// Has all that waits wait afresh: a person is there.
+pub(super) fn wait_afresh(state: &mut State, at_ms: i64) {
+    let all: Vec<Subject> = state.awaited().map(|(on, _)| on).collect();
+    for on in all {
+        if let Some(wait) = state.asked.wait_mut(on) {
+            *wait = since(at_ms);
+        }
+    }
+}
+
+pub(super) fn propose(state: &mut State, branch: &str, head: Oid, at_ms: i64) {
+    let branch = branch.to_owned();
+    state.asked.delivery = Some(AskedDelivery { branch, head, asked: head, wait: since(at_ms) });
+}
+
+pub(super) fn deliver(state: &mut State, branch: &str) {
+    state.delivery = Some(branch.to_owned());
+    if let Some(asked) = state.asked.delivery.take_if(|it| it.branch == branch) {
+        state.asked.granted_delivery = Some(asked.head);
+    }
+}
+
+/// Has a delivery that waits be about what stands on the run's branch now.
+pub(super) fn head_moved(state: &mut State) {
+    if let (Some(asked), Some(head)) = (&mut state.asked.delivery, state.head) {
+        asked.head = head;
+    }
+}

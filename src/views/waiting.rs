@@ -1,0 +1,230 @@
+//! Owns what is shown of a thing that waits for a person's word: what will happen, why it is asked, and what has changed
+//! since. Never shows it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::machine::awaited::Wait;
+use crate::machine::event::Subject;
+use crate::machine::state::State;
+use crate::model::gating::{Extent, Reason, Then};
+use crate::model::goal::Gate;
+use crate::model::ids::{AttemptId, Oid};
+use crate::model::spend::Usd;
+
+/// How many rows a board has.
+const ROWS: usize = 64;
+
+/// How many paths are named in words.
+const PATHS: usize = 4;
+
+/// Shows a thing that waits for a word; holds paths of the repository, hence not inert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Waiting {
+    /// What happens when it is approved, in words.
+    pub then: String,
+    /// All for which it waits, in words.
+    pub reasons: Vec<String>,
+    /// The attempt whose candidate it is, where it is one.
+    pub attempt: Option<AttemptId>,
+    /// The commit that lands or is delivered; a word is given on exactly that.
+    pub commit: Option<Oid>,
+    /// The commit that a candidate was made from, or a delivery's run was opened on.
+    pub base: Option<Oid>,
+    /// The branch that is delivered into.
+    pub branch: Option<String>,
+    /// Where the run's branch stands.
+    pub head: Option<Oid>,
+    /// Whether the run's branch has moved since it was asked.
+    pub has_moved: bool,
+    /// How much a candidate changes.
+    pub extent: Option<Extent>,
+    /// Since when it waits, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// When the word is overdue, where it ever is.
+    pub until_ms: Option<i64>,
+    /// What happens then, in one word.
+    pub lapse: Option<Then>,
+    /// Whether the word is overdue.
+    pub is_overdue: bool,
+}
+
+/// Shows on a board a candidate or a delivery that waits for a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedRow {
+    /// What `artel approve` is told: a task, or `delivery`.
+    pub what: String,
+    /// The task's title, or the branch.
+    pub title: String,
+    /// Why it waits; holds paths of the repository, hence not inert.
+    pub why: String,
+}
+
+/// Lists the candidates and deliveries that wait for a word, as boards show them.
+pub fn asked(state: &State) -> Vec<AskedRow> {
+    let row = |(on, shown): (Subject, Waiting)| match on {
+        Subject::Gate(_) => None,
+        Subject::Candidate(id) => {
+            let title = state.tasks.get(&id.task)?.draft.title.clone();
+            Some(AskedRow { what: id.task.to_string(), title, why: shown.words() })
+        }
+        Subject::Delivery => {
+            let title = shown.branch.clone().unwrap_or_default();
+            Some(AskedRow { what: "delivery".to_owned(), title, why: shown.words() })
+        }
+    };
+    waiting(state).into_iter().filter_map(row).take(ROWS).collect()
+}
+
+/// Lists what waits for a word, each once.
+pub fn waiting(state: &State) -> Vec<(Subject, Waiting)> {
+    if state.opening.is_none() {
+        return Vec::new();
+    }
+    let shown = state.awaited().filter_map(|(on, wait)| {
+        let shown = match on {
+            Subject::Gate(gate) => Some(of_gate(state, gate, wait)),
+            Subject::Candidate(id) => of_candidate(state, id),
+            Subject::Delivery => of_delivery(state),
+        };
+        Some((on, shown?))
+    });
+    shown.collect()
+}
+
+fn bare(state: &State, wait: Wait) -> Waiting {
+    let timeout = state.opening().goal.gating.timeout;
+    let after_ms = timeout.map(|it| i64::try_from(it.after_s).unwrap_or(i64::MAX / 2).saturating_mul(1000));
+    Waiting {
+        then: String::new(),
+        reasons: Vec::new(),
+        attempt: None,
+        commit: None,
+        base: None,
+        branch: None,
+        head: state.head,
+        has_moved: false,
+        extent: None,
+        since_ms: wait.since_ms,
+        until_ms: after_ms.map(|after| wait.since_ms.saturating_add(after)),
+        lapse: timeout.map(|it| it.then),
+        is_overdue: wait.is_overdue,
+    }
+}
+
+fn of_gate(state: &State, gate: Gate, wait: Wait) -> Waiting {
+    let (then, reason) = match gate {
+        Gate::Plan => {
+            let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
+            (format!("{tasks} begin as they are planned"), "the plan is to be approved before it starts".to_owned())
+        }
+        Gate::Sweep => {
+            let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
+            let then = format!("what the sample showed is done to all that is left: {tasks}");
+            (then, "the sample has landed".to_owned())
+        }
+        Gate::Spend => {
+            let spent = Usd(state.total_spent().spend.nano_usd);
+            let step = Usd(state.opening().goal.gating.nano_usd.unwrap_or_default());
+            (format!("work goes on until it has cost {step} more"), format!("{spent} are spent"))
+        }
+        Gate::Landing | Gate::Delivery => (String::new(), String::new()),
+    };
+    Waiting { then, reasons: vec![reason], ..bare(state, wait) }
+}
+
+/// Shows a candidate that waits.
+pub fn of_candidate(state: &State, id: AttemptId) -> Option<Waiting> {
+    let asked = state.asked.candidates.get(&id)?;
+    let candidate = state.attempt(id)?.candidate()?;
+    let extent = Extent { files: candidate.files, ..candidate.extent.clone() };
+    let (commit, base) = (candidate.commit, candidate.base);
+    let then = match state.head {
+        Some(head) if head != base => format!(
+            "{} is merged and checked again on {}, to which the run's branch has moved from its base {}",
+            commit.short(),
+            head.short(),
+            base.short()
+        ),
+        Some(_) | None => format!("{} lands on {}, on which it was made", commit.short(), base.short()),
+    };
+    Some(Waiting {
+        then,
+        reasons: asked.reasons.iter().map(reason).collect(),
+        attempt: Some(id),
+        commit: Some(commit),
+        base: Some(base),
+        has_moved: asked.head != state.head,
+        extent: Some(extent),
+        ..bare(state, asked.wait)
+    })
+}
+
+/// Shows a delivery that waits.
+pub fn of_delivery(state: &State) -> Option<Waiting> {
+    let asked = state.asked.delivery.as_ref()?;
+    let base = state.opening().base;
+    let landed = words::count(state.landings as usize, "landing");
+    Some(Waiting {
+        then: format!("{} goes into {}: {landed} on {}", asked.head.short(), asked.branch, base.short()),
+        reasons: vec!["every delivery waits".to_owned()],
+        commit: Some(asked.head),
+        base: Some(base),
+        branch: Some(asked.branch.clone()),
+        has_moved: asked.asked != asked.head,
+        ..bare(state, asked.wait)
+    })
+}
+
+impl Waiting {
+    /// Says in one line why it waits, how large it is, and what has changed since it was asked.
+    pub fn words(&self) -> String {
+        let mut parts = self.reasons.clone();
+        if let Some(extent) = &self.extent {
+            parts.push(size(extent));
+        }
+        if self.has_moved {
+            parts.push("the run's branch has moved since it was asked".to_owned());
+        }
+        if self.is_overdue {
+            parts.push("OVERDUE".to_owned());
+        }
+        format!("waits for your word: {}", parts.join("; "))
+    }
+}
+
+/// Says how much a change changes: `3 files, 40 lines`.
+pub fn size(extent: &Extent) -> String {
+    let files = words::count(extent.files as usize, "file");
+    if extent.lines == 0 { files } else { format!("{files}, {}", words::count(extent.lines as usize, "line")) }
+}
+
+/// Says one reason in words.
+pub fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Landing => "every landing waits".to_owned(),
+        Reason::Role(role) => format!("what {role} makes waits"),
+        Reason::Paths(paths) => {
+            let shown = paths.iter().take(PATHS).cloned().collect::<Vec<_>>().join(", ");
+            let more = paths.len().saturating_sub(PATHS);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("it changes {shown}{more}")
+        }
+        Reason::Lines { lines, limit } => {
+            format!("it changes {}, more than {limit}", words::count(*lines as usize, "line"))
+        }
+        Reason::Files { files, limit } => {
+            format!("it changes {}, more than {limit}", words::count(*files as usize, "file"))
+        }
+    }
+}
+
+/// Names what a word is awaited on.
+pub fn subject(on: Subject) -> String {
+    match on {
+        Subject::Gate(gate) => format!("the {}", words::gate(gate)),
+        Subject::Candidate(id) => format!("the candidate of {id}"),
+        Subject::Delivery => "the delivery".to_owned(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Tells that what waits for a person's word holds nothing, survives whatever kills its coordinator, and goes on as exactly
+//! what the word was given on.
+
+use std::fs;
+
+use crate::common::House;
+use crate::crew::{crew, holds_the_laws, landings, of_kind, open_gate, playing, processes, text, waits};
+
+const TWO: [(&str, &str, &str); 2] = [("a", "src/a.txt", ""), ("b", "src/b.txt", "")];
+const WRITE: &str = "  - write: {text: \"new by {task}, try {attempt}\\n\"}\n";
+
+fn two(front: &str, steps: &str) -> House {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    crew(&house, &TWO, steps, front);
+    house
+}
+
+/// Gives the one thing that the inbox shows of a task.
+fn inbox_of(house: &House, task: &str) -> serde_json::Value {
+    let all = house.artel(&["list", "--inbox", "--json"]).exits(0).json();
+    let of_task: Vec<_> = all.as_array().unwrap().iter().filter(|item| item["task"] == task).cloned().collect();
+    assert_eq!(of_task.len(), 1, "{all}");
+    of_task[0].clone()
+}
+
+#[test]
+fn a_candidate_waits_through_a_kill_and_a_moved_base_and_lands_as_exactly_what_was_approved() {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    let steps = format!("  - match:\n      path: src/b.txt\n      then:\n{}{WRITE}", indented(&waits(&house, "b")));
+    crew(&house, &TWO, &steps, "checks: [ls]\napprove: { paths: [src/a.txt], lines: 400 }\n");
+    let mut hosting = house.start(&playing(&[]));
+    house.until("the first waits while the second runs", || {
+        let board = house.artel(&["status", "--json"]);
+        board.code == Some(0) && board.json()["counts"]["gated"] == 1 && board.json()["counts"]["running"] == 1
+    });
+    let item = inbox_of(&house, "t1");
+    assert_eq!(item["bucket"], "needs_input");
+    let waiting = item["waiting"].clone();
+    assert_eq!(waiting["reasons"], serde_json::json!(["it changes src/a.txt"]));
+    assert_eq!((&waiting["extent"]["files"], &waiting["extent"]["lines"]), (&1.into(), &2.into()));
+    assert_eq!(waiting["has_moved"], false);
+    let commit = text(&waiting["commit"]);
+    hosting.kill().unwrap();
+    hosting.wait().unwrap();
+
+    // The other lands without a word, and the run rests: nothing of it lives, and its base has moved.
+    open_gate(&house, "b");
+    house.artel(&["resume"]).exits(6).says("waits for your word on 1 candidate").says("artel approve");
+    assert!(processes(&house).is_empty(), "a word is waited for by nobody");
+    let waiting = inbox_of(&house, "t1")["waiting"].clone();
+    assert_eq!((text(&waiting["commit"]), &waiting["has_moved"]), (commit.clone(), &true.into()));
+    house.artel(&["show", "t1"]).exits(0).says("gated").says("has moved").says(&commit[..7]);
+
+    house.artel(&["approve", "t1"]).exits(0).says("carries it out");
+    house.artel(&["resume"]).exits(0);
+    let (attempt, landed) = landings(&house.events()).last().unwrap().clone();
+    assert_eq!(attempt, "t1.1");
+    assert_eq!(house.git(&["rev-parse", &format!("{landed}^2")]), commit, "exactly what was approved is what landed");
+    assert_eq!(house.told("AttemptLeased").iter().filter(|it| text(&it["attempt"]).starts_with("t1.")).count(), 1);
+    let checked = of_kind(&house.events(), "PrefixChecked");
+    let tree = house.git(&["rev-parse", &format!("{landed}^{{tree}}")]);
+    assert!(checked.iter().any(|it| it["tree"] == tree.as_str()), "it is checked again on the base that moved");
+    holds_the_laws(&house);
+}
+
+fn indented(steps: &str) -> String {
+    steps.lines().map(|line| format!("      {line}\n")).collect()
+}
+
+#[test]
+fn the_reason_of_a_refusal_is_in_the_next_brief() {
+    let steps = "  - run: \"if grep -q 'mind the gap' \\\"$ARTEL_BRIEF\\\"; then echo minded > '{path}'; else echo first > '{path}'; fi\"\n";
+    let house = two("approve: [landing]\n", steps);
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["approve"]).exits(10).says("t1, t2");
+    house.artel(&["deny", "t1", "-m", "mind the gap"]).exits(0);
+    house.artel(&["approve", "t2"]).exits(0);
+    house.artel(&["resume"]).exits(6);
+    house.artel(&["approve"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    assert_eq!((house.landed("src/a.txt"), house.landed("src/b.txt")), ("minded".to_owned(), "first".to_owned()));
+    holds_the_laws(&house);
+}
+
+#[test]
+fn a_refused_candidate_s_task_may_be_given_up() {
+    let house = two("approve: [landing]\n", WRITE);
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["deny", "t1", "--drop", "-m", "by hand"]).exits(0);
+    house.artel(&["approve", "t2"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(house.artel(&["show", "t1", "--json"]).json()["status"], "dropped");
+    assert_eq!(house.landed("src/a.txt"), "old");
+}
+
+#[test]
+fn a_word_that_does_not_come_in_time_refuses_and_one_that_came_before_counts() {
+    let front = "approve: { landing: true, timeout: 1s, then: deny }\n";
+    let house = two(front, WRITE);
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["approve", "t2"]).exits(0);
+    house.until("the time is over", || {
+        // Whoever looks first after that finds the word that was given, and what lacks one.
+        let said = house.artel(&["resume"]);
+        said.code == Some(5)
+    });
+    assert_eq!(house.landed("src/b.txt"), "new by t2, try t2.1");
+    assert_eq!(house.landed("src/a.txt"), "old");
+    assert_eq!(house.artel(&["show", "t1", "--json"]).json()["why"], "no word came within 1 s");
+    let overdue = of_kind(&house.events(), "WordOverdue");
+    assert_eq!(overdue.len(), 1, "{overdue:?}");
+}
+
+#[test]
+fn a_delivery_waits_for_a_word_on_exactly_what_is_delivered() {
+    let house = two("approve: [delivery]\n", WRITE);
+    house.artel(&playing(&[])).exits(0);
+    let before = house.git(&["rev-parse", "main"]);
+    house.artel(&["deliver"]).exits(6).says("artel approve delivery");
+    assert_eq!(house.git(&["rev-parse", "main"]), before, "it waits");
+    let all = house.artel(&["list", "--inbox", "--json"]).exits(0).json();
+    let waiting: Vec<_> = all.as_array().unwrap().iter().filter(|item| item["waiting"].is_object()).collect();
+    assert_eq!(waiting.len(), 1, "{all}");
+    assert_eq!(
+        (&waiting[0]["waiting"]["branch"], text(&waiting[0]["waiting"]["commit"])),
+        (&"main".into(), house.head())
+    );
+    house.artel(&["deliver"]).exits(10).says("waits for a word");
+    house.artel(&["deny", "delivery", "-m", "not on a Friday"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    house.artel(&["approve", "delivery"]).exits(10);
+    house.artel(&["deliver"]).exits(6);
+    house.artel(&["approve"]).exits(0).says("delivered into main");
+    assert_eq!(house.git(&["rev-parse", "main"]), house.head());
+}
+
+#[test]
+fn a_plan_that_waits_is_edited_and_the_edit_is_what_runs() {
+    let house = two("plan: { approval: required }\n", WRITE);
+    house.artel(&playing(&[])).exits(6);
+    let plan = house.artel(&["plan", "--print"]).exits(0).out;
+    assert!(plan.contains("key: \"a\"") && plan.contains("key: \"b\""), "{plan}");
+    house.write("editor.sh", "sed -i -e '/key: \"b\"/,$d' \"$1\"\nprintf '    brief: tell it\\n  - key: more\\n    role: worker\\n    paths: [src/more.txt]\\n    after: [a]\\n' >> \"$1\"\n");
+    let editor = format!("sh {}", house.repo().join("editor.sh").display());
+    let edit = |more: &[&str]| {
+        let output = house.command(&[&["plan"], more].concat()).env("EDITOR", &editor).output().unwrap();
+        crate::common::said(&output)
+    };
+    edit(&["--edit"]).exits(0).says("carries it out");
+    house.artel(&["resume"]).exits(6);
+    assert_eq!(house.told("AttemptLeased").len(), 0, "an edit is no word");
+    let refused = fs::read_to_string(house.repo().join("plan.yml")).unwrap();
+    house.write("outside.yml", &refused);
+    house.artel(&["plan", "--from", "outside.yml"]).exits(3).says("has no field `plan`");
+    let stale = plan.clone();
+    house.write("stale.yml", &stale);
+    house.artel(&["plan", "--from", "stale.yml"]).exits(10).says("was edited since");
+    house.artel(&["approve", "plan"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(house.landed("src/more.txt"), "new by t3, try t3.1");
+    assert_eq!(house.landed("src/b.txt"), "old");
+    let order: Vec<String> = house.told("AttemptLeased").iter().map(|it| text(&it["attempt"])).collect();
+    assert_eq!(order, ["t1.1", "t3.1"], "it waited for what it was told to");
+    assert_eq!(house.artel(&["show", "t1", "--json"]).json()["brief"], "tell it");
+    holds_the_laws(&house);
+}

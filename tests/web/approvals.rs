@@ -1,0 +1,88 @@
+//! Tells that a word is given in the browser and over the wire on exactly what waits, and that a server minds the time.
+
+use serde_json::json;
+
+use crate::access::log_in;
+use crate::common::House;
+use crate::crew::{crew, landings, playing, text};
+use crate::pages::press;
+use crate::wire::Server;
+
+const STEPS: &str = "  - run: \"if grep -q 'mind the gap' \\\"$ARTEL_BRIEF\\\"; then echo minded > '{path}'; \
+                     else echo first > '{path}'; fi\"\n";
+
+fn opened(front: &str) -> House {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], STEPS, front);
+    house.artel(&playing(&["--open-only"])).exits(0);
+    house
+}
+
+fn gated(house: &House, count: u32) {
+    house.until("they wait and nobody works on the run", || {
+        let board = house.board();
+        board["counts"]["gated"] == count && board["coordinated"] == false
+    });
+}
+
+#[test]
+fn candidates_are_approved_and_refused_from_the_inbox_page() {
+    let house = opened("approve: [landing]\n");
+    let run = house.run();
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    let look = |path: &str| server.send("GET", path, &cookie, "").is(200);
+    gated(&house, 2);
+    let inbox = look("/inbox").says("needs input (2)").says("every landing waits").says("1 file, 2 lines");
+    press(&server, &cookie, &inbox, "approve_candidate", "").is(303);
+    house.until("the first has landed", || house.board()["counts"]["landed"] == 1);
+    gated(&house, 1);
+    let page = look(&format!("/runs/{run}/tasks/t2")).says("has moved");
+    press(&server, &cookie, &page, "deny_candidate", "mind the gap").is(303);
+    house.until("it is done again", || house.told("AttemptLeased").len() == 3);
+    gated(&house, 1);
+    // The page still shows what was refused: a word on that is none on what came after.
+    press(&server, &cookie, &page, "approve_candidate", "").is(409).says("does not wait for a word");
+    let page = look(&format!("/runs/{run}/tasks/t2"));
+    press(&server, &cookie, &page, "approve_candidate", "").is(303);
+    house.until("it is done", || house.board()["stands"]["class"] == "done");
+    assert_eq!(house.landed("src/b.txt"), "minded");
+}
+
+#[test]
+fn a_server_does_what_the_goal_says_when_no_word_comes() {
+    let house = opened("approve: { landing: true, timeout: 1s, then: approve }\n");
+    let server = Server::start(&house);
+    house.until("it is done and nobody said a word", || house.board()["stands"]["class"] == "done");
+    assert_eq!(landings(&house.events()).len(), 2);
+    drop(server);
+}
+
+#[test]
+fn a_plan_is_edited_and_a_candidate_approved_over_the_wire() {
+    let house = opened("approve: { plan: required, paths: [src/b.txt] }\n");
+    let run = house.run();
+    let server = Server::start(&house);
+    let requests = format!("/api/v1/runs/{run}/requests");
+    house.until("the plan waits", || house.board()["stands"]["class"] == "waits");
+    let mut plan = server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(200).json();
+    plan["tasks"][0]["brief"] = json!("mind the gap");
+    server.post("approver", &requests, "", &json!({"edit_plan": plan})).is(200);
+    server.post("approver", &requests, "", &json!({"edit_plan": plan})).is(409).says("was edited since");
+    server.post("approver", &requests, "", &json!({"approve": "plan"})).is(200);
+    gated(&house, 1);
+    server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(404);
+    let inbox = server.get("viewer", &format!("/api/v1/runs/{run}/inbox")).is(200).json();
+    let waiting: Vec<_> = inbox.as_array().unwrap().iter().filter(|item| item["waiting"].is_object()).collect();
+    assert_eq!(waiting.len(), 1, "{inbox}");
+    let (attempt, commit) = (&waiting[0]["waiting"]["attempt"], &waiting[0]["waiting"]["commit"]);
+    let word = |commit: &serde_json::Value| json!({"approve_candidate": {"attempt": attempt, "commit": commit}});
+    server.post("approver", &requests, "", &word(&json!("0".repeat(40)))).is(409);
+    server.post("viewer", &requests, "", &word(commit)).is(403);
+    server.post("approver", &requests, "", &word(commit)).is(200);
+    house.until("it is done", || house.board()["stands"]["class"] == "done");
+    assert_eq!(house.landed("src/a.txt"), "minded");
+    let landed = landings(&house.events()).last().unwrap().clone();
+    assert_eq!(landed.0, text(attempt));
+    assert_eq!(json!(house.git(&["rev-parse", &format!("{}^2", landed.1)])), *commit);
+}
