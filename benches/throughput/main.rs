@@ -13,6 +13,7 @@ mod idle;
 mod journal;
 mod landing;
 mod oracle;
+mod pages;
 mod provision;
 mod queue;
 mod ring;
@@ -32,7 +33,7 @@ enum Size {
 type Part = fn(Size);
 
 /// What is measured unless parts are named.
-const PARTS: [(&str, Part); 13] = [
+const PARTS: [(&str, Part); 14] = [
     ("ring", ring::rings),
     ("large", ring::large_repositories),
     ("crowd", crowd::crowds),
@@ -43,6 +44,7 @@ const PARTS: [(&str, Part); 13] = [
     ("sandbox", sandbox::starts),
     ("gateway", gateway::gateways),
     ("journal", journals),
+    ("pages", pages::pages),
     ("idle", idles),
     ("footprint", footprint::footprints),
     ("growth", ring::growth),

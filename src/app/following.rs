@@ -10,7 +10,7 @@ use super::{AppError, Loaded, Place};
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
-use crate::views::burn::Burn;
+use crate::views::chronicle::Chronicle;
 use crate::views::event_json::EventJson;
 
 /// Events that are kept as they are told: some megabytes.
@@ -78,7 +78,7 @@ pub struct Follower {
 #[derive(Default)]
 struct Fold {
     loaded: Loaded,
-    burn: Burn,
+    chronicle: Chronicle,
     told: VecDeque<Told>,
     looked: Option<Instant>,
 }
@@ -97,7 +97,7 @@ impl Fold {
             for recorded in page {
                 self.loaded.pace.learn(&recorded);
                 self.loaded.state = evolve(std::mem::take(&mut self.loaded.state), &recorded);
-                self.burn.learn(&self.loaded.state, &recorded);
+                self.chronicle.learn(&self.loaded.state, &recorded);
                 if recorded.seq + KEPT > last {
                     self.told.push_back(tell(run, &self.loaded.state, &recorded)?);
                 }
@@ -134,9 +134,9 @@ impl Follower {
     }
 
     /// Shows the fold.
-    pub fn see<T>(&self, see: impl FnOnce(&Loaded, &Burn) -> T) -> T {
+    pub fn see<T>(&self, see: impl FnOnce(&Loaded, &Chronicle) -> T) -> T {
         let fold = lock(&self.fold);
-        see(&fold.loaded, &fold.burn)
+        see(&fold.loaded, &fold.chronicle)
     }
 
     /// Gives at most `limit` events after a number as they are told. Blocks on the disk.

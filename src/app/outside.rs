@@ -41,11 +41,33 @@ impl Place {
     /// Gives at most `most` bytes at the end of what an attempt printed, and whether there was more before them; nothing
     /// where it has printed nothing or what it printed was cleared away.
     pub fn printed(&self, run: &RunId, attempt: AttemptId, most: u64) -> Option<(String, bool)> {
-        let (bytes, is_whole) = end_of(&self.dir.logs(run).join(format!("{attempt}.log")), most)?;
+        self.printed_end(run, attempt, most).map(|(text, is_cut, _)| (text, is_cut))
+    }
+
+    /// Does as [`Place::printed`], and tells where what is printed from there on begins.
+    pub fn printed_end(&self, run: &RunId, attempt: AttemptId, most: u64) -> Option<(String, bool, u64)> {
+        let (bytes, from) = end_of(&self.dir.logs(run).join(format!("{attempt}.log")), most)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // A line whose beginning is not shown says nothing.
-        let whole_lines = if is_whole { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
-        Some((whole_lines.to_owned(), !is_whole))
+        let whole_lines = if from == 0 { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+        Some((whole_lines.to_owned(), from > 0, from + bytes.len() as u64))
+    }
+
+    /// Gives at most `most` bytes of what an attempt printed from a place on, and the place after them; nothing where it
+    /// has printed nothing or what it printed was cleared away. Unless that is all there is room for, it ends with a line.
+    pub fn printed_from(&self, run: &RunId, attempt: AttemptId, from: u64, most: u64) -> Option<(String, u64)> {
+        let mut file = fs::File::open(self.dir.logs(run).join(format!("{attempt}.log"))).ok()?;
+        file.seek(SeekFrom::Start(from)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes).ok()?;
+        let is_full = bytes.len() as u64 == most;
+        match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => bytes.truncate(at + 1),
+            // A line longer than that is told in pieces, none of which ends within a character.
+            None if is_full => bytes.truncate(whole_characters(&bytes)),
+            None => bytes.clear(),
+        }
+        Some((String::from_utf8_lossy(&bytes).into_owned(), from + bytes.len() as u64))
     }
 
     /// Tells which check was begun last and still runs, by its name.
@@ -68,12 +90,22 @@ fn last_line(log: &Path) -> Option<String> {
     text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
 }
 
-/// Reads at most `most` bytes at the end of a file; tells whether that is all of it.
-fn end_of(log: &Path, most: u64) -> Option<(Vec<u8>, bool)> {
+/// Counts the bytes up to the last character that is whole; all of them where none is.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let begins = |byte: &u8| byte & 0xc0 != 0x80;
+    let last = bytes.iter().rposition(begins).filter(|at| bytes.len() - at < 4);
+    match last {
+        Some(at) if std::str::from_utf8(&bytes[at..]).is_err() && at > 0 => at,
+        Some(_) | None => bytes.len(),
+    }
+}
+
+/// Reads at most `most` bytes at the end of a file; tells from which byte on.
+fn end_of(log: &Path, most: u64) -> Option<(Vec<u8>, u64)> {
     let mut file = fs::File::open(log).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(most))).ok()?;
+    let from = file.metadata().ok()?.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(from)).ok()?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).ok()?;
-    Some((bytes, length <= most))
+    Some((bytes, from))
 }

@@ -15,8 +15,9 @@ use crate::io::journal::format::{FormatError, decode};
 use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::snapshot;
-use crate::machine::state::State;
-use crate::model::ids::{RunId, TaskId};
+use crate::machine::state::{Attempt, State};
+use crate::model::attempt::Candidate;
+use crate::model::ids::{Oid, RunId, TaskId};
 use crate::model::sandbox::Tier;
 use crate::views::pace::Pace;
 
@@ -39,7 +40,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    fn to_snapshot(&self) -> Option<Vec<u8>> {
+    pub(super) fn to_snapshot(&self) -> Option<Vec<u8>> {
         let content = snapshot::write(self).ok()?;
         Some([Sha256::digest(&content).as_slice(), &content].concat())
     }
@@ -215,13 +216,28 @@ impl Place {
     /// # Errors
     /// Fails where git's objects are gone.
     pub fn patch(&self, state: &State, task: TaskId) -> Result<Option<String>, AppError> {
+        let attempts = state.tasks.get(&task).map(|task| task.attempts.as_slice()).unwrap_or_default();
+        self.patch_of(state, attempts.iter().rev().find_map(Attempt::candidate))
+    }
+
+    /// Shows what a candidate changes, as a unified diff; nothing where there is none.
+    ///
+    /// # Errors
+    /// Fails where git's objects are gone.
+    pub fn patch_of(&self, state: &State, candidate: Option<&Candidate>) -> Result<Option<String>, AppError> {
+        let Some(candidate) = candidate else { return Ok(None) };
         let repo = self.repo_of(state)?;
-        let Some(task) = state.tasks.get(&task) else { return Ok(None) };
-        let Some(candidate) = task.attempts.iter().rev().find_map(|attempt| attempt.candidate()) else {
-            return Ok(None);
-        };
         let (base, _) = repo.commit_of(candidate.base)?;
         Ok(Some(repo.patch(base, candidate.tree)?))
+    }
+
+    /// Tells where the branch stands that a run was opened from, where it has moved since; nothing also where it cannot
+    /// be read.
+    pub fn moved_on(&self, state: &State) -> Option<Oid> {
+        let opening = state.opening.as_deref()?;
+        let branch = opening.branch.as_deref()?;
+        let at = self.repo_of(state).ok()?.ref_target(&format!("refs/heads/{branch}")).ok()??;
+        (at != opening.base).then_some(at)
     }
 }
 

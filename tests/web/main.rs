@@ -16,6 +16,7 @@ mod access;
 mod asking;
 mod approvals;
 mod pages;
+mod journal;
 mod documents;
 mod afar;
 mod browser;

@@ -62,12 +62,11 @@ fn a_person_approves_steers_retries_and_denies_in_the_browser() {
     house.until("it is delivered", || std::fs::read_to_string(house.repo().join("src/a.txt")).unwrap() == "new\n");
 }
 
-#[test]
-fn what_agents_and_repositories_write_is_text() {
-    const TAINT: &str = "<script>alert(1)</script>\\\" onload=x <img src=x onerror=y>\\e[31m\\u202e\\u0007";
+const TAINT: &str = "<script>alert(1)</script>\\\" onload=x <img src=x onerror=y>\\e[31m\\u202e\\u0007";
+
+/// A house in which everything that agents and a repository may name or write is hostile.
+pub fn tainted() -> House {
     let house = gated("");
-    let raw =
-        TAINT.replace("\\e", "\u{1b}").replace("\\u202e", "\u{202e}").replace("\\u0007", "\u{7}").replace("\\\"", "\"");
     let name = "src/<img src=x onerror=alert(2)>.txt".replace("src/", "");
     house.write(&name, "old\n");
     house.write(
@@ -81,10 +80,25 @@ fn what_agents_and_repositories_write_is_text() {
     let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
     house.write("goal.md", &goal.replace("name: a story", "name: \"<script>alert(1)</script><img src=x>\""));
     house.commit("tainted");
+    house
+}
+
+#[test]
+fn what_agents_and_repositories_write_is_text() {
+    let raw =
+        TAINT.replace("\\e", "\u{1b}").replace("\\u202e", "\u{202e}").replace("\\u0007", "\u{7}").replace("\\\"", "\"");
+    let house = tainted();
     house.artel(&playing(&[])).exits(0);
     let run = house.run();
     let server = Server::start(&house);
-    for path in ["/", "/inbox", &format!("/runs/{run}"), &format!("/runs/{run}/tasks/t1")] {
+    for path in [
+        "/",
+        "/inbox",
+        &format!("/runs/{run}"),
+        &format!("/runs/{run}/journal"),
+        &format!("/runs/{run}/tasks/t1"),
+        &format!("/runs/{run}/attempts/t1.1/diff"),
+    ] {
         let page = server.get("viewer", path).is(200);
         assert!(page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{path} shows the text\n{}", page.body);
         assert_eq!(page.body.matches("<script").count(), 1, "only the page's own: {path}");
@@ -116,4 +130,91 @@ fn a_page_stays_small_and_needs_no_script() {
     }
     open_gate(&house, "t1");
     open_gate(&house, "t2");
+}
+
+#[test]
+fn a_person_sends_a_task_back_with_a_reason_that_its_next_attempt_is_told() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let steps =
+        "  - on_attempt:\n      1: [fail: no way]\n      2: [fail: no way]\n      else: [write: {text: \"new\\n\"}]\n";
+    crew(&house, &[("a", "src/a.txt", "")], steps, "");
+    house.artel(&playing(&[])).exits(5);
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    let look = |path: &str| server.send("GET", path, &cookie, "").is(200);
+    let before = house.told("AttemptLeased").len();
+    press(&server, &cookie, &look("/inbox"), "send_back", "mind the gap").is(303);
+    house.until("it has landed", || house.board()["counts"]["landed"] == 1);
+    let events = house.events();
+    let of = |kind: &str| events.iter().rfind(|event| event["kind"] == kind).unwrap()["seq"].as_u64().unwrap();
+    assert!(of("Steered") < of("TaskRetried") && of("TaskRetried") < of("AttemptLeased"));
+    assert!(house.told("AttemptLeased").len() > before);
+    let shown = house.artel(&["show", "t1", "--json"]).exits(0).json();
+    assert_eq!(shown["steering"][0], "mind the gap");
+    look(&format!("/runs/{}/tasks/t1", house.run())).says("mind the gap");
+}
+
+#[test]
+fn an_approval_says_what_will_happen_and_whether_the_ground_has_moved() {
+    let house = gated("approve: [plan]\nbudget: {usd: 3}\n");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    let base = house.board()["base"].as_str().unwrap()[..7].to_owned();
+    server.get("approver", "/inbox").is(200).says("2 tasks in 1 scope are begun").says("has not moved").says("$3");
+    let moved = house.commit("somebody else's work")[..7].to_owned();
+    let page = server.get("approver", "/inbox").is(200);
+    page.says(&format!("stands on {base}")).says(&format!("main has moved to {moved}"));
+}
+
+#[test]
+fn lines_of_ten_megabytes_are_cut_on_every_page() {
+    let house = gated("");
+    let long = "x".repeat(10 << 20);
+    house.write("big.txt", &format!("{long}\u{202e}\u{1b}[31m\n"));
+    let steps = "  - run: \"cat $(git rev-parse --show-toplevel)/big.txt\"\n  - run: \"cp big.txt src/a.txt 2>/dev/null || true\"\n  - write: {path: src/b.txt, text: \"new\\n\"}\n";
+    crew(&house, &[("a", "src/", "")], steps, "");
+    house.artel(&playing(&[])).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    for path in [
+        "/",
+        "/inbox",
+        &format!("/runs/{run}"),
+        &format!("/runs/{run}/journal"),
+        &format!("/runs/{run}/tasks/t1"),
+        &format!("/runs/{run}/attempts/t1.1/diff"),
+        &format!("/api/v1/runs/{run}/attempts/t1.1/log"),
+        &format!("/api/v1/runs/{run}/attempts/t1.1/log?from=0"),
+    ] {
+        let page = server.get("viewer", path).is(200);
+        assert!(page.body.len() < 1 << 20, "{path}: {} bytes", page.body.len());
+        assert!(!page.body.contains(['\u{1b}', '\u{202e}']), "{path}");
+    }
+    server.get("viewer", &format!("/runs/{run}/tasks/t1")).is(200).says("xxx…").says("class=\"add\">new");
+}
+
+#[test]
+fn the_page_of_two_thousand_tasks_is_less_than_300_kilobytes_with_all_that_it_loads() {
+    let house = gated("");
+    house.write("plan.yml", "plan:\n  - emit_each: {count: 2000, task: {key: \"c{n}\", paths: [\"src/{n}.txt\"]}}\n");
+    house.write("goal.md", "---\nname: large\ndone: [\"true\"]\napprove: [plan]\n---\nDo.\n");
+    house.commit("large");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    let page = server.get("viewer", &format!("/runs/{run}")).is(200);
+    assert_eq!(page.body.matches("class=\"k k-").count(), 2000);
+    let graph = server.get("viewer", &format!("/api/v1/runs/{run}/graph")).is(200);
+    assert_eq!(graph.json()["tasks"].as_array().unwrap().len(), 2000);
+    let assets = ["page.css", "page.js", "graph.js", "icon.svg"];
+    let assets: usize =
+        assets.iter().map(|name| server.get("viewer", &format!("/static/{name}")).is(200).body.len()).sum();
+    let all = page.body.len() + graph.body.len() + assets;
+    assert!(all < 300 << 10, "{} + {} + {assets} bytes", page.body.len(), graph.body.len());
+    // What is asked for at each step from there on is far less.
+    let live = server.get("viewer", &format!("/runs/{run}?live=1")).is(200).body.len();
+    let marks = server.get("viewer", &format!("/api/v1/runs/{run}/marks")).is(200).body.len();
+    assert!(live < 40 << 10 && marks < 4 << 10, "{live} and {marks} bytes");
 }

@@ -68,7 +68,16 @@ impl<'a> Server<'a> {
     }
 
     pub fn start_with(house: &'a House, more: &[&str]) -> Self {
-        let args: Vec<&str> = ["serve", "--listen", "127.0.0.1:0"].iter().chain(more).copied().collect();
+        Self::begin(house, "127.0.0.1:0", more)
+    }
+
+    /// Starts a server where another one was.
+    pub fn start_at(house: &'a House, at: &str) -> Self {
+        Self::begin(house, at, &[])
+    }
+
+    fn begin(house: &'a House, at: &str, more: &[&str]) -> Self {
+        let args: Vec<&str> = ["serve", "--listen", at].iter().chain(more).copied().collect();
         let child = house.start(&args);
         let at = address(house, Some(child.id()));
         Self { house, child, at }

@@ -8,11 +8,13 @@ mod pass;
 mod form;
 mod census;
 mod outline;
+mod paint;
 
 pub use census::{TestCensus, TestCensusError, count_skips, count_tests};
 pub use form::{has_conflict_markers, literals, parse_errors};
 pub use language::{Lang, Skipped, language_of};
 pub use outline::{Import, Outline, Symbol, outline};
+pub use paint::{Hue, paint};
 pub use pass::{Pass, rewrite_once};
 pub use rules::{RuleError, Rules};
 pub use scan::{Match, scan};

@@ -11,6 +11,7 @@ use super::site::Site;
 
 const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/page.js");
+const GRAPH: &str = include_str!("assets/graph.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
 /// Answers with the files.
@@ -24,5 +25,6 @@ pub fn router() -> Router<Arc<Site>> {
     Router::new()
         .route("/static/page.css", file("text/css; charset=utf-8", STYLE))
         .route("/static/page.js", file("text/javascript; charset=utf-8", SCRIPT))
+        .route("/static/graph.js", file("text/javascript; charset=utf-8", GRAPH))
         .route("/static/icon.svg", file("image/svg+xml", ICON))
 }

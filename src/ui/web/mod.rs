@@ -10,6 +10,8 @@ pub mod guard;
 pub mod routes;
 pub mod openapi;
 pub mod reads;
+pub mod past;
+pub mod transcripts;
 pub mod events;
 pub mod writes;
 pub mod metrics;

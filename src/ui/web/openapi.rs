@@ -78,7 +78,11 @@ fn parameters(method: &str, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
     };
     let mut all: Vec<Value> = holes.map(hole).collect();
     all.extend(query.iter().map(|(name, says)| {
-        json!({ "name": name, "in": "query", "description": says, "schema": { "type": "integer", "minimum": 0 } })
+        let schema = match *name {
+            "text" | "kind" | "task" | "actor" => json!({ "type": "string", "maxLength": 400 }),
+            _ => json!({ "type": "integer", "minimum": 0 }),
+        };
+        json!({ "name": name, "in": "query", "description": says, "schema": schema })
     }));
     if method == "post" {
         let says = "names the request, so that it may be sent any number of times";

@@ -17,22 +17,23 @@ use crate::actors::world::blocking;
 use crate::app::{self, Follower};
 use crate::machine::snapshot;
 use crate::machine::state::State as RunState;
-use crate::model::ids::{AttemptId, RunId, TaskId};
-use crate::model::inert::inert_lines;
+use crate::model::ids::{RunId, TaskId};
 use crate::model::plan_edit::PlanEdit;
 use crate::views::board::{Board, board};
 use crate::views::burn::Burn;
 use crate::views::cost::{Cost, cost};
 pub use crate::views::inbox::Item;
 use crate::views::inbox::inbox as items;
+use crate::views::outlay::Outlay;
 use crate::views::plan_draft::plan_draft as plan_draft_of;
 use crate::views::plan_tree::{PlanTree, plan_tree};
 use crate::views::summary::Summary;
 use crate::views::task::{TaskView, task as task_view};
-use crate::views::timeline::{Timeline, timeline as time_view};
+use crate::views::timeline::{Timeline, whole_timeline};
+use crate::views::traffic::TrafficView;
 
-/// Bytes at the end of what an attempt printed that are shown.
-pub const PRINTED_BYTES: u64 = 256 << 10;
+/// Paths that are listed where most happened.
+const HOTTEST: usize = 100;
 
 /// Answers with JSON, or says why not.
 pub type Told<T> = Result<Json<T>, Refused>;
@@ -110,20 +111,17 @@ pub async fn runs(State(site): State<Arc<Site>>) -> Told<Vec<RunRow>> {
 pub fn board_of(site: &Site, run: &RunId, follower: &Follower) -> Result<Board, Refused> {
     follower
         .see(|loaded, _| board(&loaded.state, &site.place.outside(run, &loaded.state, &loaded.pace)))
-        .ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
+        .ok_or_else(|| not_open(run))
+}
+
+/// Says that a run is not open.
+pub fn not_open(run: &RunId) -> Refused {
+    Refused::missing(format!("read run {run}"), "it is not open")
 }
 
 fn viewed<T>(run: &RunId, follower: &Follower, view: impl FnOnce(&RunState) -> Option<T>) -> Result<T, Refused> {
     let seen = follower.see(|loaded, _| view(&loaded.state));
-    seen.ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
-}
-
-/// Shows a board.
-///
-/// # Errors
-/// Where there is no such run.
-pub async fn run(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Board> {
-    Ok(Json(site.see(&run, board_of).await?))
+    seen.ok_or_else(|| not_open(run))
 }
 
 /// Lists tasks.
@@ -194,23 +192,6 @@ pub async fn diff(
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], patch(&site, &run, id).await?))
 }
 
-/// Shows the end of what an attempt printed, inert.
-///
-/// # Errors
-/// Where there is no such run or attempt, or it has printed nothing.
-pub async fn printed(
-    State(site): State<Arc<Site>>,
-    Path((run, attempt)): Path<(String, String)>,
-) -> Result<impl IntoResponse, Refused> {
-    let id: AttemptId = named(&attempt)?;
-    let read = move |site: &Site, run: &RunId, _: &Follower| {
-        let nothing = || Refused::missing(format!("show what {id} printed"), "nothing is kept of it");
-        let (text, _) = site.place.printed(run, id, PRINTED_BYTES).ok_or_else(nothing)?;
-        Ok(inert_lines(&text))
-    };
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], site.see(&run, read).await?))
-}
-
 /// Shows the plan.
 ///
 /// # Errors
@@ -235,7 +216,8 @@ pub async fn plan_draft(State(site): State<Arc<Site>>, Path(run): Path<String>) 
 pub async fn timeline(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Timeline> {
     let view = |site: &Site, run: &RunId, follower: &Follower| {
         let now_ms = site.place.clock.now_ms();
-        viewed(run, follower, |state| time_view(state, now_ms))
+        let seen = follower.see(|loaded, told| whole_timeline(&loaded.state, &told.seatings, now_ms));
+        seen.ok_or_else(|| not_open(run))
     };
     Ok(Json(site.see(&run, view).await?))
 }
@@ -245,7 +227,23 @@ pub async fn timeline(State(site): State<Arc<Site>>, Path(run): Path<String>) ->
 /// # Errors
 /// Where there is no such run.
 pub async fn burn(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Burn> {
-    Ok(Json(site.see(&run, |_, _, follower| Ok(follower.see(|_, burn| burn.clone()))).await?))
+    Ok(Json(site.see(&run, |_, _, follower| Ok(follower.see(|_, told| told.burn.clone()))).await?))
+}
+
+/// Shows how landing went.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn traffic(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<TrafficView> {
+    Ok(Json(site.see(&run, |_, _, follower| Ok(follower.see(|_, told| told.traffic.view(HOTTEST)))).await?))
+}
+
+/// Shows what calls to models cost over time.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn outlay(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Outlay> {
+    Ok(Json(site.see(&run, |_, _, follower| Ok(follower.see(|_, told| told.outlay.clone()))).await?))
 }
 
 /// Shows the cost.

@@ -9,16 +9,22 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{assets, events, guard, login, metrics, openapi, pages, reads, refused, site::Site, writes};
+use super::{
+    assets, events, guard, login, metrics, openapi, pages, past, reads, refused, site::Site, transcripts, writes,
+};
 use crate::app::Standing;
 use crate::machine::command::Ask;
 use crate::model::plan_edit::PlanEdit;
 use crate::views::board::Board;
 use crate::views::burn::Burn;
 use crate::views::cost::Cost;
+use crate::views::graph::{Graph, Marks};
+use crate::views::journal::Page;
+use crate::views::outlay::Outlay;
 use crate::views::plan_tree::PlanTree;
 use crate::views::task::TaskView;
 use crate::views::timeline::Timeline;
+use crate::views::traffic::TrafficView;
 
 /// Bytes that a request's body may have.
 pub const BODY_BYTES: usize = 64 << 10;
@@ -80,32 +86,44 @@ impl Route {
     }
 }
 
+/// Plain text.
+const TEXT: Answer = Answer::Text(&["text/plain; charset=utf-8"]);
+/// Which moment, in a query.
+const AT: (&str, &str) = ("at", "the number of an event: shows it as it was when that had happened");
 /// How long to wait, in a query.
 const WAIT: (&str, &str) = ("wait_s", "how many seconds to wait for news, 30 at most");
 
 /// Lists the routes for programs.
 pub fn routes() -> Vec<Route> {
-    looks().into_iter().chain(follows()).chain(asks()).collect()
+    looks().into_iter().chain(looks_back()).chain(follows()).chain(asks()).collect()
 }
 
 /// Lists the routes that show what there is.
 fn looks() -> Vec<Route> {
     vec![
         reads("/runs", "Lists all runs, the newest first.", json::<Vec<reads::RunRow>>(), get(reads::runs)),
-        reads("/runs/{run}", "Shows the board of a run.", json::<Board>(), get(reads::run)),
+        reads("/runs/{run}", "Shows the board of a run.", json::<Board>(), get(past::run)).with(&[AT]),
         reads("/runs/{run}/tasks", "Lists a run's tasks.", json::<Vec<reads::TaskRow>>(), get(reads::tasks)),
         reads("/runs/{run}/tasks/{task}", "Shows one task with its attempts.", json::<TaskView>(), get(reads::task)),
         reads(
             "/runs/{run}/tasks/{task}/diff",
             "Shows what a task's last candidate changes, as a unified diff.",
-            Answer::Text(&["text/plain; charset=utf-8"]),
+            TEXT,
             get(reads::diff),
         ),
         reads(
             "/runs/{run}/attempts/{attempt}/log",
-            "Shows the end of what an attempt printed.",
-            Answer::Text(&["text/plain; charset=utf-8"]),
-            get(reads::printed),
+            "Shows the end of what an attempt printed; from a place on, where one is given, and the header `artel-next` \
+             then says from where on there is more.",
+            TEXT,
+            get(transcripts::printed),
+        )
+        .with(&[("from", "the byte from which on it is wanted")]),
+        reads(
+            "/runs/{run}/attempts/{attempt}/diff",
+            "Shows what an attempt's candidate changes, as a unified diff.",
+            TEXT,
+            get(transcripts::diff),
         ),
         reads("/runs/{run}/plan", "Shows the plan as it was made.", json::<PlanTree>(), get(reads::plan)),
         reads(
@@ -114,6 +132,8 @@ fn looks() -> Vec<Route> {
             json::<PlanEdit>(),
             get(reads::plan_draft),
         ),
+        reads("/runs/{run}/traffic", "Shows how landing went.", json::<TrafficView>(), get(reads::traffic)),
+        reads("/runs/{run}/outlay", "Shows spend over time.", json::<Outlay>(), get(reads::outlay)),
         reads("/runs/{run}/timeline", "Shows attempts by worker over time.", json::<Timeline>(), get(reads::timeline)),
         reads("/runs/{run}/burn", "Shows how the work that is left went down.", json::<Burn>(), get(reads::burn)),
         reads("/runs/{run}/cost", "Shows what a run has cost, by agent and role.", json::<Cost>(), get(reads::costs)),
@@ -124,6 +144,41 @@ fn looks() -> Vec<Route> {
             get(reads::inbox_of),
         ),
         reads("/inbox", "Lists what needs a person, of all runs.", json::<Vec<reads::Item>>(), get(reads::inbox)),
+    ]
+}
+
+/// Lists the routes that show a run as it was, and how it came to be what it is.
+fn looks_back() -> Vec<Route> {
+    vec![
+        reads(
+            "/runs/{run}/graph",
+            "Shows the plan as a picture: where each scope and task lies, and how it stands.",
+            json::<Graph>(),
+            get(past::graph),
+        )
+        .with(&[AT]),
+        reads(
+            "/runs/{run}/marks",
+            "Shows how each task stands, as one letter; with it a picture of the plan is kept up to date.",
+            json::<Marks>(),
+            get(past::marks),
+        )
+        .with(&[AT]),
+        reads(
+            "/runs/{run}/journal",
+            "Shows a page of the journal, the newest event first, sifted by what is asked.",
+            json::<Page>(),
+            get(past::journal),
+        )
+        .with(&[
+            ("text", "what the event's line holds, whatever its case"),
+            ("kind", "which event it is, such as AttemptEnded"),
+            ("task", "a task that it is about, as t12"),
+            ("actor", "whose doing it is: an agent, a judge, `person` or `coordinator`"),
+            ("before", "the number of an event: only older ones"),
+            ("after", "the number of an event: only newer ones, the next ones first"),
+            ("limit", "how many at most, 200 or fewer"),
+        ]),
     ]
 }
 

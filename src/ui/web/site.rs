@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::actors::world::blocking;
-use crate::app::{Access, AppError, Follower, Followers, Hosts, Place};
+use crate::app::{Access, AppError, Follower, Followers, Hosts, Pasts, Place};
 use crate::io::journal::RunRow;
 use crate::model::ids::RunId;
 use crate::views::summary::{Summary, summary};
@@ -24,6 +24,8 @@ pub struct Site {
     pub hosts: Arc<Hosts>,
     /// The folds of runs.
     pub followers: Followers,
+    /// The runs as they were.
+    pub pasts: Pasts,
     /// Who may do what.
     pub access: Access,
     /// How much anybody may ask.
@@ -45,6 +47,7 @@ impl Site {
         let own = own.iter().chain(names).flat_map(|name| [format!("{name}:{port}"), name.clone()]);
         Self {
             followers: Followers::new(place.clone()),
+            pasts: Pasts::new(place.clone()),
             place,
             hosts,
             access,

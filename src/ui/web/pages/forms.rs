@@ -17,9 +17,9 @@ use crate::machine::event::Rest;
 use crate::machine::state::{State as RunState, Status, Task};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, Oid, RunId, TaskId};
-use crate::model::inert::inert;
+use crate::model::inert;
 use crate::model::plan_text;
-use crate::model::spend::nano_usd_of;
+use crate::model::spend::{Usd, nano_usd_of};
 use crate::model::written::Fault;
 use crate::ui::web::guard::Caller;
 use crate::ui::web::refused::Refused;
@@ -29,7 +29,7 @@ use crate::views::plan_draft::plan_draft;
 use crate::views::{waiting, words};
 
 /// Holds what a form says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Filled {
     ask: String,
     key: String,
@@ -60,15 +60,30 @@ pub async fn ask(
 ) -> Result<Response, Refused> {
     let unread = |status, why: String| Refused::new(status, format!("ask something of {run}"), why);
     let Form(form) = form.map_err(|fault| unread(fault.status(), fault.body_text()))?;
-    let ask = asked(&form).map_err(|why| unread(StatusCode::UNPROCESSABLE_ENTITY, why))?;
-    put(&site, standing, &run, id_of_form(&form.key)?, ask).await?;
+    for (number, ask) in
+        asked(&form).map_err(|why| unread(StatusCode::UNPROCESSABLE_ENTITY, why))?.into_iter().enumerate()
+    {
+        // The first is named by the key alone.
+        let key = if number == 0 { form.key.clone() } else { format!("{}/{number}", form.key) };
+        put(&site, standing, &run, id_of_form(&key)?, ask).await?;
+    }
     let is_own = form.back.starts_with('/') && !form.back.starts_with("//") && form.back.is_ascii();
     let is_plain = !form.back.contains(['\\', '\r', '\n']);
     let back = if is_own && is_plain { form.back } else { "/".to_owned() };
     Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
 }
 
-fn asked(form: &Filled) -> Result<Ask, String> {
+/// Reads what is asked, in order: words reach the attempt that they are for before it is begun.
+fn asked(form: &Filled) -> Result<Vec<Ask>, String> {
+    if form.ask == "send_back" {
+        let steer = Filled { ask: "steer".to_owned(), ..form.clone() };
+        let retry = Filled { ask: "retry".to_owned(), ..form.clone() };
+        return Ok(vec![one(&steer)?, one(&retry)?]);
+    }
+    Ok(vec![one(form)?])
+}
+
+fn one(form: &Filled) -> Result<Ask, String> {
     let task = || form.task.parse::<TaskId>().map_err(|error| error.to_string());
     let gate = || match form.gate.as_str() {
         "plan" => Ok(Gate::Plan),
@@ -130,6 +145,8 @@ pub struct Buttons<'a> {
     pub standing: Standing,
     /// The page to come back to.
     pub back: &'a str,
+    /// Where the branch stands that the run was opened from, where it has moved since.
+    pub moved_on: Option<Oid>,
 }
 
 impl Buttons<'_> {
@@ -175,17 +192,45 @@ impl Buttons<'_> {
         }
     }
 
-    fn amount(&self, name: &str, title: &str, label: &str) -> Markup {
+    /// Draws a button that asks for an amount first, and proposes one.
+    fn amount(&self, name: &str, title: &str, label: &str, proposed: &str) -> Markup {
         html! {
             details.act {
                 summary { (title) }
                 form method="post" action={ "/runs/" (self.run) "/ask" } {
                     (self.fields(name, &[]))
-                    label { (label) input name="text" required inputmode="decimal" maxlength="20"; }
+                    label { (label) input name="text" required inputmode="decimal" maxlength="20" value=(proposed); }
                     button.main { (title) }
                 }
             }
         }
+    }
+
+    /// Says what happens when a gate is passed, and whether the ground has moved since the run was opened.
+    fn gate_says(&self, state: &RunState, gate: Gate) -> String {
+        let opening = state.opening();
+        let open = usize::try_from(state.tally.open()).unwrap_or(usize::MAX);
+        let (tasks, scopes) = (words::count(open, "task"), words::count(state.scopes.len(), "scope"));
+        let what = match gate {
+            Gate::Plan => {
+                format!("{tasks} in {scopes} are begun as they are shown here, {} at a time", opening.workers)
+            }
+            Gate::Sweep => format!("What the sample showed is done to all that is left: {tasks}"),
+            Gate::Spend => "Work goes on until as much again is spent".to_owned(),
+            Gate::Landing | Gate::Delivery => "What waits goes on".to_owned(),
+        };
+        let within =
+            state.budget.nano_usd.map(|most| format!(", for {} at most in all", Usd(most))).unwrap_or_default();
+        let branch = opening.branch.as_deref().map_or_else(|| "its branch".to_owned(), |name| inert::fit(name, 60));
+        let base = opening.base.short();
+        let ground = match self.moved_on {
+            Some(at) => format!(
+                "The run stands on {base}; {branch} has moved to {} since. What is done meets that when it is delivered.",
+                at.short()
+            ),
+            None => format!("The run stands on {base}, from which {branch} has not moved."),
+        };
+        format!("{what}{within}. {ground}")
     }
 
     /// Draws what may be asked of a run as it stands.
@@ -199,7 +244,7 @@ impl Buttons<'_> {
             div.acts {
                 @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
                     @let word = words::gate(gate);
-                    (self.sure("approve", &format!("Approve the {word}"), gate_says(gate), "main", &[("gate", word)]))
+                    (self.sure("approve", &format!("Approve the {word}"), &self.gate_says(state, gate), "main", &[("gate", word)]))
                     (self.plan(state))
                     (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &[("gate", word)]))
                 }
@@ -214,13 +259,13 @@ impl Buttons<'_> {
                     (self.told("steer", "Steer", "What are all next attempts to be told?", "main", &[]))
                 }
                 @if operates && !is_over {
-                    (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all"))
-                    (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all"))
+                    (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all", &more_usd(state)))
+                    (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all", &more_attempts(state)))
                 }
                 (self.of_delivery(state))
                 @if operates && has_landed && state.delivered_head != state.head && state.asked.delivery.is_none() {
                     @let to = state.opening().branch.as_deref().unwrap_or("the branch that it was opened from");
-                    @let to = crate::model::inert::inert(to);
+                    @let to = inert::inert(to);
                     (self.sure("deliver", "Deliver", &format!("What landed is brought into {to}."), "main", &[]))
                 }
             }
@@ -255,7 +300,7 @@ impl Buttons<'_> {
         let commit = commit.to_string();
         let more = [("branch", branch.as_str()), ("commit", commit.as_str())];
         html! {
-            (self.sure("approve_delivery", "Approve the delivery", &inert(&waiting.then), "main", &more))
+            (self.sure("approve_delivery", "Approve the delivery", &inert::inert(&waiting.then), "main", &more))
             (self.told("deny_delivery", "Refuse the delivery", "Why? Nothing is delivered.", "harm", &more))
         }
     }
@@ -268,7 +313,7 @@ impl Buttons<'_> {
         let (attempt, commit) = (attempt.to_string(), commit.to_string());
         let more = [("attempt", attempt.as_str()), ("commit", commit.as_str())];
         html! {
-            (self.sure("approve_candidate", "Approve", &inert(&waiting.then), "main", &more))
+            (self.sure("approve_candidate", "Approve", &inert::inert(&waiting.then), "main", &more))
             (self.told("deny_candidate", "Refuse", "Why? The next attempt is told.", "harm", &more))
             (self.told("drop_candidate", "Refuse and give up", "Why? The task is not done again.", "harm", &more))
         }
@@ -287,6 +332,7 @@ impl Buttons<'_> {
             div.acts {
                 (self.of_candidate(state, task, id))
                 @if approves && (is_kept || is_blocked) {
+                    (self.told("send_back", "Send back", "What is wrong? A new attempt is made and told this.", "main", &more))
                     (self.sure("retry", "Try again", "A new attempt is made, in a fresh worktree.", "main", &more))
                 }
                 @if approves && is_blocked && task.wants.is_some() {
@@ -311,13 +357,17 @@ impl Buttons<'_> {
     }
 }
 
-fn gate_says(gate: Gate) -> &'static str {
-    match gate {
-        Gate::Plan => "The tasks of the plan are begun as they are shown here.",
-        Gate::Sweep => "What the sample showed is done to all that is left.",
-        Gate::Spend => "Work goes on until as much again is spent.",
-        Gate::Landing | Gate::Delivery => "What waits goes on.",
-    }
+/// Proposes a budget that is twice what there is, or what was spent.
+fn more_usd(state: &RunState) -> String {
+    let spent = state.total_spent().spend.nano_usd;
+    let cents = state.budget.nano_usd.unwrap_or(spent).max(spent).saturating_mul(2).div_ceil(10_000_000);
+    if cents == 0 { String::new() } else { format!("{}.{:02}", cents / 100, cents % 100) }
+}
+
+/// Proposes a number of attempts that is twice what there may be, or what were made.
+fn more_attempts(state: &RunState) -> String {
+    let made = state.attempts_made();
+    state.budget.attempts.unwrap_or(made).max(made).max(1).saturating_mul(2).to_string()
 }
 
 /// Says what happens when a kept candidate may land, and whether the branch has moved since it was made.

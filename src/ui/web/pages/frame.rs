@@ -3,7 +3,14 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::app::Standing;
-use crate::model::inert::{inert, inert_lines};
+use crate::model::inert::{fit, inert, inert_lines};
+
+/// Columns of a page's title.
+const TITLE: usize = 120;
+/// Bytes of one line of others' text that are shown.
+const LINE_BYTES: usize = 4 << 10;
+/// Bytes of others' text of several lines that are shown.
+const TEXT_BYTES: usize = 256 << 10;
 
 /// Says what stands round a page.
 #[derive(Debug, Default)]
@@ -11,13 +18,14 @@ pub struct Frame {
     title: String,
     here: &'static str,
     events: Option<String>,
+    about: Option<String>,
     poll_ms: Option<u32>,
 }
 
 impl Frame {
     /// Gives a page its title.
     pub fn titled(title: &str) -> Self {
-        Self { title: inert(title), ..Self::default() }
+        Self { title: fit(title, TITLE), ..Self::default() }
     }
 
     /// Marks where in the site the page stands.
@@ -34,6 +42,13 @@ impl Frame {
         self
     }
 
+    /// Has the page follow only events that are about a task.
+    #[must_use]
+    pub fn about(mut self, task: String) -> Self {
+        self.about = Some(task);
+        self
+    }
+
     /// Has the page look anew every so often.
     #[must_use]
     pub fn looking_every_ms(mut self, ms: u32) -> Self {
@@ -42,14 +57,23 @@ impl Frame {
     }
 }
 
-/// Shows text of whoever wrote it: one line, every character that does something as an escape.
-pub fn line(text: &str) -> Markup {
-    html! { (inert(text)) }
+/// Gives the beginning of a text, cut between two characters, and whether anything is left out.
+pub fn begin(text: &str, most: usize) -> (&str, bool) {
+    let shown = &text[..text.floor_char_boundary(most)];
+    (shown, shown.len() < text.len())
 }
 
-/// Shows text of several lines, inert.
+/// Shows text of whoever wrote it: one line, every character that does something as an escape; of one that is very long
+/// the beginning.
+pub fn line(text: &str) -> Markup {
+    let (shown, is_cut) = begin(text, LINE_BYTES);
+    html! { (inert(shown)) @if is_cut { "…" } }
+}
+
+/// Shows text of several lines, inert; of one that is very long the beginning.
 pub fn lines(text: &str) -> Markup {
-    html! { (inert_lines(text)) }
+    let (shown, is_cut) = begin(text, TEXT_BYTES);
+    html! { (inert_lines(shown)) @if is_cut { "…" } }
 }
 
 /// Writes a page without navigation, for who is not known yet.
@@ -84,9 +108,9 @@ fn shell(frame: &Frame, top: Markup, content: Markup) -> Markup {
                 title { (frame.title) " · artel" }
                 link rel="icon" href="/static/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/static/page.css";
-                script src="/static/page.js" defer {}
+                script src="/static/page.js" type="module" {}
             }
-            body data-events=[frame.events.as_deref()] data-poll=[frame.poll_ms] {
+            body data-events=[frame.events.as_deref()] data-about=[frame.about.as_deref()] data-poll=[frame.poll_ms] {
                 a.skip href="#main" { "Skip to the content" }
                 (top)
                 main #main { (content) }

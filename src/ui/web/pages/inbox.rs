@@ -39,7 +39,7 @@ fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
         let cards = cards?;
         Ok(html! {
             h2 { (bucket.word()) " (" (of_bucket.len()) ")" }
-            ul.cards { @for card in cards { li.card { (card) } } }
+            ul.cards { @for (item, card) in of_bucket.iter().zip(cards) { li.card data-key=(key(item)) { (card) } } }
         })
     };
     Ok(html! {
@@ -51,15 +51,27 @@ fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
     })
 }
 
+/// Names a thing, so that its card stays the same when others come and go.
+fn key(item: &Item) -> String {
+    format!("{} {} {}", item.run, item.task.map(|task| task.to_string()).unwrap_or_default(), item.bucket.word())
+}
+
 fn card(site: &Site, standing: Standing, item: &Item) -> Result<Markup, Refused> {
-    let buttons = Buttons { run: &item.run, standing, back: "/inbox" };
+    let of = |moved_on| Buttons { run: &item.run, standing, back: "/inbox", moved_on };
     // What is finished needs nobody, and there may be years of it: no fold is made for a button.
     let acts = match item.bucket {
         Bucket::Finished => html! {},
-        Bucket::NeedsInput | Bucket::Failed => site.followers.follow(&item.run)?.see(|loaded, _| match item.task {
-            Some(task) => buttons.of_task(&loaded.state, task),
-            None => buttons.of_run(&loaded.state),
-        }),
+        Bucket::NeedsInput | Bucket::Failed => {
+            let follower = site.followers.follow(&item.run)?;
+            // The branch that it was opened from is looked at only where somebody is asked about it.
+            let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));
+            let moved_on = waits.filter(|_| item.task.is_none()).and_then(|state| site.place.moved_on(&state));
+            let buttons = of(moved_on);
+            follower.see(|loaded, _| match item.task {
+                Some(task) => buttons.of_task(&loaded.state, task),
+                None => buttons.of_run(&loaded.state),
+            })
+        }
     };
     let path = match item.task {
         Some(task) => format!("/runs/{}/tasks/{task}", item.run),
@@ -69,6 +81,9 @@ fn card(site: &Site, standing: Standing, item: &Item) -> Result<Markup, Refused>
         h3 { a href=(path) { (line(&item.title)) } }
         p.faint { span.id { (item.run) @if let Some(task) = item.task { "/" (task) } } }
         p { (line(&item.why)) }
+        @if item.task.is_some() && item.bucket != Bucket::Finished {
+            p { a href={ (path) "#attempts" } { "What was tried" } " · " a href={ (path) "#diff" } { "changes" } }
+        }
         (acts)
     })
 }

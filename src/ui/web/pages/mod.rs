@@ -9,5 +9,6 @@ pub mod run;
 pub mod task;
 pub mod diff;
 pub mod inbox;
+pub mod journal;
 
 pub use ways::{router, told_as_page};

@@ -45,6 +45,29 @@ pub fn spend(nano_usd: u64, budget: Option<u64>) -> Markup {
     }
 }
 
+/// Shows the numbers that tell most: what landed, what is red, what waits.
+pub fn numbers(counts: &Counts, queue: usize) -> Markup {
+    let red = counts.kept + counts.blocked;
+    let waiting = counts.waiting + counts.ready;
+    let under_way = counts.running + counts.judging;
+    html! {
+        p.numbers {
+            span.word.t-good { "✓ " (counts.landed + counts.nothing) " landed" } " "
+            @if red > 0 { span.word.t-bad { "! " (red) " red" } " " }
+            @if under_way > 0 { span.word.t-busy { "▸ " (under_way) " under way" } " " }
+            @if queue > 0 { span.word.t-busy { "⇢ " (queue) " to land" } " " }
+            @if waiting > 0 { span.word { "· " (waiting) " waiting" } }
+        }
+    }
+}
+
+/// Shows a task as a small box coloured by how it stands, without its title; its name says how it stands by its sign.
+pub fn small_chip(run: &str, task: impl std::fmt::Display, status: &str, is_critical: bool) -> Markup {
+    html! {
+        a class={ "k k-" (status) @if is_critical { " k-crit" } } href={ "/runs/" (run) "/tasks/" (task) } { (task) }
+    }
+}
+
 /// Shows a task as a small box coloured by how it stands.
 pub fn chip(run: &str, task: impl std::fmt::Display, status: &str, is_critical: bool, title: Option<&str>) -> Markup {
     let name = task.to_string();

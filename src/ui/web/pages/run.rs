@@ -3,32 +3,58 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, State};
 use maud::{Markup, html};
 
 use super::forms::Buttons;
 use super::frame::{Frame, line, page};
-use super::parts::{self, chip, took};
-use crate::app::Standing;
+use super::parts::{self, chip, small_chip, took};
 use crate::machine::state::State as RunState;
 use crate::model::ids::{RunId, TaskId};
 use crate::model::spend::Usd;
 use crate::ui::web::guard::Caller;
-use crate::ui::web::pictures::{curves, times};
+use crate::ui::web::past::read;
+use crate::ui::web::pictures::{columns, curves, times};
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
 use crate::views::board::{Board, board};
-use crate::views::burn::Burn;
+use crate::views::chronicle::Chronicle;
 use crate::views::cost::{Cost, CostRow, cost};
 use crate::views::critical::critical;
 use crate::views::plan_tree::{PlanTree, ScopeNode, TaskNode, plan_tree};
-use crate::views::timeline::timeline;
+use crate::views::timeline::whole_timeline;
+use crate::views::traffic::{LANDED, Traffic};
 use crate::views::words;
 
 /// Rows of a list that are shown.
 const ROWS: usize = 60;
-/// Tasks from which on their titles are not told with each box.
-const TITLED: usize = 1000;
+/// Tasks from which on their titles are not told with each box, boxes are folded, and a page that looks anew is given
+/// how they stand alone.
+const MANY: usize = 400;
+/// How long landing must go on for a rate to be told, in milliseconds.
+const PEAK_MS: u64 = 300_000;
+/// Paths that are listed where most happened.
+const HOTTEST: usize = 12;
+
+/// Says how a page is looked at.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Look {
+    /// 1 where a page that is there already looks anew.
+    live: Option<u8>,
+}
+
+/// Holds what the page is made of.
+struct Seen<'a> {
+    run: &'a RunId,
+    state: &'a RunState,
+    board: &'a Board,
+    told: &'a Chronicle,
+    trouble: Option<String>,
+    now_ms: i64,
+    /// Whether the page is there already.
+    is_there: bool,
+}
 
 /// Shows a run.
 ///
@@ -38,26 +64,85 @@ pub async fn run(
     State(site): State<Arc<Site>>,
     Extension(Caller(standing)): Extension<Caller>,
     Path(run): Path<String>,
+    query: Result<Query<Look>, QueryRejection>,
 ) -> Result<Markup, Refused> {
+    let is_there = read(query)?.live == Some(1);
     let made = site.see(&run, move |site, run, follower| {
-        let see = |loaded: &crate::app::Loaded, burn: &Burn| {
-            let outside = site.place.outside(run, &loaded.state, &loaded.pace);
-            let board = board(&loaded.state, &outside)?;
+        // The branch that it was opened from is looked at only where somebody is asked about it.
+        let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));
+        let moved_on = waits.and_then(|state| site.place.moved_on(&state));
+        let see = |loaded: &crate::app::Loaded, told: &Chronicle| {
+            let state = &loaded.state;
+            let outside = site.place.outside(run, state, &loaded.pace);
+            let board = board(state, &outside)?;
             let title = board.goal.clone();
-            Some((title, loaded.state.seq, content(site, standing, run, &loaded.state, &board, burn)))
+            let (trouble, now_ms) = (site.hosts.trouble(run), outside.now_ms);
+            let back = format!("/runs/{run}");
+            let buttons = Buttons { run, standing, back: &back, moved_on };
+            let seen = Seen { run, state, board: &board, told, trouble, now_ms, is_there };
+            Some((title, state.seq, state.is_live(), content(&seen, &buttons)))
         };
         let made = follower.see(see).map(|made| (run.clone(), made));
         made.ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
     });
-    let (run, (title, seq, content)) = made.await?;
-    let frame = Frame::titled(&title).following(format!("/api/v1/runs/{run}/events?after={seq}"));
+    let (run, (title, seq, is_live, content)) = made.await?;
+    let mut frame = Frame::titled(&title).following(format!("/api/v1/runs/{run}/events?after={seq}"));
+    if is_live {
+        // What agents and checks print is no event.
+        frame = frame.looking_every_ms(2000);
+    }
     Ok(page(&frame, standing, content))
 }
 
-fn content(site: &Site, standing: Standing, run: &RunId, state: &RunState, board: &Board, burn: &Burn) -> Markup {
-    let back = format!("/runs/{run}");
-    let buttons = Buttons { run, standing, back: &back };
-    let trouble = site.hosts.trouble(run);
+fn content(seen: &Seen<'_>, buttons: &Buttons<'_>) -> Markup {
+    let Seen { run, state, board, told, .. } = seen;
+    html! {
+        (head(seen))
+        div #acts data-live { (buttons.of_run(state)) }
+        (under_way(run, board))
+        (left(run, board, buttons, state))
+        section #plan {
+            h2 { "Plan" }
+            (picture(run))
+            div #plan-list data-live data-keep[seen.is_there && state.tasks.len() > MANY] {
+                @if !(seen.is_there && state.tasks.len() > MANY) {
+                    @if let Some(plan) = plan_tree(state) { (boxes(run, &plan, &critical(state))) }
+                }
+            }
+        }
+        section #time data-live {
+            h2 { "Attempts by worker" }
+            @if let Some(times) = whole_timeline(state, &told.seatings, seen.now_ms) { (times::timeline(run, &times)) }
+        }
+        section #burn data-live { h2 { "Work that is left" } (curves::burn_down(&told.burn)) }
+        section #traffic data-live { h2 { "Landing" } (traffic(&told.traffic)) }
+        section #cost data-live {
+            h2 { "Spend" }
+            (curves::spend(&told.burn))
+            @if !told.outlay.by_role.rows.is_empty() {
+                h3 { "over time by role" } (columns::columns("spend by role", &told.outlay.by_role, |sum| Usd(sum).to_string()))
+                h3 { "over time by model" } (columns::columns("spend by model", &told.outlay.by_model, |sum| Usd(sum).to_string()))
+            }
+            @if let Some(cost) = cost(state) { (costs(&cost)) }
+        }
+        section #conditions data-live { h2 { "Done-conditions" } (conditions(board)) }
+        section #landed data-live { h2 { "Landed" } (landed(run, board)) }
+        p.faint {
+            "As data: "
+            @for (at, what) in DATA.into_iter().enumerate() {
+                @if at > 0 { " · " }
+                a href={ "/api/v1/runs/" (run) (what) } { (if what.is_empty() { "board" } else { &what[1..] }) }
+            }
+        }
+    }
+}
+
+/// What of a run programs may read, below its own path.
+const DATA: [&str; 11] =
+    ["", "/tasks", "/plan", "/graph", "/timeline", "/burn", "/traffic", "/outlay", "/cost", "/journal", "/events"];
+
+fn head(seen: &Seen<'_>) -> Markup {
+    let Seen { run, state, board, .. } = seen;
     html! {
         div #head data-live {
             h1 { (line(&board.goal)) }
@@ -67,36 +152,54 @@ fn content(site: &Site, standing: Standing, run: &RunId, state: &RunState, board
                 @if let Some(head) = board.head { " at " span.id { (head.short()) } }
             }
             (parts::stands(&board.stands))
-            @if let Some(trouble) = &trouble { p.word.w-bad { (line(trouble)) } }
+            @if let Some(trouble) = &seen.trouble { p.word.w-bad { (line(trouble)) } }
+            (parts::numbers(&board.counts, board.queue.len()))
             (parts::progress(&board.counts))
             @if let Some(eta) = &board.eta { p { "about " (words::about(eta.ms)) " to go, " (line(&eta.basis)) } }
             p { (parts::spend(state.total_spent().spend.nano_usd, state.budget.nano_usd)) " · " (board.attempts) " attempts" }
+            p { a href={ "/runs/" (run) "/journal" } { "Journal and replay" } }
         }
-        div #acts data-live { (buttons.of_run(state)) }
-        (under_way(run, board))
-        (left(run, board, &buttons, state))
-        section #plan data-live {
-            h2 { "Plan" }
-            @if let Some(plan) = plan_tree(state) { (boxes(run, &plan, &critical(state))) }
-        }
-        section #time data-live {
-            h2 { "Attempts by worker" }
-            @if let Some(timeline) = timeline(state, site.place.clock.now_ms()) { (times::timeline(run, &timeline)) }
-        }
-        section #burn data-live { h2 { "Work that is left" } (curves::burn_down(burn)) }
-        section #cost data-live {
-            h2 { "Spend" }
-            (curves::spend(burn))
-            @if let Some(cost) = cost(state) { (costs(&cost)) }
-        }
-        section #conditions data-live { h2 { "Done-conditions" } (conditions(board)) }
-        section #landed data-live { h2 { "Landed" } (landed(run, board)) }
-        p.faint {
-            "As data: "
-            @for (at, what) in ["", "/tasks", "/plan", "/timeline", "/burn", "/cost", "/events"].into_iter().enumerate() {
-                @if at > 0 { " · " }
-                a href={ "/api/v1/runs/" (run) (what) } { (if what.is_empty() { "board" } else { &what[1..] }) }
+    }
+}
+
+/// Holds the place of the picture of the plan, which a script draws.
+pub fn picture(run: &RunId) -> Markup {
+    html! {
+        div #graph hidden data-graph={ "/api/v1/runs/" (run) "/graph" } data-marks={ "/api/v1/runs/" (run) "/marks" }
+            data-task={ "/runs/" (run) "/tasks/" } data-told={ "/api/v1/runs/" (run) "/tasks/" } {
+            canvas tabindex="0" role="application" aria-describedby="graph-help"
+                aria-label="the plan as a picture: scopes as boxes, tasks by how they stand" {}
+            div.acts {
+                button type="button" data-graph-do="in" { "Larger" }
+                button type="button" data-graph-do="out" { "Smaller" }
+                button type="button" data-graph-do="fit" { "All" }
+                button type="button" data-graph-do="scope" { "This scope" }
+                p role="status" { a #graph-told hidden href={ "/runs/" (run) } {} }
             }
+            p.faint #graph-help {
+                "Drag to move, pinch or Ctrl and wheel to size. Keys: arrows from task to task, " kbd { "<" } " and " kbd { ">" }
+                " along what waits for what, " kbd { "+" } " " kbd { "-" } " " kbd { "0" } " size, " kbd { "s" } " its scope, Enter opens."
+            }
+        }
+    }
+}
+
+fn traffic(traffic: &Traffic) -> Markup {
+    let spans = &traffic.over_time;
+    let peak = spans.most_an_hour(LANDED, PEAK_MS);
+    let hot = traffic.hottest(HOTTEST);
+    html! {
+        @if spans.stretches() == 0 { p { "Nothing has been merged yet." } }
+        @if let Some(peak) = peak.filter(|peak| *peak > 0) { p { "At best " (peak) " landings an hour." } }
+        (columns::columns("landings, conflicts and candidates thrown out", spans, |sum| sum.to_string()))
+        @if !hot.is_empty() {
+            h3 { "Hottest paths" }
+            div.wide tabindex="0" role="region" aria-label="hottest paths" { table {
+                thead { tr { th { "path" } th.n { "conflicts" } th.n { "attempts" } th.n { "landed" } } }
+                tbody { @for (path, heat) in hot {
+                    tr { td { code { (line(path)) } } td.n { (heat.conflicts) } td.n { (heat.attempts) } td.n { (heat.landed) } }
+                } }
+            } }
         }
     }
 }
@@ -104,7 +207,7 @@ fn content(site: &Site, standing: Standing, run: &RunId, state: &RunState, board
 fn under_way(run: &RunId, board: &Board) -> Markup {
     html! {
         section #now data-live {
-            @if !(board.running.is_empty() && board.limits.is_empty() && board.frozen.is_empty() && board.batch.is_none() && board.checking.is_none()) {
+            @if !(board.running.is_empty() && board.sitting.is_empty() && board.limits.is_empty() && board.frozen.is_empty() && board.batch.is_none() && board.checking.is_none()) {
                 h2 { "Under way" }
             }
             @if !board.running.is_empty() {
@@ -116,6 +219,14 @@ fn under_way(run: &RunId, board: &Board) -> Markup {
                             td { (line(&row.title)) } td { (line(&row.agent)) } td.n { (took(row.elapsed_ms)) }
                             td { code { (line(row.last_line.as_deref().unwrap_or_default())) } }
                         }
+                    } }
+                } }
+            }
+            @if !board.sitting.is_empty() {
+                div.wide tabindex="0" role="region" aria-label="who plans and judges" { table {
+                    thead { tr { th { "seat" } th { "what" } th { "agent" } th.n { "for" } } }
+                    tbody { @for row in board.sitting.iter().take(ROWS) {
+                        tr { td.id { (row.seat) } td { (line(&row.title)) } td { (line(&row.agent)) } td.n { (took(row.elapsed_ms)) } }
                     } }
                 } }
             }
@@ -154,32 +265,48 @@ fn left(run: &RunId, board: &Board, buttons: &Buttons<'_>, state: &RunState) -> 
     }
 }
 
-fn boxes(run: &RunId, plan: &PlanTree, critical: &BTreeSet<TaskId>) -> Markup {
+/// Draws the plan as boxes in boxes.
+pub fn boxes(run: &RunId, plan: &PlanTree, critical: &BTreeSet<TaskId>) -> Markup {
     let tasks: BTreeMap<TaskId, &TaskNode> = plan.tasks.iter().map(|task| (task.task, task)).collect();
-    let is_titled = plan.tasks.len() <= TITLED;
+    let drawing = Drawing { run, tasks, critical, are_many: plan.tasks.len() > MANY };
     html! {
-        @for root in &plan.roots { (scope(run, root, &tasks, critical, is_titled)) }
+        @for root in &plan.roots { (drawing.scope(root, true)) }
         @if plan.tasks.is_empty() { p { "No task has been handed out yet." } }
         @if !critical.is_empty() { p.faint { "Framed: the longest way through what is open." } }
     }
 }
 
-fn scope(
-    run: &RunId,
-    node: &ScopeNode,
-    tasks: &BTreeMap<TaskId, &TaskNode>,
-    critical: &BTreeSet<TaskId>,
-    is_titled: bool,
-) -> Markup {
-    html! {
-        div.scope {
-            div.head { span.id { (node.scope) } " " (line(&node.title)) @if let Some(why) = &node.failed { " " span.word.w-bad { "planner failed: " (line(why)) } } }
-            @for child in &node.scopes { (scope(run, child, tasks, critical, is_titled)) }
-            @if !node.tasks.is_empty() {
-                ul.tasks { @for task in node.tasks.iter().filter_map(|id| tasks.get(id)) {
-                    li { (chip(run.as_str(), task.task, task.status, critical.contains(&task.task), is_titled.then_some(task.title.as_str()))) }
-                } }
+struct Drawing<'a> {
+    run: &'a RunId,
+    tasks: BTreeMap<TaskId, &'a TaskNode>,
+    critical: &'a BTreeSet<TaskId>,
+    are_many: bool,
+}
+
+impl Drawing<'_> {
+    /// Draws a scope; where tasks are many, only the outermost is open.
+    fn scope(&self, node: &ScopeNode, is_outer: bool) -> Markup {
+        let own: Vec<&TaskNode> = node.tasks.iter().filter_map(|id| self.tasks.get(id).copied()).collect();
+        let through = own.iter().filter(|task| matches!(task.status, "landed" | "nothing")).count();
+        html! {
+            details.scope id={ "box-" (node.scope) } open[is_outer || !self.are_many] {
+                summary.head {
+                    span.id { (node.scope) } " " (line(&node.title))
+                    @if !own.is_empty() { span.faint { " " (through) " of " (own.len()) } }
+                    @if let Some(why) = &node.failed { " " span.word.w-bad { "planner failed: " (line(why)) } }
+                }
+                @for child in &node.scopes { (self.scope(child, false)) }
+                @if !own.is_empty() { div.tasks { @for task in own { (self.task(task)) } } }
             }
+        }
+    }
+
+    fn task(&self, task: &TaskNode) -> Markup {
+        let (run, is_critical) = (self.run.as_str(), self.critical.contains(&task.task));
+        if self.are_many {
+            small_chip(run, task.task, task.status, is_critical)
+        } else {
+            chip(run, task.task, task.status, is_critical, Some(&task.title))
         }
     }
 }

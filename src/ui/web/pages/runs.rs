@@ -49,6 +49,7 @@ fn card(row: &RunRow) -> Markup {
         }
         @if let Some(summary) = &row.summary {
             (parts::stands(&summary.stands))
+            (parts::numbers(&summary.counts, summary.queue))
             (parts::progress(&summary.counts))
             p {
                 (parts::spend(summary.nano_usd, summary.budget_nano_usd)) " · "

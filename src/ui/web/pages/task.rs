@@ -11,13 +11,14 @@ use super::forms::Buttons;
 use super::frame::{Frame, line, lines, page};
 use super::parts::{chip, time, took};
 use crate::model::check::{Answer, CheckResult};
-use crate::model::ids::{RunId, TaskId};
+use crate::model::ids::{AttemptId, RunId, TaskId};
 use crate::model::spend::{Spend, Usd};
 use crate::model::verdict::{Finding, Ruling};
 use crate::ui::web::guard::Caller;
 use crate::ui::web::reads::{named, patch, task_of};
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
+use crate::ui::web::transcripts;
 use crate::views::task::{AttemptView, TaskView};
 use crate::views::words;
 
@@ -32,8 +33,17 @@ struct Seen {
     seq: u64,
     view: TaskView,
     spends: Vec<Spend>,
-    printed: Vec<Option<(String, bool)>>,
+    printed: Vec<Option<Printed>>,
     acts: Markup,
+}
+
+/// Holds what an attempt printed, as far as it is shown.
+struct Printed {
+    text: String,
+    /// Whether its beginning is left out.
+    is_cut: bool,
+    /// Where what it prints from here on begins.
+    next: u64,
 }
 
 /// Shows a task.
@@ -49,7 +59,7 @@ pub async fn task(
     let seen = site.see(&run, move |site, run, follower| {
         let view = task_of(site, run, follower, id)?;
         let back = format!("/runs/{run}/tasks/{id}");
-        let buttons = Buttons { run, standing, back: &back };
+        let buttons = Buttons { run, standing, back: &back, moved_on: None };
         let (seq, acts, spends) = follower.see(|loaded, _| {
             let attempts = loaded.state.tasks.get(&id).map(|task| task.attempts.as_slice()).unwrap_or_default();
             let spends = attempts.iter().map(|attempt| attempt.spend).collect();
@@ -57,7 +67,9 @@ pub async fn task(
         });
         let first = view.attempts.len().saturating_sub(WITH_OUTPUT);
         let print = |(at, it): (usize, &AttemptView)| {
-            (at >= first).then(|| site.place.printed(run, it.attempt, PRINTED)).flatten()
+            let (text, is_cut, next) =
+                (at >= first).then(|| site.place.printed_end(run, it.attempt, PRINTED)).flatten()?;
+            Some(Printed { text, is_cut, next })
         };
         let printed = view.attempts.iter().enumerate().map(print).collect();
         Ok(Seen { run: run.clone(), seq, view, spends, printed, acts })
@@ -68,11 +80,7 @@ pub async fn task(
         false => None,
     };
     let events = format!("/api/v1/runs/{}/events?after={}", seen.run, seen.seq);
-    let mut frame = Frame::titled(&format!("{id} {}", seen.view.title)).following(events);
-    if seen.view.attempts.iter().any(|attempt| attempt.outcome == "running") {
-        // What an attempt prints is no event.
-        frame = frame.looking_every_ms(2000);
-    }
+    let frame = Frame::titled(&format!("{id} {}", seen.view.title)).following(events).about(id.to_string());
     Ok(page(&frame, standing, content(&seen, diff.as_ref())))
 }
 
@@ -98,7 +106,7 @@ fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
         @if !view.brief.trim().is_empty() { section { h2 { "Brief" } pre { (lines(view.brief.trim())) } } }
         div #attempts data-live {
             @for (at, attempt_view) in view.attempts.iter().enumerate().rev() {
-                (attempt(attempt_view, seen.spends.get(at), seen.printed.get(at).and_then(Option::as_ref)))
+                (attempt(run, attempt_view, seen.spends.get(at), seen.printed.get(at).and_then(Option::as_ref)))
             }
         }
         div #diff data-live {
@@ -111,9 +119,10 @@ fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
     }
 }
 
-fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bool)>) -> Markup {
+fn attempt(run: &RunId, it: &AttemptView, spend: Option<&Spend>, printed: Option<&Printed>) -> Markup {
+    let is_running = it.outcome == "running";
     html! {
-        section.card {
+        section.card id={ "attempt-" (it.attempt) } {
             h2 { (it.attempt) " " (line(&it.agent)) " " span class={ "word " (hue(it.outcome)) } { (it.outcome) } }
             p.faint {
                 "begun " (time(it.started_ms)) " · took " (took(it.wall_ms)) " · " (took(it.usage.cpu_ms)) " of processor time"
@@ -124,7 +133,7 @@ fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bo
             @if let Some(why) = &it.why { pre { (lines(why)) } }
             dl {
                 dt { "stood on" } dd.id { (it.base.short()) }
-                @if let Some(commit) = it.commit { dt { "candidate" } dd.id { (commit) } }
+                @if let Some(commit) = it.commit { dt { "candidate" } dd { span.id { (commit) } " " a href={ "/runs/" (run) "/attempts/" (it.attempt) "/diff" } { "what it changes" } } }
                 @if let Some(commit) = it.landed { dt { "landed as" } dd.id { (commit) } }
                 @if let Some(next) = it.next.as_ref().filter(|_| it.landed.is_none()) { dt { "then" } dd { (line(next)) } }
                 @if let Some(handoff) = &it.handoff {
@@ -153,14 +162,37 @@ fn attempt(it: &AttemptView, spend: Option<&Spend>, printed: Option<&(String, bo
                 @for result in it.checks() { (check(it, result)) }
             }
             @for it in &it.ejected { p { "landing: " (finding(it)) } }
-            @if let Some((text, is_cut)) = printed {
-                details id={ "printed-" (it.attempt) } open[it.outcome == "running"] {
-                    summary.press { "What it printed" @if *is_cut { ", the end of it" } }
-                    pre tabindex="0" { (lines(text)) }
+            @if is_running || printed.is_some() {
+                details id={ "printed-" (it.attempt) } open[is_running] {
+                    summary.press { @if is_running { "What it prints" } @else { "What it printed" } @if printed.is_some_and(|it| it.is_cut) { ", the end of it" } }
+                    pre tabindex="0" data-log=[is_running.then(|| format!("/api/v1/runs/{run}/attempts/{}/log", it.attempt))]
+                        data-next=[is_running.then_some(printed.map_or(0, |it| it.next))] {
+                        @if let Some(printed) = printed { (lines(&printed.text)) }
+                    }
                 }
             }
         }
     }
+}
+
+/// Shows what one attempt's candidate changes.
+///
+/// # Errors
+/// Where there is no such attempt, or it left no candidate.
+pub async fn changes(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+    Path((run, attempt)): Path<(String, String)>,
+) -> Result<Markup, Refused> {
+    let id: AttemptId = named(&attempt)?;
+    let text = transcripts::patch(&site, &run, id).await?;
+    let run = site.find(&run).await?;
+    let content = html! {
+        p { a href={ "/runs/" (run) "/tasks/" (id.task) } { "← " (id.task) } }
+        h1 { "What " (id) " changes" }
+        (side_by_side(&text))
+    };
+    Ok(page(&Frame::titled(&format!("What {id} changes")), standing, content))
 }
 
 fn hue(outcome: &str) -> &'static str {

@@ -2,3 +2,4 @@
 
 pub mod times;
 pub mod curves;
+pub mod columns;
