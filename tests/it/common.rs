@@ -152,8 +152,15 @@ impl House {
 
     /// Starts the real binary in the repository; its output goes to files below the house.
     pub fn start(&self, args: &[&str]) -> Child {
+        self.start_in(args, &[])
+    }
+
+    /// Starts the real binary with more of an environment.
+    pub fn start_in(&self, args: &[&str], env: &[(&str, &str)]) -> Child {
         let log = fs::File::create(self.root().join("started.log")).unwrap();
-        self.command(args).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+        let mut command = self.command(args);
+        command.envs(env.iter().copied());
+        command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
     /// Gives the newest run's board.

@@ -20,3 +20,4 @@ mod journal;
 mod documents;
 mod afar;
 mod browser;
+mod fuzzing;

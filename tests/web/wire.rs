@@ -68,19 +68,29 @@ impl<'a> Server<'a> {
     }
 
     pub fn start_with(house: &'a House, more: &[&str]) -> Self {
-        Self::begin(house, "127.0.0.1:0", more)
+        Self::begin(house, "127.0.0.1:0", more, &[])
     }
 
     /// Starts a server where another one was.
     pub fn start_at(house: &'a House, at: &str) -> Self {
-        Self::begin(house, at, &[])
+        Self::begin(house, at, &[], &[])
     }
 
-    fn begin(house: &'a House, at: &str, more: &[&str]) -> Self {
+    /// Starts it with more arguments and more of an environment.
+    pub fn started(house: &'a House, more: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::begin(house, "127.0.0.1:0", more, env)
+    }
+
+    fn begin(house: &'a House, at: &str, more: &[&str], env: &[(&str, &str)]) -> Self {
         let args: Vec<&str> = ["serve", "--listen", at].iter().chain(more).copied().collect();
-        let child = house.start(&args);
+        let child = house.start_in(&args, env);
         let at = address(house, Some(child.id()));
         Self { house, child, at }
+    }
+
+    /// Gives its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends the server without a word.
@@ -212,7 +222,8 @@ impl Stream {
         let mut id = None;
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).ok()? == 0 {
+            // A line that was cut off is none.
+            if self.lines.read_line(&mut line).ok()? == 0 || !line.ends_with('\n') {
                 return None;
             }
             if let Some(text) = line.strip_prefix("id: ") {

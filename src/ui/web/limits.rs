@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// Addresses that are remembered; the one that was heard of least lately goes first.
 const ADDRESSES: usize = 4096;
 
+/// How many wrong tokens an address may show at once.
+const WRONG_AT_ONCE: f64 = 10.0;
+
 /// Says what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
@@ -26,9 +29,22 @@ impl Sort {
         match self {
             Self::Any => (1000.0, 400.0),
             Self::Write => (60.0, 20.0),
-            Self::Wrong => (10.0, 0.1),
+            Self::Wrong => (wrong_at_once(), 0.1),
         }
     }
+}
+
+/// How many wrong tokens an address may show at once.
+#[cfg(not(debug_assertions))]
+fn wrong_at_once() -> f64 {
+    WRONG_AT_ONCE
+}
+
+/// As in the program that is shipped, unless a test shows more than that to see each of them refused.
+#[cfg(debug_assertions)]
+fn wrong_at_once() -> f64 {
+    let told = std::env::var("ARTEL_TEST_WRONG_AT_ONCE").ok().and_then(|count| count.parse().ok());
+    told.unwrap_or(WRONG_AT_ONCE)
 }
 
 /// Counts what each address asks.

@@ -39,6 +39,7 @@ pub struct Code {
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// viewer, approver or operator.
+    #[schemars(extend("enum" = ["viewer", "approver", "operator"]))]
     standing: String,
 }
 

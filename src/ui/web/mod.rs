@@ -3,6 +3,7 @@
 
 pub mod refused;
 pub mod site;
+pub mod extract;
 pub mod patient;
 pub mod listen;
 pub mod limits;

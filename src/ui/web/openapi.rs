@@ -80,13 +80,14 @@ fn parameters(method: &str, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
     all.extend(query.iter().map(|(name, says)| {
         let schema = match *name {
             "text" | "kind" | "task" | "actor" => json!({ "type": "string", "maxLength": 400 }),
-            _ => json!({ "type": "integer", "minimum": 0 }),
+            _ => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
         };
         json!({ "name": name, "in": "query", "description": says, "schema": schema })
     }));
-    if method == "post" {
+    // A link is another one each time.
+    if method == "post" && path.starts_with("/runs") {
         let says = "names the request, so that it may be sent any number of times";
-        let schema = json!({ "type": "string", "maxLength": 200 });
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
         all.push(json!({ "name": "Idempotency-Key", "in": "header", "description": says, "schema": schema }));
     }
     all

@@ -5,12 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::extract::Path;
 use super::refused::Refused;
 use super::site::{Site, Summed};
 use crate::actors::world::blocking;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use super::extract::Path;
 use super::guard::{Caller, too_little};
 use super::reads::Told;
 use super::refused::Refused;
@@ -34,9 +35,11 @@ const KEY_BYTES: usize = 200;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
-    /// The repository: a folder on the server's machine.
+    /// The repository: a folder on the server's machine, named from the root on.
+    #[schemars(extend("pattern" = "^/"))]
     repo: PathBuf,
     /// The goal file, from there.
+    #[schemars(extend("minLength" = 1))]
     goal: PathBuf,
     /// The user's own name for the run.
     name: Option<String>,
