@@ -18,6 +18,7 @@ mod past;
 mod access;
 mod facts;
 mod glance;
+mod digesting;
 mod gateway;
 mod verify;
 mod repair;

@@ -29,6 +29,8 @@ pub mod origin;
 pub mod critical;
 pub mod graph;
 pub mod journal;
+pub mod concerns;
+pub mod digest;
 pub mod brief;
 pub mod answer;
 #[cfg(test)]

@@ -41,6 +41,7 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
         "/inbox",
         &format!("/runs/{run}"),
         &format!("/runs/{run}/tasks/t1"),
+        &format!("/runs/{run}/digest"),
         "/static/page.css",
         "/static/page.js",
     ] {
@@ -49,12 +50,44 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
     assert_eq!(house.events(), before);
 
     // The same as the command line's.
-    for (path, args) in [("cost", vec!["cost", "--json"]), ("tasks/t2", vec!["show", "t2", "--json"])] {
+    for (path, args) in [
+        ("cost", vec!["cost", "--json"]),
+        ("tasks/t2", vec!["show", "t2", "--json"]),
+        ("digest", vec!["digest", "--json"]),
+        ("digest?after=9", vec!["digest", "--after", "9", "--json"]),
+    ] {
         let told = server.get("viewer", &format!("/api/v1/runs/{run}/{path}")).is(200).json();
         assert_eq!(told, house.artel(&args).json(), "{path}");
     }
     let diff = server.get("viewer", &format!("/api/v1/runs/{run}/tasks/t1/diff")).is(200);
     assert_eq!(diff.body, house.artel(&["diff", "t1"]).exits(0).out);
+}
+
+#[test]
+fn a_digest_leads_to_the_events_and_the_pages_that_it_rests_on() {
+    let house = gated("");
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    house.artel(&playing(&[])).exits(0);
+    let (run, events) = (house.run(), house.events());
+    let marked = house.artel(&["digest", "--md"]).exits(0).out;
+    assert!(marked.contains("## Landed (2)") && marked.contains("`#") && !marked.contains("](http"), "{marked}");
+    let server = Server::start(&house);
+    let marked = house.artel(&["digest", "--md", "--since", "24h"]).exits(0).out;
+    let links: Vec<&str> =
+        marked.split(&format!("](http://{}", server.at)).skip(1).map(|it| it.split(')').next().unwrap()).collect();
+    assert!(links.len() > 5, "{marked}");
+    for link in links.iter().filter(|link| link.contains("/tasks/")) {
+        server.get("viewer", link).is(200);
+    }
+    let page = server.get("viewer", &format!("/runs/{run}/digest")).is(200).says("Landed (2)");
+    let at = page.body.split("journal?at=").nth(1).unwrap().split('"').next().unwrap();
+    let event = house.artel(&["log", "--at", at, "--json"]).exits(0).json_lines();
+    assert_eq!(event, [events[at.parse::<usize>().unwrap() - 1].clone()]);
+    house.artel(&["log", "--at", "9999"]).exits(11).says("its last event is");
+    let alone = house.artel(&["digest", "--html"]).exits(0).out;
+    assert!(alone.starts_with("<!DOCTYPE html>") && alone.contains("default-src 'none'"), "{alone}");
+    server.get("viewer", &format!("/runs/{run}/digest?after=x")).is(400);
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn what_agents_and_repositories_write_is_text() {
         "/inbox",
         &format!("/runs/{run}"),
         &format!("/runs/{run}/journal"),
+        &format!("/runs/{run}/digest"),
         &format!("/runs/{run}/tasks/t1"),
         &format!("/runs/{run}/attempts/t1.1/diff"),
     ] {

@@ -49,6 +49,8 @@ pub enum Verb {
     Diff(super::diff::DiffArgs),
     /// Show what a run has cost, by agent and role
     Cost(super::cost::CostArgs),
+    /// Tell on one page what a run came to, each claim with the event that it rests on
+    Digest(super::digest::DigestArgs),
     /// Follow a run that another process works on
     Watch(super::watch::WatchArgs),
     /// Follow a run from any of its events on; Ctrl-C leaves the run alone

@@ -58,6 +58,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Log(args) => super::log::log(out, &args),
         Verb::Diff(args) => super::diff::diff(out, &args),
         Verb::Cost(args) => super::cost::cost(out, &args),
+        Verb::Digest(args) => super::digest::digest(out, &args),
         Verb::Watch(args) => super::watch::watch(out, &args),
         Verb::Attach(args) => super::attach::attach(out, &args),
         Verb::Serve(args) => super::serve::serve(out, &args),

@@ -35,6 +35,9 @@ pub struct LogArgs {
     /// First event to show, by its number
     #[arg(long, value_name = "SEQ", default_value_t = 1)]
     from: u64,
+    /// Show this event alone, by its number
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["from", "follow", "brief"])]
+    at: Option<u64>,
     /// One JSON value a line, each a whole event
     #[arg(long)]
     json: bool,
@@ -60,8 +63,11 @@ pub fn log(out: &Out, args: &LogArgs) -> Result<Exit, Fail> {
     loop {
         for recorded in seam::events(&place, &run, state.seq + 1)? {
             state = evolve(state, &recorded);
-            if recorded.seq < args.from {
+            if recorded.seq < args.at.unwrap_or(args.from) {
                 continue;
+            }
+            if args.at.is_some_and(|at| recorded.seq > at) {
+                return Ok(Exit::Done);
             }
             if args.json {
                 out.json_line(&EventJson::of(&run, &state, &recorded))?;
@@ -79,6 +85,11 @@ pub fn log(out: &Out, args: &LogArgs) -> Result<Exit, Fail> {
             out.line(&stamped(&recorded, &line, out.paint, &zone))?;
         }
         let is_over = ended(&state).class != Class::Live || !seam::coordinator_lives(&place, &run);
+        if args.at.is_some_and(|at| at == 0 || at > state.seq) {
+            let last = state.seq;
+            return Err(Fail::new(Exit::Missing, format!("find event {} of {run}", args.at.unwrap_or(0)))
+                .because(format!("its last event is {last}")));
+        }
         if !args.follow || is_over {
             return Ok(Exit::Done);
         }

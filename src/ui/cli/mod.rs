@@ -31,6 +31,8 @@ pub mod show;
 pub mod log;
 pub mod diff;
 pub mod cost;
+pub mod digest;
+pub mod digest_text;
 pub mod watch;
 pub mod attach;
 pub mod serve;

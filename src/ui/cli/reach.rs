@@ -300,6 +300,14 @@ pub fn glance(place: &Place, run: &RunId) -> Result<Option<Glance>, Fail> {
     Ok(Some(glance))
 }
 
+/// Gives the address of the server that has the runs' pages, where one is known.
+pub fn server(place: &Place) -> Option<String> {
+    match place {
+        Place::Here(place) => app::address(place).map(|address| address.url),
+        Place::There(there) => Some(there.remote.base().to_owned()),
+    }
+}
+
 /// Reads a run's events from a number on.
 ///
 /// # Errors

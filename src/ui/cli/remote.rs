@@ -53,6 +53,11 @@ impl Remote {
         Ok(Self { base, token: token.to_owned(), client, runtime })
     }
 
+    /// Gives its address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Asks for something.
     ///
     /// # Errors

@@ -9,9 +9,9 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::extract::Path;
+use super::extract::{Path, Query};
 use super::refused::Refused;
 use super::site::{Site, Summed};
 use crate::actors::world::blocking;
@@ -23,6 +23,7 @@ use crate::model::plan_edit::PlanEdit;
 use crate::views::board::{Board, board};
 use crate::views::burn::Burn;
 use crate::views::cost::{Cost, cost};
+use crate::views::digest::{Digest, Window};
 pub use crate::views::inbox::Item;
 use crate::views::inbox::inbox as items;
 use crate::views::outlay::Outlay;
@@ -261,6 +262,45 @@ pub async fn cost_of(site: &Arc<Site>, run: &str) -> Result<Cost, Refused> {
 /// Where there is no such run.
 pub async fn costs(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Cost> {
     Ok(Json(cost_of(&site, &run).await?))
+}
+
+/// Says which stretch of a run is wanted.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Wanted {
+    /// The number of the last event that is known.
+    #[serde(default)]
+    after: u64,
+    /// The seconds up to the present that are told of.
+    since_s: Option<u64>,
+}
+
+/// Gathers the digest of a run.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn digest_of(site: &Arc<Site>, run: &str, wanted: &Wanted) -> Result<Digest, Refused> {
+    let Wanted { after, since_s } = *wanted;
+    let run = site.find(run).await?;
+    let site = Arc::clone(site);
+    blocking(move || {
+        let ms_of = |s: u64| i64::try_from(s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let since_ms = since_s.map(|s| site.place.clock.now_ms().saturating_sub(ms_of(s)));
+        let digest = site.place.digest(&run, Window { after, since_ms })?;
+        digest.ok_or_else(|| Refused::missing(format!("read run {run}"), "it is not open"))
+    })
+    .await
+}
+
+/// Tells what a run came to.
+///
+/// # Errors
+/// Where there is no such run, or a number is none.
+pub async fn digest(
+    State(site): State<Arc<Site>>,
+    Path(run): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Told<Digest> {
+    Ok(Json(digest_of(&site, &run, &wanted).await?))
 }
 
 /// Lists what of a run needs a person.

@@ -18,6 +18,7 @@ use crate::model::plan_edit::PlanEdit;
 use crate::views::board::Board;
 use crate::views::burn::Burn;
 use crate::views::cost::Cost;
+use crate::views::digest::Digest;
 use crate::views::graph::{Graph, Marks};
 use crate::views::journal::Page;
 use crate::views::outlay::Outlay;
@@ -136,6 +137,13 @@ fn looks() -> Vec<Route> {
         reads("/runs/{run}/outlay", "Shows spend over time.", json::<Outlay>(), get(reads::outlay)),
         reads("/runs/{run}/timeline", "Shows attempts by worker over time.", json::<Timeline>(), get(reads::timeline)),
         reads("/runs/{run}/burn", "Shows how the work that is left went down.", json::<Burn>(), get(reads::burn)),
+        reads(
+            "/runs/{run}/digest",
+            "Tells what a run, or a stretch of it, came to, each claim with the number of the event that it rests on.",
+            json::<Digest>(),
+            get(reads::digest),
+        )
+        .with(&[("after", "the number of the last event that is known"), ("since_s", "seconds up to the present")]),
         reads("/runs/{run}/cost", "Shows what a run has cost, by agent and role.", json::<Cost>(), get(reads::costs)),
         reads(
             "/runs/{run}/inbox",

@@ -10,5 +10,6 @@ pub mod task;
 pub mod diff;
 pub mod inbox;
 pub mod journal;
+pub mod digest;
 
 pub use ways::{router, told_as_page};

@@ -138,8 +138,8 @@ fn content(seen: &Seen<'_>, buttons: &Buttons<'_>) -> Markup {
 }
 
 /// What of a run programs may read, below its own path.
-const DATA: [&str; 11] =
-    ["", "/tasks", "/plan", "/graph", "/timeline", "/burn", "/traffic", "/outlay", "/cost", "/journal", "/events"];
+const DATA: [&str; 12] =
+    ["", "/tasks", "/plan", "/graph", "/timeline", "/burn", "/traffic", "/outlay", "/cost", "/digest", "/journal", "/events"];
 
 fn head(seen: &Seen<'_>) -> Markup {
     let Seen { run, state, board, .. } = seen;
@@ -157,7 +157,7 @@ fn head(seen: &Seen<'_>) -> Markup {
             (parts::progress(&board.counts))
             @if let Some(eta) = &board.eta { p { "about " (words::about(eta.ms)) " to go, " (line(&eta.basis)) } }
             p { (parts::spend(state.total_spent().spend.nano_usd, state.budget.nano_usd)) " · " (board.attempts) " attempts" }
-            p { a href={ "/runs/" (run) "/journal" } { "Journal and replay" } }
+            p { a href={ "/runs/" (run) "/journal" } { "Journal and replay" } " · " a href={ "/runs/" (run) "/digest" } { "Digest, to be printed" } }
         }
     }
 }

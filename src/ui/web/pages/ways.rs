@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use maud::html;
 
 use super::frame::{Frame, bare, line, lines};
-use super::{forms, inbox, journal, run, runs, task};
+use super::{digest, forms, inbox, journal, run, runs, task};
 use crate::app::Standing;
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
@@ -23,6 +23,7 @@ pub fn router() -> Router<Arc<Site>> {
         .route("/inbox", get(inbox::inbox))
         .route("/runs/{run}", get(run::run))
         .route("/runs/{run}/journal", get(journal::journal))
+        .route("/runs/{run}/digest", get(digest::digest))
         .route("/runs/{run}/tasks/{task}", get(task::task))
         .route("/runs/{run}/attempts/{attempt}/diff", get(task::changes))
         .layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
