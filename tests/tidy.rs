@@ -9,7 +9,7 @@ use std::path::Path;
 const FLOORS: [(&str, u8); 8] =
     [("model", 0), ("machine", 1), ("views", 2), ("io", 2), ("actors", 3), ("app", 4), ("ui", 5), ("main", 6)];
 /// The rooms that do not know each other, though all are `io`.
-const IO_ROOMS: [&str; 6] = ["journal", "git", "hands", "agents", "gateway", "llm"];
+const IO_ROOMS: [&str; 7] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp"];
 /// What every room of `io` may use; each may use those before it.
 const IO_BASICS: [&str; 9] = ["failpoint", "clock", "space", "process", "files", "signing", "roles", "syntax", "tools"];
 const PURE: [&str; 3] = ["model", "machine", "views"];

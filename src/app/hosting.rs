@@ -7,6 +7,7 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::gateway::open_gateway;
+use super::telemetry::Telling;
 use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::feed;
@@ -63,6 +64,7 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     let (opener, run_of) = (place.clone(), run.clone());
     let (world, state, epoch) = blocking(move || start(&opener, &run_of, found, hands)).await?;
     let mut seen = progress.subscribe();
+    let telling = Telling::begin(place, run, progress.subscribe());
     let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
     let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
     let last = bring_waiting_requests(&world, &coordinator).await?;
@@ -94,6 +96,9 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
         }
     }
     let state = finish(place, run, &world)?;
+    if let Some(telling) = telling {
+        telling.finish().await;
+    }
     drop(lock);
     Ok(Hosted { state })
 }

@@ -19,6 +19,7 @@ mod access;
 mod facts;
 mod glance;
 mod digesting;
+mod telemetry;
 mod gateway;
 mod verify;
 mod repair;

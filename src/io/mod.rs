@@ -15,3 +15,4 @@ pub mod hands;
 pub mod gateway;
 pub mod agents;
 pub mod llm;
+pub mod otlp;

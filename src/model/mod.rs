@@ -28,3 +28,4 @@ pub mod role_text;
 pub mod inert;
 pub mod secrets;
 pub mod globs;
+pub mod telemetry;

@@ -31,6 +31,7 @@ pub mod graph;
 pub mod journal;
 pub mod concerns;
 pub mod digest;
+pub mod telemetry;
 pub mod brief;
 pub mod answer;
 #[cfg(test)]

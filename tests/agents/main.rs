@@ -22,3 +22,5 @@ mod toolboxes;
 mod faults;
 mod canary;
 mod llm;
+mod collector;
+mod telemetry;

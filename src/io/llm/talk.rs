@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over};
 use super::model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
 use super::transcript::{Transcript, TranscriptError};
+use crate::io::clock::{Clock, SystemClock};
 use crate::io::tools::Toolbox;
 
 /// How long it is waited before a question is asked again, by how often that was done; then it has failed.
@@ -201,6 +202,7 @@ impl Talk<'_> {
     async fn done(&mut self, calls: &[Call]) -> Result<Vec<Outcome>, Over> {
         let mut outcomes = Vec::new();
         for (number, call) in calls.iter().enumerate() {
+            let from_ms = SystemClock.now_ms();
             let came = if number < CALLS {
                 self.called(call).await
             } else {
@@ -216,7 +218,8 @@ impl Talk<'_> {
                 text.push_str(&format!("\n({bytes} bytes; the rest is not shown)\n"));
             }
             let outcome = Outcome { id: call.id.clone(), name: call.name.clone(), text, is_error };
-            self.transcript.add(&json!({"result": &outcome})).await?;
+            let line = json!({"result": &outcome, "from_ms": from_ms, "to_ms": SystemClock.now_ms()});
+            self.transcript.add(&line).await?;
             outcomes.push(outcome);
             if *self.cancelled.borrow() || self.cancelled.has_changed().is_err() {
                 return Err(End::Cancelled.into());

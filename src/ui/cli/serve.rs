@@ -18,6 +18,8 @@ use crate::model::inert::inert;
 use crate::ui::web::site::Site;
 use crate::ui::web::{listen, login, routes};
 
+/// How often what is to be told beside the events of runs is looked for.
+const NOTICED_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// Where a server listens unless it is told otherwise.
 const USUAL: &str = "127.0.0.1:7433";
 
@@ -103,6 +105,8 @@ async fn serving(out: &Out, place: &app::Place, args: &ServeArgs) -> Result<Exit
     let code = access.make_link(Standing::Operator).map_err(blame)?;
     let site = Arc::new(Site::new(place.clone(), Arc::clone(&hosts), access, at, &args.names));
     tokio::spawn(listen::serve(listener, routes::router(site)));
+    let behind = place.clone();
+    tokio::spawn(async move { behind.catch_up_telemetry().await });
     // Whoever tells of a run before all that are open are woken is heard after that.
     tokio::spawn(Arc::clone(&hosts).follow(hosts.listen().map_err(blame)?));
     let near = if at.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], at.port())) } else { at };
@@ -116,9 +120,11 @@ async fn serving(out: &Out, place: &app::Place, args: &ServeArgs) -> Result<Exit
             "note: others reach this address, and nothing is encrypted: let a proxy that speaks TLS stand before it",
         );
     }
+    let mut looks = tokio::time::interval(NOTICED_EVERY);
     loop {
         tokio::select! {
             Some(note) = notes.recv() => out.remark(&format!("{}: {}", note.run, inert(&note.words))),
+            _ = looks.tick() => place.notices.take().iter().for_each(|notice| out.remark(&inert(notice))),
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }

@@ -1,6 +1,6 @@
 //! Tests artel's own loop over models: the scripted model on loopback, and everything else real.
 
-mod scene;
+pub mod scene;
 mod tasks;
 mod faults;
 mod crowd;
