@@ -6,6 +6,7 @@
 
 mod crowd;
 mod figure;
+mod follower;
 mod footprint;
 mod gateway;
 mod ground;
@@ -18,6 +19,7 @@ mod provision;
 mod queue;
 mod ring;
 mod sandbox;
+mod serve;
 mod wire;
 
 use figure::{Goal, figure, note};
@@ -46,6 +48,7 @@ const PARTS: [(&str, Part); 14] = [
     ("journal", journals),
     ("pages", pages::pages),
     ("idle", idles),
+    ("serve", serve::servers),
     ("footprint", footprint::footprints),
     ("growth", ring::growth),
 ];

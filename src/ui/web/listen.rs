@@ -60,6 +60,18 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
         .header_read_timeout(HEAD_PATIENCE)
         .max_header_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(Patient::new(stream, READ_PATIENCE)), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, read_patience())), service)
         .await;
+}
+
+#[cfg(not(debug_assertions))]
+fn read_patience() -> Duration {
+    READ_PATIENCE
+}
+
+/// As in the program that is shipped, unless a test has no time to wait.
+#[cfg(debug_assertions)]
+fn read_patience() -> Duration {
+    let told = std::env::var("ARTEL_TEST_READ_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok());
+    told.map_or(READ_PATIENCE, Duration::from_millis)
 }
