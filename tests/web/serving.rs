@@ -1,5 +1,6 @@
 //! Tells that runs belong to the server and not to a terminal, and that a server which dies is as if it had not.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::common::House;
@@ -100,4 +101,55 @@ fn a_stopped_run_is_left_alone_and_one_that_is_resumed_is_hosted() {
     assert!(woken >= 2, "{woken}");
     drop(server);
     assert!(!token(&house, "viewer").is_empty() && !address(&house, None).is_empty());
+}
+
+#[test]
+fn a_server_that_is_told_to_end_while_attempts_run_leaves_nothing_running_and_the_next_one_goes_on() {
+    let house = gated("");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    house.until("both attempts run", || house.board()["counts"]["running"] == 2);
+    let mut stream = server.stream(&house.run(), 0);
+    stream.until("AttemptLeased");
+    assert_eq!(server.terminate(), Some(0), "it ends orderly, though somebody follows it");
+    all_end(&house);
+    let board = house.board();
+    assert_eq!(
+        (&board["coordinated"], &board["stands"]["class"]),
+        (&false.into(), &"live".into()),
+        "nothing is stopped"
+    );
+    let log = std::fs::read_to_string(house.root().join("started.log")).unwrap();
+    assert!(log.contains("ended with 1 runs at work"), "{log}");
+    let server = Server::start(&house);
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    house.until("it is done", || done(&house));
+    let events = house.events();
+    assert_eq!(landed_tasks(&events).len(), 2);
+    assert!(events.iter().any(|event| event["kind"] == "AttemptLost"), "what ran was lost and tried again");
+    holds_the_laws(&house);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was not tested")]
+fn the_unit_is_one_that_systemd_takes_and_the_image_has_the_compiler_that_is_needed() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let image = std::fs::read_to_string(docs.join("Containerfile")).unwrap();
+    let version = format!("library/rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    let froms: Vec<&str> = image.lines().filter(|line| line.starts_with("FROM ")).collect();
+    assert!(froms.len() == 2 && froms.iter().all(|from| from.contains(&version)), "{froms:?}");
+    let house = House::with(&[]);
+    let program = house.root().join(".cargo/bin/artel");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_artel"), program).unwrap();
+    let mut command = std::process::Command::new("systemd-analyze");
+    command.args(["--user", "verify"]).arg(docs.join("artel.service"));
+    command.env("HOME", house.root()).env("XDG_RUNTIME_DIR", house.root());
+    let Ok(looked) = command.output() else {
+        eprintln!("skipped: there is no systemd-analyze here");
+        return;
+    };
+    assert_eq!(crate::common::said(&looked).exits(0).err, "");
 }
