@@ -73,6 +73,13 @@ fn is_turn(event: &Event) -> bool {
         | Event::SampleAccepted
         | Event::IterationBegan { .. }
         | Event::ConditionsChecked { .. }
+        | Event::DecisionClaimed { .. }
+        | Event::ScopeAnswered { .. }
+        | Event::CandidateDenied { .. }
+        | Event::WordOverdue { .. }
+        | Event::PlanEdited { .. }
+        | Event::DeliveryProposed { .. }
+        | Event::DeliveryRefused { .. }
         | Event::TaskOverruled { .. }
         | Event::TaskDropped { .. }
         | Event::TaskRetried { .. }
@@ -104,6 +111,9 @@ fn is_turn(event: &Event) -> bool {
         | Event::AllowanceGranted { .. }
         | Event::AllowanceReturned { .. }
         | Event::CallMade { .. }
+        | Event::SteeringHeard { .. }
+        | Event::CandidateAsked { .. }
+        | Event::CandidateApproved { .. }
         | Event::SeatTaken { .. }
         | Event::SeatLeft { .. }
         | Event::BatchFormed { .. }

@@ -297,6 +297,7 @@ impl Teller {
                 | Status::Ready
                 | Status::Running
                 | Status::Judging
+                | Status::Gated
                 | Status::Queued
                 | Status::Landed { .. }
                 | Status::Nothing => return None,

@@ -138,8 +138,20 @@ fn content(seen: &Seen<'_>, buttons: &Buttons<'_>) -> Markup {
 }
 
 /// What of a run programs may read, below its own path.
-const DATA: [&str; 12] =
-    ["", "/tasks", "/plan", "/graph", "/timeline", "/burn", "/traffic", "/outlay", "/cost", "/digest", "/journal", "/events"];
+const DATA: [&str; 12] = [
+    "",
+    "/tasks",
+    "/plan",
+    "/graph",
+    "/timeline",
+    "/burn",
+    "/traffic",
+    "/outlay",
+    "/cost",
+    "/digest",
+    "/journal",
+    "/events",
+];
 
 fn head(seen: &Seen<'_>) -> Markup {
     let Seen { run, state, board, .. } = seen;
