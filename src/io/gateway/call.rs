@@ -97,6 +97,8 @@ pub struct Metered {
     pub refused: Option<Refusal>,
     /// Until when a provider takes no more calls, in milliseconds since 1970: the latest such time that was told.
     pub limited_until_ms: Option<i64>,
+    /// Whether no call was answered since.
+    pub is_limited: bool,
     /// Why a provider could not be used, where no call was answered since.
     pub unusable: Option<String>,
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use hyper::{Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ use super::bound::Bound;
 use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
+use super::fault::{Fault, fault};
 use super::keys::Key;
 use super::limits::{PATIENCE, Permit};
 use super::policy::Policy;
@@ -318,19 +319,23 @@ async fn failed(
     let (status, told) = (answer.status(), answer.headers().clone());
     let body = error_body(session, answer).await.unwrap_or_default();
     let wait = headers::wait(&told, &body, session.house.clock.now_ms());
-    let pause = match (status.as_u16(), wait) {
-        (429 | 529, wait) => Some(permit.overloaded(wait)),
-        (500.., Some(wait)) => {
+    let fault = fault(status.as_u16(), &body);
+    let pause = match (fault, wait) {
+        (Fault::Limit | Fault::Overloaded, wait) => Some(permit.overloaded(wait)),
+        (Fault::Other, Some(wait)) if status.is_server_error() => {
             permit.pause(wait);
             Some(wait)
         }
-        (_, _) => None,
+        (Fault::Other | Fault::OutOfCredit | Fault::Key | Fault::Forbidden, _) => None,
     };
     let long = pause.filter(|pause| *pause > PATIENCE);
     if let Some(pause) = long {
         session.ledger().remember(&Refusal::Limited { until_ms: in_ms(session, pause) });
     }
-    if status == StatusCode::UNAUTHORIZED {
+    if fault == Fault::OutOfCredit {
+        session.ledger().remember(&Refusal::OutOfCredit { provider: asked.upstream.name.clone() });
+    }
+    if fault == Fault::Key {
         if let Some(key) = key {
             asked.upstream.shut.note(key, None);
             asked.upstream.keys.forget(key).await;
@@ -339,7 +344,7 @@ async fn failed(
         let refusal = Refusal::KeyRefused { provider: asked.upstream.name.clone() };
         return Ended { outcome: Outcome::Failed, ..refused(session, asked, client, refusal) };
     }
-    if let Some(key) = key.filter(|_| status == StatusCode::FORBIDDEN) {
+    if let Some(key) = key.filter(|_| fault == Fault::Forbidden) {
         asked.upstream.shut.note(key, Some(&asked.wish.model));
         asked.upstream.keys.forget(key).await;
         let (provider, model) = (asked.upstream.name.clone(), asked.wish.model.clone());
@@ -350,7 +355,8 @@ async fn failed(
     let mut reply = Response::new(Answer::whole(body));
     *reply.status_mut() = status;
     *reply.headers_mut() = headers::to_client(&told);
-    if long.is_some() && asked.upstream.config.speaks == Family::OpenAi {
+    let ends = long.is_some() || fault == Fault::OutOfCredit;
+    if ends && asked.upstream.config.speaks == Family::OpenAi {
         reply::end_session(reply.headers_mut());
     }
     Ended { response_bytes, ..Ended::free(hand(client, reply), Outcome::Failed) }

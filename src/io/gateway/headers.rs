@@ -100,7 +100,8 @@ fn since(now_ms: i64, at_ms: i64) -> Option<Duration> {
     u64::try_from(at_ms.saturating_sub(now_ms)).ok().map(Duration::from_millis)
 }
 
-/// Reads where Gemini writes it: `{"error":{"details":[{"retryDelay":"31s"}]}}`.
+/// Reads where Gemini writes it: `{"error":{"details":[{"retryDelay":"31s"}]}}`, and where OpenAI does for the usage limits
+/// of its accounts: `{"error":{"resets_in_seconds":7200}}`.
 fn in_body(body: &[u8]) -> Option<Duration> {
     #[derive(Deserialize)]
     struct Body {
@@ -108,15 +109,20 @@ fn in_body(body: &[u8]) -> Option<Duration> {
     }
     #[derive(Deserialize)]
     struct Error {
+        #[serde(default)]
         details: Vec<Detail>,
+        resets_in_seconds: Option<u64>,
     }
     #[derive(Deserialize)]
     struct Detail {
         #[serde(rename = "retryDelay")]
         delay: Option<String>,
     }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let delay = body.error.details.into_iter().find_map(|detail| detail.delay)?;
+    let Body { error } = serde_json::from_slice(body).ok()?;
+    if let Some(wait_s) = error.resets_in_seconds {
+        return Some(Duration::from_secs(wait_s));
+    }
+    let delay = error.details.into_iter().find_map(|detail| detail.delay)?;
     seconds(delay.strip_suffix('s')?)
 }
 
@@ -192,6 +198,7 @@ mod tests {
         assert_eq!(ms(&[("anthropic-ratelimit-unified-reset", "784111787")], ""), Some(10_000));
         let body = r#"{"error":{"code":429,"details":[{"@type":"x"},{"retryDelay":"31s"}]}}"#;
         assert_eq!(ms(&[], body), Some(31_000));
+        assert_eq!(ms(&[], r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":7200}}"#), Some(7_200_000));
         assert_eq!(ms(&[("retry-after", "99999999999999999999")], ""), Some(WAIT_MAX.as_millis()));
         for none in ["", "soon", "-5", "1e9", "NaN"] {
             assert_eq!(ms(&[("retry-after", none)], "{}"), None, "{none}");

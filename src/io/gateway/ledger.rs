@@ -115,7 +115,7 @@ impl Ledger {
                 self.remember(refusal);
                 return;
             }
-            Outcome::Complete => sum.unusable = None,
+            Outcome::Complete => (sum.unusable, sum.is_limited) = (None, false),
             Outcome::Cut => sum.cut += 1,
             Outcome::Failed => sum.failed += 1,
         }
@@ -135,6 +135,7 @@ impl Ledger {
         }
         if let Refusal::Limited { until_ms } = refusal {
             self.metered.limited_until_ms = self.metered.limited_until_ms.max(Some(*until_ms));
+            self.metered.is_limited = true;
         }
     }
 }

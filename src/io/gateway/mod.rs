@@ -22,6 +22,7 @@ mod breaker;
 mod session;
 mod ledger;
 mod headers;
+mod fault;
 mod upstream;
 mod exchange;
 mod relay;

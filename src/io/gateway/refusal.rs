@@ -107,6 +107,12 @@ pub enum Refusal {
         /// The model.
         model: String,
     },
+    /// The provider's account has nothing left to pay with.
+    #[error("`{provider}` says that its account is out of credit")]
+    OutOfCredit {
+        /// The provider.
+        provider: String,
+    },
     /// The way out is not the session's, or leads where none may.
     #[error("{what}")]
     Egress {
@@ -151,6 +157,7 @@ impl Refusal {
             | Self::NoKey { .. }
             | Self::KeyRefused { .. }
             | Self::Forbidden { .. }
+            | Self::OutOfCredit { .. }
             | Self::Closed => 400,
         }
     }
@@ -172,6 +179,7 @@ impl Refusal {
             Self::NoKey { .. } => "no_key",
             Self::KeyRefused { .. } => "key_refused",
             Self::Forbidden { .. } => "key_forbidden",
+            Self::OutOfCredit { .. } => "out_of_credit",
             Self::Egress { .. } => "egress",
             Self::Stray { .. } => "stray",
             Self::Closed => "closed",
@@ -189,6 +197,7 @@ impl Refusal {
             | Self::Errors { .. }
             | Self::SpendRate { .. }
             | Self::NoKey { .. }
+            | Self::OutOfCredit { .. }
             | Self::KeyRefused { .. } => true,
             Self::Model { .. }
             | Self::Unpriced { .. }
@@ -204,7 +213,11 @@ impl Refusal {
     /// Tells whether it says that the provider cannot be used for now, whoever asks and for whatever.
     pub fn is_of_the_provider(&self) -> bool {
         match self {
-            Self::Errors { .. } | Self::NoKey { .. } | Self::KeyRefused { .. } | Self::Forbidden { .. } => true,
+            Self::Errors { .. }
+            | Self::NoKey { .. }
+            | Self::KeyRefused { .. }
+            | Self::Forbidden { .. }
+            | Self::OutOfCredit { .. } => true,
             Self::BudgetReached { .. }
             | Self::Calls { .. }
             | Self::Tokens { .. }

@@ -33,6 +33,7 @@ pub(super) fn refusal(family: Option<Family>, refusal: &Refusal, now_ms: i64) ->
         | Refusal::NoKey { .. }
         | Refusal::KeyRefused { .. }
         | Refusal::Forbidden { .. }
+        | Refusal::OutOfCredit { .. }
         | Refusal::Egress { .. }
         | Refusal::Stray { .. }
         | Refusal::Closed => {

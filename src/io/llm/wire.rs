@@ -252,15 +252,26 @@ fn failure(error: &genai::Error) -> Failure {
     let wait_s = header("retry-after").and_then(|text| text.trim().parse::<u64>().ok());
     let is_over = wait_s.is_some_and(|wait_s| wait_s > PATIENCE_S) || header("x-should-retry") == Some("false");
     let told = format!("{status}: {said}");
-    match status {
-        429 | 529 if is_over => Failure::Limited(said),
-        408 | 409 | 429 | 500.. => Failure::Passing(told),
-        400 | 413 if is_length(&said) => Failure::TooLong(told),
-        _ => Failure::Lasting(told),
+    let code = code(error);
+    match (status, code.as_deref()) {
+        (_, Some("usage_limit_reached")) => Failure::Limited(said),
+        (429 | 529, _) if is_over => Failure::Limited(said),
+        (408 | 409 | 429 | 500.., _) => Failure::Passing(told),
+        (_, Some("context_length_exceeded" | "request_too_large")) => Failure::TooLong(told),
+        (400 | 413, _) if is_length(&said) => Failure::TooLong(told),
+        (_, _) => Failure::Lasting(told),
     }
 }
 
-/// Tells whether an error says that there is more than the model can read: no API has a word of its own for it.
+/// Takes what an error says to programs out of its body: its code, else its type.
+fn code(error: &genai::Error) -> Option<String> {
+    let genai::Error::HttpError { body, .. } = error else { return None };
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    let places = [body.pointer("/error/code"), body.pointer("/error/type")];
+    places.into_iter().flatten().find_map(|it| it.as_str()).map(str::to_owned)
+}
+
+/// Tells whether an error says that there is more than the model can read, where it has no code for it.
 fn is_length(said: &str) -> bool {
     let said = said.to_lowercase();
     ["too long", "context length", "context window", "maximum context", "context_length", "too many tokens"]
@@ -324,6 +335,13 @@ mod tests {
             let body = serde_json::json!({"error": {"message": words}}).to_string();
             assert_eq!(read(400, &[], &body), Failure::TooLong(format!("400: {words}")));
         }
+        let coded = |status, code: &str| {
+            read(status, &[], &serde_json::json!({"error": {"message": "no", "code": code}}).to_string())
+        };
+        assert_eq!(coded(400, "context_length_exceeded"), Failure::TooLong("400: no".to_owned()));
+        assert_eq!(coded(413, "request_too_large"), Failure::TooLong("413: no".to_owned()));
+        assert_eq!(coded(429, "usage_limit_reached"), Failure::Limited("no".to_owned()));
+        assert_eq!(coded(429, "rate_limit_exceeded"), passing(429));
     }
 
     #[test]
