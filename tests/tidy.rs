@@ -11,7 +11,8 @@ const FLOORS: [(&str, u8); 8] =
 /// The rooms that do not know each other, though all are `io`.
 const IO_ROOMS: [&str; 7] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp"];
 /// What every room of `io` may use; each may use those before it.
-const IO_BASICS: [&str; 9] = ["failpoint", "clock", "space", "process", "files", "signing", "roles", "syntax", "tools"];
+const IO_BASICS: [&str; 10] =
+    ["failpoint", "clock", "space", "process", "files", "transcripts", "signing", "roles", "syntax", "tools"];
 const PURE: [&str; 3] = ["model", "machine", "views"];
 const IMPURE_STD: [&str; 5] = ["fs", "net", "process", "env", "thread"];
 const IMPURE_WORDS: [&str; 15] = [

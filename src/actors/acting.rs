@@ -10,16 +10,19 @@ use tokio::sync::watch;
 use super::casting::cast;
 use super::coordinator::Coordinator;
 use super::gate::Gate;
-use super::played::{as_metered, as_unusable};
+use super::keeping::Keeping;
+use super::logins::{account, held_to, keep_told, login_of};
+use super::played::{as_answered, as_metered, as_unusable};
 use super::room::{Access, Room, Whose, Work};
 use super::world::{World, blocking, told};
-use crate::io::agents::{Brief, Desk, Left, Play, Report, Stance, collect};
+use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Login, Play, Report, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::{OwnGit, Tree};
-use crate::io::hands::JobLimits;
+use crate::io::hands::{Ended, HandsError, Job, JobLimits};
 use crate::io::tools::Toolbox;
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::role::{AgentRef, Limits, Role};
+use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
 
 /// Bytes of a session's output that are kept in memory.
@@ -53,6 +56,8 @@ pub struct Acted {
     pub handoff: Handoff,
     /// The last that it said.
     pub said: String,
+    /// Its agent's own name for the session.
+    pub session: Option<String>,
     /// What it cost.
     pub usage: Usage,
 }
@@ -69,12 +74,13 @@ pub async fn act(
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let Stage { name, seat, agent, role, tree, git, access, desk } = stage;
     let gate = Gate::open(world, *seat, (agent, role), coordinator, tools)?;
-    let played = cast(world, agent, gate.as_ref().and_then(Gate::door))?;
-    let play = played.play(brief, desk).map_err(|error| failed(&error))?;
-    let Play::Process { program, files, env: own, read } = play else {
+    let login = login_of(world, role, agent)?;
+    let has_login = login.is_some();
+    let played = cast(world, (agent, &role.limits), (gate.as_ref().and_then(Gate::door), login))?;
+    let play = set_out(played.as_ref(), brief, stage, world.hands.tier()).map_err(|error| failed(&error))?;
+    let Play::Process { program, env: own, read, home, .. } = play else {
         return Err(format!("{agent} is no process"));
     };
-    desk.lay(&files).map_err(|error| failed(&error))?;
     let ports = world.ports.lease(role.grants.ports).map_err(|error| failed(&error))?;
     let room = Room {
         whose: Whose::Attempts,
@@ -88,24 +94,99 @@ pub async fn act(
     let limits = job_limits(&role.limits);
     let way_out = gate.as_ref().map(Gate::env).unwrap_or_default();
     let env = own.into_iter().chain(ports.env()).chain(way_out).collect();
-    let job = world.job(&room, Work { program, env, read: &read, limits, log: name, tail_bytes: TAIL_BYTES })?;
-    let (ended, metered) = match gate {
-        Some(gate) => gate.run(world, job, cancelled).await.map_err(|error| failed(&error))?,
-        None => (world.hands.run(job, cancelled).await.map_err(|error| failed(&error))?, Metered::default()),
-    };
+    let keeping = Keeping::begin(world, *seat, (name, agent), coordinator);
+    let work = Work { program, env, read: &read, limits, log: keeping.record(), tail_bytes: TAIL_BYTES };
+    let job = world.job(&room, work)?;
+    let ran = keeping.during(run(world, gate, job, cancelled)).await;
+    let (ended, metered) = ran.map_err(|error| failed(&error))?;
     if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
         return Ok(None);
     }
-    let (how, tail, log, handoff) = (ended.how, ended.tail, world.log(name), desk.handoff());
+    let (how, tail, log, handoff) = (ended.how, ended.tail, keeping.file(), desk.handoff());
     // A log may be long.
     let read = move || played.read(Left { how, tail: &tail, log: &log, handoff: collect(&handoff) });
     let Report { stance, handoff, told, said } = blocking(read).await;
+    keeping.pack().await;
     tracing::debug!(seat = %seat.0, ?told, "what its agent says of itself");
-    let stance = as_metered(stance, &metered, world.now_ms());
+    let mut stance = as_metered(stance, &metered, world.now_ms());
+    if matches!(agent, AgentRef::Acp(_)) {
+        stance = as_answered(stance, &metered, world.now_ms());
+    }
+    if has_login {
+        let earlier = brief.resumes.as_ref().map(|resumed| &resumed.desk);
+        account(coordinator, (*seat, agent), (&told, earlier), ended.usage.wall_ms).await;
+        stance = held_to(role, &told, stance);
+        keep_told(desk, &told);
+    }
     let stance = if role.failover { as_unusable(stance, &metered) } else { stance };
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    Ok(Some(Acted { stance, handoff, said, usage }))
+    tidy_up(stage, brief, (home, &stance));
+    Ok(Some(Acted { stance, handoff, said, usage, session: told.session }))
+}
+
+/// Lays the desk and says how the agent plays: it goes on in the session that it had, where what it kept of that is there,
+/// else from the first.
+fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> Result<Play, AgentError> {
+    let Stage { desk, tree, .. } = stage;
+    let lay = |play: &Play, more: Option<(&str, String)>| match play {
+        Play::Process { files, .. } => {
+            let more = more.map(|(name, text)| (name.to_owned(), text));
+            desk.lay(&files.clone().into_iter().chain(more).collect())
+        }
+        Play::Rewrite => Ok(()),
+    };
+    if let Some(resumed) = &brief.resumes {
+        let play = agent.play(brief, desk)?;
+        lay(&play, Some((GO_ON_FILE, brief.go_on(tree.path()))))?;
+        let is_there = match &play {
+            Play::Process { home: Some(home), .. } => desk.take_over(&resumed.desk, home).unwrap_or_else(|error| {
+                tracing::warn!(error = told(&error), "what an agent had kept of its session is not taken over");
+                false
+            }),
+            // It is where the agent keeps those of its user, unless that was another place.
+            Play::Process { home: None, .. } => tier == Tier::None,
+            Play::Rewrite => false,
+        };
+        if is_there {
+            return Ok(play);
+        }
+    }
+    let play = agent.play(&Brief { resumes: None, ..brief.clone() }, desk)?;
+    lay(&play, None)?;
+    Ok(play)
+}
+
+/// Removes what an agent keeps of a session that nobody takes up again.
+fn tidy_up(stage: &Stage<'_>, brief: &Brief, (home, stance): (Option<&str>, &Stance)) {
+    for file in Login::FILES {
+        // Most have none.
+        let _ = std::fs::remove_file(stage.desk.file(file));
+    }
+    let Some(home) = home else { return };
+    let is_parked = matches!((stance, stage.seat.0), (Stance::Limited { .. }, Seat::Attempt(_)));
+    let own = (!is_parked).then_some(stage.desk);
+    for desk in own.into_iter().chain(brief.resumes.iter().map(|resumed| &resumed.desk)) {
+        if let Err(error) = desk.clear(home) {
+            tracing::warn!(
+                error = told(&error),
+                "what an agent kept of its session stays until the run is cleared away"
+            );
+        }
+    }
+}
+
+/// Runs the job behind its gate, where it has one.
+async fn run(
+    world: &World,
+    gate: Option<Gate>,
+    job: Job,
+    cancelled: watch::Receiver<bool>,
+) -> Result<(Ended, Metered), HandsError> {
+    match gate {
+        Some(gate) => gate.run(world, job, cancelled).await,
+        None => Ok((world.hands.run(job, cancelled).await?, Metered::default())),
+    }
 }
 
 /// Gives what a role lets each of its jobs use.

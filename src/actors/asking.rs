@@ -225,6 +225,7 @@ impl Asking {
             steering: self.view.steering.clone(),
             handoffs: Vec::new(),
             seed: world.opening.seed,
+            resumes: None,
         }
     }
 }

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use super::world::World;
 use crate::io::agents::script::Script;
-use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Door, Programs};
-use crate::model::role::AgentRef;
+use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Door, Login, Programs};
+use crate::model::role::{AgentRef, Limits};
 
-/// Makes the agent that a role names, where it plays by a process, with what leads it to artel.
+/// Makes the agent that a role names, where it plays by a process, with what leads it to artel or logs it in.
 ///
 /// # Errors
 /// Where it plays by none.
-pub fn cast(world: &World, agent: &AgentRef, door: Option<Door>) -> Result<Box<dyn Agent + Send>, String> {
+pub fn cast(
+    world: &World,
+    (agent, limits): (&AgentRef, &Limits),
+    (door, login): (Option<Door>, Option<Login>),
+) -> Result<Box<dyn Agent + Send>, String> {
     let programs = || {
         let named = |name: &str| world.outer_env.get(name).cloned();
         Programs::new(named("PATH"), named("HOME").map(PathBuf::from))
@@ -22,8 +26,20 @@ pub fn cast(world: &World, agent: &AgentRef, door: Option<Door>) -> Result<Box<d
             let text = world.opening.assets.get(name).cloned().unwrap_or_default();
             Box::new(Script::new(world.artel.clone(), name.clone(), text))
         }
-        AgentRef::Claude { model } => Box::new(Claude::new(programs(), model.clone(), door)),
-        AgentRef::Codex { model } => Box::new(Codex::new(programs(), model.clone(), door)),
+        AgentRef::Claude { model } => {
+            let claude = Claude::new(programs(), model.clone(), door);
+            Box::new(match login {
+                Some(login) => claude.logged_in(login, limits),
+                None => claude,
+            })
+        }
+        AgentRef::Codex { model } => {
+            let codex = Codex::new(programs(), model.clone(), door);
+            Box::new(match login {
+                Some(login) => codex.logged_in(login),
+                None => codex,
+            })
+        }
         AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), door)),
         AgentRef::Llm(_)
         | AgentRef::Codemod

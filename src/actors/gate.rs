@@ -51,8 +51,11 @@ impl Gate {
         if providers.is_empty() {
             return Self::out(world, (seat, fence), role, coordinator);
         }
-        let asks = providers.iter().any(|provider| world.gateway.has_key(provider));
-        let hosts = hosts(&role.grants.egress);
+        // Who is let use a login of its own asks by that.
+        let has_login = role.grants.login_of(agent).is_some();
+        let asks = !has_login && providers.iter().any(|provider| world.gateway.has_key(provider));
+        let mut hosts = hosts(&role.grants.egress);
+        hosts.extend(role.grants.hosts_of_login(agent));
         let leads_out = !hosts.is_empty();
         let purse = (asks || leads_out).then(|| Purse::of(&world.till, coordinator.clone(), (seat, fence)));
         let pays: Arc<dyn gateway::Purse> = match &purse {

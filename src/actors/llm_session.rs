@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use super::acting::Acted;
 use super::coordinator::Coordinator;
 use super::gate::Gate;
+use super::keeping::Keeping;
 use super::played::as_metered;
 use super::workplace::Reading;
 use super::world::{World, told};
 use crate::io::agents::Stance;
 use crate::io::gateway::{Family, Metered, Refusal};
-use crate::io::llm::{Bounds, Context, End, FileTools, READING, Talk, Transcript, Wire, Wired};
+use crate::io::llm::{Bounds, Context, End, FileTools, Message, READING, Talk, Transcript, Wire, Wired};
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::ids::Oid;
@@ -40,10 +41,14 @@ pub struct LlmSession<'a> {
     pub brief: String,
     /// What it may call.
     pub tools: &'a dyn Toolbox,
-    /// Where it is written down.
-    pub log: PathBuf,
+    /// Keeps what is written down of it.
+    pub keeping: Keeping,
     /// Where it leaves a note to itself.
     pub note: PathBuf,
+    /// Where what was said is kept when a limit ends it; none where nobody takes it up again.
+    pub turns_file: Option<PathBuf>,
+    /// What was said before, where it is taken up again.
+    pub earlier: Option<Vec<Message>>,
     /// When it has to have ended.
     pub until: Instant,
 }
@@ -68,22 +73,27 @@ impl LlmSession<'_> {
         let model = Wired::new(&base, token, (wire, name.model()), self.role.effort, silence);
         let model = model.map_err(|error| failed(&error))?;
         let bytes_max = self.role.limits.output_bytes;
-        let transcript = Transcript::begin(&self.log, bytes_max, world.secrets.clone()).await;
+        let keeping = self.keeping;
+        let transcript = Transcript::begin(&keeping.file(), bytes_max, world.secrets.clone()).await;
         let talk = Talk {
             model: &model,
             tools: self.tools,
             system: self.system.to_owned(),
             brief: self.brief,
+            earlier: self.earlier,
             bounds: Bounds {
                 turns: TURNS,
                 until: self.until,
                 context: Context { policy: self.role.context, tokens: self.role.context_tokens },
                 note: self.note,
+                turns_file: self.turns_file,
             },
             transcript: transcript.map_err(|error| failed(&error))?,
             cancelled,
         };
-        talk.run().await.map_err(|error| failed(&error))
+        let ended = keeping.during(talk.run()).await;
+        keeping.pack().await;
+        ended.map_err(|error| failed(&error))
     }
 }
 
@@ -155,8 +165,10 @@ pub(super) async fn ask(
         system: READING,
         brief,
         tools: &tools,
-        log: world.log(name),
+        keeping: Keeping::begin(world, seat, (name, agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
+        turns_file: None,
+        earlier: None,
         until: began + Duration::from_secs(role.limits.wall_s),
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
@@ -167,7 +179,7 @@ pub(super) async fn ask(
     let (stance, said) = stance_of(ended, &metered, world.now_ms());
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let usage = Usage { wall_ms, ..Usage::default() };
-    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage }))
+    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage, session: None }))
 }
 
 /// Says how a session's end is taken, by what the gateway saw of it, with its last words.

@@ -9,18 +9,21 @@ use kameo::prelude::WeakActorRef;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::briefing::brief;
 use super::coordinator::Coordinator;
+use super::keeping::{Keeping, keep_all};
 use super::llm_session::{LlmSession, no_port, open, stance_of};
 use super::order::Order;
+use super::parking::{kept, turns_file};
 use super::played::{Limit, Played};
 use super::tools::{Steered, WorkingTools};
-use super::worker::{brief, made_of, snapshot};
+use super::worker::{made_of, snapshot};
 use super::workplace::{Remains, Workplace};
 use super::world::{World, blocking, told};
 use crate::io::agents::{Desk, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::GitError;
-use crate::io::llm::{End, FileTools, SYSTEM};
+use crate::io::llm::{End, FileTools, SYSTEM, parked};
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::Oid;
@@ -60,8 +63,10 @@ pub(super) async fn play(
         system: SYSTEM,
         brief: text,
         tools: tools.as_ref(),
-        log: world.log(&name),
+        keeping: Keeping::begin(world, seat, (&name, &order.agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
+        turns_file: Some(turns_file(world, order.attempt)),
+        earlier: order.resumes.as_ref().and_then(|resuming| parked(&turns_file(world, resuming.attempt))),
         until,
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
@@ -69,6 +74,7 @@ pub(super) async fn play(
         Ok((ended, metered)) => (ended, metered),
         Err(error) => (Err(no_port(&error)), Metered::default()),
     };
+    keep_all(world, seat, &format!("{name}-command-"), coordinator).await;
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     made(world, order, (&place, &desk), (ended, metered), wall_ms).await
 }
@@ -98,6 +104,12 @@ async fn made(
     let (stance, words) = stance_of(ended, &metered, world.now_ms());
     let is_out_of_money = matches!(metered.refused, Some(Refusal::BudgetReached { .. }));
     let limit = Limit::of(&stance);
+    let attempt = order.attempt;
+    let turns = turns_file(world, attempt);
+    if let Some(resumed) = &order.resumes {
+        // It was taken up; where a limit ended it again, it is kept anew.
+        let _ = std::fs::remove_file(turns_file(world, resumed.attempt));
+    }
     let from = place.from();
     let handed = desk.handoff();
     let mut handoff = blocking(move || collect(&handed)).await.ok().flatten().unwrap_or_default();
@@ -106,17 +118,23 @@ async fn made(
         let why = match stance {
             Stance::Done if missing.is_some() && !is_out_of_money => {
                 give_back(world, remains);
-                return Ok(Outcome::Blocked { missing: missing.unwrap_or_default() });
+                return Ok((Outcome::Blocked { missing: missing.unwrap_or_default() }, None));
             }
-            Stance::Done if !is_out_of_money => return candidate(world, &order, from, remains, usage),
+            Stance::Done if !is_out_of_money => return Ok((candidate(world, &order, from, remains, usage)?, None)),
             Stance::Done => "no money is left".to_owned(),
-            Stance::Failed { why } | Stance::Limited { why, .. } => why,
+            Stance::Limited { why, .. } => {
+                let files = kept(&order, candidate(world, &order, from, remains, usage));
+                return Ok((Outcome::Failed { why }, files));
+            }
+            Stance::Failed { why } => why,
             Stance::Blocked { missing } => missing,
         };
         give_back(world, remains);
-        Ok(Outcome::Failed { why })
+        Ok((Outcome::Failed { why }, None))
     });
-    let outcome = outcome.await?;
+    let (outcome, files) = outcome.await?;
+    let session = turns.is_file().then(|| attempt.to_string());
+    let limit = limit.map(|limit| limit.leaving(session, files));
     if is_out_of_money {
         return Ok(Played::out_of_money());
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::iteration_keys::IterationKeys;
+use super::parking::{Resuming, resuming};
 use crate::machine::asked::Heard;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
@@ -32,8 +33,10 @@ pub struct Order {
     pub role: Role,
     /// The commit that it stands on.
     pub base: Oid,
-    /// The candidate from whose files it goes on.
+    /// The candidate from whose files it goes on, or what an attempt that a limit ended had made.
     pub from: Option<Oid>,
+    /// The attempt whose session it takes up again.
+    pub resumes: Option<Resuming>,
     /// What was wrong before.
     pub findings: Vec<Finding>,
     /// What people have said.
@@ -118,6 +121,7 @@ fn order(
         role: state.role_of(task)?.clone(),
         base,
         from,
+        resumes: resuming(state, id),
         findings: task.findings.clone(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
         heard: Heard::of(state, Some(task)),

@@ -1,10 +1,10 @@
 //! Owns what an attempt came to before it is reported, and which report that makes. Never judges it.
 
 use crate::io::agents::Stance;
-use crate::io::gateway::Metered;
+use crate::io::gateway::{Metered, Refusal};
 use crate::machine::command::Command;
-use crate::model::attempt::{Handoff, Outcome, Usage};
-use crate::model::ids::AttemptId;
+use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
+use crate::model::ids::{AttemptId, Oid};
 use crate::model::seat::Seat;
 
 /// What an attempt came to.
@@ -23,15 +23,25 @@ pub struct Limit {
     why: String,
     /// When it is lifted, in milliseconds since 1970, where that is known.
     until_ms: Option<i64>,
+    /// What there is to go on from then.
+    parked: Option<Parked>,
 }
 
 impl Limit {
     /// Reads the limit that a session ended by, where it did.
     pub fn of(stance: &Stance) -> Option<Self> {
         match stance {
-            Stance::Limited { why, resets_at_ms } => Some(Self { why: why.clone(), until_ms: *resets_at_ms }),
+            Stance::Limited { why, resets_at_ms } => {
+                Some(Self { why: why.clone(), until_ms: *resets_at_ms, parked: None })
+            }
             Stance::Done | Stance::Failed { .. } | Stance::Blocked { .. } => None,
         }
+    }
+
+    /// Says what there is to go on from when it is lifted.
+    pub fn leaving(self, session: Option<String>, files: Option<Oid>) -> Self {
+        let parked = Parked { session, files };
+        Self { parked: (parked != Parked::default()).then_some(parked), ..self }
     }
 }
 
@@ -61,7 +71,9 @@ impl Played {
         let Self { outcome, handoff, usage, limit, is_out_of_money } = self;
         match limit {
             _ if is_out_of_money => Command::ReportOutOfMoney { seat: Seat::Attempt(attempt), fence },
-            Some(Limit { why, until_ms }) => Command::ReportLimited { attempt, fence, until_ms, why, usage },
+            Some(Limit { why, until_ms, parked }) => {
+                Command::ReportLimited { attempt, fence, until_ms, why, usage, parked }
+            }
             None => Command::ReportAttempt { attempt, fence, outcome, handoff, usage },
         }
     }
@@ -70,6 +82,12 @@ impl Played {
 /// Holds what a session says of its end against what the gateway saw: by its word a provider is asked again, and what
 /// failed while a provider took no calls failed by that.
 pub fn as_metered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
+    if let (Stance::Limited { .. } | Stance::Failed { .. }, Some(refusal @ Refusal::OutOfCredit { .. })) =
+        (&stance, &metered.refused)
+    {
+        // Time does not lift it, whatever is said of waiting.
+        return Stance::Limited { why: refusal.to_string(), resets_at_ms: None };
+    }
     let until_ms = metered.limited_until_ms.filter(|until_ms| *until_ms > now_ms);
     match (stance, until_ms) {
         (Stance::Limited { why, .. } | Stance::Failed { why }, Some(until_ms)) => {
@@ -77,6 +95,21 @@ pub fn as_metered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
         }
         (stance @ (Stance::Limited { .. } | Stance::Failed { .. }), None)
         | (stance @ (Stance::Done | Stance::Blocked { .. }), _) => stance,
+    }
+}
+
+/// Takes a session that its agent ended in good order for one that a limit ended, where that is what its last call met: some
+/// agents tell of it in plain words alone.
+pub fn as_answered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
+    let until_ms = metered.limited_until_ms.filter(|until_ms| metered.is_limited && *until_ms > now_ms);
+    match (stance, until_ms) {
+        (Stance::Done, Some(_)) => {
+            let why = "its model takes no calls until a limit is lifted".to_owned();
+            Stance::Limited { why, resets_at_ms: until_ms }
+        }
+        (stance @ (Stance::Done | Stance::Failed { .. } | Stance::Blocked { .. } | Stance::Limited { .. }), _) => {
+            stance
+        }
     }
 }
 
@@ -109,6 +142,33 @@ mod tests {
         assert_eq!(seen(limited(None), Some(200)), limited(Some(200)));
         assert_eq!(seen(limited(Some(150)), None), limited(Some(150)), "its own login does not pass the gateway");
         assert_eq!(seen(limited(Some(150)), Some(99)), limited(Some(150)), "what is over says nothing");
+    }
+
+    #[test]
+    fn who_ends_in_good_order_after_a_limit_that_nothing_followed_met_it() {
+        let met = |is_limited, limited_until_ms| Metered { is_limited, limited_until_ms, ..Metered::default() };
+        let Stance::Limited { resets_at_ms: Some(200), .. } = as_answered(Stance::Done, &met(true, Some(200)), 100)
+        else {
+            panic!("no limit")
+        };
+        for metered in [met(false, Some(200)), met(true, Some(99)), met(false, None)] {
+            assert_eq!(as_answered(Stance::Done, &metered, 100), Stance::Done);
+        }
+        let failed = || Stance::Failed { why: "no".to_owned() };
+        assert_eq!(as_answered(failed(), &met(true, Some(200)), 100), failed());
+    }
+
+    #[test]
+    fn an_empty_account_is_a_limit_that_time_does_not_lift() {
+        let refused = Some(Refusal::OutOfCredit { provider: "openai".to_owned() });
+        let metered = Metered { refused, limited_until_ms: Some(200), ..Metered::default() };
+        for stance in [limited(Some(150)), Stance::Failed { why: "exit code 1".to_owned() }] {
+            let Stance::Limited { why, resets_at_ms: None } = as_metered(stance, &metered, 100) else {
+                panic!("no limit")
+            };
+            assert!(crate::views::limits::is_of_a_person(&why), "{why}");
+        }
+        assert_eq!(as_metered(Stance::Done, &metered, 100), Stance::Done);
     }
 
     #[test]

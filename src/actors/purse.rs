@@ -233,5 +233,6 @@ fn as_told(call: gateway::Call) -> Call {
         nano_usd: call.nano_usd,
         ms: call.ms,
         bytes: call.request_bytes.saturating_add(call.response_bytes),
+        told: false,
     }
 }

@@ -9,16 +9,18 @@ use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
+use super::briefing::brief;
 use super::coordinator::{Coordinator, Tell};
 use super::llm_worker;
 use super::measure::measure;
-use super::order::{Order, Resolving, WorkOrder};
+use super::order::{Order, WorkOrder};
+use super::parking::{kept, resumed};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
 use super::tools::{LookingTools, Steered, WorkingTools};
-use super::world::{Ground, World, told};
-use crate::io::agents::{Brief, Desk, NamedRule, Stance};
+use super::world::{World, told};
+use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::command::Command;
@@ -26,9 +28,6 @@ use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
-use crate::model::task::TaskDraft;
-use crate::model::verdict::Finding;
-use crate::views::brief::{BriefView, FindingView, render};
 
 /// Renews an attempt's lease for as long as it is let run.
 pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
@@ -227,6 +226,7 @@ async fn process_once(
     };
     let played = match brief(world, &order) {
         Ok(brief) => {
+            let brief = Brief { resumes: resumed(world, &order), ..brief };
             let tools = tools(world, &order, (&tree, &brief, &desk), coordinator);
             act(world, &stage, (&brief, tools), coordinator, cancelled).await
         }
@@ -236,7 +236,7 @@ async fn process_once(
         discard(world, tree).await?;
         return Ok(None);
     }
-    let Acted { stance, mut handoff, usage, .. } = match played {
+    let Acted { stance, mut handoff, usage, session, .. } = match played {
         Ok(Some(acted)) => acted,
         Ok(None) => {
             discard(world, tree).await?;
@@ -248,26 +248,41 @@ async fn process_once(
         }
     };
     let limit = Limit::of(&stance);
-    let outcome = world
-        .blocking(move |world| {
-            // Whatever stands there, what was an agent's leads no git of this machine astray.
-            let _ = tree.turn_back();
-            let outcome = match stance {
-                Stance::Done => {
-                    let outcome = snapshot(world, &order, &tree, from, usage)?;
-                    // The agent is dead, and with it all that could write there.
-                    world.workshop.give_back_as_read(tree);
-                    return Ok(outcome);
-                }
-                Stance::Failed { why } | Stance::Limited { why, .. } => Outcome::Failed { why },
-                Stance::Blocked { missing } => Outcome::Blocked { missing },
-            };
-            world.workshop.give_back(tree);
-            Ok(outcome)
-        })
-        .await?;
+    let (outcome, files) = taken(world, order, (tree, from), (stance, usage)).await?;
     handoff.blocked = None;
+    let limit = limit.map(|limit| limit.leaving(session, files));
     Ok(Some(Played::of(outcome, handoff, usage).ended_by(limit)))
+}
+
+/// Takes what an attempt left in its worktree: a candidate where it is done, and what is kept where a limit ended it.
+async fn taken(
+    world: &Arc<World>,
+    order: Order,
+    (tree, from): (Tree, Oid),
+    (stance, usage): (Stance, Usage),
+) -> Result<(Outcome, Option<Oid>), GitError> {
+    let taking = world.blocking(move |world| {
+        // Whatever stands there, what was an agent's leads no git of this machine astray.
+        let _ = tree.turn_back();
+        let outcome = match stance {
+            Stance::Done => {
+                let outcome = snapshot(world, &order, &tree, from, usage)?;
+                // The agent is dead, and with it all that could write there.
+                world.workshop.give_back_as_read(tree);
+                return Ok((outcome, None));
+            }
+            Stance::Limited { why, .. } => {
+                let files = kept(&order, snapshot(world, &order, &tree, from, usage));
+                world.workshop.give_back(tree);
+                return Ok((Outcome::Failed { why }, files));
+            }
+            Stance::Failed { why } => Outcome::Failed { why },
+            Stance::Blocked { missing } => Outcome::Blocked { missing },
+        };
+        world.workshop.give_back(tree);
+        Ok((outcome, None))
+    });
+    taking.await
 }
 
 async fn discard(world: &Arc<World>, tree: Tree) -> Result<(), GitError> {
@@ -285,94 +300,6 @@ fn tools(
     let working = WorkingTools::new(brief.text.clone(), desk.handoff());
     let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
     Arc::new(Steered::new(tools, coordinator.clone(), (Seat::Attempt(order.attempt), order.fence), order.heard))
-}
-
-/// Gives the brief of an attempt.
-///
-/// # Errors
-/// Says why its prompt could not be filled.
-pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
-    let opening = &world.opening;
-    let checks = order.checks.iter().map(|check| check.run.clone());
-    let deviations = order.handoffs.iter().flat_map(|handoff| handoff.deviations.clone());
-    let (findings, mut material) = apart(&order.findings);
-    order.notes.iter().for_each(|note| material.push_str(&format!("{note}\n")));
-    if let Some(resolving) = &order.resolves {
-        let both = both_sides(world, resolving).map_err(|error| format!("failed to {}", told(&error)))?;
-        material.push_str(&both);
-    }
-    let view = BriefView {
-        goal_name: opening.goal.name.clone(),
-        goal_prose: opening.goal.prose.clone(),
-        task: order.task.key.clone(),
-        title: order.task.title.clone(),
-        text: order.task.brief.clone(),
-        paths: order.task.paths.iter().map(str::to_owned).collect(),
-        findings,
-        steering: order.steering.clone(),
-        attempt: order.attempt.number,
-        checks: checks.collect(),
-        deviations: deviations.collect(),
-        decisions: order.decisions.clone(),
-        material,
-        ..BriefView::default()
-    };
-    let template = opening.prompts.get(&order.role.prompt);
-    let template = template.ok_or_else(|| format!("the run holds no prompt `{}`", order.role.prompt))?;
-    let text = render(template, &view).map_err(|error| format!("failed to {}", told(&error)))?;
-    let rule =
-        |name: &String| NamedRule { name: name.clone(), yaml: opening.assets.get(name).cloned().unwrap_or_default() };
-    Ok(Brief {
-        run: world.run.clone(),
-        seat: Seat::Attempt(order.attempt),
-        title: order.task.title.clone(),
-        text,
-        paths: order.task.paths.clone(),
-        rules: order.task.rules.iter().map(rule).collect(),
-        findings: order.findings.clone(),
-        steering: order.steering.clone(),
-        handoffs: order.handoffs.clone(),
-        seed: opening.seed,
-    })
-}
-
-/// Bytes of each change that a resolver is shown.
-const PATCH_BYTES: usize = 100 << 10;
-
-/// Shows a resolver both sides of a conflict, with the briefs that they were done by.
-fn both_sides(world: &Ground, resolving: &Resolving) -> Result<String, GitError> {
-    let Resolving { candidate, landed } = resolving;
-    let (base, _) = world.repo.commit_of(candidate.base)?;
-    let own = world.repo.patch(base, candidate.tree)?;
-    let mut text = format!("The change that did not merge:\n{}\n", cut(&own));
-    for (task, commit) in landed {
-        let (tree, parents) = world.repo.commit_of(*commit)?;
-        let Some(before) = parents.first() else { continue };
-        let (before, _) = world.repo.commit_of(*before)?;
-        let patch = world.repo.patch(before, tree)?;
-        let TaskDraft { title, brief, .. } = task;
-        text.push_str(&format!("\nThis landed: {title}\nIts brief was: {brief}\nIts change:\n{}\n", cut(&patch)));
-    }
-    Ok(text)
-}
-
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(PATCH_BYTES).map_or(text, |(at, _)| &text[..at])
-}
-
-/// Parts what was found from the output that it quotes, which is a stranger's word.
-fn apart(findings: &[Finding]) -> (Vec<FindingView>, String) {
-    let mut material = String::new();
-    let heads = findings.iter().map(|finding| {
-        let mut view = FindingView::from(finding);
-        if let Some((head, output)) = finding.what.split_once('\n') {
-            let head = head.trim_end_matches(':');
-            material.push_str(&format!("{head}:\n{output}\n"));
-            view.what = format!("{head}; its output stands below:");
-        }
-        view
-    });
-    (heads.collect(), material)
 }
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.

@@ -18,6 +18,7 @@ use crate::io::journal::Journal;
 use crate::io::process::base_env;
 use crate::io::syntax::{RuleError, Rules};
 use crate::io::tools::Outlines;
+use crate::io::transcripts::Shelf;
 use crate::machine::command::Opening;
 use crate::model::ids::RunId;
 use crate::model::secrets::Secrets;
@@ -69,7 +70,7 @@ pub struct World {
 }
 
 /// Names the folder of a kind of file that an attempt leaves, below the run's directory.
-const DESKS: &str = "desks";
+pub const DESKS: &str = "desks";
 
 impl Deref for World {
     type Target = Ground;
@@ -128,6 +129,11 @@ impl World {
     /// Gives the file that an attempt's or a check's output goes to.
     pub fn log(&self, name: &str) -> PathBuf {
         self.place.logs(&self.run).join(format!("{name}.log"))
+    }
+
+    /// Gives where the transcripts of the run's sessions lie.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::at(self.place.logs(&self.run))
     }
 
     /// Gives the folder in which an attempt or a check finds its brief and its temporary files.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
+use crate::actors::briefing::brief;
 use crate::actors::order;
-use crate::actors::worker::brief;
 use crate::actors::world::Ground;
 use crate::io::git::Repo;
 use crate::machine::state::State;

@@ -10,11 +10,11 @@ use super::gateway::open_gateway;
 use super::telemetry::Telling;
 use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
-use crate::actors::feed;
 use crate::actors::progress::{Lost, Progress};
 use crate::actors::room::Whose;
 use crate::actors::seal::{Reach, seal};
-use crate::actors::world::{Ground, World, blocking, told};
+use crate::actors::world::{DESKS, Ground, World, blocking, told};
+use crate::actors::{feed, logins};
 use crate::io::files::{FilesError, RepoKey, RunLock};
 use crate::io::git::{GitError, KeyNamed, Pool, RefNames, Repo};
 use crate::io::hands::{Hands, Ports};
@@ -23,7 +23,6 @@ use crate::io::signing::Signer;
 use crate::machine::command::{Ask, Command, Opening};
 use crate::machine::state::State;
 use crate::model::ids::RunId;
-use crate::model::secrets::Secrets;
 
 /// Says where a run stood when its coordinator had nothing more to do.
 #[derive(Debug, Clone)]
@@ -155,12 +154,14 @@ pub(super) fn world(
     hands: Hands,
 ) -> Result<Arc<World>, AppError> {
     let run = ground.run.clone();
+    let secrets = logins::secrets(&place.env, &ground.opening.roles, place.clock.now_ms());
+    logins::sweep(&place.dir.run_dir(&run).join(DESKS));
     let world = World {
         ground: Arc::new(ground),
         refs,
         workshop,
         bench,
-        hands,
+        hands: hands.keeping(secrets.clone()),
         gateway: open_gateway(place)?,
         till: Arc::default(),
         ports: Ports::default(),
@@ -169,7 +170,7 @@ pub(super) fn world(
         place: place.dir.clone(),
         artel: place.artel.clone(),
         outer_env: place.env.clone(),
-        secrets: Secrets::of(&place.env),
+        secrets,
     };
     for dir in [world.place.logs(&run), world.cache(Whose::Attempts), world.cache(Whose::Checks)] {
         std::fs::create_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;

@@ -22,6 +22,7 @@ mod digesting;
 mod telemetry;
 mod gateway;
 mod verify;
+mod transcripts;
 mod repair;
 
 /// Names the log that says which check runs.
@@ -42,4 +43,5 @@ pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::{Put, ask, ask_as, refusal};
 pub use serving::{Address, Hosts, Note, address, is_served, tell_server};
+pub use transcripts::Transcript;
 pub use verify::{Finding, Proof, verify};

@@ -21,6 +21,7 @@ use crate::model::check::Check;
 use crate::model::config::Config;
 use crate::model::goal::Goal;
 use crate::model::ids::RunId;
+use crate::model::login::AS_TOLD;
 use crate::model::role::{AgentRef, Part, Role};
 use crate::model::{config_text, goal_text};
 
@@ -164,6 +165,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
     }
     let by_name: BTreeMap<String, Role> = roles.iter().map(|role| (role.name.clone(), role.clone())).collect();
     fits(&goal, &roles)?;
+    let logins = login_notes(&by_name);
     let prompts = roles.iter().filter_map(|role| Some((role.prompt.clone(), roles.prompt(role)?.to_owned())));
     let prompts = prompts.collect();
     let goal_path = cwd.join(&options.goal);
@@ -191,7 +193,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
         judges: if config.judges > 0 { config.judges } else { (processors / 2).max(1) },
         config,
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
-        notes: notes(&survey),
+        notes: notes(&survey).into_iter().chain(logins).collect(),
     })
 }
 
@@ -319,6 +321,20 @@ fn locks(survey: &Survey) -> Option<String> {
     Some(format!(
         "lock files of git: {count} ({first}{more}); if no git works there, remove them before `artel deliver`"
     ))
+}
+
+/// Says which roles let agents use logins of the user's own: nobody but those agents counts then.
+fn login_notes(roles: &BTreeMap<String, Role>) -> Vec<String> {
+    let granted = roles.values().filter(|role| role.agents.iter().any(|agent| role.grants.login_of(agent).is_some()));
+    let note = |role: &Role| {
+        let logins = role.grants.logins.iter().cloned().collect::<Vec<_>>().join(" and ");
+        format!(
+            "role {} may use your own login of {logins}: what it spends is {AS_TOLD}, and is held against the budget only \
+             when a session has ended",
+            role.name
+        )
+    };
+    granted.map(note).collect()
 }
 
 /// Puts into words what is unusual about a repository, so that nobody wonders later.

@@ -46,7 +46,7 @@ impl Place {
 
     /// Does as [`Place::printed`], and tells where what is printed from there on begins.
     pub fn printed_end(&self, run: &RunId, attempt: AttemptId, most: u64) -> Option<(String, bool, u64)> {
-        let (bytes, from) = end_of(&self.dir.logs(run).join(format!("{attempt}.log")), most)?;
+        let (bytes, from) = self.shelf(run).end_of(&attempt.to_string(), most).ok()??;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // A line whose beginning is not shown says nothing.
         let whole_lines = if from == 0 { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
@@ -56,10 +56,7 @@ impl Place {
     /// Gives at most `most` bytes of what an attempt printed from a place on, and the place after them; nothing where it
     /// has printed nothing or what it printed was cleared away. Unless that is all there is room for, it ends with a line.
     pub fn printed_from(&self, run: &RunId, attempt: AttemptId, from: u64, most: u64) -> Option<(String, u64)> {
-        let mut file = fs::File::open(self.dir.logs(run).join(format!("{attempt}.log"))).ok()?;
-        file.seek(SeekFrom::Start(from)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(most).read_to_end(&mut bytes).ok()?;
+        let mut bytes = self.shelf(run).part_of(&attempt.to_string(), from, most).ok()??;
         let is_full = bytes.len() as u64 == most;
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(at) => bytes.truncate(at + 1),
@@ -85,7 +82,11 @@ impl Place {
 }
 
 fn last_line(log: &Path) -> Option<String> {
-    let (bytes, _) = end_of(log, LAST_LINE_BYTES)?;
+    let mut file = fs::File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE_BYTES))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LAST_LINE_BYTES).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned)
 }
@@ -98,14 +99,4 @@ fn whole_characters(bytes: &[u8]) -> usize {
         Some(at) if std::str::from_utf8(&bytes[at..]).is_err() && at > 0 => at,
         Some(_) | None => bytes.len(),
     }
-}
-
-/// Reads at most `most` bytes at the end of a file; tells from which byte on.
-fn end_of(log: &Path, most: u64) -> Option<(Vec<u8>, u64)> {
-    let mut file = fs::File::open(log).ok()?;
-    let from = file.metadata().ok()?.len().saturating_sub(most);
-    file.seek(SeekFrom::Start(from)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).ok()?;
-    Some((bytes, from))
 }

@@ -11,6 +11,7 @@ use crate::io::git::{RefNames, Repo};
 use crate::io::journal::Checkpoint;
 use crate::io::journal::audit::{Audit, audit};
 use crate::io::signing::Signer;
+use crate::io::transcripts::{Mark, Noted, Shelf, audit as audit_transcripts};
 use crate::machine::event::{Event, Recorded};
 use crate::model::ids::{BatchId, Oid, RunId};
 
@@ -37,6 +38,10 @@ pub struct Proof {
     pub key: Option<String>,
     /// How many commits landed by the journal's account.
     pub landed: u64,
+    /// How many transcripts of sessions the journal tells of.
+    pub transcripts: u64,
+    /// Whether they were cleared away with all that the run's sessions wrote, and could not be looked at.
+    pub transcripts_are_cleared: bool,
     /// What is not signed yet, though nothing is wrong with it; none where all is signed.
     pub unsealed: Option<Finding>,
     /// All that is wrong; empty where all holds.
@@ -59,6 +64,10 @@ impl Finding {
         Self { from: Some(seq), to: Some(seq), what }
     }
 
+    fn between((from, to): (u64, u64), what: String) -> Self {
+        Self { from: Some(from), to: Some(to), what }
+    }
+
     fn whole(what: impl Into<String>) -> Self {
         Self { from: None, to: None, what: what.into() }
     }
@@ -74,7 +83,7 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
     // Noted only once the end was sealed, and read before the events, which others may append to meanwhile.
     let has_ended = place.runs()?.iter().any(|row| row.run == *run && row.ended.is_some());
     let key = Signer::read(&place.dir.journal_key()).ok().map(|signer| signer.public());
-    let Evidence { opened, landings, checked } = gather(place, run, &mut flaws)?;
+    let Evidence { opened, landings, checked, noted } = gather(place, run, &mut flaws)?;
     let repo = opened.as_ref().and_then(|opened| Repo::discover(std::path::Path::new(&opened.repo)).ok());
     if repo.is_none() {
         flaws.push(Finding::whole("the run's repository is not there: neither anchor nor landings can be looked at"));
@@ -107,10 +116,7 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
     if is_due && anchors.is_none() {
         flaws.push(Finding::whole(format!("the anchor `{anchor}` is gone: whether the end was cut off is not known")));
     }
-    for flaw in &found.flaws {
-        let (from, to) = flaw.range();
-        flaws.push(Finding { from: Some(from), to: Some(to), what: flaw.to_string() });
-    }
+    flaws.extend(found.flaws.iter().map(|flaw| Finding::between(flaw.range(), flaw.to_string())));
     let landed = landings.iter().map(|landing| landing.commits.len() as u64).sum();
     let checked = opened.as_ref().is_some_and(|opened| opened.has_checks).then_some(&checked);
     if let Some(repo) = &repo {
@@ -126,6 +132,7 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
             "the snapshot holds another state than the events give; `artel doctor --repair` drops it",
         ));
     }
+    let (transcripts, transcripts_are_cleared) = look_through(place, run, (noted, has_ended), &mut flaws);
     flaws.sort_by_key(|wrong| (wrong.from, wrong.to));
     Ok(Proof {
         run: run.clone(),
@@ -138,9 +145,28 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
         anchored_to: found.anchored_to,
         key,
         landed,
+        transcripts,
+        transcripts_are_cleared,
         unsealed: unsealed(&found),
         flaws,
     })
+}
+
+/// Looks whether transcripts hold what the journal says; tells how many there are, and whether they were cleared away.
+fn look_through(
+    place: &Place,
+    run: &RunId,
+    (noted, has_ended): (Vec<Noted>, bool),
+    flaws: &mut Vec<Finding>,
+) -> (u64, bool) {
+    let shelf = Shelf::at(place.dir.logs(run));
+    let records = noted.iter().map(|it| &it.record).collect::<BTreeSet<_>>().len() as u64;
+    // Those of an ended run are cleared away together, and the journal stays.
+    let are_cleared = has_ended && records > 0 && !shelf.is_there();
+    if !are_cleared {
+        flaws.extend(audit_transcripts(&shelf, noted).iter().map(|flaw| Finding::at(flaw.seq, flaw.to_string())));
+    }
+    (records, are_cleared)
 }
 
 /// Tells whether events were bound to each other before this run was opened, so that none of its own lacks a link.
@@ -177,6 +203,8 @@ struct Evidence {
     landings: Vec<Landing>,
     /// Trees on which the checks were green, with the batch for which they ran.
     checked: BTreeSet<(BatchId, Oid)>,
+    /// What it says of transcripts.
+    noted: Vec<Noted>,
 }
 
 struct Opened {
@@ -215,6 +243,8 @@ impl Evidence {
         } else if let Event::BatchLanded { batch, landed, tree, .. } = event {
             let commits = landed.iter().map(|link| (link.commit, link.tree)).collect();
             self.landings.push(Landing { seq, batch, commits, tree });
+        } else if let Event::TranscriptKept { record, bytes, sha256, .. } = event {
+            self.noted.push(Noted { seq, record, mark: Mark { bytes, sha256 } });
         }
     }
 }

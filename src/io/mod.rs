@@ -5,6 +5,7 @@ pub mod clock;
 pub mod space;
 pub mod process;
 pub mod files;
+pub mod transcripts;
 pub mod signing;
 pub mod roles;
 pub mod syntax;

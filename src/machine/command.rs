@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Heard;
-use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
 use crate::model::gating::Extent;
@@ -112,6 +112,19 @@ pub enum Command {
         /// The call.
         call: Call,
     },
+    /// Reports how far a session's transcript is written, and what it holds up to there.
+    KeepTranscript {
+        /// Whose session.
+        seat: Seat,
+        /// The fence under which it was leased.
+        fence: u64,
+        /// The name of the transcript.
+        record: String,
+        /// How many bytes it has.
+        bytes: u64,
+        /// The SHA-256 of all of them, in hexadecimal digits.
+        sha256: String,
+    },
     /// Reports that somebody ended because no money is left.
     ReportOutOfMoney {
         /// Who.
@@ -131,6 +144,8 @@ pub enum Command {
         why: String,
         /// What it cost.
         usage: Usage,
+        /// What there is to go on from, where there is anything.
+        parked: Option<Parked>,
     },
     /// Reports that a session is about to be told what people have said, before its next call of a tool.
     ReportHeard {

@@ -4,7 +4,7 @@ use super::command::Command;
 use super::event::Event;
 use super::rejection::Rejection;
 use super::rules::{
-    advance, asked, attempt, landing, limit, money, open, plan, request, review, seat, space, verdict, word,
+    advance, asked, attempt, landing, limit, money, open, plan, request, review, seat, space, transcript, verdict, word,
 };
 use super::state::State;
 
@@ -34,6 +34,9 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::AskAllowance { seat, fence, nano_usd } => money::ask(state, *seat, *fence, *nano_usd),
         Command::ReturnAllowance { seat, fence, nano_usd } => money::give_back(state, *seat, *fence, *nano_usd),
         Command::ReportCall { seat, fence, call } => money::call(state, *seat, *fence, call),
+        Command::KeepTranscript { seat, fence, record, bytes, sha256 } => {
+            transcript::keep(state, (*seat, *fence), record, (*bytes, sha256))
+        }
         Command::ReportOutOfMoney { seat, fence } => money::ran_out(state, *seat, *fence),
         Command::ReportHeard { seat, fence, heard, before_call } => {
             asked::heard(state, (*seat, *fence), *heard, *before_call)
@@ -42,8 +45,8 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReportReview { attempt, lens, fence, review, usage } => {
             review::report(state, (*attempt, *lens, *fence), review, *usage)
         }
-        Command::ReportLimited { attempt, fence, until_ms, why, usage } => {
-            limit::report(state, (*attempt, *fence), (*until_ms, why), *usage, now_ms)
+        Command::ReportLimited { attempt, fence, until_ms, why, usage, parked } => {
+            limit::report(state, (*attempt, *fence), (*until_ms, why), (*usage, parked.as_ref()), now_ms)
         }
         Command::ReportRunVerdict { iteration, fence, verdict, usage } => {
             advance::judged(state, (*iteration, *fence), verdict, *usage)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Heard;
 use super::command::{Conflict, Link, Opening};
-use crate::model::attempt::{Handoff, Outcome, Usage};
+use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::check::CheckResult;
 use crate::model::gating::{Reason, Then};
 use crate::model::goal::{Budget, Gate};
@@ -71,6 +71,8 @@ pub enum Event {
         seat: Seat,
         call: Call,
     },
+    /// A session's transcript held these bytes, up to this one, by this hash of them all (SHA-256).
+    TranscriptKept { seat: Seat, record: String, bytes: u64, sha256: String },
     /// No money is left for what somebody would have asked next.
     MoneyRanOut {
         #[serde(rename = "attempt")]
@@ -87,7 +89,15 @@ pub enum Event {
     /// An attempt ended without a report; the try does not count, and `counts` says whether the loss does.
     AttemptLost { attempt: AttemptId, why: String, counts: bool, next: Next },
     /// An attempt met a limit of its agent's account; the try does not count, and no task of that agent is leased before.
-    AttemptLimited { attempt: AttemptId, until_ms: i64, why: String, usage: Usage, next: Next },
+    AttemptLimited {
+        attempt: AttemptId,
+        until_ms: i64,
+        why: String,
+        usage: Usage,
+        next: Next,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parked: Option<Parked>,
+    },
     /// A person had what waits for a limit of an agent tried at once.
     LimitLifted { agent: String },
     /// An attempt ended.
@@ -189,6 +199,7 @@ impl Event {
             Self::AllowanceGranted { .. } => "AllowanceGranted",
             Self::AllowanceReturned { .. } => "AllowanceReturned",
             Self::CallMade { .. } => "CallMade",
+            Self::TranscriptKept { .. } => "TranscriptKept",
             Self::MoneyRanOut { .. } => "MoneyRanOut",
             Self::SeatTaken { .. } => "SeatTaken",
             Self::SeatLeft { .. } => "SeatLeft",
@@ -297,8 +308,11 @@ pub struct Lease {
     pub agent: AgentRef,
     /// The commit of the run's branch that it stands on.
     pub base: Oid,
-    /// The rejected candidate from whose files it goes on, where it does.
+    /// The rejected candidate from whose files it goes on, or what an attempt that a limit ended had made, where it does.
     pub from: Option<Oid>,
+    /// The number of the attempt whose session it takes up again, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u32>,
     /// The number that its report must carry.
     pub fence: u64,
     /// When the lease lapses unless it is renewed, in milliseconds since 1970.

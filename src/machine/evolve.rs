@@ -63,6 +63,8 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::AllowanceGranted { seat, nano_usd } => money::grant(&mut state, *seat, *nano_usd),
         Event::AllowanceReturned { seat, nano_usd } => money::give_back(&mut state, *seat, *nano_usd),
         Event::CallMade { seat, call } => money::call(&mut state, *seat, call),
+        // What it held lies beside the journal, and nothing is decided by it.
+        Event::TranscriptKept { .. } => {}
         Event::MoneyRanOut { .. } => state.is_money_short = true,
         Event::SeatTaken { seat, agent, fence } => seats::take(&mut state, *seat, agent, *fence, at),
         Event::SeatLeft { seat, left, usage, turn } => seats::leave(&mut state, *seat, left, *usage, *turn),
@@ -70,8 +72,8 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::AttemptLost { attempt, why, counts, next } => {
             attempts::lose(&mut state, *attempt, (why, *counts), next, at);
         }
-        Event::AttemptLimited { attempt, until_ms, why, usage, next } => {
-            limits::meet(&mut state, *attempt, (*until_ms, why), *usage, next, at);
+        Event::AttemptLimited { attempt, until_ms, why, usage, next, parked } => {
+            limits::meet(&mut state, *attempt, (*until_ms, why), (*usage, parked.as_ref()), next, at);
         }
         Event::LimitLifted { agent } => {
             state.limits.remove(agent);

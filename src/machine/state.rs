@@ -15,7 +15,7 @@ use super::limits::AgentLimit;
 use super::seats::{Ruled, Sitting};
 use super::tally::{Spent, Tally};
 use super::tasks::Tasks;
-use crate::model::attempt::{Candidate, Handoff, Outcome, ScopeAsk, Usage};
+use crate::model::attempt::{Candidate, Handoff, Outcome, Parked, ScopeAsk, Usage};
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
@@ -347,8 +347,10 @@ pub struct Attempt {
     pub agent: AgentRef,
     /// Where it stands on the run's branch.
     pub base: Oid,
-    /// The candidate from whose files it goes on.
+    /// The candidate from whose files it goes on, or what an attempt that a limit ended had made.
     pub from: Option<Oid>,
+    /// The number of the attempt whose session it takes up again.
+    pub resumes: Option<u32>,
     /// The number that its report must carry.
     pub fence: u64,
     /// When its lease lapses, in milliseconds since 1970.
@@ -373,6 +375,8 @@ pub struct Attempt {
     pub lost: Option<String>,
     /// The limit that ended it, where one did.
     pub limited: Option<String>,
+    /// What it left to go on from then.
+    pub parked: Option<Parked>,
     /// Why it did not land, where it did not.
     pub ejected: Vec<Finding>,
     /// The merge commit, once landed.

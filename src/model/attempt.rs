@@ -112,6 +112,16 @@ pub enum Outcome {
     },
 }
 
+/// Tells what an attempt that a limit ended has left to go on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Parked {
+    /// The agent's own name for its session; none where it has told none.
+    pub session: Option<String>,
+    /// A commit that holds the files as it had made them; none where it had changed nothing.
+    pub files: Option<Oid>,
+}
+
 /// Counts what an attempt or a check cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

@@ -10,6 +10,7 @@ pub mod plan_edit;
 pub mod model_name;
 pub mod egress;
 pub mod role;
+pub mod login;
 pub mod sandbox;
 pub mod config;
 pub mod listers;

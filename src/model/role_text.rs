@@ -2,6 +2,7 @@
 //! role was before. Never opens a file.
 
 use super::egress::is_grant;
+use super::login::LOGINS;
 use super::review::{Criterion, Lens};
 use super::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Effort, Grants, Limits, Part, Role};
 use super::written::{
@@ -46,7 +47,7 @@ const LIMITS: &[&str] = &[
     "rounds",
 ];
 const CRITERION: &[&str] = &["name", "about", "least"];
-const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains", "egress"];
+const GRANTS: &[&str] = &["env", "ports", "read", "write", "toolchains", "egress", "logins"];
 const TOOLCHAINS: &[(&str, &str)] =
     &[("cargo", "cargo"), ("npm", "npm"), ("python", "python"), ("go", "go"), ("jvm", "jvm")];
 const PARTS: &[(&str, Part)] = &[("planner", Part::Planner), ("worker", Part::Worker), ("judge", Part::Judge)];
@@ -55,8 +56,16 @@ const CONTEXTS: &[(&str, ContextPolicy)] = &[("reset", ContextPolicy::Reset), ("
 
 /// Fields whose values are lists; on the command line a comma parts them.
 const LENSES: &[(&str, Lens)] = &[("diff", Lens::Diff), ("result", Lens::Result), ("codebase", Lens::Codebase)];
-const LISTS: &[&str] =
-    &["agents", "lenses", "grants.env", "grants.read", "grants.write", "grants.toolchains", "grants.egress"];
+const LISTS: &[&str] = &[
+    "agents",
+    "lenses",
+    "grants.env",
+    "grants.read",
+    "grants.write",
+    "grants.toolchains",
+    "grants.egress",
+    "grants.logins",
+];
 
 /// Reads a role file over the role that it changes, field by field.
 ///
@@ -359,6 +368,12 @@ fn grants(grants: &mut Grants, node: &Node, faults: &mut Faults) {
         let names = list(node, "`toolchains`", faults).iter();
         let known = names.filter_map(|node| word(node, "each toolchain", TOOLCHAINS, faults));
         grants.toolchains = Some(known.map(str::to_owned).collect());
+    }
+    if let Some(node) = fields.take("logins") {
+        let names = list(node, "`logins`", faults).iter();
+        let known =
+            names.filter_map(|node| word(node, "each login", &LOGINS.map(|login| (login.agent, login.agent)), faults));
+        grants.logins = known.map(str::to_owned).collect();
     }
     if let Some(node) = fields.take("egress") {
         let names = list(node, "`egress`", faults).iter();

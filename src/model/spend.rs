@@ -66,6 +66,8 @@ pub struct Spend {
     pub tokens: Tokens,
     /// What they cost, in nano-dollars; what is not known for sure is counted at the most that it may be.
     pub nano_usd: u64,
+    /// How many of the calls are whole sessions of which only their agents tell: they log in by themselves.
+    pub told: u64,
 }
 
 impl AddAssign for Spend {
@@ -73,6 +75,7 @@ impl AddAssign for Spend {
         self.calls += other.calls;
         self.tokens += other.tokens;
         self.nano_usd = self.nano_usd.saturating_add(other.nano_usd);
+        self.told += other.told;
     }
 }
 
@@ -98,6 +101,9 @@ pub struct Call {
     /// Bytes that passed, in both directions.
     #[serde(default)]
     pub bytes: u64,
+    /// Whether it is a whole session, of which nobody but its agent tells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 /// Says how a call ended.
@@ -125,7 +131,7 @@ impl Call {
     pub fn spend(&self) -> Spend {
         let is_call = self.provider != EGRESS && !matches!(self.end, CallEnd::Refused { .. });
         let calls = u64::from(is_call);
-        Spend { calls, tokens: self.tokens, nano_usd: self.nano_usd }
+        Spend { calls, tokens: self.tokens, nano_usd: self.nano_usd, told: u64::from(self.told) }
     }
 }
 

@@ -111,7 +111,14 @@ mod tests {
         story.advance();
         let attempt = *story.state.running.first().unwrap();
         let (fence, until_ms) = (story.state.attempt(attempt).unwrap().fence, Some(story.now_ms + 7_200_000));
-        story.tell(Command::ReportLimited { attempt, fence, until_ms, why: why.to_owned(), usage: Usage::default() });
+        story.tell(Command::ReportLimited {
+            attempt,
+            fence,
+            until_ms,
+            why: why.to_owned(),
+            usage: Usage::default(),
+            parked: None,
+        });
         story.advance();
         story
     }

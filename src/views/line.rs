@@ -18,6 +18,7 @@ use crate::model::gating::Then;
 use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
+use crate::model::login::AS_TOLD;
 use crate::model::review::{Review, RunRuling};
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
@@ -105,6 +106,10 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::AllowanceGranted { seat, nano_usd } => detail(format!("{seat} may spend {} more", Usd(*nano_usd))),
         Event::AllowanceReturned { seat, nano_usd } => detail(format!("{seat} gave {} back", Usd(*nano_usd))),
         Event::CallMade { seat, call } => called(*seat, call),
+        Event::TranscriptKept { seat, record, bytes, sha256 } => {
+            let hash = sha256.get(..12).unwrap_or(sha256);
+            detail(format!("the transcript {} of {seat} holds {} ({})", text(record), words::size(*bytes), text(hash)))
+        }
         Event::MoneyRanOut { seat } => {
             progress(format!("no money is left for what {seat} would have asked next")).in_tone(Tone::Bad)
         }
@@ -419,6 +424,12 @@ fn called(seat: Seat, call: &Call) -> Line {
     let (read, written, took) = (tokens.read(), tokens.output, words::duration(*ms));
     if is_way_out {
         return detail(format!("{seat} reached {model}: {}, {took}{end}", words::size(*bytes)));
+    }
+    if call.told {
+        let usd = Usd(*nano_usd);
+        return detail(format!(
+            "the session of {seat} used {read} tokens in, {written} out, {usd}, {AS_TOLD} ({model})"
+        ));
     }
     detail(format!("{seat} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
 }

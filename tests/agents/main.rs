@@ -15,12 +15,15 @@ mod stage;
 
 mod answers;
 mod limits;
+mod resumed;
+mod logins;
 mod programs;
 mod workers;
 mod crew;
 mod toolboxes;
 mod faults;
 mod canary;
+mod nightly;
 mod llm;
 mod collector;
 mod telemetry;

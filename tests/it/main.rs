@@ -41,6 +41,7 @@ mod untouched;
 mod pins;
 mod clearing;
 mod proofs;
+mod transcripts;
 mod deliver;
 mod crash;
 mod deaths;

@@ -39,6 +39,7 @@ impl Stage {
             steering: Vec::new(),
             handoffs: Vec::new(),
             seed: 42,
+            resumes: None,
         };
         let limits = JobLimits { grace: Duration::from_millis(100), ..JobLimits::default() };
         Self { dir, brief, limits }

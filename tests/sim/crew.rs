@@ -4,7 +4,7 @@
 use artel::machine::asked::Heard;
 use artel::machine::command::{Command, Conflict, Leave, Link, PlanStep};
 use artel::machine::due::Effect;
-use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, ScopeAsk, Usage};
+use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Parked, ScopeAsk, Usage};
 use artel::model::check::{Answer, Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid, ScopeId};
 use artel::model::review::{Lens, Review, RunHandoff, RunRuling, RunVerdict, Score};
@@ -231,6 +231,10 @@ fn spends(world: &mut World, seat: Seat, fence: u64) -> bool {
     if world.mail.iter().any(|mail| money_of(&mail.command) == Some(seat)) {
         return true;
     }
+    // Whose last word is on its way, from before the run rested, has nothing more to say.
+    if world.mail.iter().any(|mail| is_last_word(&mail.command, seat)) {
+        return false;
+    }
     if !world.chance(30) {
         return false;
     }
@@ -245,6 +249,17 @@ fn spends(world: &mut World, seat: Seat, fence: u64) -> bool {
     };
     world.post(command, Must::Anything, None);
     true
+}
+
+/// Tells whether a command ends the session of whoever plans or judges at a seat.
+fn is_last_word(command: &Command, of: Seat) -> bool {
+    if let Command::LeaveSeat { seat, .. } | Command::ReportOutOfMoney { seat, .. } = command {
+        return *seat == of;
+    }
+    if let Command::ReportReview { attempt, lens, .. } = command {
+        return of == Seat::Judge { attempt: *attempt, lens: *lens };
+    }
+    matches!(command, Command::ReportRunVerdict { iteration, .. } if of == Seat::RunJudge { iteration: *iteration })
 }
 
 /// Tells whether a command is about the money of somebody who goes on.
@@ -274,6 +289,7 @@ fn call(nano_usd: u64) -> Call {
         nano_usd,
         ms: 1,
         bytes: 0,
+        told: false,
     }
 }
 
@@ -355,11 +371,29 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
     if world.chance(6) {
         let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));
         let (why, usage) = ("it is enough for today".to_owned(), Usage::default());
-        let limited = |fence| Command::ReportLimited { attempt: id, fence, until_ms, why: why.clone(), usage };
+        let parked = parked(world, id, fence);
+        let limited = |fence| Command::ReportLimited {
+            attempt: id,
+            fence,
+            until_ms,
+            why: why.clone(),
+            usage,
+            parked: parked.clone(),
+        };
         if world.chance(8) {
             world.post(limited(fence + 1), Must::BeRefused, None);
         }
         return world.post(limited(fence), Must::Anything, Some(effect.clone()));
+    }
+    // By the fence, not by chance: what is noted of a transcript decides nothing.
+    if fence.is_multiple_of(5) {
+        let record = id.to_string();
+        let sha256 = "0123456789abcdef".repeat(4);
+        let (seat, bytes) = (Seat::Attempt(id), 100 * fence);
+        let keep =
+            |fence| Command::KeepTranscript { seat, fence, record: record.clone(), bytes, sha256: sha256.clone() };
+        world.post(keep(fence + 1), Must::BeRefused, None);
+        world.post(keep(fence), Must::Anything, None);
     }
     let (outcome, handoff) = outcome(world, id);
     let usage = Usage { wall_ms: 100, cpu_ms: world.rng.u64(0..3000), output_bytes: 10, leaked: 0 };
@@ -378,6 +412,20 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
         world.post(report(fence), Must::Anything, None);
     }
     world.post(report(fence), Must::Anything, Some(effect.clone()));
+}
+
+/// Gives what an attempt leaves that a limit ends: nothing, a session, or files too. By the fence, not by chance.
+fn parked(world: &mut World, id: AttemptId, fence: u64) -> Option<Parked> {
+    let base = world.state.attempt(id).expect("it is leased").base;
+    let session = Some(format!("session-{fence}"));
+    match fence % 3 {
+        0 => None,
+        1 => Some(Parked { session, files: None }),
+        _ => {
+            let tree = world.repo.tree_of(base).clone();
+            Some(Parked { session, files: Some(world.repo.commit(tree, &[base]).0) })
+        }
+    }
 }
 
 fn outcome(world: &mut World, id: AttemptId) -> (Outcome, Handoff) {

@@ -67,6 +67,7 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportBaseline { .. }
         | Command::ReportLost { .. }
         | Command::ReportCall { .. }
+        | Command::KeepTranscript { .. }
         | Command::ReportMerge { .. }
         | Command::ReportPrefix { .. }
         | Command::ReportLanding { .. }

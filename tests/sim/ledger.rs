@@ -99,6 +99,7 @@ impl Ledger {
             | Event::AllowanceGranted { .. }
             | Event::AllowanceReturned { .. }
             | Event::CallMade { .. }
+            | Event::TranscriptKept { .. }
             | Event::MoneyRanOut { .. }
             | Event::SeatTaken { .. }
             | Event::SeatLeft { .. }

@@ -349,6 +349,7 @@ fn name(command: &Command) -> &'static str {
         Command::AskAllowance { .. } => "AskAllowance",
         Command::ReturnAllowance { .. } => "ReturnAllowance",
         Command::ReportCall { .. } => "ReportCall",
+        Command::KeepTranscript { .. } => "KeepTranscript",
         Command::ReportOutOfMoney { .. } => "ReportOutOfMoney",
         Command::ReportLimited { .. } => "ReportLimited",
         Command::ReportLost { .. } => "ReportLost",

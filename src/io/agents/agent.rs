@@ -23,6 +23,8 @@ pub enum Play {
         env: BTreeMap<String, String>,
         /// What it must see of the machine beside what every process sees: where the agent itself is installed.
         read: Vec<PathBuf>,
+        /// The folder on its desk in which it keeps its session; none where it keeps that elsewhere, or has none.
+        home: Option<&'static str>,
     },
     /// By rewriting files in memory, without a process.
     Rewrite,

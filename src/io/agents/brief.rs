@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::AgentError;
+use super::found::quoted;
 use crate::model::attempt::Handoff;
 use crate::model::ids::RunId;
 use crate::model::paths::PathSet;
@@ -38,6 +39,18 @@ pub struct Brief {
     pub handoffs: Vec<Handoff>,
     /// Seed of all chance in the attempt.
     pub seed: u64,
+    /// The session that it takes up again, in which all of this was said.
+    #[serde(skip)]
+    pub resumes: Option<Resumed>,
+}
+
+/// Names a session that is taken up again after a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// The agent's own name for it.
+    pub session: String,
+    /// Where its agent kept it: the desk of the attempt that had it.
+    pub desk: Desk,
 }
 
 /// Holds a rule file's text under the name that the run knows it by.
@@ -47,6 +60,15 @@ pub struct NamedRule {
     pub name: String,
     /// Its text.
     pub yaml: String,
+}
+
+impl Resumed {
+    /// Takes an agent's own name for its session, which is a stranger's word; nothing where it can be none.
+    pub fn of(session: &str, desk: Desk) -> Option<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_name = (1..=128).contains(&session.len()) && session.chars().all(is_plain) && !session.starts_with('-');
+        is_name.then(|| Self { session: session.to_owned(), desk })
+    }
 }
 
 /// Names the folder of one attempt outside its worktree: its brief, its handoff and its temporary files lie there.
@@ -69,6 +91,31 @@ impl Desk {
     /// Gives the place of one of its files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// Takes over what lies under a name on another desk, where it lies there; tells whether it does.
+    ///
+    /// # Errors
+    /// Fails where it cannot be copied as a whole.
+    pub fn take_over(&self, other: &Self, name: &str) -> Result<bool, AgentError> {
+        let (from, to) = (other.file(name), self.file(name));
+        if !fs::symlink_metadata(&from).is_ok_and(|it| it.is_dir()) {
+            return Ok(false);
+        }
+        copy_folder(&from, &to).map_err(|source| AgentError::Desk { path: to, source })?;
+        Ok(true)
+    }
+
+    /// Removes what lies under a name, where anything does.
+    ///
+    /// # Errors
+    /// Fails where it cannot be removed.
+    pub fn clear(&self, name: &str) -> Result<(), AgentError> {
+        let path = self.file(name);
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(AgentError::Desk { path, source }),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Gives the place where an agent leaves its handoff.
@@ -106,7 +153,50 @@ impl Desk {
     }
 }
 
+/// Deepest folder that is copied: what lies deeper is no session.
+const DEPTH_MOST: usize = 32;
+
+/// Most bytes that are copied: what is more is no session.
+const BYTES_MOST: u64 = 1 << 30;
+
+/// Copies the regular files of a folder that a stranger wrote; links and all else are left out.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fn copy(from: &Path, to: &Path, depth: usize, room: &mut u64) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            let (kind, place) = (entry.file_type()?, to.join(entry.file_name()));
+            if kind.is_dir() && depth < DEPTH_MOST {
+                copy(&entry.path(), &place, depth + 1, room)?;
+            } else if kind.is_file() {
+                let left = room.checked_sub(entry.metadata()?.len());
+                *room = left.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it is too much"))?;
+                fs::copy(entry.path(), &place)?;
+            }
+        }
+        Ok(())
+    }
+    copy(from, to, 0, &mut BYTES_MOST.clone())
+}
+
+/// Names the file by which an agent is told to go on.
+pub const GO_ON_FILE: &str = "go-on.md";
+
+/// What an agent is told whose session is taken up again, before what was said to it meanwhile.
+const GO_ON: &str = "A limit of your account had stopped you; it is lifted. Go on with your task where you were. Your files are \
+as you left them; the folder that you work in may be another than before, and what ran is gone.\n";
+
 impl Brief {
+    /// Gives the words by which a session that is taken up again goes on: where it is now, and all that people have said.
+    pub fn go_on(&self, place: &Path) -> String {
+        let mut text = format!("{GO_ON}You work in: {}\n", place.display());
+        if !self.steering.is_empty() {
+            text.push_str("\nPeople have said, oldest first; you may know it already:\n");
+            self.steering.iter().for_each(|said| text.push_str(&format!("- {}\n", said.trim())));
+        }
+        text
+    }
+
     /// Gives the files that every agent with a process of its own finds on its desk.
     pub(super) fn files(&self) -> Result<BTreeMap<String, String>, AgentError> {
         let mut json = serde_json::to_value(self).map_err(AgentError::Brief)?;
@@ -119,6 +209,14 @@ impl Brief {
         Ok([("brief.md", self.text.clone()), ("brief.json", json), ("paths", paths)]
             .map(|(name, text)| (name.to_owned(), text))
             .into())
+    }
+
+    /// Gives the file on a desk whose text an agent is given as its first word, as one word of a shell's line.
+    pub(super) fn first_word(&self, desk: &Desk) -> String {
+        match self.resumes {
+            None => "\"$ARTEL_BRIEF\"".to_owned(),
+            Some(_) => quoted(&desk.file(GO_ON_FILE).to_string_lossy()),
+        }
     }
 
     /// Gives the environment that says where those files are and what the attempt is called.
@@ -169,6 +267,7 @@ pub(super) mod testing {
             steering: Vec::new(),
             handoffs: Vec::new(),
             seed: 1,
+            resumes: None,
         }
     }
 }

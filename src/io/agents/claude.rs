@@ -11,8 +11,10 @@ use super::brief::{Brief, Desk};
 use super::door::{Door, GATE_VARIABLE, TOKEN_VARIABLE, TOOLS};
 use super::found::{Programs, quoted};
 use super::lines::each_event;
+use super::login::Login;
 use super::told::{Told, count, nano_usd, text};
 use crate::io::process::Program;
+use crate::model::role::Limits;
 use crate::model::spend::Tokens;
 
 /// How the program is got.
@@ -41,19 +43,38 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("NO_COLOR", "1"),
 ];
 
+/// The folder on its desk in which it keeps its settings and sessions.
+const HOME: &str = "claude";
+
 /// Plays briefs by Claude Code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claude {
     programs: Programs,
     model: Option<String>,
     door: Option<Door>,
+    /// The login that it is let use, with the options by which it bounds itself then.
+    login: Option<(Login, String)>,
 }
 
 impl Claude {
     /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
     /// login, and keeps its files where that lies.
     pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
-        Self { programs, model, door }
+        Self { programs, model, door, login: None }
+    }
+
+    /// Lets it use its own login, within limits that it holds itself to: nobody else counts then.
+    #[must_use]
+    pub fn logged_in(self, login: Login, limits: &Limits) -> Self {
+        let mut bounds = String::new();
+        if limits.calls > 0 {
+            bounds.push_str(&format!(" --max-turns {}", limits.calls));
+        }
+        if limits.nano_usd > 0 {
+            // Each cent of it: a nano-dollar less is no less to anybody.
+            bounds.push_str(&format!(" --max-budget-usd {:.4}", limits.nano_usd as f64 / 1e9));
+        }
+        Self { login: Some((login, bounds)), ..self }
     }
 }
 
@@ -66,16 +87,24 @@ impl Agent for Claude {
         let mut line = String::new();
         if let Some(key) = self.door.as_ref().and_then(Door::key) {
             env.insert("ANTHROPIC_API_KEY".to_owned(), key.to_owned());
-            env.insert("CLAUDE_CONFIG_DIR".to_owned(), desk.file("claude").to_string_lossy().into_owned());
+            env.insert("CLAUDE_CONFIG_DIR".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
             // Whatever else could say who pays would be taken for the key.
             line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; ");
             line.push_str("export ANTHROPIC_BASE_URL=\"http://$ARTEL_GATE/anthropic\"; ");
         }
+        if let Some((login, _)) = &self.login {
+            env.extend([login.variable()]);
+            env.insert("CLAUDE_CONFIG_DIR".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
+            line.push_str("unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN; ");
+        }
         line.push_str(&format!(
-            "exec {} -p --output-format stream-json --verbose --permission-mode bypassPermissions --session-id {} \
+            "exec {} -p --output-format stream-json --verbose --permission-mode bypassPermissions {} \
              --disallowedTools {TOOLS_REFUSED}",
             quoted(&found.program.to_string_lossy()),
-            session_of(brief),
+            match &brief.resumes {
+                Some(resumed) => format!("--resume {}", quoted(&resumed.session)),
+                None => format!("--session-id {}", session_of(brief)),
+            },
         ));
         if brief.is_to_read() {
             line.push_str(&format!(",{TOOLS_THAT_CHANGE_FILES}"));
@@ -89,8 +118,12 @@ impl Agent for Claude {
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
         }
-        line.push_str(" < \"$ARTEL_BRIEF\"");
-        Ok(Play::Process { program: Program::Shell(line), files, env, read: found.read })
+        if let Some((_, bounds)) = &self.login {
+            line.push_str(bounds);
+        }
+        line.push_str(&format!(" < {}", brief.first_word(desk)));
+        let home = env.contains_key("CLAUDE_CONFIG_DIR").then_some(HOME);
+        Ok(Play::Process { program: Program::Shell(line), files, env, read: found.read, home })
     }
 
     fn read(&self, left: Left<'_>) -> Report {
@@ -381,7 +414,7 @@ mod tests {
         let line = |model: Option<&str>, door: Option<Door>| {
             let claude = Claude::new(programs.clone(), model.map(str::to_owned), door);
             let played = claude.play(&brief(), &desk).unwrap();
-            let Play::Process { program: Program::Shell(line), files, env, read } = played else {
+            let Play::Process { program: Program::Shell(line), files, env, read, .. } = played else {
                 panic!("no line for a shell")
             };
             assert!(files.values().all(|text| !text.contains("token")), "{files:?}");

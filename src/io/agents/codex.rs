@@ -12,6 +12,7 @@ use super::door::{Door, TOKEN_VARIABLE};
 use super::found::{Found, Programs, quoted};
 use super::limits::{is_limit, resets_at_ms};
 use super::lines::each_event;
+use super::login::{CODEX, Login};
 use super::told::{Told, count, text};
 use crate::io::process::Program;
 use crate::model::spend::Tokens;
@@ -40,19 +41,33 @@ const GATEWAY: [&str; 8] = [
 const TOOLS: [&str; 2] =
     ["mcp_servers.artel.url='http://$ARTEL_GATE/mcp'", "mcp_servers.artel.bearer_token_env_var='ARTEL_TOKEN'"];
 
+/// The folder on its desk in which it keeps its settings and sessions.
+const HOME: &str = "codex";
+
+/// The file in that folder from which it reads its login.
+const LOGIN_FILE: &str = "auth.json";
+
 /// Plays briefs by Codex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codex {
     programs: Programs,
     model: Option<String>,
     door: Option<Door>,
+    /// The login that it is let use.
+    login: Option<Login>,
 }
 
 impl Codex {
     /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
     /// login, and keeps its files where that lies.
     pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
-        Self { programs, model, door }
+        Self { programs, model, door, login: None }
+    }
+
+    /// Lets it use its own login.
+    #[must_use]
+    pub fn logged_in(self, login: Login) -> Self {
+        Self { login: Some(login), ..self }
     }
 }
 
@@ -65,9 +80,20 @@ impl Agent for Codex {
         let key = self.door.as_ref().and_then(Door::key);
         if let Some(key) = key {
             env.insert("OPENAI_API_KEY".to_owned(), key.to_owned());
-            env.insert("CODEX_HOME".to_owned(), desk.file("codex").to_string_lossy().into_owned());
+            env.insert("CODEX_HOME".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
             // It refuses a home that is not there.
             line.push_str("mkdir -p \"$CODEX_HOME\" && ");
+        }
+        if let Some(login) = &self.login {
+            env.extend([login.variable()]);
+            env.insert("CODEX_HOME".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
+            line.push_str("unset OPENAI_API_KEY; mkdir -p \"$CODEX_HOME\" && ");
+            let written = format!("printf %s \"${CODEX}\" > \"$CODEX_HOME/{LOGIN_FILE}\"");
+            line.push_str(&format!("(umask 077; {written}) && unset {CODEX} && "));
+        }
+        if brief.resumes.is_some() {
+            // Its indexes name the folder in which they were made; it makes them anew from the sessions themselves.
+            line.push_str("rm -f \"$CODEX_HOME\"/*.sqlite* && ");
         }
         let native = Native::behind(&program);
         if let Some(tools) = native.as_ref().and_then(|native| native.tools.as_ref()) {
@@ -88,8 +114,12 @@ impl Agent for Codex {
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
         }
-        line.push_str(" - < \"$ARTEL_BRIEF\"");
-        Ok(Play::Process { program: Program::Shell(line), files: brief.files()?, env, read })
+        if let Some(resumed) = &brief.resumes {
+            line.push_str(&format!(" resume {}", quoted(&resumed.session)));
+        }
+        line.push_str(&format!(" - < {}", brief.first_word(desk)));
+        let home = env.contains_key("CODEX_HOME").then_some(HOME);
+        Ok(Play::Process { program: Program::Shell(line), files: brief.files()?, env, read, home })
     }
 
     fn read(&self, left: Left<'_>) -> Report {
@@ -181,7 +211,10 @@ fn tokens(usage: &Value) -> Tokens {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::agent::Stance;
+    use super::super::brief::Resumed;
     use super::super::brief::testing::brief;
     use super::super::found::testing::program;
     use super::*;
@@ -234,6 +267,14 @@ mod tests {
                 ..Tokens::default()
             })
         );
+    }
+
+    #[test]
+    fn what_a_session_that_goes_on_tells_of_all_of_it_is_counted_once() {
+        let all = of("resumed", 0).told;
+        let first = Told { session: all.session.clone(), ..of("success", 0).told };
+        let own = Tokens { input: 1000, cache_read: 3000, output: 50, reasoning: 7, ..Tokens::default() };
+        assert_eq!(all.since(Some(&first)).tokens, Some(own));
     }
 
     #[test]
@@ -305,6 +346,35 @@ mod tests {
         let (gated, env) = line(Some("gpt-5-codex"), Some(Door::to_models_and_tools("token".to_owned())));
         insta::assert_snapshot!(gated);
         assert_eq!(env["CODEX_HOME"], desk.file("codex").to_string_lossy());
+    }
+
+    #[test]
+    fn it_goes_on_in_a_session_and_by_its_own_login_where_it_is_let() {
+        let dir = tempfile::tempdir().unwrap();
+        program(&dir.path().join("codex"), "");
+        let programs = Programs::new(Some(dir.path().display().to_string()), None);
+        let desk = Desk::at(dir.path().join("desk"));
+        let home = BTreeMap::from([("HOME".to_owned(), dir.path().display().to_string())]);
+        std::fs::create_dir(dir.path().join(".codex")).unwrap();
+        let kept = r#"{"tokens":{"id_token":"id","access_token":"at","refresh_token":"rt","account_id":"a"}}"#;
+        std::fs::write(dir.path().join(".codex/auth.json"), kept).unwrap();
+        let login = Login::read(&"codex".parse().unwrap(), &home, 0).unwrap().unwrap();
+        let resumes = Resumed::of("01a2042a-dae6", Desk::at("/earlier".into()));
+        let brief = Brief { resumes, ..brief() };
+        let codex = Codex::new(programs, None, Some(Door::to_tools("token".to_owned()))).logged_in(login);
+        let Play::Process { program: Program::Shell(line), env, home, .. } = codex.play(&brief, &desk).unwrap() else {
+            panic!("no line for a shell")
+        };
+        let written = "printf %s \"$ARTEL_LOGIN_TOKEN\" > \"$CODEX_HOME/auth.json\") && unset ARTEL_LOGIN_TOKEN";
+        assert!(line.contains(written), "{line}");
+        assert!(line.contains(" resume 01a2042a-dae6 - < "), "{line}");
+        assert!(line.ends_with("desk/go-on.md"), "{line}");
+        assert!(!line.contains("model_provider=") && !line.contains("at\""), "{line}");
+        assert_eq!((home, env["CODEX_HOME"].as_str()), (Some("codex"), desk.file("codex").to_str().unwrap()));
+        assert!(env["ARTEL_LOGIN_TOKEN"].contains("\"at\"") && !env["ARTEL_LOGIN_TOKEN"].contains("\"rt\""));
+        for session in ["", "-c", "a b", "$(x)", "a/../b"] {
+            assert_eq!(Resumed::of(session, Desk::at("/d".into())), None, "{session:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,6 @@ impl Command {
 impl Agent for Command {
     fn play(&self, brief: &Brief, desk: &Desk) -> Result<Play, AgentError> {
         let program = Program::Shell(self.line.clone());
-        Ok(Play::Process { program, files: brief.files()?, env: brief.env(desk), read: Vec::new() })
+        Ok(Play::Process { program, files: brief.files()?, env: brief.env(desk), read: Vec::new(), home: None })
     }
 }

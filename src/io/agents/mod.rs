@@ -2,6 +2,7 @@
 
 mod brief;
 mod door;
+mod login;
 mod agent;
 mod handoff;
 mod told;
@@ -25,7 +26,7 @@ pub use answer::{
     AnswerFault, PlanAnswer, ReviewAnswer, WrittenAnswer, WrittenDecision, WrittenFinding, WrittenReview, WrittenScope,
     WrittenTask, read_plan, read_review, read_run_verdict, whole_verdict,
 };
-pub use brief::{Brief, Desk, NamedRule};
+pub use brief::{Brief, Desk, GO_ON_FILE, NamedRule, Resumed};
 pub use claude::Claude;
 pub use codex::Codex;
 pub use command::Command;
@@ -33,4 +34,5 @@ pub use door::{Door, TOKEN_VARIABLE};
 pub use found::Programs;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect, fits, leave};
 pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents};
+pub use login::{Login, LoginError};
 pub use told::Told;

@@ -18,6 +18,27 @@ pub struct Told {
     pub cumulative: bool,
 }
 
+impl Told {
+    /// Tells what was used since an earlier word of the same session: what counts all of it counts the earlier part too.
+    #[must_use]
+    pub fn since(&self, earlier: Option<&Self>) -> Self {
+        let Some(earlier) = earlier.filter(|earlier| self.cumulative && earlier.session == self.session) else {
+            return self.clone();
+        };
+        let before = earlier.tokens.unwrap_or_default();
+        let tokens = self.tokens.map(|all| Tokens {
+            input: all.input.saturating_sub(before.input),
+            cache_read: all.cache_read.saturating_sub(before.cache_read),
+            cache_write: all.cache_write.saturating_sub(before.cache_write),
+            cache_write_1h: all.cache_write_1h.saturating_sub(before.cache_write_1h),
+            output: all.output.saturating_sub(before.output),
+            reasoning: all.reasoning.saturating_sub(before.reasoning),
+        });
+        let nano_usd = self.nano_usd.map(|all| all.saturating_sub(earlier.nano_usd.unwrap_or_default()));
+        Self { tokens, nano_usd, cumulative: false, session: self.session.clone() }
+    }
+}
+
 /// Reads a sum in dollars as billionths of one; nothing where it is no sum.
 pub(super) fn nano_usd(value: &Value) -> Option<u64> {
     let usd = value.as_f64().filter(|usd| (0.0..1e9).contains(usd))?;
@@ -43,6 +64,26 @@ pub(super) fn text(value: &Value, name: &str) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_counts_the_whole_session_is_counted_once() {
+        let tokens = |input, output| Some(Tokens { input, output, ..Tokens::default() });
+        let told = |session: &str, tokens, nano_usd, cumulative| Told {
+            session: Some(session.to_owned()),
+            tokens,
+            nano_usd,
+            cumulative,
+        };
+        let first = told("s", tokens(100, 10), Some(7), true);
+        assert_eq!(first.since(None), first);
+        let all = told("s", tokens(150, 30), Some(9), true);
+        assert_eq!(all.since(Some(&first)), told("s", tokens(50, 20), Some(2), false));
+        let other = told("other", tokens(150, 30), Some(9), true);
+        assert_eq!(other.since(Some(&first)), other, "another session begins at nothing");
+        let own = told("s", tokens(50, 20), Some(2), false);
+        assert_eq!(own.since(Some(&first)), own, "this counts its own part");
+        assert_eq!(first.since(Some(&all)).tokens, tokens(0, 0), "no word counts less than nothing");
+    }
 
     #[test]
     fn dollars_become_whole_billionths() {

@@ -80,6 +80,14 @@ impl Hands {
         }
     }
 
+    /// Has these values masked wherever a job's output is kept.
+    #[must_use]
+    pub fn keeping(self, secrets: Secrets) -> Self {
+        match self {
+            Self::Local(local) => Self::Local(local.keeping(secrets)),
+        }
+    }
+
     /// Says how jobs are held apart from the rest of the machine.
     pub fn tier(&self) -> Tier {
         match self {

@@ -1,6 +1,6 @@
 //! Owns the port to a model: what it is asked, what it answers, and how asking fails. Never chooses what to ask.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::io::tools::{Pending, Tool};
@@ -26,7 +26,7 @@ pub struct Ask {
 }
 
 /// Holds what one side said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// artel, in words.
     Said(String),
@@ -37,7 +37,7 @@ pub enum Message {
 }
 
 /// Holds what a model answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Its words.
     pub text: String,
@@ -56,7 +56,7 @@ pub struct Answer {
 }
 
 /// Holds one call of a tool.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// The name of the call.
     pub id: String,
@@ -67,7 +67,7 @@ pub struct Call {
 }
 
 /// Holds what came of a call.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The name of the call.
     pub id: String,
@@ -80,7 +80,7 @@ pub struct Outcome {
 }
 
 /// Says why a model stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// It has said all.

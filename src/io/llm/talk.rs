@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over};
 use super::model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
+use super::parking::park;
 use super::transcript::{Transcript, TranscriptError};
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::tools::Toolbox;
@@ -42,6 +43,8 @@ pub struct Bounds {
     pub context: Context,
     /// Where a note for the next context is written down.
     pub note: PathBuf,
+    /// Where all that was said is written down when a limit ends the session; none where nobody takes it up again.
+    pub turns_file: Option<PathBuf>,
 }
 
 /// Says how a session ended.
@@ -67,6 +70,8 @@ pub struct Talk<'a> {
     pub system: String,
     /// What it is to do.
     pub brief: String,
+    /// What was said before a limit ended it, where it is taken up again: it is asked what it was asked then.
+    pub earlier: Option<Vec<Message>>,
     /// How far it may go.
     pub bounds: Bounds,
     /// Where it is written down.
@@ -121,12 +126,23 @@ impl Talk<'_> {
         }
         let system = std::mem::take(&mut self.system);
         self.transcript.add(&json!({"system": system, "brief": self.brief})).await?;
-        let mut ask = Ask { system, messages: vec![Message::Said(self.brief.clone())], tools };
+        let messages = match self.earlier.take() {
+            Some(messages) => {
+                self.transcript.add(&json!({"resumed": messages.len()})).await?;
+                messages
+            }
+            None => vec![Message::Said(self.brief.clone())],
+        };
+        let mut ask = Ask { system, messages, tools };
         let (mut turn, mut lengths) = (0, 0);
         while turn < self.bounds.turns {
             turn += 1;
             let answer = match self.asked(&ask).await {
                 Err(Over::End(End::Failed(why))) => return Ok(End::Failed(why)),
+                Err(Over::End(End::Limited(why))) => {
+                    self.park(&ask.messages).await;
+                    return Ok(End::Limited(why));
+                }
                 Err(over) => return Err(over),
                 Ok(Ok(answer)) => answer,
                 Ok(Err(too_long)) => {
@@ -164,6 +180,14 @@ impl Talk<'_> {
             }
         }
         Ok(End::Failed(format!("it was not done after {turn} answers of its model")))
+    }
+
+    /// Writes down all that was said, for who takes the session up again. Without that, it is begun anew.
+    async fn park(&self, messages: &[Message]) {
+        let Some(place) = &self.bounds.turns_file else { return };
+        if let Err(error) = park(place, messages).await {
+            tracing::warn!(place = %place.display(), error = %error, "a session cannot be taken up again");
+        }
     }
 
     /// Asks until there is an answer; gives what the model said where there was more than it can read.
@@ -296,8 +320,10 @@ fn line_of(answer: &Answer) -> Value {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::path::Path;
     use std::sync::Mutex;
 
+    use super::super::parking::parked;
     use super::*;
     use crate::io::tools::{Pending, Tool};
     use crate::model::role::ContextPolicy;
@@ -363,15 +389,22 @@ mod tests {
 
     async fn talked(model: &Scripted, context: Context, cancelled: watch::Receiver<bool>) -> End {
         let dir = tempfile::tempdir().unwrap();
-        let transcript = Transcript::begin(&dir.path().join("log"), 1 << 20, Secrets::default()).await.unwrap();
+        talked_in(dir.path(), model, context, cancelled).await
+    }
+
+    /// Has a session; where one was stopped in that folder before, goes on with it.
+    async fn talked_in(dir: &Path, model: &Scripted, context: Context, cancelled: watch::Receiver<bool>) -> End {
+        let transcript = Transcript::begin(&dir.join("log"), 1 << 20, Secrets::default()).await.unwrap();
         let bounds = Bounds {
             turns: 6,
             until: Instant::now() + Duration::from_secs(3600),
             context,
-            note: dir.path().join("note/note.json"),
+            note: dir.join("note/note.json"),
+            turns_file: Some(dir.join("note/turns.json")),
         };
         let (system, brief) = ("system".to_owned(), "brief".to_owned());
-        let talk = Talk { model, tools: &Echo, system, brief, bounds, transcript, cancelled };
+        let earlier = parked(&dir.join("note/turns.json"));
+        let talk = Talk { model, tools: &Echo, system, brief, earlier, bounds, transcript, cancelled };
         talk.run().await.unwrap()
     }
 
@@ -428,6 +461,19 @@ mod tests {
         assert_eq!((end, asked.len()), (failed("400"), 1));
         let (end, asked) = ends([Err(Failure::Limited("enough".to_owned()))]).await;
         assert_eq!((end, asked.len()), (End::Limited("enough".to_owned()), 1));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_a_limit_ended_asks_again_what_it_was_asking() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_sender, cancelled) = watch::channel(false);
+        let stopped = Scripted::of([Ok(calls([json!({"a": 1})])), Err(Failure::Limited("enough".to_owned()))]);
+        let end = talked_in(dir.path(), &stopped, BOUNDLESS, cancelled.clone()).await;
+        assert_eq!(end, End::Limited("enough".to_owned()));
+        let model = Scripted::of([Ok(says("done"))]);
+        assert_eq!(talked_in(dir.path(), &model, BOUNDLESS, cancelled).await, End::Said("done".to_owned()));
+        assert_eq!(model.asked()[0], stopped.asked()[1], "word for word");
+        assert_eq!(model.asked()[0].messages.len(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,12 +17,15 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
     state.running.insert(lease.attempt);
     let landings = state.landings;
     if let Some(task) = state.tasks.get_mut(&lease.attempt.task) {
-        let earlier = task.attempts.iter().rev().find(|attempt| lease.from.is_some() && attempt.candidate().is_some());
+        let resumed = lease.resumes.and_then(|number| task.attempts.get(number.checked_sub(1)? as usize));
+        let made = task.attempts.iter().rev().find(|attempt| attempt.candidate().is_some());
+        let earlier = resumed.or(made).filter(|_| lease.from.is_some());
         let stands_after = earlier.map_or(landings, |attempt| attempt.stands_after);
         task.attempts.push(Attempt {
             agent: lease.agent.clone(),
             base: lease.base,
             from: lease.from,
+            resumes: lease.resumes,
             fence: lease.fence,
             until_ms: lease.until_ms,
             started_ms: at_ms,
@@ -35,6 +38,7 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             next: None,
             lost: None,
             limited: None,
+            parked: None,
             ejected: Vec::new(),
             granted: 0,
             spend: Spend::default(),

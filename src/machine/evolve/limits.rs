@@ -5,14 +5,14 @@ use crate::machine::event::Next;
 use crate::machine::limits::AgentLimit;
 use crate::machine::rules::limit::times;
 use crate::machine::state::State;
-use crate::model::attempt::Usage;
+use crate::model::attempt::{Parked, Usage};
 use crate::model::ids::AttemptId;
 
 pub(super) fn meet(
     state: &mut State,
     id: AttemptId,
     (until_ms, why): (i64, &str),
-    usage: Usage,
+    (usage, parked): (Usage, Option<&Parked>),
     next: &Next,
     at_ms: i64,
 ) {
@@ -22,6 +22,7 @@ pub(super) fn meet(
     meet_as(state, &account, started_ms, (until_ms, why));
     if let Some(attempt) = attempt_mut(state, id) {
         attempt.limited = Some(why.to_owned());
+        attempt.parked = parked.cloned();
         attempt.usage = usage;
         attempt.ended_ms = Some(at_ms);
     }

@@ -45,7 +45,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::LeaseRenewed { attempt, .. } => tasks::runs(state, *attempt).map(|_| ()),
         Event::AllowanceGranted { seat, nano_usd } => seats::granted(state, *seat, *nano_usd),
         Event::AllowanceReturned { seat, nano_usd } => seats::returned(state, *seat, *nano_usd),
-        Event::CallMade { seat, .. } => seats::called(state, *seat),
+        Event::CallMade { seat, .. } | Event::TranscriptKept { seat, .. } => seats::called(state, *seat),
         Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
         Event::SeatTaken { seat, agent, fence } => seats::taken(state, *seat, agent, *fence),
         Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),

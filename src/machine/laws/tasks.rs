@@ -6,6 +6,7 @@ use super::broken::{Broken, Law, broken, law};
 use super::landing::held;
 use crate::machine::event::{Lease, Next};
 use crate::machine::rules::attempt::{LOST_AT_MOST, lease_ms};
+use crate::machine::rules::limit;
 use crate::machine::state::{Attempt, Flow, State, Status, Task};
 use crate::model::attempt::Outcome;
 use crate::model::goal::Gate;
@@ -50,6 +51,8 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     let agent = state.next_agent(task, began_ms);
     let is_its_turn = agent.is_none_or(|agent| agent == lease.agent);
     law(is_its_turn, || format!("{id} is leased to {}, whose turn it is not", lease.agent))?;
+    let resumed = limit::resumed(task, &lease.agent).map(|(number, ..)| number);
+    law(lease.resumes == resumed, || format!("{id} takes up {:?}, not {resumed:?}", lease.resumes))?;
     let stands_there = lease.from.is_some() || state.head == Some(lease.base);
     law(stands_there, || format!("{id} stands on {}, which is not the head", lease.base))
 }

@@ -47,7 +47,7 @@ fn nobody_works_beside_who_owns_the_same_paths_nor_twice_against_what_lands() {
         let (agent, base) = (scene.task(1).attempts[0].agent.clone(), scene.state.head.expect("the branch is open"));
         let number = scene.task(task).attempts.len() as u32 + 1;
         let (attempt, fence) = (attempt(task, number), scene.state.fences + 1);
-        Event::AttemptLeased(Lease { attempt, agent, base, from: None, fence, until_ms: 0 })
+        Event::AttemptLeased(Lease { attempt, agent, base, from: None, resumes: None, fence, until_ms: 0 })
     };
     let scene = Scene::open().begun().planned(vec![draft("a", "f"), draft("b", "f")]);
     assert!(refusal(&scene, lease(&scene, 2)).contains("beside t1.1"));
@@ -67,6 +67,7 @@ fn a_fence_and_an_epoch_only_rise() {
             agent: scene.task(1).attempts[0].agent.clone(),
             base: oid(1),
             from: None,
+            resumes: None,
             fence,
             until_ms: 0,
         })

@@ -250,13 +250,19 @@ fn lease(state: &State, id: TaskId, fence: u64, now_ms: i64) -> Option<Lease> {
     let task = state.tasks.get(&id)?;
     let agent = state.next_agent(task, now_ms)?;
     let last_base = task.attempts.iter().rev().find(|it| it.candidate().is_some()).map(|it| it.base);
-    let base = task.again.from.and(last_base).or(state.head)?;
+    let resumed = limit::resumed(task, &agent);
+    let made = resumed.and_then(|(_, attempt, parked)| Some((parked.files?, attempt.base)));
+    let (from, base) = match made {
+        Some((files, base)) => (Some(files), base),
+        None => (task.again.from, task.again.from.and(last_base).or(state.head)?),
+    };
     let number = task.attempts.len() as u32 + 1;
     Some(Lease {
         attempt: AttemptId { task: id, number },
-        agent,
         base,
-        from: task.again.from,
+        from,
+        resumes: resumed.map(|(number, ..)| number),
+        agent,
         fence,
         until_ms: now_ms + attempt::lease_ms(state),
     })

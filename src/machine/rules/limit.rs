@@ -4,9 +4,10 @@
 use super::attempt::leased;
 use crate::machine::event::{Event, Next};
 use crate::machine::rejection::Rejection;
-use crate::machine::state::{State, Task};
-use crate::model::attempt::Usage;
+use crate::machine::state::{Attempt, State, Task};
+use crate::model::attempt::{Parked, Usage};
 use crate::model::ids::AttemptId;
+use crate::model::role::AgentRef;
 
 /// No limit is believed to last longer, in milliseconds: those of subscriptions are lifted within a week.
 const LONGEST_MS: i64 = 8 * 24 * 3_600_000;
@@ -18,14 +19,15 @@ pub(in crate::machine) fn report(
     state: &State,
     (id, fence): (AttemptId, u64),
     (told_ms, why): (Option<i64>, &str),
-    usage: Usage,
+    (usage, parked): (Usage, Option<&Parked>),
     now_ms: i64,
 ) -> Result<Vec<Event>, Rejection> {
     let task = leased(state, id, Some(fence))?;
     let attempt = state.attempt(id).ok_or(Rejection::StaleAttempt(id))?;
     let until_ms = until(state, (&attempt.agent.account(), attempt.started_ms), told_ms, now_ms);
     let next = Next::Again(task.again.clone());
-    Ok(vec![Event::AttemptLimited { attempt: id, until_ms, why: why.to_owned(), usage, next }])
+    let (why, parked) = (why.to_owned(), parked.cloned());
+    Ok(vec![Event::AttemptLimited { attempt: id, until_ms, why, usage, next, parked }])
 }
 
 /// Says when an account is asked again of which somebody met a limit who began at a time: when it was told, within bounds,
@@ -63,6 +65,13 @@ fn pause_ms(times: u32) -> i64 {
     if times == 0 { 0 } else { (first << (times - 1).min(10)).min(most) }
 }
 
+/// Finds the attempt of a task that a limit ended, whose session the same agent takes up again: the last that was not lost.
+pub(in crate::machine) fn resumed<'a>(task: &'a Task, agent: &AgentRef) -> Option<(u32, &'a Attempt, &'a Parked)> {
+    let (at, last) = task.attempts.iter().enumerate().rev().find(|(_, it)| it.lost.is_none())?;
+    let parked = last.parked.as_ref().filter(|_| last.agent == *agent)?;
+    Some((u32::try_from(at).ok()? + 1, last, parked))
+}
+
 /// Tells until when a task is not handed out because its agent waits for a limit, in milliseconds since 1970.
 pub(in crate::machine) fn holds(state: &State, task: &Task, now_ms: i64) -> Option<i64> {
     state.limit_of(task).map(|(_, limit)| limit.until_ms).filter(|until_ms| *until_ms > now_ms)
@@ -81,10 +90,9 @@ mod tests {
     use crate::machine::event::Rest;
     use crate::machine::laws::{follows, moves_or_rests};
     use crate::machine::state::Status;
-    use crate::machine::testing::{Scene, attempt, candidate, draft, failed};
+    use crate::machine::testing::{Scene, attempt, candidate, draft, failed, oid};
     use crate::model::goal::Budget;
     use crate::model::ids::TaskId;
-    use crate::model::role::AgentRef;
     use crate::model::seat::Seat;
 
     const HOUR: i64 = 3_600_000;
@@ -114,7 +122,14 @@ mod tests {
 
     fn meeting(scene: &Scene, id: AttemptId, until_ms: Option<i64>) -> Command {
         let fence = scene.state.attempt(id).unwrap().fence;
-        Command::ReportLimited { attempt: id, fence, until_ms, why: "enough".into(), usage: Usage::default() }
+        Command::ReportLimited {
+            attempt: id,
+            fence,
+            until_ms,
+            why: "enough".into(),
+            usage: Usage::default(),
+            parked: None,
+        }
     }
 
     fn met(scene: Scene, task: u32, number: u32, in_ms: Option<i64>) -> Scene {
@@ -140,6 +155,44 @@ mod tests {
         assert_eq!(running(&scene), [(1, 2)]);
         assert_eq!(scene.task(1).attempts[1].agent, agents(&["claude:opus"])[0]);
         assert!(scene.task(1).findings.is_empty(), "it says nothing against the task");
+    }
+
+    /// Has the first task's attempt of that number meet a limit of an hour and leave this behind.
+    fn parking(scene: Scene, number: u32, parked: Parked) -> Scene {
+        let until_ms = Some(scene.now_ms + HOUR);
+        let Command::ReportLimited { attempt, fence, why, usage, .. } = meeting(&scene, attempt(1, number), until_ms)
+        else {
+            panic!("it met none")
+        };
+        scene.does(Command::ReportLimited { attempt, fence, until_ms, why, usage, parked: Some(parked) }).settled()
+    }
+
+    #[test]
+    fn the_same_agent_takes_up_its_session_and_its_files_and_no_other_does() {
+        let made = Parked { session: Some("s".into()), files: Some(oid(7)) };
+        let scene = parking(one(), 1, made.clone()).later(HOUR);
+        let of = |scene: &Scene, at: usize| {
+            let it = &scene.task(1).attempts[at];
+            (it.resumes, it.from, it.base == scene.task(1).attempts[0].base)
+        };
+        assert_eq!(of(&scene, 1), (Some(1), Some(oid(7)), true));
+        let lost = scene.clone().does(Command::ReportLost { attempt: attempt(1, 2), why: "gone".into() }).settled();
+        assert_eq!(of(&lost, 2), (Some(1), Some(oid(7)), true), "who was lost says nothing against the session");
+        let again = parking(lost, 3, Parked { files: None, ..made.clone() }).later(HOUR);
+        assert_eq!(of(&again, 3), (Some(3), None, true));
+        let failed = scene.ends(attempt(1, 2), failed()).settled();
+        assert_eq!(of(&failed, 2), (None, None, true), "what failed is begun anew");
+        let standing_in = parking(standing_in(&[("a", "worker")]), 1, made.clone());
+        assert_eq!(of(&standing_in, 1), (None, None, true), "it is no session of who stands in");
+        let waiting = parking(one(), 1, made);
+        let mut later = waiting.clone();
+        later.now_ms += HOUR;
+        let Event::AttemptLeased(mut lease) = later.when(&Command::Advance).unwrap().remove(0) else {
+            panic!("a lease")
+        };
+        lease.resumes = None;
+        let broken = follows(&waiting.state, &Event::AttemptLeased(lease)).unwrap_err().what;
+        assert!(broken.contains("takes up None, not Some(1)"), "{broken}");
     }
 
     #[test]
@@ -315,6 +368,7 @@ mod tests {
             why: String::new(),
             usage: Usage::default(),
             next,
+            parked: None,
         };
         let refusal = |scene: &Scene, event: &Event| follows(&scene.state, event).unwrap_err().what;
         assert!(refusal(&scene, &event(Next::Nothing)).contains("met a limit and becomes"));

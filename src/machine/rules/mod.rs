@@ -8,6 +8,7 @@ pub mod money;
 pub mod limit;
 pub mod seat;
 pub mod review;
+pub mod transcript;
 pub mod verdict;
 pub mod landing;
 pub mod request;

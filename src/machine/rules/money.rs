@@ -45,17 +45,20 @@ pub(in crate::machine) fn give_back(
 
 /// Counts a call, also of an attempt that is over: it was made.
 pub(in crate::machine) fn call(state: &State, seat: Seat, fence: u64, call: &Call) -> Result<Vec<Event>, Rejection> {
+    is_its(state, seat, fence)?;
+    Ok(vec![Event::CallMade { seat, call: call.clone() }])
+}
+
+/// Holds that what is told was done by whoever had that fence, also by an attempt that is over.
+pub(in crate::machine) fn is_its(state: &State, seat: Seat, fence: u64) -> Result<(), Rejection> {
     match seat {
         Seat::Attempt(id) => {
             let is_its = state.attempt(id).is_some_and(|attempt| attempt.fence == fence);
-            is_its.then_some(()).ok_or(Rejection::StaleAttempt(id))?;
+            is_its.then_some(()).ok_or(Rejection::StaleAttempt(id))
         }
         // What was held for a session that was cut off was counted as spent.
-        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
-            sits(state, seat, fence)?;
-        }
+        Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => sits(state, seat, fence).map(|_| ()),
     }
-    Ok(vec![Event::CallMade { seat, call: call.clone() }])
 }
 
 /// Says that somebody could not go on for want of money; it is tried again when there is more.
@@ -111,8 +114,18 @@ mod tests {
     fn called(scene: &Scene, task: u32, nano_usd: u64) -> Scene {
         let tokens = Tokens { input: 10, output: 1, ..Tokens::default() };
         let (provider, model) = ("p".to_owned(), "m".to_owned());
-        let call =
-            Call { number: 1, provider, model, end: CallEnd::Whole, status: 200, tokens, nano_usd, ms: 1, bytes: 0 };
+        let call = Call {
+            number: 1,
+            provider,
+            model,
+            end: CallEnd::Whole,
+            status: 200,
+            tokens,
+            nano_usd,
+            ms: 1,
+            bytes: 0,
+            told: false,
+        };
         scene.clone().does(Command::ReportCall {
             seat: Seat::Attempt(attempt(task, 1)),
             fence: fence(scene, task),

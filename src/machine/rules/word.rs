@@ -416,6 +416,7 @@ mod tests {
                 nano_usd,
                 ms: 1,
                 bytes: 0,
+                told: false,
             };
             let fence = scene.state.attempt(id).unwrap().fence;
             scene.does(Command::ReportCall { seat: Seat::Attempt(id), fence, call })

@@ -11,6 +11,8 @@ use super::paint::{Hue, Paint};
 use super::pick::read;
 use super::seam::Place;
 use crate::model::goal::Budget;
+use crate::model::inert::inert;
+use crate::model::login::AS_TOLD;
 use crate::model::spend::{Spend, Usd};
 use crate::views::cost::{Cost, CostRow, cost as cost_view};
 use crate::views::words;
@@ -61,7 +63,7 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
             Cell::number(row.usage.leaked),
         ];
         if has_calls {
-            let Spend { calls, tokens, nano_usd } = row.spend;
+            let Spend { calls, tokens, nano_usd, told: _ } = row.spend;
             cells
                 .extend([calls, tokens.input + tokens.cache_write, tokens.cache_read, tokens.output].map(Cell::number));
             cells.push(Cell::number(Usd(nano_usd)));
@@ -75,6 +77,10 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
         add(&CostRow { of, ..row.clone() }, Hue::Faint);
     }
     let mut lines = table.lines(width, paint);
+    for row in view.by_agent.iter().filter(|row| row.spend.told > 0) {
+        let sessions = words::count(usize::try_from(row.spend.told).unwrap_or(usize::MAX), "session");
+        lines.push(paint.on(Hue::Faint, &format!("{AS_TOLD}: {sessions} of {}", inert(&row.of))));
+    }
     if view.held_nano_usd > 0 {
         let held = Usd(view.held_nano_usd);
         lines.push(paint.on(Hue::Faint, &format!("{held} held for calls to models that are not told yet")));

@@ -28,6 +28,7 @@ pub mod plan_edit;
 pub mod status;
 pub mod list;
 pub mod show;
+pub mod transcript;
 pub mod log;
 pub mod diff;
 pub mod cost;

@@ -104,6 +104,22 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::P
     app::verify(place.here()?, run, anchor).map_err(blame)
 }
 
+/// Opens what a session wrote; nothing where there is none of that name.
+///
+/// # Errors
+/// Where it or the journal cannot be read.
+pub fn transcript(place: &Place, run: &RunId, name: &str) -> Result<Option<app::Transcript>, Fail> {
+    place.here()?.transcript(run, name).map_err(blame)
+}
+
+/// Lists what sessions wrote, by name.
+///
+/// # Errors
+/// Where the run is one of another machine.
+pub fn transcripts(place: &Place, run: &RunId) -> Result<Vec<String>, Fail> {
+    Ok(place.here()?.transcripts(run))
+}
+
 /// Runs the coordinator until the run rests or ends.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use super::out::Out;
 use super::paint::{Hue, Paint, of_status};
 use super::pick::{TaskRef, no_task, read};
 use super::seam::{self, Place};
+use super::transcript::transcript;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::TaskId;
 use crate::model::inert::{fit, headline, inert, inert_lines};
@@ -27,6 +28,9 @@ pub struct ShowArgs {
     /// Task, as t12 or RUN/t12
     #[arg(value_name = "TASK")]
     task: TaskRef,
+    /// Write what a session wrote instead, byte for byte: the task's last attempt, else the one of that name
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    transcript: Option<String>,
     #[command(flatten)]
     format: Format,
 }
@@ -40,6 +44,10 @@ pub fn show(out: &Out, args: &ShowArgs) -> Result<Exit, Fail> {
     let read = read(&place, args.task.run.as_deref())?;
     let view = task(&read.state, args.task.task, seam::now_ms());
     let view = view.ok_or_else(|| no_task(&read.run, args.task.task))?;
+    if let Some(name) = &args.transcript {
+        let last = view.attempts.last().map(|it| it.attempt.to_string()).unwrap_or_default();
+        return transcript(out, &place, (&read.run, if name.is_empty() { &last } else { name }));
+    }
     if args.format.json {
         out.json(&view)?;
     } else {

@@ -59,6 +59,14 @@ pub fn lines(proof: &Proof, width: usize, paint: Paint) -> Vec<String> {
     row("anchor", proof.anchor.clone());
     row("key", proof.key.clone().unwrap_or_else(|| "none".to_owned()));
     row("landed", format!("{} commits", proof.landed));
+    row(
+        "transcripts",
+        match (proof.transcripts, proof.transcripts_are_cleared) {
+            (0, _) => "none".to_owned(),
+            (some, false) => format!("{some}, as the journal has them"),
+            (some, true) => format!("{some} that were cleared away"),
+        },
+    );
     let mut lines = table.lines(width, paint);
     for wrong in &proof.flaws {
         lines.push(format!("{} {}", paint.on(Hue::Bad, "wrong:"), crate::model::inert::inert(&sentence(wrong))));

@@ -112,6 +112,7 @@ fn is_turn(event: &Event) -> bool {
         | Event::AllowanceReturned { .. }
         | Event::CallMade { .. }
         | Event::SteeringHeard { .. }
+        | Event::TranscriptKept { .. }
         | Event::CandidateAsked { .. }
         | Event::CandidateApproved { .. }
         | Event::SeatTaken { .. }

@@ -211,12 +211,13 @@ impl Teller {
     }
 
     fn call(&mut self, seat: Seat, call: &Call, seq: u64) {
-        let Spend { calls, tokens, nano_usd } = call.spend();
+        let Spend { calls, tokens, nano_usd, told } = call.spend();
         if call.provider == EGRESS || (calls == 0 && nano_usd == 0) {
             return;
         }
         let (role, _) = self.seated.get(&seat).cloned().unwrap_or_default();
-        let row = self.row(role, format!("{}/{}", call.provider, call.model), seq);
+        let basis = if told > 0 { ", as told by the agent" } else { "" };
+        let row = self.row(role, format!("{}/{}{basis}", call.provider, call.model), seq);
         row.calls += calls;
         row.tokens += tokens;
         row.nano_usd = row.nano_usd.saturating_add(nano_usd);

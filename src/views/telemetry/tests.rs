@@ -37,6 +37,7 @@ fn with_calls(story: &Story) -> Vec<Recorded> {
         nano_usd: 2_000_000,
         ms: 1500,
         bytes: 0,
+        told: false,
     };
     let calls = [
         call(1, CallEnd::Whole, 200),

@@ -5,3 +5,5 @@ mod tasks;
 mod faults;
 mod crowd;
 mod parts;
+
+pub use scene::{AGENTS, Scene, keyed};

@@ -109,8 +109,9 @@ pub struct Blanks {
     pub words: String,
 }
 
-/// What the programs say before the folder that they work in.
-const FOLDER_MARKS: [&str; 4] = ["Primary working directory: ", "Working directory: ", "<cwd>", "<working-directory>"];
+/// What is said before the folder that a program works in: by artel where a session goes on in another, else by the program.
+const FOLDER_MARKS: [&str; 5] =
+    ["You work in: ", "Primary working directory: ", "Working directory: ", "<cwd>", "<working-directory>"];
 
 impl Blanks {
     fn fill(&self, text: &str) -> String {

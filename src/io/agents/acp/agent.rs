@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{MARK, Outcome};
-use super::verb::ACP_VERB;
+use super::verb::{ACP_VERB, GO_ON_VARIABLE, RESUME_VARIABLE};
 use crate::io::agents::agent::{Agent, AgentError, Left, Play, Report, report};
-use crate::io::agents::brief::{Brief, Desk};
+use crate::io::agents::brief::{Brief, Desk, GO_ON_FILE};
 use crate::io::agents::door::{Door, TOKEN_VARIABLE};
 use crate::io::agents::found::{Programs, quoted};
 use crate::io::agents::known;
@@ -16,7 +16,7 @@ use crate::io::process::Program;
 
 /// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process; and leave to
 /// work unasked, which some give to the superuser only in a sandbox. Who does not know a name does not mind it.
-const ENVIRONMENT: [(&str, &str); 10] = [
+const ENVIRONMENT: [(&str, &str); 12] = [
     ("IS_SANDBOX", "1"),
     ("NO_COLOR", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
@@ -25,17 +25,20 @@ const ENVIRONMENT: [(&str, &str); 10] = [
     ("GOOSE_DISABLE_KEYRING", "1"),
     ("GOOSE_DISABLE_SESSION_NAMING", "true"),
     ("GOOSE_MODE", "auto"),
+    ("COPILOT_OFFLINE", "true"),
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
+    ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
     ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
 ];
 
 /// Names under which agents look for a key.
-const KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"];
+const KEYS: [&str; 4] = ["ANTHROPIC_API_KEY", "COPILOT_PROVIDER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"];
 
 /// Where agents look for the address of a provider, below the gateway's, which only the shell knows.
-const ADDRESSES: [(&str, &str); 5] = [
+const ADDRESSES: [(&str, &str); 6] = [
     ("ANTHROPIC_BASE_URL", "anthropic"),
     ("ANTHROPIC_HOST", "anthropic"),
+    ("COPILOT_PROVIDER_BASE_URL", "openai/v1"),
     ("GOOGLE_GEMINI_BASE_URL", "gemini"),
     ("OPENAI_BASE_URL", "openai/v1"),
     ("OPENAI_HOST", "openai"),
@@ -44,8 +47,18 @@ const ADDRESSES: [(&str, &str); 5] = [
 /// Toolchains that look below the home, which is another where the agent has a home of its own.
 const BELOW_HOME: [(&str, &str); 3] = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("GOPATH", "go")];
 
+/// What opencode is led to the gateway by: it reads no address of a provider from the environment. Its model is the user's
+/// to choose, in its own configuration.
+const OPENCODE_CONFIG: &str = r#"{\"autoupdate\":false,\"share\":\"disabled\",\"provider\":{\"anthropic\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/anthropic/v1\"}},\"openai\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/openai/v1\"}},\"google\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/gemini/v1beta\"}}}}"#;
+
+/// What Qwen Code must find in its home to report nothing home.
+const QWEN_SETTINGS: &str = r#"{"privacy":{"usageStatisticsEnabled":false},"general":{"enableAutoUpdate":false}}"#;
+
 /// What Gemini CLI must find in its home to take a key from the environment.
 const GEMINI_SETTINGS: &str = r#"{"security":{"auth":{"selectedType":"gemini-api-key"},"folderTrust":{"enabled":false}},"general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false}}"#;
+
+/// The folder on its desk that is its home.
+const HOME: &str = "home";
 
 /// Plays briefs by any agent that speaks the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,10 +109,12 @@ impl Agent for Acp {
         if let Some(key) = self.door.as_ref().and_then(Door::key) {
             env.extend(KEYS.map(|name| (name.to_owned(), key.to_owned())));
             files.insert("home/.gemini/settings.json".to_owned(), GEMINI_SETTINGS.to_owned());
+            files.insert("home/.qwen/settings.json".to_owned(), QWEN_SETTINGS.to_owned());
             line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; export");
             for (name, place) in ADDRESSES {
                 line.push_str(&format!(" {name}=\"http://$ARTEL_GATE/{place}\""));
             }
+            line.push_str(&format!(" OPENCODE_CONFIG_CONTENT=\"{OPENCODE_CONFIG}\""));
             for (name, below) in BELOW_HOME {
                 line.push_str(&format!(" {name}=\"${{{name}:-$HOME/{below}}}\""));
             }
@@ -112,7 +127,12 @@ impl Agent for Acp {
         // The client is the outer one: by the path that artel is given, only who watches over the job finds it.
         let artel = self.artel.to_string_lossy();
         let argv = [artel.as_ref(), ACP_VERB, "--", "sh", "-c", line.as_str()].map(str::to_owned).to_vec();
-        Ok(Play::Process { program: Program::Argv(argv), files, env, read })
+        if let Some(resumed) = &brief.resumes {
+            env.insert(RESUME_VARIABLE.to_owned(), resumed.session.clone());
+            env.insert(GO_ON_VARIABLE.to_owned(), desk.file(GO_ON_FILE).to_string_lossy().into_owned());
+        }
+        let home = self.door.as_ref().and_then(Door::key).map(|_| HOME);
+        Ok(Play::Process { program: Program::Argv(argv), files, env, read, home })
     }
 
     fn read(&self, left: Left<'_>) -> Report {
@@ -138,7 +158,7 @@ impl Agent for Acp {
 
 /// Gives an agent a home on its desk.
 fn home(desk: &Desk) -> BTreeMap<&'static str, String> {
-    let home = desk.file("home");
+    let home = desk.file(HOME);
     [
         ("HOME", ""),
         ("XDG_CACHE_HOME", ".cache"),

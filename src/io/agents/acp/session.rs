@@ -9,7 +9,7 @@ use agent_client_protocol_schema::ProtocolVersion;
 use agent_client_protocol_schema::v1::{
     ClientCapabilities, ContentBlock, Implementation, InitializeRequest, InitializeResponse, NewSessionRequest,
     NewSessionResponse, PromptRequest, RequestPermissionOutcome, RequestPermissionRequest, RequestPermissionResponse,
-    SelectedPermissionOutcome, SetSessionModeRequest, TextContent,
+    SelectedPermissionOutcome, SessionId, SetSessionModeRequest, TextContent,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ use super::wire::{Deaf, FRAME_BYTES_MOST, Heard, Message, Peer, answer, message,
 pub(super) struct Order {
     /// What the agent is asked to do.
     pub(super) brief: String,
+    /// The session that it is to take up again, where it can.
+    pub(super) resumes: Option<Resumes>,
     /// Where it works.
     pub(super) cwd: PathBuf,
     /// Where its tools are.
@@ -33,6 +35,15 @@ pub(super) struct Order {
     pub(super) patience: Duration,
     /// Longest wait for the end of a turn that was cancelled.
     pub(super) grace: Duration,
+}
+
+/// Names a session that is taken up again.
+#[derive(Debug, Clone)]
+pub(super) struct Resumes {
+    /// The agent's own name for it.
+    pub(super) session: String,
+    /// What it is told then.
+    pub(super) words: String,
 }
 
 /// Comes to an end when the session is to be broken off.
@@ -86,25 +97,36 @@ impl<'a> Session<'a> {
             .client_info(Implementation::new("artel", env!("CARGO_PKG_VERSION")));
         let greeted = self.call("initialize", &greeting, Some(order.patience)).await?;
         speaks_version_1(&greeted)?;
-        let servers = order.tools.map(|tools| tools.server(&greeted));
-        let asked = NewSessionRequest::new(order.cwd).mcp_servers(servers.into_iter().collect());
-        let made = self.call("session/new", &asked, Some(order.patience)).await?;
-        let NewSessionResponse { session_id, .. } = serde_json::from_value(made.clone())
-            .map_err(|error| Trouble::own(format!("the agent's session is none: {error}")))?;
+        let Order { brief, resumes, cwd, tools, patience, .. } = order;
+        let servers = tools.map(|tools| tools.server(&greeted));
+        let begins = NewSessionRequest::new(cwd).mcp_servers(servers.into_iter().collect());
+        let taken_up = match resumes {
+            Some(resumes) => self.take_up(&greeted, resumes, &begins, patience).await?,
+            None => None,
+        };
+        let (session_id, made, words) = match taken_up {
+            Some((session, made, words)) => (SessionId::new(session), made, words),
+            None => {
+                let made = self.call("session/new", &begins, Some(patience)).await?;
+                let NewSessionResponse { session_id, .. } = serde_json::from_value(made.clone())
+                    .map_err(|error| Trouble::own(format!("the agent's session is none: {error}")))?;
+                (session_id, made, brief)
+            }
+        };
         self.outcome.session = Some(cut(&session_id.to_string()));
         // One who keeps asking is answered anyway.
         match mode(&made) {
             Some(Mode::Mode(id)) => {
                 let set = SetSessionModeRequest::new(session_id.clone(), id);
-                self.try_call("session/set_mode", &set, order.patience).await?;
+                self.try_call("session/set_mode", &set, patience).await?;
             }
             Some(Mode::Option(id, value)) => {
                 let set = json!({"sessionId": session_id, "configId": id, "value": value});
-                self.try_call("session/set_config_option", &set, order.patience).await?;
+                self.try_call("session/set_config_option", &set, patience).await?;
             }
             None => {}
         }
-        let prompt = PromptRequest::new(session_id, vec![ContentBlock::Text(TextContent::new(order.brief))]);
+        let prompt = PromptRequest::new(session_id, vec![ContentBlock::Text(TextContent::new(words))]);
         let ended = self.call("session/prompt", &prompt, None).await?;
         self.outcome.stop_reason = ended["stopReason"].as_str().map(cut);
         self.outcome.usage = used(&ended);
@@ -116,6 +138,32 @@ impl<'a> Session<'a> {
             return Err(Trouble::own(format!("the agent has called no tool and no model; it said: {}", self.words)));
         }
         Ok(())
+    }
+
+    /// Has the agent take a session up again, in whichever way it says that it can; gives its name, what the agent tells
+    /// of it, and the first words. Nothing where it cannot: it then begins anew.
+    async fn take_up(
+        &mut self,
+        greeted: &Value,
+        Resumes { session, words }: Resumes,
+        begins: &NewSessionRequest,
+        patience: Duration,
+    ) -> Result<Option<(String, Value, String)>, Trouble> {
+        let able = &greeted["agentCapabilities"];
+        let method = if able["sessionCapabilities"]["resume"].is_object() {
+            "session/resume"
+        } else if able["loadSession"] == true {
+            "session/load"
+        } else {
+            return Ok(None);
+        };
+        let mut asked = serde_json::to_value(begins).map_err(|error| Trouble::own(error.to_string()))?;
+        asked["sessionId"] = session.as_str().into();
+        match self.call(method, &asked, Some(patience)).await {
+            Ok(made) => Ok(Some((session, made, words))),
+            Err(trouble) if trouble.code.is_some() => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Asks for what the session goes on without; an answer that is an error is none of ours.
@@ -333,6 +381,24 @@ mod tests {
     async fn within(
         patience: Duration,
         stop: Stop,
+        reply: impl FnMut(&Value) -> Reply + Send + 'static,
+    ) -> (Outcome, Vec<Value>) {
+        let (brief, cwd) = ("Mend it.".to_owned(), "/work".into());
+        let order = Order { brief, resumes: None, cwd, tools: None, patience, grace: patience };
+        led(order, stop, reply).await
+    }
+
+    /// Has a session take up another with a peer that answers each message as `reply` says.
+    async fn going_on(reply: impl FnMut(&Value) -> Reply + Send + 'static) -> (Outcome, Vec<Value>) {
+        let patience = Duration::from_secs(60);
+        let resumes = Some(Resumes { session: "s1".to_owned(), words: "Go on.".to_owned() });
+        let (brief, cwd) = ("Mend it.".to_owned(), "/work".into());
+        led(Order { brief, resumes, cwd, tools: None, patience, grace: patience }, never(), reply).await
+    }
+
+    async fn led(
+        order: Order,
+        stop: Stop,
         mut reply: impl FnMut(&Value) -> Reply + Send + 'static,
     ) -> (Outcome, Vec<Value>) {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -351,7 +417,6 @@ mod tests {
         });
         let mut transcript = Vec::new();
         let mut note = |line: Value| transcript.push(line);
-        let order = Order { brief: "Mend it.".to_owned(), cwd: "/work".into(), tools: None, patience, grace: patience };
         let outcome = Session::new(Peer::new(from, to), stop, &mut note).run(order).await;
         (outcome, transcript)
     }
@@ -391,6 +456,71 @@ mod tests {
         assert_eq!((&asked[1]["params"]["cwd"], &asked[1]["params"]["mcpServers"]), (&json!("/work"), &json!([])));
         assert_eq!(asked[2]["params"]["modeId"], "yolo");
         assert_eq!(asked[3]["params"]["prompt"], json!([{"type": "text", "text": "Mend it."}]));
+    }
+
+    /// Lists what was asked, each method with the first words of a prompt.
+    fn asked(transcript: &[Value]) -> Vec<String> {
+        let said = transcript.iter().filter_map(|line| line.get("to"));
+        let named = said.filter_map(|said| {
+            let words = said["params"]["prompt"][0]["text"].as_str().unwrap_or_default();
+            Some(format!("{} {words}", said["method"].as_str()?).trim().to_owned())
+        });
+        named.collect()
+    }
+
+    fn able(heard: &Value, able: &Value) -> Reply {
+        vec![result(heard, &json!({"protocolVersion": 1, "agentCapabilities": able}))]
+    }
+
+    #[tokio::test]
+    async fn a_session_is_taken_up_again_in_the_way_in_which_the_agent_can() {
+        let loads = json!({"loadSession": true});
+        let resumes = json!({"loadSession": true, "sessionCapabilities": {"resume": {}}});
+        for (abilities, method) in [(loads, "session/load"), (resumes, "session/resume")] {
+            let (outcome, transcript) = going_on(move |heard| match heard["method"].as_str() {
+                Some("initialize") => able(heard, &abilities),
+                Some("session/load" | "session/resume") => vec![result(heard, &json!({}))],
+                _ => good(heard),
+            })
+            .await;
+            assert_eq!((outcome.ending(), outcome.session.as_deref()), (Some(Ending::Done), Some("s1")));
+            assert_eq!(asked(&transcript), ["initialize", method, "session/prompt Go on."]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_cannot_be_taken_up_is_begun_anew_with_the_brief() {
+        let no = |heard: &Value| {
+            vec![line(&json!({"jsonrpc": "2.0", "id": heard["id"], "error": {"code": -32603, "message": "gone"}}))]
+        };
+        let (outcome, transcript) = going_on(move |heard| match heard["method"].as_str() {
+            Some("initialize") => able(heard, &json!({"loadSession": true})),
+            Some("session/load") => no(heard),
+            _ => good(heard),
+        })
+        .await;
+        assert_eq!(outcome.ending(), Some(Ending::Done));
+        let mode = "session/set_mode";
+        let anew = ["initialize", "session/load", "session/new", mode, "session/prompt Mend it."];
+        assert_eq!(asked(&transcript), anew);
+        let (_, transcript) = going_on(good).await;
+        assert_eq!(asked(&transcript), ["initialize", "session/new", mode, "session/prompt Mend it."]);
+    }
+
+    #[tokio::test]
+    async fn what_is_told_again_of_a_session_is_not_what_the_agent_does_now() {
+        let (outcome, _) = going_on(|heard| match heard["method"].as_str() {
+            Some("initialize") => able(heard, &json!({"loadSession": true})),
+            Some("session/load") => {
+                let call = json!({"sessionId": "s1", "update": {"sessionUpdate": "tool_call", "toolCallId": "1", "title": "t"}});
+                let told = line(&json!({"jsonrpc": "2.0", "method": "session/update", "params": call}));
+                vec![told, result(heard, &json!({}))]
+            }
+            Some("session/prompt") => vec![result(heard, &json!({"stopReason": "end_turn"}))],
+            _ => good(heard),
+        })
+        .await;
+        assert!(why(&outcome).contains("has called no tool and no model"));
     }
 
     #[tokio::test]

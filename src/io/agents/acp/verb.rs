@@ -15,11 +15,16 @@ use tokio::sync::mpsc;
 
 use super::bridge::{ToolsPlace, masked};
 use super::outcome::{MARK, Outcome, Trouble, cut};
-use super::session::{Order, Session};
+use super::session::{Order, Resumes, Session};
 use super::wire::{Heard, Peer, listen};
 
 /// Hidden verb under which artel speaks to an agent: `__acp -- COMMAND…`; the brief is the file that `ARTEL_BRIEF` names.
 pub const ACP_VERB: &str = "__acp";
+
+/// Names the variable that holds the agent's own name for the session that is taken up again.
+pub(super) const RESUME_VARIABLE: &str = "ARTEL_RESUME";
+/// Names the variable that holds the place of the file with the words by which it goes on.
+pub(super) const GO_ON_VARIABLE: &str = "ARTEL_GO_ON";
 
 /// Longest wait for each answer before the turn. The slowest agent that was measured takes ten seconds on a machine that
 /// does nothing else.
@@ -68,10 +73,15 @@ impl Call {
         let brief = env::var("ARTEL_BRIEF").map_err(|error| failed("find ARTEL_BRIEF", &error))?;
         let brief = std::fs::read_to_string(&brief).map_err(|error| failed("read the brief", &error))?;
         let cwd: PathBuf = env::current_dir().map_err(|error| failed("find where it is run", &error))?;
-        Ok(Self {
-            words,
-            order: Order { brief, cwd, tools: ToolsPlace::from_environment(), patience: PATIENCE, grace: GRACE },
-        })
+        let resumes = match (env::var(RESUME_VARIABLE), env::var(GO_ON_VARIABLE)) {
+            (Ok(session), Ok(words)) => {
+                let words = std::fs::read_to_string(&words).map_err(|error| failed("read how to go on", &error))?;
+                Some(Resumes { session, words })
+            }
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
+        };
+        let tools = ToolsPlace::from_environment();
+        Ok(Self { words, order: Order { brief, resumes, cwd, tools, patience: PATIENCE, grace: GRACE } })
     }
 
     async fn run(self) -> Result<Outcome, Trouble> {

@@ -34,6 +34,6 @@ impl Agent for Script {
         let mut env = brief.env(desk);
         env.insert("ARTEL_PART".to_owned(), desk.file("part.yml").to_string_lossy().into_owned());
         let argv = vec![self.artel.to_string_lossy().into_owned(), SCRIPT_VERB.to_owned()];
-        Ok(Play::Process { program: Program::Argv(argv), files, env, read: Vec::new() })
+        Ok(Play::Process { program: Program::Argv(argv), files, env, read: Vec::new(), home: None })
     }
 }

@@ -12,6 +12,7 @@ use super::frame::{Frame, line, page};
 use super::parts::{self, chip, small_chip, took};
 use crate::machine::state::State as RunState;
 use crate::model::ids::{RunId, TaskId};
+use crate::model::login::AS_TOLD;
 use crate::model::spend::Usd;
 use crate::ui::web::guard::Caller;
 use crate::ui::web::past::read;
@@ -328,7 +329,7 @@ fn costs(cost: &Cost) -> Markup {
         let (tokens, spend) = (&row.spend.tokens, row.spend.nano_usd);
         html! {
             tr {
-                td { (line(&row.of)) } td.n { (row.count) } td.n { (took(row.usage.wall_ms)) } td.n { (took(row.usage.cpu_ms)) }
+                td { (line(&row.of)) @if row.spend.told > 0 { " " span.faint { (AS_TOLD) } } } td.n { (row.count) } td.n { (took(row.usage.wall_ms)) } td.n { (took(row.usage.cpu_ms)) }
                 td.n { (row.spend.calls) } td.n { (tokens.read()) } td.n { (tokens.output) } td.n { (Usd(spend)) }
             }
         }

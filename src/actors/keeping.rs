@@ -1,0 +1,151 @@
+//! Owns that the transcript of a session is noted in the journal as it grows, and packed when it is over. Never reads what
+//! it says, and stops no session for what cannot be noted.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kameo::prelude::WeakActorRef;
+use tokio::time::Instant;
+
+use super::coordinator::{Coordinator, Tell};
+use super::world::{World, blocking};
+use crate::io::transcripts::{Mark, Seal, Shelf};
+use crate::machine::command::Command;
+use crate::model::role::AgentRef;
+use crate::model::seat::Seat;
+
+/// How often a transcript is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes after which it is noted how far it is: an event is some hundred bytes.
+const MARK_BYTES: u64 = 1 << 20;
+
+/// Time after which what was added is noted however little it is.
+const MARK_EVERY: Duration = Duration::from_secs(30);
+
+/// Bytes of the transcript of a program that asks no model from which on it is worth waiting for the disk.
+const LASTING_BYTES: u64 = 64 << 10;
+
+/// Keeps the transcript of one session.
+pub struct Keeping {
+    shelf: Shelf,
+    coordinator: WeakActorRef<Coordinator>,
+    seat: (Seat, u64),
+    record: String,
+    /// Whether what was noted must be on the disk by then: what a model said can be had a second time for money only.
+    lasts: bool,
+    seal: Arc<Mutex<Seal>>,
+}
+
+impl Keeping {
+    /// Prepares to keep what a session is about to write, under a name that no other transcript has.
+    pub fn begin(
+        world: &World,
+        seat: (Seat, u64),
+        (name, agent): (&str, &AgentRef),
+        coordinator: &WeakActorRef<Coordinator>,
+    ) -> Self {
+        let shelf = world.shelf();
+        let record = shelf.fresh(name);
+        Self::of(shelf, seat, (record, !agent.providers().is_empty()), coordinator)
+    }
+
+    fn of(
+        shelf: Shelf,
+        seat: (Seat, u64),
+        (record, lasts): (String, bool),
+        coordinator: &WeakActorRef<Coordinator>,
+    ) -> Self {
+        let seal = Arc::new(Mutex::new(Seal::of(shelf.file(&record))));
+        Self { shelf, coordinator: coordinator.clone(), seat, record, lasts, seal }
+    }
+
+    /// Names the transcript.
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+
+    /// Gives the file that the session writes.
+    pub fn file(&self) -> PathBuf {
+        self.shelf.file(&self.record)
+    }
+
+    /// Notes how far the transcript is while something is done that writes it, and when that is done.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let done = tokio::select! {
+            done = work => done,
+            never = self.follow() => match never {},
+        };
+        self.note(1).await;
+        done
+    }
+
+    async fn follow(&self) -> std::convert::Infallible {
+        let mut marked = Instant::now();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let least = if marked.elapsed() >= MARK_EVERY { 1 } else { MARK_BYTES };
+            if self.note(least).await {
+                marked = Instant::now();
+            }
+        }
+    }
+
+    /// Notes how far the transcript is, where at least so many bytes were added; tells whether they were.
+    async fn note(&self, least: u64) -> bool {
+        let (seal, lasts) = (Arc::clone(&self.seal), self.lasts);
+        // Nothing that panics is done under the lock but reading, after which the seal is as it was.
+        let take = move || {
+            let mut seal = seal.lock().unwrap_or_else(PoisonError::into_inner);
+            let mark = seal.take(least, lasts);
+            match mark {
+                Ok(Some(mark)) if !lasts && mark.bytes >= LASTING_BYTES => seal.take(least, true),
+                Ok(_) | Err(_) => mark,
+            }
+        };
+        match blocking(take).await {
+            Ok(Some(mark)) => {
+                self.tell(&mark).await;
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(record = self.record, %error, "its transcript cannot be read, and is not noted");
+                false
+            }
+        }
+    }
+
+    async fn tell(&self, mark: &Mark) {
+        let Some(coordinator) = self.coordinator.upgrade() else { return };
+        let ((seat, fence), record) = (self.seat, self.record.clone());
+        let Mark { bytes, sha256 } = mark.clone();
+        let keep = Command::KeepTranscript { seat, fence, record, bytes, sha256 };
+        if coordinator.tell(Tell::report(keep)).send().await.is_ok() {
+            self.seal.lock().unwrap_or_else(PoisonError::into_inner).noted(mark);
+        }
+    }
+
+    /// Packs the transcript, which nobody writes any longer.
+    pub async fn pack(self) {
+        let Self { shelf, record, .. } = self;
+        let packed = {
+            let record = record.clone();
+            blocking(move || shelf.pack(&record)).await
+        };
+        if let Err(error) = packed {
+            tracing::warn!(record, %error, "its transcript stays as it was written");
+        }
+    }
+}
+
+/// Notes and packs what the commands of an attempt of artel's own loop wrote, whose names begin so.
+pub async fn keep_all(world: &World, seat: (Seat, u64), beginning: &str, coordinator: &WeakActorRef<Coordinator>) {
+    let shelf = world.shelf();
+    for record in shelf.named(beginning) {
+        let keeping = Keeping::of(shelf.clone(), seat, (record, true), coordinator);
+        keeping.note(1).await;
+        keeping.pack().await;
+    }
+}

@@ -1,0 +1,69 @@
+//! Owns what was said in a session that a limit ended, written down so that it is taken up again word for word. Never says
+//! when.
+
+use std::io;
+use std::path::Path;
+
+use super::model::Message;
+use crate::io::files::atomic_write;
+
+/// Longest that is read, in bytes; no model reads as much.
+const BYTES_MOST: u64 = 64 << 20;
+
+/// Writes down what was said.
+///
+/// # Errors
+/// Where it cannot be written; nothing lies there then, or what lay there before.
+pub(super) async fn park(place: &Path, messages: &[Message]) -> io::Result<()> {
+    let text = serde_json::to_vec(messages)?;
+    let place = place.to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        if let Some(folder) = place.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        atomic_write(&place, &text).map_err(io::Error::other)
+    });
+    written.await.map_err(io::Error::other)?
+}
+
+/// Reads what was said; nothing where nothing that is sound lies there.
+pub fn parked(place: &Path) -> Option<Vec<Message>> {
+    let length = std::fs::symlink_metadata(place).ok().filter(|it| it.is_file())?.len();
+    let text = (length <= BYTES_MOST).then(|| std::fs::read(place).ok()).flatten()?;
+    let messages: Vec<Message> = serde_json::from_slice(&text).ok()?;
+    (!messages.is_empty()).then_some(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::io::llm::model::{Answer, Call, Outcome, Stop};
+
+    #[tokio::test]
+    async fn what_was_said_is_read_back_word_for_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("t1.1-note/turns.json");
+        assert_eq!(parked(&place), None);
+        let call = Call { id: "1".to_owned(), name: "read".to_owned(), arguments: json!({"path": "a"}) };
+        let answer = Answer {
+            text: "I look.".to_owned(),
+            thought: "hm".to_owned(),
+            calls: vec![call],
+            stop: Stop::Calls,
+            read: 7,
+            written: 3,
+            form: json!([{"signature": "c2ln"}]),
+        };
+        let outcome = Outcome { id: "1".to_owned(), name: "read".to_owned(), text: "x".to_owned(), is_error: false };
+        let messages =
+            vec![Message::Said("Mend it.".to_owned()), Message::Answered(answer), Message::Done(vec![outcome])];
+        park(&place, &messages).await.unwrap();
+        assert_eq!(parked(&place), Some(messages));
+        for broken in ["[]", "", "{", "[{\"Said\": 7}]"] {
+            std::fs::write(&place, broken).unwrap();
+            assert_eq!(parked(&place), None, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Transcripts: what sessions wrote, kept beside the journal, which holds their hashes. Never reads what they mean.
+
+mod shelf;
+mod seal;
+mod audit;
+
+pub use audit::{Flaw, Noted, audit};
+pub use seal::{Mark, Seal};
+pub use shelf::{Shelf, is_record};
