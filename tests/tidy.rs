@@ -9,10 +9,11 @@ use std::path::Path;
 const FLOORS: [(&str, u8); 8] =
     [("model", 0), ("machine", 1), ("views", 2), ("io", 2), ("actors", 3), ("app", 4), ("ui", 5), ("main", 6)];
 /// The rooms that do not know each other, though all are `io`.
-const IO_ROOMS: [&str; 7] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp"];
+const IO_ROOMS: [&str; 8] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp", "notify"];
 /// What every room of `io` may use; each may use those before it.
-const IO_BASICS: [&str; 10] =
-    ["failpoint", "clock", "space", "process", "files", "transcripts", "signing", "roles", "syntax", "tools"];
+const IO_BASICS: [&str; 12] = [
+    "failpoint", "clock", "space", "process", "files", "transcripts", "signing", "keys", "key_text", "roles", "syntax", "tools",
+];
 const PURE: [&str; 3] = ["model", "machine", "views"];
 const IMPURE_STD: [&str; 5] = ["fs", "net", "process", "env", "thread"];
 const IMPURE_WORDS: [&str; 15] = [

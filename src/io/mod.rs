@@ -7,6 +7,8 @@ pub mod process;
 pub mod files;
 pub mod transcripts;
 pub mod signing;
+pub mod keys;
+pub mod key_text;
 pub mod roles;
 pub mod syntax;
 pub mod tools;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::breaker::BreakerLimits;
-use super::keys::KeySource;
 use super::prices::Rates;
+use crate::io::keys::KeySource;
 
 /// Says what a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

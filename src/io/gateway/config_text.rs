@@ -2,21 +2,19 @@
 //! faults. Never opens a file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::breaker::BreakerLimits;
 use super::config::{Family, GatewayConfig, Provider, UnknownModels};
-use super::keys::KeySource;
 use super::price_text::{model_globs, rates};
+use crate::io::key_text::key;
+use crate::io::keys::KeySource;
 use crate::model::egress::EGRESS;
 use crate::model::written::{
-    Entry, Fault, Faults, Fields, Node, SIZE_MAX, Value, count, flag, read_toml, shown, text, texts, word,
+    Entry, Fault, Faults, Fields, Node, SIZE_MAX, Value, count, flag, read_toml, shown, text, word,
 };
 
 const FILE: &[&str] = &["providers", "breaker"];
 const PROVIDER: &[&str] = &["speaks", "base", "key", "models", "calls_at_once", "unknown_models", "extras"];
-const KEY: &[&str] = &["env", "file", "command", "keyring"];
-const KEYRING: &[&str] = &["service", "account"];
 const BREAKER: &[&str] = &["repeats", "errors", "nano_usd_per_minute"];
 const RATES: &[&str] = &["input", "cache_read", "cache_write", "cache_write_1h", "output"];
 const FAMILIES: &[(&str, Family)] =
@@ -195,7 +193,7 @@ fn provider(
             return None;
         }
     };
-    if let Some(key) = fields.take("key").and_then(|node| key(node, env, faults)) {
+    if let Some(key) = fields.take("key").and_then(|node| key(node, "key", env, faults)) {
         provider.key = key;
     }
     if let Some(node) = fields.take("models") {
@@ -222,64 +220,6 @@ fn base(node: &Node, faults: &mut Faults) -> Option<String> {
             None
         }
     }
-}
-
-fn key(node: &Node, env: &BTreeMap<String, String>, faults: &mut Faults) -> Option<KeySource> {
-    if matches!(&node.value, Value::Text(text) if text == "none") {
-        return Some(KeySource::None);
-    }
-    if matches!(&node.value, Value::Text(_)) {
-        let help = "write `key = { env = \"NAME\" }`, `{ file = \"/path\" }` or `{ command = [\"program\"] }`; a key \
-                    itself stands in no configuration";
-        faults.add_with_help(&node.at, "`key` says where the key is, and is not the key", help);
-        return None;
-    }
-    let mut fields = Fields::open(node, "`key`", KEY, faults)?;
-    let named = fields.take("env").and_then(|node| text(node, "`env`", faults)).map(|name| KeySource::env(name, env));
-    let file = fields.take("file").and_then(|node| {
-        let path = PathBuf::from(text(node, "`file`", faults)?);
-        if !path.is_absolute() {
-            faults.add_with_help(&node.at, "`file` is not an absolute path", "begin it with `/`");
-        }
-        Some(KeySource::File(path))
-    });
-    let command = fields.take("command").map(|node| KeySource::Command(texts(node, "`command`", faults)));
-    let keyring = fields.take("keyring").and_then(|node| keyring(node, faults));
-    let mut sources = [named, file, command, keyring].into_iter().flatten();
-    let (first, second) = (sources.next(), sources.next());
-    if first.is_none() || second.is_some() {
-        faults.add_with_help(
-            &fields.at,
-            "`key` names no one source",
-            "write one of `env`, `file`, `command`, `keyring`",
-        );
-        return None;
-    }
-    first
-}
-
-/// Reads which entry of the desktop's keyring holds a key.
-fn keyring(node: &Node, faults: &mut Faults) -> Option<KeySource> {
-    let mut fields = Fields::open(node, "`keyring`", KEYRING, faults)?;
-    let at = fields.at.clone();
-    let mut word = |name: &str, faults: &mut Faults| {
-        let Some(node) = fields.take(name) else {
-            faults.add_with_help(
-                &at,
-                format!("`keyring` has no `{name}`"),
-                "write `keyring = { service = \"artel\", account = \"anthropic\" }`",
-            );
-            return None;
-        };
-        let word = text(node, &format!("`{name}`"), faults)?;
-        let is_one = !word.is_empty() && !word.starts_with('-') && word.chars().all(|c| c.is_ascii_graphic());
-        if !is_one {
-            faults.add_with_help(&node.at, format!("`{name}` is no plain word"), "use letters, digits and dashes");
-        }
-        is_one.then_some(word)
-    };
-    let (service, account) = (word("service", faults), word("account", faults));
-    Some(KeySource::Keyring { service: service?, account: account? })
 }
 
 fn unknown_models(node: &Node, faults: &mut Faults) -> Option<UnknownModels> {

@@ -16,7 +16,6 @@ use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
 use super::fault::{Fault, fault};
-use super::keys::Key;
 use super::limits::{PATIENCE, Permit};
 use super::policy::Policy;
 use super::prices::Price;
@@ -28,6 +27,7 @@ use super::session::{Inner, Open};
 use super::upstream::Upstream;
 use super::usage::{Framing, Meter};
 use super::{headers, reply};
+use crate::io::keys::Key;
 
 /// Holds a request that was understood.
 #[derive(Debug)]

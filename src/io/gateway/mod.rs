@@ -9,7 +9,6 @@ mod prices;
 mod price_text;
 mod config;
 mod config_text;
-mod keys;
 mod token;
 mod route;
 mod request;
@@ -41,12 +40,12 @@ mod testing;
 #[cfg(test)]
 mod laws;
 
+pub use crate::io::keys::KeySource;
 pub use breaker::BreakerLimits;
 pub use call::{Api, Call, Metered, Outcome, Tokens};
 pub use config::{Family, GatewayConfig, Provider, UnknownModels};
 pub use follow::Follow;
 pub use house::{Gateway, GatewayError};
-pub use keys::KeySource;
 pub use policy::Rules;
 pub use prices::{Price, PriceRow, Prices, Rates};
 pub use purse::{Pending, Pocket, Purse};

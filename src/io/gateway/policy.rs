@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::breaker::BreakerLimits;
 use super::config::{GatewayConfig, Provider};
 use super::house::GatewayError;
-use super::keys::Keyring;
 use super::limits::Lanes;
 use super::prices::Prices;
 use super::session;
 use super::shut::Shut;
 use super::upstream::{Upstream, Way};
+use crate::io::keys::Keyring;
 
 /// Holds what the user's files say.
 #[derive(Debug, Clone)]

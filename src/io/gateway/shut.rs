@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::keys::Key;
+use crate::io::keys::Key;
 
 /// Time after which a refused key is shown to its provider once more.
 const REST: Duration = Duration::from_secs(60);

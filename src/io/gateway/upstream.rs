@@ -8,10 +8,10 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use super::config::{Family, Provider, UnknownModels};
-use super::keys::{Key, Keyring};
 use super::limits::Lanes;
 use super::prices::{Price, Prices};
 use super::shut::Shut;
+use crate::io::keys::{Key, Keyring};
 
 /// Time that it may take to reach a provider.
 const CONNECT: Duration = Duration::from_secs(30);

@@ -16,10 +16,10 @@ const KEY_BYTES: usize = 8 << 10;
 /// Time that a command may take to give a key.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Says where a provider's key comes from.
+/// Says where a key comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// The provider needs none.
+    /// None is needed.
     None,
     /// A variable of the environment that artel was started in.
     Env {
@@ -75,7 +75,7 @@ impl KeySource {
 
 /// Holds a key.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Key(String);
+pub struct Key(String);
 
 impl Key {
     fn of(text: &str) -> Result<Self, String> {
@@ -89,15 +89,20 @@ impl Key {
         Ok(Self(text.to_owned()))
     }
 
+    /// Gives it to what signs or asks with it; for nothing else.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Makes the value of a header of it, behind a prefix, that no log shows.
-    pub(super) fn header(&self, prefix: &str) -> Option<HeaderValue> {
+    pub fn header(&self, prefix: &str) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
     /// Puts stars in the place of the key wherever it stands in a text.
-    pub(super) fn mask(&self, text: &[u8]) -> Vec<u8> {
+    pub fn mask(&self, text: &[u8]) -> Vec<u8> {
         let mut masked = text.to_vec();
         let key = self.0.as_bytes();
         let mut at = 0;
@@ -115,20 +120,21 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Keeps the key of one provider, read when it is first needed.
+/// Keeps one key, read when it is first needed.
 #[derive(Debug)]
-pub(super) struct Keyring {
+pub struct Keyring {
     source: KeySource,
     read: Mutex<Option<Key>>,
 }
 
 impl Keyring {
-    pub(super) fn new(source: KeySource) -> Self {
+    /// Reads nothing yet.
+    pub fn new(source: KeySource) -> Self {
         Self { source, read: Mutex::new(None) }
     }
 
     /// Tells whether there is where a key may come from, without reading it.
-    pub(super) fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.source.is_set()
     }
 
@@ -136,7 +142,7 @@ impl Keyring {
     ///
     /// # Errors
     /// What was tried and why it gave no key, without the key.
-    pub(super) async fn key(&self) -> Result<Option<Key>, String> {
+    pub async fn key(&self) -> Result<Option<Key>, String> {
         if self.source == KeySource::None {
             return Ok(None);
         }
@@ -148,7 +154,7 @@ impl Keyring {
     }
 
     /// Forgets a key that the provider does not accept, so that the next call reads it again.
-    pub(super) async fn forget(&self, refused: &Key) {
+    pub async fn forget(&self, refused: &Key) {
         let mut read = self.read.lock().await;
         if read.as_ref() == Some(refused) {
             *read = None;
