@@ -73,7 +73,7 @@ fn in_words(error: &AppError) -> String {
 }
 
 /// Reads a file of the state directory; it is empty where there is none.
-fn read(dir: &StateDir, name: &str) -> Result<(String, String), AppError> {
+pub(super) fn read(dir: &StateDir, name: &str) -> Result<(String, String), AppError> {
     let path = dir.root().join(name);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path.display().to_string(), text)),

@@ -7,7 +7,8 @@ use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::gateway::open_gateway;
-use super::telemetry::Telling;
+use super::telemetry::Exporting;
+use super::telling::{self, Telling};
 use super::{AppError, Loaded, Place, sandbox};
 use crate::actors::coordinator::{Coordinator, CoordinatorArgs, MAILBOX, Tell};
 use crate::actors::progress::{Lost, Progress};
@@ -41,7 +42,8 @@ pub fn is_hosted(place: &Place, run: &RunId) -> bool {
 /// # Errors
 /// [`AppError::Held`] where another process does; the faults of the state directory, the journal and git.
 pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
-    host_shown(place, run, watch::channel(Progress::default()).0).await
+    // What is not told yet goes on being told.
+    Ok(host_telling(place, run, watch::channel(Progress::default()).0).await?.0)
 }
 
 /// As [`host`], with each stored event's number shown to whoever follows the run, who then need not look in vain.
@@ -49,6 +51,20 @@ pub async fn host(place: &Place, run: &RunId) -> Result<Hosted, AppError> {
 /// # Errors
 /// As [`host`].
 pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Progress>) -> Result<Hosted, AppError> {
+    let (hosted, telling) = host_telling(place, run, progress).await?;
+    if let Some(telling) = telling {
+        // This process may be about to end.
+        telling.end(place, run).await;
+    }
+    Ok(hosted)
+}
+
+/// Does as [`host_shown`]; gives what still tells people of the run.
+async fn host_telling(
+    place: &Place,
+    run: &RunId,
+    progress: watch::Sender<Progress>,
+) -> Result<(Hosted, Option<Telling>), AppError> {
     let lock = match RunLock::try_acquire(&place.dir.lock(run)) {
         Ok(lock) => lock,
         Err(FilesError::Held { pid, .. }) => {
@@ -59,11 +75,12 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
     };
     let (reader, run_of) = (place.clone(), run.clone());
     let found = blocking(move || find(&reader, &run_of)).await?;
+    let telling = telling::begin(place, run, progress.subscribe())?;
     let hands = sandbox::choose(place, found.opening.config.sandbox).await?;
     let (opener, run_of) = (place.clone(), run.clone());
     let (world, state, epoch) = blocking(move || start(&opener, &run_of, found, hands)).await?;
     let mut seen = progress.subscribe();
-    let telling = Telling::begin(place, run, progress.subscribe());
+    let exporting = Exporting::begin(place, run, progress.subscribe());
     let args = CoordinatorArgs { world: Arc::clone(&world), state, epoch, progress };
     let coordinator = Coordinator::spawn_with_mailbox(args, kameo::mailbox::bounded(MAILBOX));
     let last = bring_waiting_requests(&world, &coordinator).await?;
@@ -95,11 +112,11 @@ pub async fn host_shown(place: &Place, run: &RunId, progress: watch::Sender<Prog
         }
     }
     let state = finish(place, run, &world)?;
-    if let Some(telling) = telling {
-        telling.finish().await;
+    if let Some(exporting) = exporting {
+        exporting.finish().await;
     }
     drop(lock);
-    Ok(Hosted { state })
+    Ok((Hosted { state }, telling))
 }
 
 /// Holds a run as it was found in the journal, and where it is at home.

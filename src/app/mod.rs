@@ -2,6 +2,7 @@
 
 mod error;
 mod notices;
+mod telling;
 mod place;
 mod folding;
 mod opening;
@@ -43,5 +44,6 @@ pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::{Put, ask, ask_as, refusal};
 pub use serving::{Address, Hosts, Note, address, is_served, tell_server};
+pub use telling::{read_channels, try_channels};
 pub use transcripts::Transcript;
 pub use verify::{Finding, Proof, verify};

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixDatagram;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use super::telling;
 use super::{AppError, Hosted, Place, host, is_hosted};
 use crate::actors::feed;
+use crate::actors::progress::Progress;
 use crate::actors::world::{blocking, told};
 use crate::io::files::{RunLock, atomic_write, make_private};
+use crate::io::journal::RunRow;
 use crate::machine::command::Ask;
 use crate::machine::due::deadline;
 use crate::machine::state::State;
@@ -79,11 +82,26 @@ impl Hosts {
             if row.ended.is_none() && self.has_work(&row.run).await {
                 self.take(&row.run);
                 count += 1;
-            } else if row.ended.is_none() {
-                self.wait_for_word(&row.run).await;
+            } else {
+                self.tell_rest(&row);
+                if row.ended.is_none() {
+                    self.wait_for_word(&row.run).await;
+                }
             }
         }
         Ok(count)
+    }
+
+    /// Tells what was not told yet of a run that nobody hosts.
+    fn tell_rest(&self, row: &RunRow) {
+        // Nobody makes progress: it ends when all is told.
+        let progress = watch::channel(Progress::default()).1;
+        if telling::is_owed(&self.place, &row.run, row.last_seq)
+            && !is_hosted(&self.place, &row.run)
+            && let Err(error) = telling::begin(&self.place, &row.run, progress)
+        {
+            self.note(&row.run, told(&error));
+        }
     }
 
     /// Hosts a run until it rests or ends; where it is hosted already, it is looked at once more after that.

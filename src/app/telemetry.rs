@@ -49,12 +49,12 @@ struct Offset {
 }
 
 /// Tells a run for as long as it is hosted.
-pub(super) struct Telling {
+pub(super) struct Exporting {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl Telling {
+impl Exporting {
     /// Begins to tell a run, where the user has said where to.
     pub(super) fn begin(place: &Place, run: &RunId, progress: watch::Receiver<Progress>) -> Option<Self> {
         let teller = Teller::open(place, run)?;

@@ -19,3 +19,4 @@ pub mod gateway;
 pub mod agents;
 pub mod llm;
 pub mod otlp;
+pub mod notify;

@@ -27,6 +27,7 @@ pub mod plan_text;
 pub mod config_text;
 pub mod role_text;
 pub mod inert;
+pub mod notice;
 pub mod secrets;
 pub mod globs;
 pub mod telemetry;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ended::{Class, ended};
-use super::limits::of_a_person;
+use super::limits::{LimitRow, of_a_person};
 use super::waiting::{Waiting, waiting};
 use super::words;
 use crate::machine::event::{Rest, Subject};
@@ -70,11 +70,11 @@ pub fn inbox(state: &State) -> Vec<Item> {
         waiting: None,
     };
     let mut items = Vec::new();
-    if let Some((bucket, next)) = run_bucket(state, run) {
+    if let Some((bucket, next)) = inbox_of_run(state, run) {
         items.push(item(bucket, None, goal, ended(state).words, next));
     }
     for (id, task) in &state.tasks {
-        let Some((bucket, why, next)) = task_bucket(state, task, run, *id) else { continue };
+        let Some((bucket, why, next)) = inbox_of_task(state, task, run, *id) else { continue };
         items.push(item(bucket, Some(*id), &task.draft.title, why, next));
     }
     for (on, waiting) in waiting(state) {
@@ -89,33 +89,56 @@ pub fn inbox(state: &State) -> Vec<Item> {
                     item.waiting = Some(waiting);
                 }
             }
-            Subject::Candidate(id) => {
-                let Some(task) = state.tasks.get(&id.task) else { continue };
-                let (why, next) = (waiting.words(), format!("artel approve {run}/{}", id.task));
-                let shown = item(Bucket::NeedsInput, Some(id.task), &task.draft.title, why, next);
-                items.push(Item { waiting: Some(waiting), ..shown });
-            }
-            Subject::Delivery => {
-                let (why, next) = (waiting.words(), format!("artel approve delivery --run {run}"));
-                // The end of the run needs nobody while its delivery does.
-                items.retain(|it| it.task.is_some());
-                items.push(Item { waiting: Some(waiting), ..item(Bucket::NeedsInput, None, goal, why, next) });
+            Subject::Candidate(_) | Subject::Delivery => {
+                if on == Subject::Delivery {
+                    // The end of the run needs nobody while its delivery does.
+                    items.retain(|it| it.task.is_some());
+                }
+                let (task, title, why, next) = inbox_of_wait(state, on, &waiting);
+                items.push(Item { waiting: Some(waiting), ..item(Bucket::NeedsInput, task, &title, why, next) });
             }
         }
     }
     for row in of_a_person(state) {
-        let verb = if row.tasks + row.seats == 1 { "waits" } else { "wait" };
-        let first = row.first.and_then(|first| Some((first, state.tasks.get(&first)?)));
-        let title = first.map_or(goal, |(_, task)| &task.draft.title);
-        let why = format!("{} takes no work, and {} {verb}: {}", row.agent, row.waiting(), row.why);
-        let next = first.map_or(format!("artel status {run}"), |(id, _)| format!("artel retry {run}/{id}"));
-        items.push(item(Bucket::NeedsInput, first.map(|(id, _)| id), title, why, next));
+        let (task, title, why, next) = inbox_of_limit(state, &row);
+        items.push(item(Bucket::NeedsInput, task, &title, why, next));
     }
     items.sort_by_key(|item| item.bucket);
     items
 }
 
-fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
+/// Names what a person is told of: the task, where it is one, what it is called, why, and what they would do.
+pub(super) type Told = (Option<TaskId>, String, String, String);
+
+/// Says of a limit that somebody has to lift who waits for it.
+pub(super) fn inbox_of_limit(state: &State, row: &LimitRow) -> Told {
+    let run = &state.opening().run;
+    let verb = if row.tasks + row.seats == 1 { "waits" } else { "wait" };
+    let first = row.first.and_then(|first| Some((first, state.tasks.get(&first)?)));
+    let title = first.map_or(&state.opening().goal.name, |(_, task)| &task.draft.title);
+    let why = format!("{} takes no work, and {} {verb}: {}", row.agent, row.waiting(), row.why);
+    let next = first.map_or(format!("artel status {run}"), |(id, _)| format!("artel retry {run}/{id}"));
+    (first.map(|(id, _)| id), title.clone(), why, next)
+}
+
+/// Says of what waits for a person's word what it is.
+pub(super) fn inbox_of_wait(state: &State, on: Subject, waiting: &Waiting) -> Told {
+    let (run, goal) = (&state.opening().run, &state.opening().goal.name);
+    let task = match on {
+        Subject::Candidate(id) => Some(id.task),
+        Subject::Gate(_) | Subject::Delivery => None,
+    };
+    let title = task.and_then(|id| state.tasks.get(&id)).map_or(goal, |task| &task.draft.title);
+    let next = match on {
+        Subject::Candidate(id) => format!("artel approve {run}/{}", id.task),
+        Subject::Gate(gate) => format!("artel approve {} --run {run}", words::gate(gate)),
+        Subject::Delivery => format!("artel approve delivery --run {run}"),
+    };
+    (task, title.clone(), waiting.words(), next)
+}
+
+/// Sorts a run itself into its bucket, with what a person would do.
+pub(super) fn inbox_of_run(state: &State, run: &RunId) -> Option<(Bucket, String)> {
     let bucket = match ended(state).class {
         Class::Unopened | Class::Live => return None,
         Class::Done | Class::Denied => Bucket::Finished,
@@ -140,7 +163,13 @@ fn run_bucket(state: &State, run: &RunId) -> Option<(Bucket, String)> {
     Some((bucket, next))
 }
 
-fn task_bucket(state: &State, task: &Task, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
+/// Sorts a task into its bucket, with why and what a person would do.
+pub(super) fn inbox_of_task(
+    state: &State,
+    task: &Task,
+    run: &RunId,
+    id: TaskId,
+) -> Option<(Bucket, String, String)> {
     let show = || format!("artel show {run}/{id}");
     match &task.status {
         Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Gated | Status::Queued => None,

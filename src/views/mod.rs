@@ -17,6 +17,7 @@ pub mod plan_tree;
 pub mod plan_draft;
 pub mod waiting;
 pub mod inbox;
+pub mod notices;
 pub mod summary;
 pub mod line;
 pub mod event_json;

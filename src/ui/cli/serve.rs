@@ -18,8 +18,6 @@ use crate::model::inert::inert;
 use crate::ui::web::site::Site;
 use crate::ui::web::{listen, login, routes};
 
-/// How often what is to be told beside the events of runs is looked for.
-const NOTICED_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// Where a server listens unless it is told otherwise.
 const USUAL: &str = "127.0.0.1:7433";
 
@@ -120,11 +118,14 @@ async fn serving(out: &Out, place: &app::Place, args: &ServeArgs) -> Result<Exit
             "note: others reach this address, and nothing is encrypted: let a proxy that speaks TLS stand before it",
         );
     }
-    let mut looks = tokio::time::interval(NOTICED_EVERY);
     loop {
         tokio::select! {
             Some(note) = notes.recv() => out.remark(&format!("{}: {}", note.run, inert(&note.words))),
-            _ = looks.tick() => place.notices.take().iter().for_each(|notice| out.remark(&inert(notice))),
+            () = place.notices.added() => {
+                for notice in place.notices.take() {
+                    out.remark(&format!("note: {}", inert(&notice)));
+                }
+            }
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
         }
