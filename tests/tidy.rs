@@ -12,7 +12,18 @@ const FLOORS: [(&str, u8); 8] =
 const IO_ROOMS: [&str; 8] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp", "notify"];
 /// What every room of `io` may use; each may use those before it.
 const IO_BASICS: [&str; 12] = [
-    "failpoint", "clock", "space", "process", "files", "transcripts", "signing", "keys", "key_text", "roles", "syntax", "tools",
+    "failpoint",
+    "clock",
+    "space",
+    "process",
+    "files",
+    "transcripts",
+    "signing",
+    "keys",
+    "key_text",
+    "roles",
+    "syntax",
+    "tools",
 ];
 const PURE: [&str; 3] = ["model", "machine", "views"];
 const IMPURE_STD: [&str; 5] = ["fs", "net", "process", "env", "thread"];

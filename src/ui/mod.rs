@@ -2,3 +2,4 @@
 
 pub mod web;
 pub mod cli;
+pub mod tui;

@@ -164,12 +164,7 @@ pub(super) fn inbox_of_run(state: &State, run: &RunId) -> Option<(Bucket, String
 }
 
 /// Sorts a task into its bucket, with why and what a person would do.
-pub(super) fn inbox_of_task(
-    state: &State,
-    task: &Task,
-    run: &RunId,
-    id: TaskId,
-) -> Option<(Bucket, String, String)> {
+pub(super) fn inbox_of_task(state: &State, task: &Task, run: &RunId, id: TaskId) -> Option<(Bucket, String, String)> {
     let show = || format!("artel show {run}/{id}");
     match &task.status {
         Status::Waiting | Status::Ready | Status::Running | Status::Judging | Status::Gated | Status::Queued => None,

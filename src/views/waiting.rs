@@ -59,6 +59,10 @@ pub struct AskedRow {
     pub title: String,
     /// Why it waits; holds paths of the repository, hence not inert.
     pub why: String,
+    /// The attempt whose candidate it is, where it is one.
+    pub attempt: Option<AttemptId>,
+    /// The commit that a word is given on.
+    pub commit: Option<Oid>,
 }
 
 /// Lists the candidates and deliveries that wait for a word, as boards show them.
@@ -67,11 +71,13 @@ pub fn asked(state: &State) -> Vec<AskedRow> {
         Subject::Gate(_) => None,
         Subject::Candidate(id) => {
             let title = state.tasks.get(&id.task)?.draft.title.clone();
-            Some(AskedRow { what: id.task.to_string(), title, why: shown.words() })
+            let (what, why) = (id.task.to_string(), shown.words());
+            Some(AskedRow { what, title, why, attempt: Some(id), commit: shown.commit })
         }
         Subject::Delivery => {
             let title = shown.branch.clone().unwrap_or_default();
-            Some(AskedRow { what: "delivery".to_owned(), title, why: shown.words() })
+            let (what, why) = ("delivery".to_owned(), shown.words());
+            Some(AskedRow { what, title, why, attempt: None, commit: shown.commit })
         }
     };
     waiting(state).into_iter().filter_map(row).take(ROWS).collect()

@@ -51,6 +51,8 @@ mod stopping;
 mod approvals;
 mod beside;
 mod terminal;
+mod live_view;
+mod notices;
 mod verbs_reading;
 mod verbs_asking;
 mod verbs_first;

@@ -41,6 +41,8 @@ pub enum Verb {
     Status(super::status::StatusArgs),
     /// List runs, or what needs you
     List(super::list::ListArgs),
+    /// Show what needs you, what failed and what is finished
+    Inbox(super::inbox::InboxArgs),
     /// Show one task: its brief, its attempts, what came of them
     Show(super::show::ShowArgs),
     /// Show what happened, event by event
@@ -89,8 +91,12 @@ pub enum Verb {
     Prices(super::prices::PricesArgs),
     /// Print the JSON schemas of the files that artel reads
     Schema(super::schema::SchemaArgs),
+    /// Send a test notice by each channel of notify.toml
+    Notify(super::notify::NotifyArgs),
     /// Print completions for a shell
     Completions(super::completions::CompletionsArgs),
+    /// Write manual pages
+    Man(super::man::ManArgs),
 }
 
 /// Names a run.
@@ -136,6 +142,17 @@ impl Sandbox {
     pub fn tier(&self) -> Option<Tier> {
         self.sandbox
     }
+}
+
+/// Chooses how a run is shown while it is followed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Shown {
+    /// Write plain lines, also on a terminal: nothing moves and no keys are read
+    #[arg(long)]
+    pub plain: bool,
+    /// As all verbs have it.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Chooses between text and JSON.

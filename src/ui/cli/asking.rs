@@ -130,7 +130,8 @@ fn refused(tried: &str, run: &RunId, why: String) -> Fail {
     Fail::new(exit, tried).because(why).hint(format!("`artel status {run}` shows how the run stands"))
 }
 
-fn tried(ask: &Ask, run: &RunId) -> String {
+/// Says what is asked, as a fragment that fits after "failed to".
+pub fn tried(ask: &Ask, run: &RunId) -> String {
     match ask {
         Ask::Approve(gate) => format!("approve the {} of {run}", crate::views::words::gate(*gate)),
         Ask::ApproveTask(task) => format!("let {task} of {run} land"),

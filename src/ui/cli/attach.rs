@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Format, RunArg};
+use super::args::{RunArg, Shown};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::live;
@@ -18,7 +18,7 @@ pub struct AttachArgs {
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
     #[command(flatten)]
-    format: Format,
+    shown: Shown,
 }
 
 /// Runs the verb; Ctrl-C ends the following and not the run.
@@ -28,5 +28,5 @@ pub struct AttachArgs {
 pub fn attach(out: &Out, args: &AttachArgs) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
     let run = seam::find(&place, args.run.text())?;
-    live::watch_from(out, &place, &run, args.format.into(), args.from)
+    live::watch_from(out, &place, &run, args.shown.into(), args.from)
 }

@@ -1,4 +1,4 @@
-//! Owns how the board looks as text: at the end of a run, for `status`, and as the live block. Never reads a state.
+//! Owns how the board looks as text: at the end of a run, and for `status`. Never reads a state.
 
 use super::asked_text;
 use super::columns::{Cell, Columns};
@@ -23,16 +23,12 @@ pub struct Depth {
     pub left: usize,
     /// Scopes.
     pub scopes: usize,
-    /// Whether reasons are written out, notes are shown and the commands that come next are named.
-    pub is_whole: bool,
 }
 
 impl Depth {
     /// Shows all that a person wants when a run has ended, or on asking.
-    pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30, is_whole: true };
+    pub const FULL: Self = Self { running: 64, landed: 40, left: 60, scopes: 30 };
     const _KEPT: () = assert!(Self::FULL.landed <= glance::ROWS && Self::FULL.left <= glance::ROWS);
-    /// Shows what moves.
-    pub const LIVE: Self = Self { running: 16, landed: 5, left: 5, scopes: 0, is_whole: false };
 }
 
 /// Widest that a progress bar is drawn.
@@ -54,7 +50,7 @@ pub fn glance(glance: &Glance, depth: Depth, width: usize, paint: Paint) -> Vec<
 
 fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> Vec<String> {
     let mut page = Page { lines: Vec::new(), cut, width, paint };
-    page.head(board, depth);
+    page.head(board);
     page.scopes(board, depth.scopes);
     page.running(board, depth.running);
     if !board.frozen.is_empty() {
@@ -71,10 +67,8 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     page.left(board, depth);
     page.places(board, depth.left);
     page.conditions(board);
-    if depth.is_whole {
-        page.noted(board);
-        page.next(board);
-    }
+    page.noted(board);
+    page.next(board);
     page.lines
 }
 
@@ -86,7 +80,7 @@ struct Page {
 }
 
 impl Page {
-    fn head(&mut self, board: &Board, depth: Depth) {
+    fn head(&mut self, board: &Board) {
         let hue = match board.stands.class {
             Class::Done => Hue::Good,
             Class::Live => Hue::Busy,
@@ -105,8 +99,7 @@ impl Page {
             (hue, board.stands.words.clone())
         };
         // What halted a run names what to do next at its end.
-        let lines = if depth.is_whole { STANDS_LINES } else { 1 };
-        for part in wrapped(&headline(&stands.1, lines * self.width), self.width) {
+        for part in wrapped(&headline(&stands.1, STANDS_LINES * self.width), self.width) {
             self.lines.push(self.paint.on(stands.0, &part));
         }
         self.progress(board);
@@ -302,7 +295,7 @@ impl Page {
             table.row(cells.iter().cloned().chain([Cell::new(why)]));
         }
         let left_out = self.cut.left + board.left.len().saturating_sub(depth.left);
-        if !depth.is_whole || table.natural_width() <= self.width {
+        if table.natural_width() <= self.width {
             self.section("left over", &table, left_out, "artel status --json");
             return;
         }

@@ -10,6 +10,9 @@ const NARROWEST: usize = 6;
 /// Longest text that a cell takes in at all, in columns.
 const LONGEST: usize = 400;
 
+/// A line in pieces of one hue each, all inert.
+pub type Pieces = Vec<(Hue, String)>;
+
 /// Holds one text of a table.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
@@ -61,23 +64,28 @@ impl Columns {
 
     /// Writes the rows as lines of at most `width` columns.
     pub fn lines(&self, width: usize, paint: Paint) -> Vec<String> {
+        let painted = |(hue, text): &(Hue, String)| paint.on(*hue, text);
+        self.pieces(width).iter().map(|line| line.iter().map(painted).collect()).collect()
+    }
+
+    /// Lays the rows out as lines of at most `width` columns, each in pieces that are not coloured yet.
+    pub fn pieces(&self, width: usize) -> Vec<Pieces> {
         let widths = self.widths(width);
         let count = widths.len();
         let line = |row: &Vec<Cell>| {
-            let mut line = " ".repeat(self.indent);
+            let mut line = vec![(Hue::Plain, " ".repeat(self.indent))];
             for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let text = fit(&cell.text, *width);
-                let pad = " ".repeat(width.saturating_sub(width_of(&text)));
+                let pad = (Hue::Plain, " ".repeat(width.saturating_sub(width_of(&text))));
                 let is_right = cell.is_right || (at + 1 < count && self.is_number_column(at));
-                let (before, after) = if is_right { (pad.as_str(), "") } else { ("", pad.as_str()) };
-                line.push_str(before);
-                line.push_str(&paint.on(cell.hue, &text));
-                if row.len() > at + 1 {
-                    line.push_str(after);
-                    line.push_str(&" ".repeat(GAP));
-                }
+                let piece = (cell.hue, text);
+                line.extend(if is_right { [pad, piece] } else { [piece, pad] });
+                line.push((Hue::Plain, " ".repeat(GAP)));
             }
-            line.trim_end().to_owned()
+            while line.last().is_some_and(|(_, text)| text.trim().is_empty()) {
+                line.pop();
+            }
+            line
         };
         self.rows.iter().map(line).collect()
     }

@@ -1,6 +1,6 @@
 //! Owns the way in: parses the command line, runs the verb, shows its failure, gives the exit code. Never more.
 
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 
 use super::args::{Cli, Verb};
@@ -12,6 +12,7 @@ use super::paint::Color;
 /// Runs the command line of this process. A panic is a bug: it is told as any other failure, without a backtrace.
 pub fn enter() -> Exit {
     std::panic::set_hook(Box::new(|panic| {
+        crate::ui::tui::give_back();
         let out = Out::look(Color::Auto);
         let place = panic.location().map(|at| format!(" at {at}")).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("a panic without a message");
@@ -22,7 +23,8 @@ pub fn enter() -> Exit {
 }
 
 fn parse_and_run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let parsed = super::examples::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -54,6 +56,7 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Plan(args) => super::plan::plan(out, &args),
         Verb::Status(args) => super::status::status(out, &args),
         Verb::List(args) => super::list::list(out, &args),
+        Verb::Inbox(args) => super::inbox::inbox(out, &args),
         Verb::Show(args) => super::show::show(out, &args),
         Verb::Log(args) => super::log::log(out, &args),
         Verb::Diff(args) => super::diff::diff(out, &args),
@@ -78,6 +81,8 @@ fn verb(out: &Out, verb: Verb) -> Result<Exit, Fail> {
         Verb::Roles(args) => super::roles::roles(out, &args),
         Verb::Prices(args) => super::prices::prices(out, &args),
         Verb::Schema(args) => super::schema::schema(out, &args),
+        Verb::Notify(args) => super::notify::notify(out, &args),
         Verb::Completions(args) => super::completions::completions(out, &args),
+        Verb::Man(args) => super::man::man(out, &args),
     }
 }

@@ -11,6 +11,7 @@ use super::out::Out;
 use super::paint::{Hue, Paint};
 use super::pick;
 use super::seam::{self, Place, RunRow};
+use crate::model::ids::RunId;
 use crate::views::inbox::{Bucket, Item, inbox};
 
 /// Lists runs, or what needs you.
@@ -41,12 +42,21 @@ pub fn list(out: &Out, args: &ListArgs) -> Result<Exit, Fail> {
         }
         return Ok(Exit::Done);
     }
+    let runs: Vec<RunId> = runs.into_iter().map(|row| row.run).collect();
+    show_inbox(out, &place, &runs, args.all, args.format)
+}
+
+/// Shows what of these runs needs a person, failed or is finished; finished tasks only where all is wanted.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn show_inbox(out: &Out, place: &Place, runs: &[RunId], all: bool, format: Format) -> Result<Exit, Fail> {
     let mut items = Vec::new();
-    for row in &runs {
-        items.extend(inbox(&pick::read(&place, Some(row.run.as_str()))?.state));
+    for run in runs {
+        items.extend(inbox(&pick::read(place, Some(run.as_str()))?.state));
     }
-    items.retain(|item| args.all || item.task.is_none() || item.bucket != Bucket::Finished);
-    if args.format.json {
+    items.retain(|item| all || item.task.is_none() || item.bucket != Bucket::Finished);
+    if format.json {
         out.json(&items)?;
     } else {
         out.lines(inbox_lines(&items, out.width, out.paint))?;

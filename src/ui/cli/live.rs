@@ -1,43 +1,34 @@
-//! Owns following a run: a block that is redrawn on a terminal, or one plain line for each event of interest where
-//! there is none. Reads the journal as any other reader does, also when the coordinator lives in this process.
+//! Owns following a run to where it rests or ends, hosted in this process or by another: what is waited for, and what
+//! becomes of signals and keys meanwhile. Never shows anything itself.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 
-use super::args::Format;
-use super::board_text::{Depth, board as board_lines};
+use super::args::{Format, Shown};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::log::stamped;
+use super::following::Following;
 use super::out::Out;
 use super::seam::{self, Place};
 use crate::actors::progress::Progress;
 use crate::io::failpoint;
-use crate::machine::command::Ask;
-use crate::machine::evolve::evolve;
-use crate::machine::state::State;
 use crate::model::ids::RunId;
-use crate::model::inert::inert;
-use crate::views::board::{Board, board};
-use crate::views::ended::{Class, ended};
-use crate::views::event_json::EventJson;
-use crate::views::line::{Interest, line};
-use crate::views::pace::Pace;
+use crate::ui::tui::{Input, Stance, Wish};
+use crate::views::ended::Class;
 
-/// How often the journal is looked at and the block redrawn: five times a second.
+/// How often the journal is looked at: five times a second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// After how many looks without anything new the block is redrawn all the same, for its clocks.
-const IDLE_LOOKS: u32 = 5;
 
 /// Says how a followed run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// A block on a terminal, plain lines elsewhere; at the end the board.
+    /// The live view on a terminal, plain lines elsewhere; at the end the board.
     Text,
+    /// Plain lines everywhere; at the end the board.
+    Plain,
     /// One JSON value for each event; at the end the board as one.
     Json,
 }
@@ -48,16 +39,26 @@ impl From<Format> for Shape {
     }
 }
 
-/// Hosts a run in this process and follows it until it rests or ends. Ctrl-C once drains, twice ends at once.
+impl From<Shown> for Shape {
+    fn from(shown: Shown) -> Self {
+        if shown.plain { Self::Plain } else { shown.format.into() }
+    }
+}
+
+/// Hosts a run in this process and follows it until it rests or ends. Ctrl-C once drains, twice ends at once. Where a
+/// person looks on and the run waits for their word, it is hosted again once they have given it.
 ///
 /// # Errors
 /// Where the run cannot be hosted or read.
 pub fn host(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit, Fail> {
     let runtime = runtime()?;
-    let exit = runtime.block_on(hosting(Screen::new(out, place, run, shape)));
+    let after = runtime.block_on(hosting(Following::new(out, place, run, shape, Stance::Hosts)));
     // After a second Ctrl-C nothing in this process is waited for.
     runtime.shutdown_background();
-    exit
+    match after? {
+        After::Over(exit) => Ok(exit),
+        After::Elsewhere => watch(out, place, run, shape),
+    }
 }
 
 /// Follows a run that another process hosts.
@@ -73,20 +74,67 @@ pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit
 /// # Errors
 /// As [`watch()`].
 pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Option<u64>) -> Result<Exit, Fail> {
-    let mut screen = Screen::new(out, place, run, shape);
-    screen.from = from;
+    let mut following = Following::new(out, place, run, shape, Stance::Follows).told_from(from);
+    following.look()?;
+    let mut ears = Ears::of(&mut following)?;
     loop {
-        screen.look()?;
-        if screen.class() != Class::Live {
-            return screen.close();
+        let is_live = following.class() == Class::Live;
+        let may_be_taken_up = following.waits_for_word() && seam::is_answered(place, run);
+        if !is_live && !may_be_taken_up {
+            return following.close();
         }
-        if !seam::coordinator_lives(place, run) {
-            screen.look()?;
-            let exit = screen.close()?;
-            return Ok(if screen.class() == Class::Live { Exit::Stopped } else { exit });
+        if is_live && !seam::coordinator_lives(place, run) {
+            following.look()?;
+            let exit = following.close()?;
+            return Ok(if following.class() == Class::Live { Exit::Stopped } else { exit });
         }
-        std::thread::sleep(LOOK_EVERY);
+        if ears.hear(&mut following, LOOK_EVERY)?.is_some() {
+            following.leave();
+            return Ok(Exit::Done);
+        }
+        following.look()?;
     }
+}
+
+/// Hears what a person does at a terminal, in a process that waits for nothing else.
+enum Ears {
+    /// There is no terminal.
+    None,
+    /// There is one.
+    At(tokio::runtime::Runtime, Input),
+}
+
+impl Ears {
+    fn of(following: &mut Following<'_>) -> Result<Self, Fail> {
+        if following.class() != Class::Live && !following.waits_for_word() {
+            return Ok(Self::None);
+        }
+        let Some(has_keys) = following.open_face() else { return Ok(Self::None) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(deaf)?;
+        let input = {
+            let _inside = runtime.enter();
+            Input::of_terminal(has_keys).map_err(deaf)?
+        };
+        Ok(Self::At(runtime, input))
+    }
+
+    /// Waits for a while; gives the wish to leave, where there is one.
+    fn hear(&mut self, following: &mut Following<'_>, patience: Duration) -> Result<Option<Wish>, Fail> {
+        match self {
+            Self::None => {
+                std::thread::sleep(patience);
+                Ok(None)
+            }
+            Self::At(runtime, input) => match runtime.block_on(async { timeout(patience, input.next()).await }) {
+                Ok(heard) => following.hear(&heard),
+                Err(_) => Ok(None),
+            },
+        }
+    }
+}
+
+fn deaf(error: std::io::Error) -> Fail {
+    Fail::new(Exit::Unfit, "listen for keys and Ctrl-C").because(error)
 }
 
 /// Starts the threads that runs need.
@@ -102,202 +150,113 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
     built.map_err(|error| Fail::new(Exit::Unfit, "start the threads that a run needs").because(error))
 }
 
-fn listen(kind: SignalKind) -> Result<Signal, Fail> {
-    signal(kind).map_err(|error| Fail::new(Exit::Unfit, "listen for Ctrl-C").because(error))
+/// Says what comes after hosting.
+enum After {
+    /// Nothing.
+    Over(Exit),
+    /// Another process works on the run.
+    Elsewhere,
 }
 
-async fn hosting(mut screen: Screen<'_>) -> Result<Exit, Fail> {
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+/// Says how hosting came to an end.
+enum Hosting {
+    /// The run rests or has ended.
+    Rests,
+    /// A person ended it at once.
+    Cut,
+}
+
+/// Says what became of waiting for a person's word.
+enum Word {
+    Given,
+    NotGiven,
+    Elsewhere,
+}
+
+async fn hosting(mut following: Following<'_>) -> Result<After, Fail> {
+    // What stands in the journal already is told before anything new can be appended.
+    following.look_or_fall_silent()?;
+    let mut input = match following.open_face() {
+        Some(has_keys) => Input::of_terminal(has_keys),
+        None => Input::of_signals(),
+    }
+    .map_err(deaf)?;
+    loop {
+        match host_once(&mut following, &mut input).await? {
+            Hosting::Cut => return Ok(After::Over(Exit::Stopped)),
+            Hosting::Rests if following.waits_for_word() => {}
+            Hosting::Rests => return following.close().map(After::Over),
+        }
+        match word(&mut following, &mut input).await? {
+            Word::Given => following.stand(Stance::Hosts),
+            Word::NotGiven => return following.close().map(After::Over),
+            Word::Elsewhere => {
+                following.leave();
+                return Ok(After::Elsewhere);
+            }
+        }
+    }
+}
+
+async fn host_once(following: &mut Following<'_>, input: &mut Input) -> Result<Hosting, Fail> {
     // Clocks are shown on a terminal alone; elsewhere nothing is looked at before something has happened.
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let has_clocks = screen.shape == Shape::Text && screen.out.is_live;
+    let has_clocks = following.has_face();
     let (progress, mut seen) = watch::channel(Progress::default());
     let (mut has_news, mut looks_at) = (false, Instant::now());
-    let (place, run) = (screen.place, screen.run.clone());
-    // What stands in the journal already is told before anything new can be appended.
-    screen.look_or_fall_silent()?;
+    let (place, run) = (following.place, following.run.clone());
     let mut host = pin!(seam::host(place, &run, progress));
     let mut is_draining = false;
     loop {
         tokio::select! {
             result = &mut host => {
-                let looked = screen.look_or_fall_silent();
-                screen.erase();
+                let looked = following.look_or_fall_silent();
+                if result.is_err() || looked.is_err() {
+                    following.leave();
+                }
                 result.and(looked)?;
-                return screen.close();
+                return Ok(Hosting::Rests);
             }
-            _ = tick.tick(), if has_clocks => screen.look_or_fall_silent()?,
+            _ = tick.tick(), if has_clocks => following.look_or_fall_silent()?,
             Ok(()) = seen.changed(), if !has_clocks => has_news = true,
             () = sleep_until(looks_at), if has_news => {
-                screen.look_or_fall_silent()?;
+                following.look_or_fall_silent()?;
                 (has_news, looks_at) = (false, Instant::now() + LOOK_EVERY);
             }
-            _ = interrupt.recv() => {
-                if std::mem::replace(&mut is_draining, true) {
-                    screen.erase();
-                    screen.out.remark(&format!("ended at once; what ran is lost: `artel resume {run}` goes on"));
-                    return Ok(Exit::Stopped);
+            heard = input.next() => match following.hear(&heard)? {
+                Some(Wish::Interrupt) if is_draining => {
+                    following.leave();
+                    following.out.remark(&format!("ended at once; what ran is lost: `artel resume {run}` goes on"));
+                    return Ok(Hosting::Cut);
                 }
-                screen.drain()?;
-            }
-            _ = terminate.recv() => {
-                if !std::mem::replace(&mut is_draining, true) {
-                    screen.drain()?;
-                }
-            }
-        }
-    }
-}
-
-/// Holds what is on the screen and the fold behind it.
-struct Screen<'a> {
-    out: &'a Out,
-    place: &'a Place,
-    run: RunId,
-    shape: Shape,
-    state: State,
-    pace: Pace,
-    /// Lines of the block that stand on the terminal.
-    drawn: usize,
-    /// Looks since the block was drawn.
-    looks: u32,
-    /// Said below the block.
-    said: Option<String>,
-    /// The first event that is told though it happened before the run was followed.
-    from: Option<u64>,
-    /// Whether nobody reads standard output any more.
-    is_silent: bool,
-}
-
-impl<'a> Screen<'a> {
-    fn new(out: &'a Out, place: &'a Place, run: &RunId, shape: Shape) -> Self {
-        let (state, pace) = (State::default(), Pace::default());
-        Self {
-            out,
-            place,
-            run: run.clone(),
-            shape,
-            state,
-            pace,
-            drawn: 0,
-            looks: 0,
-            said: None,
-            from: None,
-            is_silent: false,
-        }
-    }
-
-    fn class(&self) -> Class {
-        ended(&self.state).class
-    }
-
-    /// Takes in what happened and shows it.
-    fn look(&mut self) -> Result<(), Fail> {
-        let is_first = self.state.seq == 0;
-        // Of what another machine's server meets, that one is told.
-        let notices = self.place.here().map(|here| here.notices.take()).unwrap_or_default();
-        for notice in notices {
-            self.erase();
-            self.out.remark(&format!("note: {}", inert(&notice)));
-        }
-        for recorded in seam::events(self.place, &self.run, self.state.seq + 1)? {
-            self.pace.learn(&recorded);
-            self.state = evolve(std::mem::take(&mut self.state), &recorded);
-            self.looks = IDLE_LOOKS;
-            if self.is_silent {
-                continue;
-            }
-            if self.from.is_some_and(|from| recorded.seq < from) {
-                continue;
-            }
-            match self.shape {
-                Shape::Json => self.out.json_line(&EventJson::of(&self.run, &self.state, &recorded))?,
-                // What happened before the run is followed is on the board at the end.
-                Shape::Text if self.out.is_live || (is_first && recorded.seq > 1 && self.from.is_none()) => {}
-                Shape::Text => {
-                    let line = line(&self.state, &recorded);
-                    if line.interest == Interest::Progress {
-                        self.out.line(&stamped(&recorded, &line, self.out.paint, &jiff::tz::TimeZone::system()))?;
+                Some(Wish::Interrupt | Wish::Terminate) => {
+                    if !std::mem::replace(&mut is_draining, true) {
+                        following.drain()?;
                     }
                 }
-            }
-        }
-        self.looks += 1;
-        if self.shape == Shape::Text && self.out.is_live && self.looks > IDLE_LOOKS {
-            self.looks = 0;
-            self.draw();
-        }
-        Ok(())
-    }
-
-    /// Takes in what happened and shows it; a reader who went away does not end the run.
-    fn look_or_fall_silent(&mut self) -> Result<(), Fail> {
-        match self.look() {
-            Err(fail) if fail.is_closed_pipe() => {
-                self.is_silent = true;
-                Ok(())
-            }
-            other => other,
+                Some(Wish::Leave | Wish::Suspend | Wish::Redraw | Wish::Ask(_)) | None => {}
+            },
         }
     }
+}
 
-    fn view(&self) -> Option<Board> {
-        board(&self.state, &seam::outside(self.place, &self.run, &self.state, &self.pace))
-    }
-
-    /// Redraws the block in one write; a terminal that cannot be written to is nobody's loss.
-    fn draw(&mut self) {
-        let term = console::Term::buffered_stderr();
-        let (height, width) = term.size();
-        let width = usize::from(width).saturating_sub(1).max(20);
-        let Some(view) = self.view() else { return };
-        let mut lines = board_lines(&view, Depth::LIVE, width, self.out.error_paint);
-        lines.truncate(usize::from(height).saturating_sub(2).max(3));
-        lines.extend(self.said.iter().map(|said| crate::model::inert::fit(said, width)));
-        let _ = term.clear_last_lines(self.drawn);
-        for line in &lines {
-            let _ = term.write_line(line);
+/// Waits at a gate until somebody has asked something of the run, or the person who looks on leaves.
+async fn word(following: &mut Following<'_>, input: &mut Input) -> Result<Word, Fail> {
+    following.stand(Stance::Rests);
+    loop {
+        if let Ok(heard) = timeout(LOOK_EVERY, input.next()).await
+            && following.hear(&heard)?.is_some()
+        {
+            return Ok(Word::NotGiven);
         }
-        self.drawn = lines.len();
-        let _ = term.flush();
-    }
-
-    fn erase(&mut self) {
-        if self.drawn > 0 {
-            let term = console::Term::stderr();
-            let _ = term.clear_last_lines(std::mem::take(&mut self.drawn));
+        following.look_or_fall_silent()?;
+        let is_hosted = seam::coordinator_lives(following.place, &following.run);
+        if is_hosted || following.class() != Class::Waits {
+            return Ok(Word::Elsewhere);
         }
-    }
-
-    fn drain(&mut self) -> Result<(), Fail> {
-        seam::ask(self.place, &self.run, Ask::Drain)?;
-        let said = "stopping: what runs is finished first; Ctrl-C once more ends it at once".to_owned();
-        if self.out.is_live && self.shape == Shape::Text {
-            self.said = Some(said);
-            self.draw();
-        } else {
-            self.out.remark(&said);
+        if following.is_asked() {
+            return Ok(Word::Given);
         }
-        Ok(())
-    }
-
-    /// Shows the board for good and gives the exit code.
-    fn close(&mut self) -> Result<Exit, Fail> {
-        self.erase();
-        let Some(view) = self.view() else {
-            return Err(Fail::new(Exit::Missing, format!("read run {}", self.run)).because("it holds no events"));
-        };
-        match self.shape {
-            Shape::Text | Shape::Json if self.is_silent => {}
-            Shape::Json => self.out.json_line(&view)?,
-            Shape::Text => {
-                if !self.out.is_live {
-                    self.out.line("")?;
-                }
-                self.out.lines(board_lines(&view, Depth::FULL, self.out.width, self.out.paint))?;
-            }
-        }
-        Ok(Exit::of_run(self.class()))
     }
 }

@@ -20,7 +20,7 @@ use crate::machine::snapshot;
 use crate::machine::state::State;
 use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
 use crate::model::sandbox::Tier;
-use crate::views::board::{CheckingRow, Outside};
+use crate::views::board::{Board, CheckingRow, Outside};
 use crate::views::glance::Glance;
 use crate::views::pace::Pace;
 
@@ -381,6 +381,22 @@ pub fn is_answered(place: &Place, run: &RunId) -> bool {
         Place::Here(here) => coordinator_lives(place, run) || app::is_served(here),
         Place::There(_) => true,
     }
+}
+
+/// Gives the board of a server's run as that shows it, with what its attempts print; nothing where no server is meant, or
+/// it does not answer as one should.
+pub fn board_there(place: &Place, run: &RunId) -> Option<Board> {
+    let Place::There(there) = place else { return None };
+    there.remote.json(&format!("/api/v1/runs/{run}")).ok()
+}
+
+/// Tells whether something was asked of a run that nobody has answered.
+pub fn is_asked(place: &Place, run: &RunId, state: &State) -> bool {
+    let Place::Here(place) = place else { return false };
+    let is_open = |row: &crate::io::journal::RequestRow| {
+        !state.answered.contains_key(&row.id) && serde_json::from_str::<Ask>(&row.body).is_ok()
+    };
+    place.journal.requests(run, 0).is_ok_and(|rows| rows.iter().any(is_open))
 }
 
 /// Gathers what views need of a run beside its state.

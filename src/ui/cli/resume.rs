@@ -3,7 +3,7 @@
 
 use clap::Args;
 
-use super::args::{Format, RunArg, Sandbox};
+use super::args::{RunArg, Sandbox, Shown};
 use super::asking::put;
 use super::exit::Exit;
 use super::fail::Fail;
@@ -38,7 +38,7 @@ pub struct ResumeArgs {
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
-    format: Format,
+    shown: Shown,
 }
 
 /// Runs the verb.
@@ -56,7 +56,7 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     if must_be_asked {
         put(&place, &read.run, &read.state, Ask::Resume)?;
     }
-    let shape = args.format.into();
+    let shape = args.shown.into();
     // What was asked is done by who holds the run already; who asks for nothing is told who that is.
     let has_asked = must_be_asked || raised != Budget::default();
     if place.is_there() || (has_asked && seam::coordinator_lives(&place, &read.run)) {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Format, Sandbox};
+use super::args::{Sandbox, Shown};
 use super::exit::Exit;
 use super::fail::Fail;
-use super::live;
+use super::live::{self, Shape};
 use super::out::Out;
 use super::seam::{self, OpenOptions, Place};
 use super::serve;
@@ -35,7 +35,7 @@ pub struct RunArgs {
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
-    format: Format,
+    shown: Shown,
 }
 
 /// Says how a run is opened.
@@ -78,7 +78,7 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
     let goal = match meant {
         Meant::File(goal) => goal,
         Meant::Words(wanted) => {
-            let way = Way { yes: args.yes, json: args.format.json, is_open: is_open(args.sandbox.tier()) };
+            let way = Way { yes: args.yes, json: args.shown.format.json, is_open: is_open(args.sandbox.tier()) };
             match words::agree(out, &place, &wanted, &options, way)? {
                 Some(agreed) => {
                     options.roles = agreed.roles;
@@ -93,12 +93,14 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
     for note in notes {
         out.remark(&format!("note: {}", inert(&note)));
     }
-    let shape = args.format.into();
+    let shape: Shape = args.shown.into();
     if place.is_there() && !args.detach && !args.open_only {
-        return live::watch_from(out, &place, &run, shape, Some(1));
+        // The live view shows where the run stands; lines tell it from its beginning.
+        let from = (!out.is_live || shape != Shape::Text).then_some(1);
+        return live::watch_from(out, &place, &run, shape, from);
     }
     if args.open_only || (args.detach && place.is_there()) {
-        if args.format.json {
+        if args.shown.format.json {
             out.json_line(&serde_json::json!({ "run": run }))?;
         } else {
             out.line(run.as_str())?;
@@ -107,7 +109,7 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
     }
     if args.detach {
         let url = serve::hand_over(&place, &run)?;
-        if args.format.json {
+        if args.shown.format.json {
             out.json_line(&serde_json::json!({ "run": run, "server": url }))?;
         } else {
             out.line(run.as_str())?;

@@ -12,7 +12,7 @@ use super::log::stamped;
 use super::out::inert_json;
 use super::paint::{Color, Paint};
 use super::seam::{Fact, Fit, Garbage, RoleRow, RunRow};
-use super::{cost, diff, doctor, gc, list, plan, roles, show, status};
+use super::{cost, diff, doctor, examples, gc, list, plan, roles, show, status};
 use crate::machine::command::Ask;
 use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
@@ -20,6 +20,7 @@ use crate::machine::state::State;
 use crate::model::goal::Gate;
 use crate::model::ids::TaskId;
 use crate::model::inert::{is_active, width_of};
+use crate::ui::tui::tests as live;
 use crate::views::board::{RunningRow, board};
 use crate::views::glance::{Glance, ROWS};
 use crate::views::inbox::inbox;
@@ -66,18 +67,6 @@ fn the_board_of_a_run_at_a_gate() {
     story.plan(4);
     story.advance();
     insta::assert_snapshot!(text(&board_of(&story, Depth::FULL, 80)));
-}
-
-#[test]
-fn the_live_block_at_80_columns_fits_24_lines() {
-    let lines = board_of(&Story::at_work(""), Depth::LIVE, 80);
-    assert!(lines.len() <= 24, "{} lines", lines.len());
-    insta::assert_snapshot!(text(&lines));
-}
-
-#[test]
-fn the_live_block_at_120_columns() {
-    insta::assert_snapshot!(text(&board_of(&Story::at_work(""), Depth::LIVE, 120)));
 }
 
 #[test]
@@ -179,7 +168,7 @@ fn lists_of_runs_roles_facts_and_garbage() {
 fn every_face(story: &Story, taint: &str, width: usize) -> Vec<String> {
     let paint = PLAIN();
     let mut all = board_of(story, Depth::FULL, width);
-    all.extend(board_of(story, Depth::LIVE, width));
+    all.extend(live::of_story(story, width as u16));
     for id in story.state.tasks.keys() {
         all.extend(show_of(story, id.0, width));
     }
@@ -261,7 +250,7 @@ fn the_shape_of_the_command_line_is_sound() {
 
 #[test]
 fn help_of_every_verb() {
-    let mut command = Cli::command().term_width(100);
+    let mut command = examples::command().term_width(100);
     insta::assert_snapshot!("help", command.render_long_help().to_string());
     command.build();
     let mut all = String::new();
@@ -288,7 +277,7 @@ fn every_reading_verb_writes_json() {
         let verb = command.find_subcommand(verb).unwrap();
         verb.get_arguments().any(|argument| argument.get_long() == Some("json"))
     };
-    for verb in ["plan", "status", "list", "show", "log", "diff", "cost", "watch", "gc", "doctor", "roles"] {
+    for verb in ["plan", "status", "list", "inbox", "show", "log", "diff", "cost", "watch", "gc", "doctor", "roles"] {
         assert!(has_json(verb), "{verb}");
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Format, RunArg};
+use super::args::{RunArg, Shown};
 use super::exit::Exit;
 use super::fail::Fail;
 use super::live;
@@ -15,7 +15,7 @@ pub struct WatchArgs {
     #[command(flatten)]
     run: RunArg,
     #[command(flatten)]
-    format: Format,
+    shown: Shown,
 }
 
 /// Runs the verb; Ctrl-C ends the watching and not the run.
@@ -25,6 +25,6 @@ pub struct WatchArgs {
 pub fn watch(out: &Out, args: &WatchArgs) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
     let run = seam::find(&place, args.run.text())?;
-    let shape = args.format.into();
+    let shape = args.shown.into();
     live::watch(out, &place, &run, shape)
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use super::{CRATE, GOAL, GOAL_SAMPLE, VERSION, fetch_crate, write_assets, write_sample};
-use crate::ui::cli::args::{Format, Sandbox};
+use crate::ui::cli::args::{Sandbox, Shown};
 use crate::ui::cli::exit::Exit;
 use crate::ui::cli::fail::Fail;
 use crate::ui::cli::live::{self, Shape};
@@ -28,7 +28,7 @@ pub struct DemoArgs {
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
-    format: Format,
+    shown: Shown,
 }
 
 /// Runs the verb.
@@ -43,9 +43,9 @@ pub fn demo(out: &Out, args: &DemoArgs) -> Result<Exit, Fail> {
     let options = OpenOptions { workers: Some(args.workers), ..OpenOptions::default() };
     out.remark(&format!("the repository is {}; its goal is {}", dir.display(), goal.display()));
     let (run, _) = seam::open_run(&place, &goal, &options)?;
-    let shape = args.format.into();
+    let shape = args.shown.into();
     let exit = live::host(out, &place, &run, shape)?;
-    if shape == Shape::Text {
+    if shape != Shape::Json {
         out.remark(&format!("look around: artel log {run} · artel show {run}/t1 · artel diff {run}/t1"));
         if let Some(program) = unfound() {
             out.remark(&format!("artel is {} here: `cargo install --path .` puts it on your path", program.display()));

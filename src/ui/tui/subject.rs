@@ -1,0 +1,77 @@
+//! Owns what a person can choose in the live view: each gate, candidate, task or limit that something can be done about. Never does
+//! it.
+
+use crate::model::goal::Gate;
+use crate::model::ids::{AttemptId, Oid, TaskId};
+use crate::views::board::Board;
+use crate::views::waiting::AskedRow;
+
+/// Names what can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A gate that waits.
+    Gate(Gate),
+    /// A candidate that waits for a word; what is said is said of exactly that commit.
+    Candidate {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Its candidate.
+        commit: Oid,
+    },
+    /// A delivery of exactly that commit, which waits for a word.
+    Delivery(Oid),
+    /// A task that is left over; says whether it is kept, so that its candidate may be let through or given up.
+    Left {
+        /// The task.
+        task: TaskId,
+        /// Whether it is kept.
+        is_kept: bool,
+    },
+    /// The first of the tasks that wait for a usage limit.
+    Limit(TaskId),
+    /// The task of an attempt that runs.
+    Running(TaskId),
+}
+
+impl Subject {
+    /// Names the task, where it is one.
+    pub fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Gate(_) | Self::Delivery(_) => None,
+            Self::Candidate { attempt, .. } => Some(attempt.task),
+            Self::Left { task, .. } | Self::Limit(task) | Self::Running(task) => Some(task),
+        }
+    }
+
+    /// Tells whether this is the same thing, however it stands.
+    pub fn is_about(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Gate(one), Self::Gate(another)) => one == another,
+            (Self::Delivery(one), Self::Delivery(another)) => one == another,
+            (one, another) => one.task().is_some() && one.task() == another.task(),
+        }
+    }
+
+    /// Gives what can be said of what waits for a word.
+    pub fn asked(row: &AskedRow) -> Option<Self> {
+        let commit = row.commit?;
+        Some(row.attempt.map_or(Self::Delivery(commit), |attempt| Self::Candidate { attempt, commit }))
+    }
+}
+
+/// Lists what can be chosen, in the order in which it stands on the screen.
+pub fn subjects(board: &Board) -> Vec<Subject> {
+    let gate = board.gate.map(Subject::Gate);
+    let left = board.left.iter().filter(|row| row.can_be_retried());
+    let left = left.map(|row| Subject::Left { task: row.task, is_kept: row.status == "kept" });
+    let limits = board.limits.iter().filter_map(|row| row.first).map(Subject::Limit);
+    let running = board.running.iter().map(|row| Subject::Running(row.attempt.task));
+    let asked = board.asked.iter().filter_map(Subject::asked);
+    let mut all: Vec<Subject> = Vec::new();
+    for subject in gate.into_iter().chain(asked).chain(left).chain(limits).chain(running) {
+        if !all.iter().any(|other| other.is_about(subject)) {
+            all.push(subject);
+        }
+    }
+    all
+}
