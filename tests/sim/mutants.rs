@@ -238,16 +238,6 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::LensSkipped, Command::ReportReview { .. }) => {
             opening(&mut seen).roles.get_mut("judge").expect("it judges").lenses.truncate(1);
         }
-        (Mutant::SpendingNotAsked, _) if is_time => opening(&mut seen).goal.gating.nano_usd = None,
-        (Mutant::EditOutsideScope, Command::Request { ask: Ask::EditPlan(_), .. }) => {
-            for scope in seen.scopes.values_mut() {
-                scope.draft.paths = artel::model::paths::PathSet::everything();
-            }
-        }
-        (Mutant::MergedNotMeasured, Command::ReportMerge { .. }) | (Mutant::CandidateNotAsked, Command::Advance) => {
-            opening(&mut seen).goal.gating = Default::default();
-            opening(&mut seen).goal.approve.remove(&Gate::Landing);
-        }
         (Mutant::RestIgnored, _) if is_time => seen.rest = None,
         (Mutant::PoisonNeverKept, _) => seen.tasks.values_mut().for_each(|task| task.lost = 0),
         (Mutant::AcceptedUnchecked, Command::ReportVerdict { attempt, .. }) => {
@@ -269,9 +259,28 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         }
         (Mutant::DeliveryUnasked, Command::ReportDelivery { branch, .. }) => seen.delivery = Some(branch.clone()),
         _ if blinded_to_asks(mutant, &mut seen, command) => {}
+        _ if blinded_to_words(mutant, &mut seen, command) => {}
         _ => return Cow::Borrowed(state),
     }
     Cow::Owned(seen)
+}
+
+/// Hides what a person's word is needed for; tells whether it hid anything.
+fn blinded_to_words(mutant: Mutant, seen: &mut State, command: &Command) -> bool {
+    match (mutant, command) {
+        (Mutant::SpendingNotAsked, Command::Advance) => opening(seen).goal.gating.nano_usd = None,
+        (Mutant::EditOutsideScope, Command::Request { ask: Ask::EditPlan(_), .. }) => {
+            for scope in seen.scopes.values_mut() {
+                scope.draft.paths = artel::model::paths::PathSet::everything();
+            }
+        }
+        (Mutant::MergedNotMeasured, Command::ReportMerge { .. }) | (Mutant::CandidateNotAsked, Command::Advance) => {
+            opening(seen).goal.gating = Default::default();
+            opening(seen).goal.approve.remove(&Gate::Landing);
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Hides what planners and workers have asked for; tells whether it hid anything.
