@@ -32,12 +32,13 @@ impl State {
         splits.filter(|(id, task)| (self.sample_accepted || task.sample) && !self.is_stuck(*id))
     }
 
-    /// Tells whether a task waits, however far away, for one that goes on by a person's word alone.
+    /// Tells whether a task waits, however far away, for one that goes on by a person's word alone, or is one.
     fn is_stuck(&self, id: TaskId) -> bool {
         let (mut seen, mut open) = (BTreeSet::from([id]), vec![id]);
         while let Some(id) = open.pop() {
             let Some(task) = self.tasks.get(&id) else { continue };
-            if task.status.is_settled() && !task.status.lets_followers_start() {
+            let is_left = task.status.is_settled() && !task.status.lets_followers_start();
+            if is_left || task.status == Status::Gated {
                 return true;
             }
             open.extend(task.waits_for.iter().copied().filter(|before| seen.insert(*before)));

@@ -198,7 +198,9 @@ impl Ledger {
 
 /// Holds that nothing else touches what the oldest split on its way splits; told without a look at any index.
 fn touches_nothing_frozen(state: &State, id: AttemptId) -> Law {
-    let is_open = |task: &Task| !task.draft.splits.is_empty() && !task.status.is_settled();
+    // One that waits for a person's word holds nobody up.
+    let is_on_its_way = |status: &Status| !status.is_settled() && *status != Status::Gated;
+    let is_open = |task: &Task| !task.draft.splits.is_empty() && is_on_its_way(&task.status);
     let Some((split, of)) = state.tasks.iter().find(|(_, task)| is_open(task)) else { return Ok(()) };
     let may_start = of.status != Status::Waiting && (state.sample_accepted || of.sample);
     let touches = *split != id.task && of.draft.splits.overlaps(&state.tasks[&id.task].draft.paths);

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// What a person might type, and what it does, verb by verb.
-const EXAMPLES: [(&str, &str, &str); 32] = [
+const EXAMPLES: [(&str, &str, &str); 34] = [
     ("demo", "artel demo --sample", "migrates a small crate that is built in"),
     ("init", "artel init", "lays down what a first run needs"),
     ("run", "artel run goal.md --workers 4 --name TICKET-123", "works on a goal with four attempts at one time"),
@@ -14,6 +14,7 @@ const EXAMPLES: [(&str, &str, &str); 32] = [
     ("list", "artel list", "lists the runs of all repositories"),
     ("inbox", "artel inbox --json", "tells a program what needs a person"),
     ("show", "artel show t3", "shows a task of the newest run here"),
+    ("digest", "artel digest --since 24h --md", "tells what the newest run here came to since yesterday"),
     ("log", "artel log --follow --json", "tells a program each event as it happens"),
     ("diff", "artel diff TICKET-123/t3", "shows what a task's candidate changes"),
     ("cost", "artel cost", "shows what the newest run here has cost"),
@@ -27,6 +28,7 @@ const EXAMPLES: [(&str, &str, &str); 32] = [
     ("resume", "artel resume --usd 40", "goes on with more money"),
     ("steer", "artel steer \"keep the old names\" --task t3", "tells one task's attempts something"),
     ("answer", "artel answer t6 \"MIT\"", "answers what a blocked task asks"),
+    ("grant", "artel grant t6", "lets a task change what it asked for"),
     ("deliver", "artel deliver", "brings what landed into the branch that the run was opened from"),
     ("revert", "artel revert t4", "takes one landed task back out"),
     ("verify", "artel verify r-7k2m", "proves what the journal of a run holds"),
