@@ -58,27 +58,33 @@ pub fn shorten(tale: &Tale, fall: &Fall, live: impl Fn(&Tale) -> Option<Fall>) -
             break;
         }
     }
-    let mut row = best.steps.len();
-    while row > 0 {
-        let mut at = 0;
-        while at < best.steps.len() {
+    // What was taken out may have been all that another step was there for.
+    loop {
+        let before = best.clone();
+        let mut row = best.steps.len();
+        while row > 0 {
+            let mut at = 0;
+            while at < best.steps.len() {
+                let mut candidate = best.clone();
+                candidate.steps.drain(at..(at + row).min(best.steps.len()));
+                match falls(&candidate) {
+                    Some(fall) => best = cut(&candidate, &fall),
+                    None => at += row,
+                }
+            }
+            row /= 2;
+        }
+        for at in 0..best.steps.len() {
             let mut candidate = best.clone();
-            candidate.steps.drain(at..(at + row).min(best.steps.len()));
-            match falls(&candidate) {
-                Some(fall) => best = cut(&candidate, &fall),
-                None => at += row,
+            candidate.steps[at].is_calm = true;
+            if falls(&candidate).is_some() {
+                best = candidate;
             }
         }
-        row /= 2;
-    }
-    for at in 0..best.steps.len() {
-        let mut candidate = best.clone();
-        candidate.steps[at].is_calm = true;
-        if falls(&candidate).is_some() {
-            best = candidate;
+        if best == before {
+            return best;
         }
     }
-    best
 }
 
 fn cut(tale: &Tale, fall: &Fall) -> Tale {
