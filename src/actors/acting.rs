@@ -96,7 +96,7 @@ pub async fn act(
     let env = own.into_iter().chain(ports.env()).chain(way_out).collect();
     let keeping = Keeping::begin(world, *seat, (name, agent), coordinator);
     let work = Work { program, env, read: &read, limits, log: keeping.record(), tail_bytes: TAIL_BYTES };
-    let job = world.job(&room, work)?;
+    let job = Job { grown: Some(keeping.grown()), ..world.job(&room, work)? };
     let ran = keeping.during(run(world, gate, job, cancelled)).await;
     let (ended, metered) = ran.map_err(|error| failed(&error))?;
     if let Some(Refusal::BudgetReached { .. }) = &metered.refused {

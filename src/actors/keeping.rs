@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kameo::prelude::WeakActorRef;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::coordinator::{Coordinator, Tell};
@@ -15,7 +16,7 @@ use crate::machine::command::Command;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 
-/// How often a transcript is looked at.
+/// How often a transcript that grows is looked at. One that does not wakes nobody.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes after which it is noted how far it is: an event is some hundred bytes.
@@ -36,6 +37,8 @@ pub struct Keeping {
     /// Whether what was noted must be on the disk by then: what a model said can be had a second time for money only.
     lasts: bool,
     seal: Arc<Mutex<Seal>>,
+    /// Told whenever the session has written something.
+    grown: Arc<Notify>,
 }
 
 impl Keeping {
@@ -58,7 +61,7 @@ impl Keeping {
         coordinator: &WeakActorRef<Coordinator>,
     ) -> Self {
         let seal = Arc::new(Mutex::new(Seal::of(shelf.file(&record))));
-        Self { shelf, coordinator: coordinator.clone(), seat, record, lasts, seal }
+        Self { shelf, coordinator: coordinator.clone(), seat, record, lasts, seal, grown: Arc::default() }
     }
 
     /// Names the transcript.
@@ -69,6 +72,11 @@ impl Keeping {
     /// Gives the file that the session writes.
     pub fn file(&self) -> PathBuf {
         self.shelf.file(&self.record)
+    }
+
+    /// Gives what whoever writes the transcript tells.
+    pub fn grown(&self) -> Arc<Notify> {
+        Arc::clone(&self.grown)
     }
 
     /// Notes how far the transcript is while something is done that writes it, and when that is done.
@@ -82,12 +90,21 @@ impl Keeping {
     }
 
     async fn follow(&self) -> std::convert::Infallible {
-        let mut marked = Instant::now();
+        // When what was added is noted, however little it is.
+        let mut due: Option<Instant> = None;
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            let least = if marked.elapsed() >= MARK_EVERY { 1 } else { MARK_BYTES };
-            if self.note(least).await {
-                marked = Instant::now();
+            tokio::select! {
+                () = self.grown.notified() => {
+                    let at = *due.get_or_insert_with(|| Instant::now() + MARK_EVERY);
+                    tokio::time::sleep_until(at.min(Instant::now() + LOOK_EVERY)).await;
+                    if self.note(MARK_BYTES).await {
+                        due = None;
+                    }
+                }
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.note(1).await;
+                    due = None;
+                }
             }
         }
     }

@@ -75,6 +75,7 @@ impl LlmSession<'_> {
         let bytes_max = self.role.limits.output_bytes;
         let keeping = self.keeping;
         let transcript = Transcript::begin(&keeping.file(), bytes_max, world.secrets.clone()).await;
+        let transcript = transcript.map(|it| it.telling(keeping.grown()));
         let talk = Talk {
             model: &model,
             tools: self.tools,

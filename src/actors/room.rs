@@ -101,6 +101,7 @@ impl World {
         env.extend(work.env.clone());
         let view = self.view(room, &work, env.get("PATH").map(String::as_str), toolchains)?;
         Ok(Job {
+            grown: None,
             program: work.program,
             cwd: room.tree.path().to_owned(),
             env,

@@ -140,11 +140,11 @@ impl Index {
         let fits = |row: &&Kept| wanted.as_ref().is_some_and(|wanted| wanted.fits(row));
         let (mut rows, has_newer, has_older);
         if let Some(after) = sieve.after {
-            let mut newer = self.rows.iter().skip(self.place(after + 1)).filter(fits);
+            let mut newer = self.rows.iter().skip(self.place(after.saturating_add(1))).filter(fits);
             rows = newer.by_ref().take(limit).collect::<Vec<_>>();
             has_newer = newer.next().is_some();
             rows.reverse();
-            let first = rows.last().map_or(after + 1, |row| row.seq);
+            let first = rows.last().map_or(after.saturating_add(1), |row| row.seq);
             has_older = self.rows.iter().take(self.place(first)).rev().find(fits).is_some();
         } else {
             let end = sieve.before.map_or(self.rows.len(), |before| self.place(before));
@@ -270,6 +270,8 @@ mod tests {
             }
         }
         assert_eq!(on, all);
+        let page = index.page(&run, &Sieve { after: Some(u64::MAX), ..Sieve::default() });
+        assert!(page.rows.is_empty() && page.has_older && !page.has_newer);
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub struct Noticing {
     stands: Option<Class>,
     /// Counts by which tasks that are left over are noticed.
     tally: (u32, u32),
-    /// Tasks that are left over: whether each is blocked.
+    /// Tasks that are left over to a person: whether each is blocked.
     left: BTreeMap<TaskId, bool>,
+    /// Whether a blocked task waits for its planner, and comes to be left over to a person if that says nothing.
+    has_asked: bool,
     /// Agents whose limit somebody must lift.
     limits: Vec<String>,
     /// What waits for a word: whether that is overdue. A gate is told of when the run has come to rest there, and when it
@@ -59,8 +61,12 @@ impl Noticing {
             | Status::Dropped { .. }
             | Status::Reverted { .. } => None,
         };
-        let left = state.tasks.iter().filter_map(|(id, task)| Some((*id, is_blocked(&task.status)?))).collect();
-        let mut noticing = Self { left, tally: (state.tally.kept, state.tally.blocked), ..Self::default() };
+        let mut left: BTreeMap<TaskId, bool> =
+            state.tasks.iter().filter_map(|(id, task)| Some((*id, is_blocked(&task.status)?))).collect();
+        let count = left.len();
+        left.retain(|id, is_blocked| !*is_blocked || !state.waits_for_planner(*id));
+        let has_asked = left.len() < count;
+        let mut noticing = Self { left, has_asked, tally: (state.tally.kept, state.tally.blocked), ..Self::default() };
         noticing.read(state);
         noticing
     }
@@ -80,7 +86,7 @@ impl Noticing {
     /// Takes in an event and the state after it; gives what is told because of it.
     pub fn learn(&mut self, state: &State, recorded: &Recorded) -> Vec<Notice> {
         // No event keeps one task and lets go of another, so that equal counts mean that nothing has changed.
-        let is_same = self.tally == (state.tally.kept, state.tally.blocked);
+        let is_same = !self.has_asked && self.tally == (state.tally.kept, state.tally.blocked);
         let after = if is_same {
             let left = std::mem::take(&mut self.left);
             let mut after = Self { left, tally: self.tally, ..Self::default() };
@@ -278,6 +284,23 @@ mod tests {
         story.ask("q-1", Ask::Stop);
         story.advance();
         assert_eq!(told(&story).len(), before);
+    }
+
+    #[test]
+    fn a_candidate_that_waits_for_a_word_is_told_of_once() {
+        let mut story = Story::open("", &[Gate::Landing], 1);
+        story.plan(2);
+        story.advance();
+        let task = story.running_tasks()[0];
+        story.candidate(task);
+        story.accept(task);
+        story.advance();
+        let told = told(&story);
+        let found: Vec<_> = told.iter().map(|notice| (notice.cause, notice.task, notice.next.as_str())).collect();
+        let run = &story.state.opening().run;
+        let next = format!("artel approve {run}/t{task}");
+        assert_eq!(found, [(Cause::NeedsInput, Some(TaskId(task)), next.as_str())]);
+        assert!(told[0].why.contains("every landing waits"), "{}", told[0].why);
     }
 
     #[test]

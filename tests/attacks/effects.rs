@@ -12,7 +12,7 @@ use rustix::process::{Pid, getpriority_process};
 use serde_json::Value;
 
 use super::attack::Tier;
-use super::scene::Scene;
+use super::scene::{Scene, printed};
 use super::world::{World, marked, marks};
 
 /// Where attacks leave files outside the house, with the tag of the scene in their names.
@@ -139,10 +139,11 @@ impl Effects {
         for entry in scene.run_dir().and_then(|run| fs::read_dir(run.join("logs")).ok()).into_iter().flatten().flatten()
         {
             let file = entry.file_name().to_string_lossy().into_owned();
-            let own = scene.attempts.iter().zip(1..).find(|(_, number)| file == format!("t{number}.1.log"));
+            let name = file.strip_suffix(".gz").unwrap_or(&file);
+            let own = scene.attempts.iter().zip(1..).find(|(_, number)| name == format!("t{number}.1.log"));
             let own = own.map(|(attempt, _)| attempt);
             self.add(marks(file.as_bytes()), "left a log");
-            for line in String::from_utf8_lossy(&fs::read(entry.path()).unwrap_or_default()).lines() {
+            for line in printed(&entry.path()).lines() {
                 let mut names = marks(line.as_bytes());
                 let has_loot = LOOT.is_match(line);
                 // What no attempt is named after belongs to a check.

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use flate2::read::MultiGzDecoder;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -88,6 +89,21 @@ pub struct Scene {
     pub shm_key: u32,
     free_port: u16,
     keeper: Child,
+}
+
+/// Reads a log as it was printed, also where it is packed by now; what cannot be read says nothing.
+pub fn printed(log: &Path) -> String {
+    let unpacked = |file: File| {
+        let mut bytes = Vec::new();
+        // Of one that is written at this moment, as much as there is.
+        let _ = MultiGzDecoder::new(file).read_to_end(&mut bytes);
+        bytes
+    };
+    let is_packed = log.extension().is_some_and(|it| it == "gz");
+    let packed = if is_packed { log.to_owned() } else { log.with_added_extension("gz") };
+    let plain = if is_packed { None } else { fs::read(log).ok() };
+    let bytes = plain.or_else(|| File::open(packed).ok().map(unpacked)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Scene {
@@ -235,7 +251,7 @@ impl Scene {
     /// Reads what an attempt has printed so far.
     pub fn log_of(&self, number: usize) -> String {
         let log = self.run_dir().map(|run| run.join(format!("logs/t{number}.1.log")));
-        log.and_then(|log| fs::read(log).ok()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+        log.map(|log| printed(&log)).unwrap_or_default()
     }
 
     /// Waits until each attempt that stays has done its worst, and every other has ended; gives the numbers of those that

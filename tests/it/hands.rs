@@ -17,6 +17,7 @@ fn hands() -> Hands {
 
 fn shell(dir: &Path, line: &str) -> Job {
     Job {
+        grown: None,
         program: Program::Shell(line.to_owned()),
         cwd: dir.to_path_buf(),
         env: BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]),

@@ -120,7 +120,7 @@ fn attempts_are_steered_a_kept_task_is_tried_again_and_the_run_stopped_by_keys()
     terminal.until_shown("done: steer");
     assert_eq!(of_kind(&house.events(), "Steered")[0]["message"], "be kind");
     terminal.types("a");
-    terminal.until_shown("choose a gate or a kept task");
+    terminal.until_shown("choose a gate, what waits");
     terminal.types("\u{1b}[B");
     terminal.until_shown("▸ t1");
     terminal.types("r");

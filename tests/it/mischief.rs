@@ -53,9 +53,8 @@ fn agents_that_die_hang_or_flood_are_ended_and_told_apart() {
     }
     assert_eq!(house.board()["counts"]["kept"], 5);
     assert_eq!(alive(&house), Vec::<String>::new());
-    let log = house.home().join("runs").join(house.run()).join("logs/t5.1.log");
-    let size = std::fs::metadata(&log).map(|meta| meta.len());
-    assert_eq!(size.ok(), Some(100_000), "{}", log.display());
+    let kept = house.command(&["show", "t5", "--transcript"]).output().unwrap();
+    assert_eq!(kept.stdout.len(), 100_000);
 }
 
 #[test]

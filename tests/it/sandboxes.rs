@@ -49,6 +49,7 @@ impl Yard {
             ("TMPDIR", text(self.at("in"))),
         ];
         Job {
+            grown: None,
             program: Program::Shell(line.to_owned()),
             cwd: self.at("in"),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),

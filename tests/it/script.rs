@@ -61,6 +61,7 @@ impl Stage {
         desk.lay(&files).unwrap();
         env.insert("PATH".to_owned(), std::env::var("PATH").unwrap());
         let job = Job {
+            grown: None,
             program,
             cwd: self.dir.path().join("tree"),
             env,

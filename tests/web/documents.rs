@@ -16,6 +16,11 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(told) = methods.get("get") else { continue };
         let filled = path.replace("{run}", &run).replace("{task}", "t1").replace("{attempt}", "t1.1");
+        if path.ends_with("/plan/draft") {
+            // There is one while a plan waits for a word; this run's has begun.
+            server.get("viewer", &filled).is(404);
+            continue;
+        }
         let answer = server.get("viewer", &filled).is(200);
         let kinds = told["responses"]["200"]["content"].as_object().unwrap();
         let kind = answer.header("content-type").unwrap();

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::view::View;
 use crate::io::process::{How, Program};
 use crate::model::attempt::Usage;
 
 /// Describes one command that is run to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// What is run; its standard input is empty.
     pub program: Program,
@@ -24,6 +27,8 @@ pub struct Job {
     pub view: View,
     /// File that its standard output and error go to, as they were written, up to the limit on output.
     pub log: PathBuf,
+    /// Who is told whenever something was added to that file.
+    pub grown: Option<Arc<Notify>>,
     /// File that it may write to tell the time that it passed without sleeping, as scripted parts do.
     pub clock: PathBuf,
     /// How much of the end of its output is kept in memory, in bytes.

@@ -132,6 +132,7 @@ impl Local {
         forget(&job.clock);
         let log = tokio::fs::File::create(&job.log).await.map_err(log_error)?;
         let output = Output::new(log, job.limits.output_bytes, job.tail_bytes, Arc::clone(&self.secrets));
+        let output = output.telling(job.grown.clone());
         let started = Instant::now();
         let mark = mark(&job.log);
         let spec = self.spec_of(&job, &mark, gate.is_some())?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
 
 use crate::model::secrets::Secrets;
 
@@ -24,11 +25,17 @@ pub(super) struct Output {
     seen: Vec<u8>,
     /// How much of that is kept already.
     kept: usize,
+    grown: Option<Arc<Notify>>,
 }
 
 impl Output {
     pub(super) fn new(log: File, cap: u64, tail_bytes: usize, secrets: Arc<Secrets>) -> Self {
-        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes, secrets, seen: Vec::new(), kept: 0 }
+        Self { log, cap, bytes: 0, tail: VecDeque::new(), tail_bytes, secrets, seen: Vec::new(), kept: 0, grown: None }
+    }
+
+    /// Has somebody told whenever the log has grown.
+    pub(super) fn telling(self, grown: Option<Arc<Notify>>) -> Self {
+        Self { grown, ..self }
     }
 
     /// Takes one chunk in; what lies beyond the cap reaches neither the log nor the tail.
@@ -49,7 +56,11 @@ impl Output {
         self.tail.extend(&kept[kept.len().saturating_sub(self.tail_bytes)..]);
         let surplus = self.tail.len().saturating_sub(self.tail_bytes);
         self.tail.drain(..surplus);
-        self.log.write_all(kept).await
+        self.log.write_all(kept).await?;
+        if let Some(grown) = self.grown.as_ref().filter(|_| !kept.is_empty()) {
+            grown.notify_one();
+        }
+        Ok(())
     }
 
     /// Tells whether the job wrote more than it may.

@@ -96,6 +96,7 @@ async fn tried(hands: &Hands, dir: &Path, home: Option<&Path>) -> Result<(), Tri
     let outside = listening.told(dir, home).map_err(failed)?;
     let words = serde_json::to_string(&outside).map_err(|error| failed(error.into()))?;
     let job = Job {
+        grown: None,
         program: Program::Argv(vec!["/proc/self/exe".to_owned(), TRIAL_VERB.to_owned(), words]),
         cwd: inside.clone(),
         env: std::collections::BTreeMap::new(),

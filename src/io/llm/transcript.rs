@@ -3,10 +3,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
 
 use crate::model::secrets::Secrets;
 
@@ -26,6 +28,7 @@ pub struct Transcript {
     secrets: Secrets,
     /// Bytes that may be written yet.
     room: u64,
+    grown: Option<Arc<Notify>>,
 }
 
 impl Transcript {
@@ -39,7 +42,13 @@ impl Transcript {
             tokio::fs::create_dir_all(folder).await.map_err(failed)?;
         }
         let file = File::create(path).await.map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, secrets, room: bytes_max })
+        Ok(Self { path: path.to_owned(), file, secrets, room: bytes_max, grown: None })
+    }
+
+    /// Has somebody told whenever it has grown.
+    #[must_use]
+    pub fn telling(self, grown: Arc<Notify>) -> Self {
+        Self { grown: Some(grown), ..self }
     }
 
     /// Adds a line; where no room is left for it, nothing more is added.
@@ -63,7 +72,9 @@ impl Transcript {
     async fn write(&mut self, bytes: &[u8]) -> Result<(), TranscriptError> {
         let failed = |source| TranscriptError { path: self.path.clone(), source };
         self.file.write_all(bytes).await.map_err(failed)?;
-        self.file.flush().await.map_err(failed)
+        self.file.flush().await.map_err(failed)?;
+        self.grown.iter().for_each(|grown| grown.notify_one());
+        Ok(())
     }
 }
 

@@ -6,9 +6,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::draw::draw;
 use super::view::{Mode, Stance, View, Wish};
-use crate::machine::command::Ask;
+use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
-use crate::model::ids::TaskId;
+use crate::model::ids::{AttemptId, TaskId};
 use crate::model::inert::is_active;
 use crate::views::board::{Board, RunningRow, board};
 use crate::views::cost::{Cost, cost};
@@ -130,6 +130,26 @@ fn the_gate_that_waits_is_meant_where_nothing_is_chosen() {
     assert_eq!(press(&mut view, &board, "dno␛"), None);
     assert_eq!(view.mode, Mode::Looking);
     assert_eq!(press(&mut view, &board, "r"), None, "a gate is not tried again");
+}
+
+#[test]
+fn the_candidate_that_waits_alone_is_meant_by_its_commit() {
+    let mut story = Story::open("", &[Gate::Landing], 1);
+    story.plan(2);
+    story.advance();
+    let task = story.running_tasks()[0];
+    story.candidate(task);
+    story.accept(task);
+    story.advance();
+    let (board, _) = seen(&story);
+    let (attempt, commit) = (AttemptId { task: TaskId(task), number: 1 }, board.asked[0].commit.unwrap());
+    assert_eq!(Some(commit), story.state.attempt(attempt).unwrap().candidate().map(|it| it.commit));
+    let mut view = looking();
+    let approve = Ask::ApproveCandidate { attempt, commit };
+    assert_eq!(press(&mut view, &board, "a"), Some(Wish::Ask(approve)));
+    let deny = Ask::DenyCandidate { attempt, commit, reason: "too bold".to_owned(), then: Refusal::Redo };
+    assert_eq!(press(&mut view, &board, "dtoo bold⏎"), Some(Wish::Ask(deny)));
+    assert_eq!(press(&mut view, &board, "r"), None, "what waits for a word is not tried again");
 }
 
 #[test]

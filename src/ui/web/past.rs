@@ -19,8 +19,8 @@ use crate::views::board::{Board, Outside, board};
 use crate::views::graph::{self, Graph, Marks};
 use crate::views::journal::{Page, Sieve};
 
-/// Longest text that is looked for, in bytes.
-const TEXT_BYTES: usize = 400;
+/// Longest text that is looked for, in characters, as the document of the interface says.
+const WORD_CHARS: usize = 400;
 
 /// Says which moment is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -59,14 +59,16 @@ impl Asked {
     /// # Errors
     /// Where a number or a task is none, or the text is too long.
     pub fn sieve(&self) -> Result<Sieve, Refused> {
+        for (what, text) in [("text", &self.text), ("kind", &self.kind), ("task", &self.task), ("actor", &self.actor)] {
+            if text.chars().count() > WORD_CHARS {
+                let why = format!("`{what}` is longer than {WORD_CHARS} characters");
+                return Err(Refused::new(StatusCode::BAD_REQUEST, "search the journal", why));
+            }
+        }
         let task = match self.task.trim() {
             "" => None,
             text => Some(named::<TaskId>(text)?),
         };
-        if self.text.len() > TEXT_BYTES {
-            let why = format!("the text is longer than {TEXT_BYTES} bytes");
-            return Err(Refused::new(StatusCode::BAD_REQUEST, "search the journal", why));
-        }
         Ok(Sieve {
             text: self.text.trim().to_owned(),
             kind: self.kind.clone(),
