@@ -62,6 +62,11 @@ impl Pot {
         self.granted.saturating_sub(self.reserved).saturating_sub(self.spent)
     }
 
+    /// Tells whether calls are under way, and whether less is missing for a sum than was before.
+    fn since(&self, missing: u64, nano_usd: u64) -> (bool, bool) {
+        (self.reserved > 0, nano_usd.saturating_sub(self.free()) < missing)
+    }
+
     /// Takes in what was granted and sets a sum aside; tells what is missing for that, where it is too little.
     fn reserve(&mut self, granted: u64, nano_usd: u64) -> Option<u64> {
         self.granted = self.granted.saturating_add(granted);
@@ -129,9 +134,11 @@ impl Purse {
                 Err(refused) => refused,
             };
             drop(one_at_a_time);
-            let has_calls = self.pot().reserved > 0;
+            let (has_calls, is_nearer) = self.pot().since(missing, nano_usd);
             match refused {
                 Refused::Over => return Err(Refusal::Closed),
+                // A call of its own ended while it was asked, and left some.
+                Refused::Spent(_) | Refused::Held if is_nearer => continue,
                 Refused::Spent(what) if !has_calls => return Err(Refusal::BudgetReached { what }),
                 Refused::Spent(_) | Refused::Held => {}
             }
@@ -234,5 +241,20 @@ fn as_told(call: gateway::Call) -> Call {
         ms: call.ms,
         bytes: call.request_bytes.saturating_add(call.response_bytes),
         told: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_call_leaves_that_ends_while_money_is_asked_for_is_seen() {
+        let mut pot = Pot { granted: 860, reserved: 760, spent: 0 };
+        assert_eq!(pot.reserve(0, 760), Some(660));
+        assert_eq!(pot.since(660, 760), (true, false), "nothing has happened meanwhile");
+        (pot.reserved, pot.spent) = (0, 5);
+        assert_eq!(pot.since(660, 760), (false, true), "there is enough, and no call under way");
+        assert_eq!(pot.reserve(0, 760), None);
     }
 }
