@@ -41,6 +41,7 @@ pub fn starts(size: Size) {
 async fn run(hands: &Hands, dir: &Path, line: &str) {
     let at = |name: &str| dir.join(name);
     let job = Job {
+        grown: None,
         program: Program::Argv(line.split(' ').map(str::to_owned).collect()),
         cwd: dir.to_owned(),
         env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::clis::Cli;
-use crate::common::{House, Said, said};
+use crate::common::{House, Said, said, unpacked};
 use crate::model::{Gate, Model, Script, Turn, Usage};
 use crate::stage::{crew, run, told};
 
@@ -71,7 +71,7 @@ pub fn found_below(folder: &Path, text: &str) -> Vec<String> {
         let path = entry.path();
         if path.is_dir() && !path.is_symlink() {
             found.extend(found_below(&path, text));
-        } else if fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes())) {
+        } else if unpacked(&path).windows(text.len()).any(|window| window == text.as_bytes()) {
             found.push(path.display().to_string());
         }
     }

@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use flate2::read::MultiGzDecoder;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::attack::{Attack, Attempt, Tier};
-use super::common::{House, Said, said};
+use super::common::{House, Said, said, unpacked};
 use super::crew::{processes, signal};
 use super::ears::Ears;
 use super::who::{PATH, Who};
@@ -93,16 +92,7 @@ pub struct Scene {
 
 /// Reads a log as it was printed, also where it is packed by now; what cannot be read says nothing.
 pub fn printed(log: &Path) -> String {
-    let unpacked = |file: File| {
-        let mut bytes = Vec::new();
-        // Of one that is written at this moment, as much as there is.
-        let _ = MultiGzDecoder::new(file).read_to_end(&mut bytes);
-        bytes
-    };
-    let is_packed = log.extension().is_some_and(|it| it == "gz");
-    let packed = if is_packed { log.to_owned() } else { log.with_added_extension("gz") };
-    let plain = if is_packed { None } else { fs::read(log).ok() };
-    let bytes = plain.or_else(|| File::open(packed).ok().map(unpacked)).unwrap_or_default();
+    let bytes = if log.exists() { unpacked(log) } else { unpacked(&log.with_extension("log.gz")) };
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -3,14 +3,29 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use flate2::read::MultiGzDecoder;
 
 /// Holds a repository, a state directory and a clean environment.
 pub struct House {
     dir: tempfile::TempDir,
     is_open: AtomicBool,
+}
+
+/// Reads a file, and what is packed as it was before; of what cannot be read, as much as can.
+pub fn unpacked(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap_or_default();
+    if path.extension().is_none_or(|it| it != "gz") {
+        return bytes;
+    }
+    let mut unpacked = Vec::new();
+    // Of one that is written at this moment, the end is not there yet.
+    let _ = MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked);
+    unpacked
 }
 
 /// What a verb printed and how it exited.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{House, said};
+use crate::common::{House, said, unpacked};
 use crate::stage::why;
 
 const CANARY: &str = "canary-5f1c0b7a-of-the-user";
@@ -16,7 +16,7 @@ fn holding(folder: &Path) -> Vec<String> {
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
             found.extend(holding(&path));
-        } else if kind.is_file() && fs::read(&path).unwrap().windows(CANARY.len()).any(|it| it == CANARY.as_bytes()) {
+        } else if kind.is_file() && unpacked(&path).windows(CANARY.len()).any(|it| it == CANARY.as_bytes()) {
             found.push(path.display().to_string());
         }
     }
