@@ -11,11 +11,12 @@ const FLOORS: [(&str, u8); 8] =
 /// The rooms that do not know each other, though all are `io`.
 const IO_ROOMS: [&str; 8] = ["journal", "git", "hands", "agents", "gateway", "llm", "otlp", "notify"];
 /// What every room of `io` may use; each may use those before it.
-const IO_BASICS: [&str; 12] = [
+const IO_BASICS: [&str; 13] = [
     "failpoint",
     "clock",
     "space",
     "process",
+    "http",
     "files",
     "transcripts",
     "signing",

@@ -4,6 +4,7 @@ pub mod failpoint;
 pub mod clock;
 pub mod space;
 pub mod process;
+pub mod http;
 pub mod files;
 pub mod transcripts;
 pub mod signing;

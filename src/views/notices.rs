@@ -288,18 +288,12 @@ mod tests {
 
     #[test]
     fn a_candidate_that_waits_for_a_word_is_told_of_once() {
-        let mut story = Story::open("", &[Gate::Landing], 1);
-        story.plan(2);
-        story.advance();
-        let task = story.running_tasks()[0];
-        story.candidate(task);
-        story.accept(task);
-        story.advance();
+        let (story, task) = Story::awaiting();
         let told = told(&story);
         let found: Vec<_> = told.iter().map(|notice| (notice.cause, notice.task, notice.next.as_str())).collect();
         let run = &story.state.opening().run;
-        let next = format!("artel approve {run}/t{task}");
-        assert_eq!(found, [(Cause::NeedsInput, Some(TaskId(task)), next.as_str())]);
+        let next = format!("artel approve {run}/{task}");
+        assert_eq!(found, [(Cause::NeedsInput, Some(task), next.as_str())]);
         assert!(told[0].why.contains("every landing waits"), "{}", told[0].why);
     }
 

@@ -411,6 +411,18 @@ impl Story {
         self.pass(900);
     }
 
+    /// Tells of a run whose goal has each landing wait for a word, up to the first; gives the task whose candidate waits.
+    pub(crate) fn awaiting() -> (Self, TaskId) {
+        let mut story = Self::open("", &[Gate::Landing], 1);
+        story.plan(2);
+        story.advance();
+        let task = story.running_tasks()[0];
+        story.candidate(task);
+        story.accept(task);
+        story.advance();
+        (story, TaskId(task))
+    }
+
     pub(crate) fn running_tasks(&self) -> Vec<u32> {
         self.state.running.iter().map(|id| id.task.0).collect()
     }

@@ -11,6 +11,7 @@ use super::config::{Family, Provider, UnknownModels};
 use super::limits::Lanes;
 use super::prices::{Price, Prices};
 use super::shut::Shut;
+use crate::io::http::{chain, client};
 use crate::io::keys::{Key, Keyring};
 
 /// Time that it may take to reach a provider.
@@ -106,27 +107,10 @@ impl Upstream {
     }
 }
 
-/// Tells an error with all that lies behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 fn plain() -> reqwest::ClientBuilder {
-    // One that is installed already does as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .http1_only()
+    client()
         // What is packed passes as it is, and is told as such.
         .no_gzip()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)
         .tcp_keepalive(KEEP_ALIVE)

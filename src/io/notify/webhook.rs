@@ -11,6 +11,7 @@ use sha2::Sha256;
 use super::config::Body;
 use super::config_text::sound;
 use super::unsent::Unsent;
+use crate::io::http::{chain, client_for};
 use crate::model::notice::Notice;
 
 /// How long it may take to be reached, and to answer.
@@ -93,29 +94,7 @@ pub(super) async fn send(
 }
 
 fn client(url: &str) -> Result<Client, reqwest::Error> {
-    // One that is installed already does as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .http1_only()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .connect_timeout(CONNECT)
-        .timeout(ANSWER);
-    // What is asked without TLS needs no certificates, which a machine may not have.
-    let builder = if url.starts_with("https:") { builder } else { builder.no_proxy().tls_certs_only([]) };
-    builder.build()
-}
-
-/// Tells an error with all that lies behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    client_for(url).connect_timeout(CONNECT).timeout(ANSWER).build()
 }
 
 #[cfg(test)]

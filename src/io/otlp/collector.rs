@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AF
 
 use super::config::OtlpConfig;
 use super::wire;
+use crate::io::http::{chain, client_for};
 use crate::model::telemetry::{Metric, Span};
 
 /// How long a collector may take to be reached, and to answer.
@@ -58,12 +59,7 @@ impl Collector {
             headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, value);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        // One that is installed already does as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder().http1_only().redirect(reqwest::redirect::Policy::none()).referer(false);
-        let builder = builder.retry(reqwest::retry::never()).connect_timeout(CONNECT).timeout(ANSWER);
-        let is_plain = config.endpoint.starts_with("http://");
-        let builder = if is_plain { builder.tls_certs_only([]) } else { builder };
+        let builder = client_for(&config.endpoint).connect_timeout(CONNECT).timeout(ANSWER);
         let client = builder.build().map_err(|error| error.to_string())?;
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut resource = vec![
@@ -110,15 +106,4 @@ impl Collector {
         }
         Err(Unsent::Never { why })
     }
-}
-
-/// Tells an error with all that lies behind it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -134,15 +134,9 @@ fn the_gate_that_waits_is_meant_where_nothing_is_chosen() {
 
 #[test]
 fn the_candidate_that_waits_alone_is_meant_by_its_commit() {
-    let mut story = Story::open("", &[Gate::Landing], 1);
-    story.plan(2);
-    story.advance();
-    let task = story.running_tasks()[0];
-    story.candidate(task);
-    story.accept(task);
-    story.advance();
+    let (story, task) = Story::awaiting();
     let (board, _) = seen(&story);
-    let (attempt, commit) = (AttemptId { task: TaskId(task), number: 1 }, board.asked[0].commit.unwrap());
+    let (attempt, commit) = (AttemptId { task, number: 1 }, board.asked[0].commit.unwrap());
     assert_eq!(Some(commit), story.state.attempt(attempt).unwrap().candidate().map(|it| it.commit));
     let mut view = looking();
     let approve = Ask::ApproveCandidate { attempt, commit };
