@@ -153,6 +153,8 @@ fn quitting_asks_and_then_finishes_what_runs_and_the_terminal_is_given_back() {
     terminal.until("the help is gone", |screen| !screen.contains("any key closes this"));
     terminal.types("qy");
     terminal.until_shown("stopping: what runs is finished first");
+    // It is shown when it is heard, and stored after that.
+    house.until("the stop is stored", || !of_kind(&house.events(), "Draining").is_empty());
     assert_eq!(of_kind(&house.events(), "Draining").len(), 1);
     open_all(&house);
     terminal.until("the board stays", |screen| screen.contains("artel resume") && !screen.contains("q quit"));
