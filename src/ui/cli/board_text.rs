@@ -7,7 +7,7 @@ use super::waiting_text;
 use crate::model::ids::{AttemptId, Oid};
 use crate::model::inert::{fit, headline, width_of};
 use crate::model::sandbox::Tier;
-use crate::views::board::{Board, Counts};
+use crate::views::board::{Board, Counts, ScopeRow};
 use crate::views::ended::Class;
 use crate::views::glance::{self, Cut, Glance};
 use crate::views::words;
@@ -70,6 +70,23 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     page.noted(board);
     page.next(board);
     page.lines
+}
+
+/// Shows a scope in a row.
+pub fn of_scope(row: &ScopeRow) -> [Cell; 5] {
+    let hue = match &*row.planner {
+        "failed" => Hue::Bad,
+        "planning" => Hue::Busy,
+        _ => Hue::Faint,
+    };
+    let left = if row.left > 0 { format!("{} left", row.left) } else { String::new() };
+    [
+        Cell::new(row.scope.to_string()).hue(Hue::Faint),
+        Cell::number(format!("{}/{}", row.through, row.tasks)),
+        Cell::new(&*row.planner).hue(hue),
+        Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
+        Cell::new(left).hue(Hue::Bad),
+    ]
 }
 
 struct Page {
@@ -195,19 +212,7 @@ impl Page {
         }
         let mut table = Columns::indented(2);
         for row in board.scopes.iter().take(most) {
-            let hue = match &*row.planner {
-                "failed" => Hue::Bad,
-                "planning" => Hue::Busy,
-                _ => Hue::Faint,
-            };
-            let left = if row.left > 0 { format!("{} left", row.left) } else { String::new() };
-            table.row([
-                Cell::new(row.scope.to_string()).hue(Hue::Faint),
-                Cell::number(format!("{}/{}", row.through, row.tasks)),
-                Cell::new(&*row.planner).hue(hue),
-                Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
-                Cell::new(left).hue(Hue::Bad),
-            ]);
+            table.row(of_scope(row));
         }
         let left_out = self.cut.scopes + board.scopes.len().saturating_sub(most);
         self.section("scopes", &table, left_out, "artel status --json");

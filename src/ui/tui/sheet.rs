@@ -5,6 +5,7 @@ use super::subject::Subject;
 use crate::model::ids::AttemptId;
 use crate::model::inert::{fit, headline, width_of};
 use crate::model::spend::Usd;
+use crate::ui::cli::board_text::of_scope;
 use crate::ui::cli::columns::{Cell, Columns, Pieces};
 use crate::ui::cli::paint::{Hue, of_status};
 use crate::views::board::Board;
@@ -242,19 +243,7 @@ fn scopes(board: &Board, width: usize) -> Section {
     let mut table = Columns::indented(INDENT);
     // One scope says no more than the head does.
     for row in board.scopes.iter().filter(|_| board.scopes.len() > 1) {
-        let hue = match &*row.planner {
-            "failed" => Hue::Bad,
-            "planning" => Hue::Busy,
-            _ => Hue::Faint,
-        };
-        let left = if row.left > 0 { format!("{} left", row.left) } else { String::new() };
-        table.row([
-            Cell::new(row.scope.to_string()).hue(Hue::Faint),
-            Cell::number(format!("{}/{}", row.through, row.tasks)),
-            Cell::new(&*row.planner).hue(hue),
-            Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
-            Cell::new(left).hue(Hue::Bad),
-        ]);
+        table.row(of_scope(row));
     }
     section("scopes", false, &table, &[], width)
 }

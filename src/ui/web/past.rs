@@ -54,6 +54,19 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Lists what is asked by name, as a query or a form says it.
+    pub fn fields(&self) -> [(&'static str, &str); 7] {
+        [
+            ("text", &self.text),
+            ("kind", &self.kind),
+            ("task", &self.task),
+            ("actor", &self.actor),
+            ("before", &self.before),
+            ("after", &self.after),
+            ("at", &self.at),
+        ]
+    }
+
     /// Reads what is asked.
     ///
     /// # Errors

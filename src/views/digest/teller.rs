@@ -15,6 +15,7 @@ use crate::model::attempt::Usage;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::egress::EGRESS;
 use crate::model::ids::{AttemptId, ScopeId, TaskId};
+use crate::model::login::AS_TOLD;
 use crate::model::seat::Seat;
 use crate::model::spend::{Call, Spend, Tokens};
 use crate::model::verdict::Ruling;
@@ -216,8 +217,9 @@ impl Teller {
             return;
         }
         let (role, _) = self.seated.get(&seat).cloned().unwrap_or_default();
-        let basis = if told > 0 { ", as told by the agent" } else { "" };
-        let row = self.row(role, format!("{}/{}{basis}", call.provider, call.model), seq);
+        let model = format!("{}/{}", call.provider, call.model);
+        let of = if told > 0 { format!("{model}, {AS_TOLD}") } else { model };
+        let row = self.row(role, of, seq);
         row.calls += calls;
         row.tokens += tokens;
         row.nano_usd = row.nano_usd.saturating_add(nano_usd);

@@ -109,17 +109,8 @@ fn content(seen: &Seen) -> Markup {
 
 /// Draws what a form must carry along so that nothing else changes.
 fn carried(asked: &Asked, but: &[&str]) -> Markup {
-    let fields = [
-        ("text", &asked.text),
-        ("kind", &asked.kind),
-        ("task", &asked.task),
-        ("actor", &asked.actor),
-        ("before", &asked.before),
-        ("after", &asked.after),
-        ("at", &asked.at),
-    ];
     html! {
-        @for (name, value) in fields.into_iter().filter(|(name, value)| !value.is_empty() && !but.contains(name)) {
+        @for (name, value) in asked.fields().into_iter().filter(|(name, value)| !value.is_empty() && !but.contains(name)) {
             input type="hidden" name=(name) value=(crate::model::inert::inert(value));
         }
     }
@@ -251,17 +242,8 @@ fn pager(seen: &Seen) -> Markup {
 
 /// Writes the query that asks the same but for some fields.
 fn query(asked: &Asked, other: &[(&str, String)]) -> String {
-    let fields = [
-        ("text", &asked.text),
-        ("kind", &asked.kind),
-        ("task", &asked.task),
-        ("actor", &asked.actor),
-        ("before", &asked.before),
-        ("after", &asked.after),
-        ("at", &asked.at),
-    ];
     let changed = |name: &str| other.iter().find(|(changed, _)| *changed == name).map(|(_, value)| value.as_str());
-    let fields = fields.into_iter().map(|(name, value)| (name, changed(name).unwrap_or(value)));
+    let fields = asked.fields().into_iter().map(|(name, value)| (name, changed(name).unwrap_or(value)));
     let written: Vec<String> = fields
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name}={}", escaped(value)))
