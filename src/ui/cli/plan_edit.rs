@@ -19,10 +19,11 @@ use crate::model::ids::RunId;
 use crate::model::inert::inert_lines;
 use crate::model::plan_edit::PlanEdit;
 use crate::model::plan_text;
+use crate::model::written::SIZE_MAX;
 use crate::views::plan_draft::plan_draft;
 
-/// Longest plan that is read, in bytes.
-const BYTES_AT_MOST: u64 = 1 << 20;
+/// Bytes of a plan that are read: one more than it may have, so that a longer one is refused and never cut.
+const BYTES_AT_MOST: u64 = SIZE_MAX as u64 + 1;
 
 /// Says where the edited plan comes from.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +57,10 @@ pub fn edit(out: &Out, run: Option<&str>, source: Source, format: Format) -> Res
         }
         Source::Editor => {
             let path = written(&found.run, &plan)?;
-            let kept = |fail: Fail| fail.hint(format!("your edit stays: `artel plan --from {}`", path.display()));
-            let text = edited(&path)?;
+            let kept = |fail: Fail| {
+                fail.hint(format!("your edit stays: `artel plan {} --from {}`", found.run, path.display()))
+            };
+            let text = edited(&path).map_err(kept)?;
             let name = path.display().to_string();
             let exit = taken(out, &place, (&found, &plan), (&name, &text), format).map_err(kept)?;
             // A file that stays behind harms nobody.

@@ -80,7 +80,8 @@ impl Page<'_, '_> {
     }
 
     fn sections(&mut self, area: Rect, all: &[Section], chosen: Option<Subject>) {
-        let wants: Vec<u16> = all.iter().map(|section| section.rows.len() as u16 + 1).collect();
+        let height = |section: &Section| u16::try_from(section.rows.len()).unwrap_or(u16::MAX).saturating_add(1);
+        let wants: Vec<u16> = all.iter().map(height).collect();
         let mut y = area.y;
         for (section, height) in all.iter().zip(allot(&wants, area.height)) {
             if height > 0 {

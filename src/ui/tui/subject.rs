@@ -43,6 +43,14 @@ impl Subject {
         }
     }
 
+    /// Tells whether it may be approved or denied.
+    pub fn takes_a_word(self) -> bool {
+        match self {
+            Self::Gate(_) | Self::Candidate { .. } | Self::Delivery(_) | Self::Left { is_kept: true, .. } => true,
+            Self::Left { .. } | Self::Limit(_) | Self::Running(_) => false,
+        }
+    }
+
     /// Tells whether this is the same thing, however it stands.
     pub fn is_about(self, other: Self) -> bool {
         match (self, other) {

@@ -5,6 +5,7 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::draw::draw;
+use super::subject::Subject;
 use super::view::{Mode, Stance, View, Wish};
 use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
@@ -144,6 +145,17 @@ fn the_candidate_that_waits_alone_is_meant_by_its_commit() {
     let deny = Ask::DenyCandidate { attempt, commit, reason: "too bold".to_owned(), then: Refusal::Redo };
     assert_eq!(press(&mut view, &board, "dtoo bold⏎"), Some(Wish::Ask(deny)));
     assert_eq!(press(&mut view, &board, "r"), None, "what waits for a word is not tried again");
+
+    press(&mut view, &board, "↓");
+    view.keep_up(&board);
+    assert_eq!(view.chosen, Some(Subject::Candidate { attempt, commit }));
+    let mut other = board.clone();
+    other.asked[0].commit = Some(board.base);
+    view.keep_up(&other);
+    assert_eq!(view.chosen, None, "another commit was not chosen");
+    let mut two = board.clone();
+    two.gate = Some(Gate::Spend);
+    assert_eq!(press(&mut view, &two, "a"), None, "neither of two is meant unasked");
 }
 
 #[test]

@@ -102,10 +102,12 @@ impl View {
         self.said = Some((hue, text.into()));
     }
 
-    /// Lets go of what is no longer there to be chosen.
+    /// Lets go of what is no longer there to be chosen, or has become something that a word could be given on: whoever
+    /// chose saw another.
     pub fn keep_up(&mut self, board: &Board) {
-        let chosen = self.chosen.take();
-        self.chosen = chosen.and_then(|chosen| subjects(board).into_iter().find(|subject| subject.is_about(chosen)));
+        let Some(chosen) = self.chosen.take() else { return };
+        let now = subjects(board).into_iter().find(|subject| subject.is_about(chosen));
+        self.chosen = now.filter(|now| *now == chosen || !now.takes_a_word());
     }
 
     /// Takes a text that was pasted: it is typed where something is typed, and nothing elsewhere.
@@ -173,8 +175,10 @@ impl View {
 
     /// Gives what is chosen; else the one thing that waits for a word.
     fn meant(&self, board: &Board) -> Option<Subject> {
-        let only = board.asked.first().filter(|_| board.asked.len() == 1).and_then(Subject::asked);
-        self.chosen.or(board.gate.map(Subject::Gate)).or(only)
+        let mut waiting =
+            board.gate.map(Subject::Gate).into_iter().chain(board.asked.iter().filter_map(Subject::asked));
+        let only = waiting.next().filter(|_| waiting.next().is_none());
+        self.chosen.or(only)
     }
 
     fn approve(&mut self, board: &Board) -> Option<Wish> {
