@@ -67,8 +67,9 @@ fn a_plan_is_edited_and_a_candidate_approved_over_the_wire() {
     house.until("the plan waits", || house.board()["stands"]["class"] == "waits");
     let mut plan = server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(200).json();
     plan["tasks"][0]["brief"] = json!("mind the gap");
-    server.post("approver", &requests, "", &json!({"edit_plan": plan})).is(200);
-    server.post("approver", &requests, "", &json!({"edit_plan": plan})).is(409).says("was edited since");
+    server.post("approver", &requests, "", &json!({"edit_plan": plan})).is(403);
+    server.post("operator", &requests, "", &json!({"edit_plan": plan})).is(200);
+    server.post("operator", &requests, "", &json!({"edit_plan": plan})).is(409).says("was edited since");
     server.post("approver", &requests, "", &json!({"approve": "plan"})).is(200);
     gated(&house, 1);
     server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(404);

@@ -185,13 +185,17 @@ pub fn needed(ask: &Ask) -> Standing {
         | Ask::DenyCandidate { .. }
         | Ask::ApproveDelivery { .. }
         | Ask::DenyDelivery { .. }
-        | Ask::EditPlan(_)
         | Ask::Retry(_)
         | Ask::AnswerScope { .. }
         | Ask::Steer { .. } => Standing::Approver,
-        Ask::Drain | Ask::Stop | Ask::Resume | Ask::Revert(_) | Ask::Deliver { .. } | Ask::Raise(_) => {
-            Standing::Operator
-        }
+        // A task of a plan may bring checks, which are commands.
+        Ask::EditPlan(_)
+        | Ask::Drain
+        | Ask::Stop
+        | Ask::Resume
+        | Ask::Revert(_)
+        | Ask::Deliver { .. }
+        | Ask::Raise(_) => Standing::Operator,
     }
 }
 

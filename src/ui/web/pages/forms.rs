@@ -274,7 +274,9 @@ impl Buttons<'_> {
 
     /// Draws the plan that waits, to be edited; nothing where none does.
     fn plan(&self, state: &RunState) -> Markup {
-        let Some(plan) = plan_draft(state) else { return html! {} };
+        let Some(plan) = plan_draft(state).filter(|plan| self.may(&Ask::EditPlan(plan.clone()))) else {
+            return html! {};
+        };
         html! {
             details.act {
                 summary { "Edit the plan" }
