@@ -86,10 +86,13 @@ impl State {
         gate.into_iter().chain(candidates).chain(delivery)
     }
 
-    /// Lists all for which a change waits if a task brings it.
+    /// Lists all for which a change waits if a task brings it. Whoever resolves a conflict of a task brings what its own role
+    /// would have.
     pub fn reasons_of(&self, task: &Task, extent: &Extent) -> Vec<Reason> {
-        let role = self.role_of(task).map_or(task.draft.role.as_str(), |role| role.name.as_str());
-        reasons(&self.opening().goal, role, extent)
+        let goal = &self.opening().goal;
+        let played = self.role_of(task).map_or(task.draft.role.as_str(), |role| role.name.as_str());
+        let role = if goal.gating.roles.contains(&task.draft.role) { &task.draft.role } else { played };
+        reasons(goal, role, extent)
     }
 
     /// Tells for what a candidate lacks a person's word if it changes so much; nothing where it may land.

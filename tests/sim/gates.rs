@@ -111,8 +111,11 @@ impl Words {
 }
 
 fn wanted(state: &State, id: AttemptId, extent: &Extent) -> Vec<Reason> {
-    let role = state.role_of(&state.tasks[&id.task]).map_or("", |role| role.name.as_str());
-    reasons(&state.opening().goal, role, extent)
+    let (goal, task) = (&state.opening().goal, &state.tasks[&id.task]);
+    // Its own role's, also where its resolver has brought it.
+    let own = &task.draft.role;
+    let played = state.role_of(task).map_or("", |role| role.name.as_str());
+    reasons(goal, if goal.gating.roles.contains(own) { own } else { played }, extent)
 }
 
 /// Says something on what waits for a word, sensible or not; nothing where nothing waits.
