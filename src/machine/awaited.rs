@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::Subject;
-use super::state::{State, Task};
+use super::state::{State, Status, Task};
 use crate::model::gating::{Extent, Reason, covers, reasons};
 use crate::model::ids::{AttemptId, Oid};
 
@@ -72,6 +72,13 @@ impl Asked {
             Subject::Candidate(id) => self.candidates.get_mut(&id).map(|it| &mut it.wait),
             Subject::Delivery => self.delivery.as_mut().map(|it| &mut it.wait),
         }
+    }
+}
+
+impl Task {
+    /// Tells whether it stands in a plan and nothing of it has begun.
+    pub fn is_planned(&self) -> bool {
+        matches!(self.status, Status::Waiting | Status::Ready) && self.attempts.is_empty()
     }
 }
 

@@ -65,15 +65,18 @@ impl Words {
             Event::CandidateAsked { attempt, reasons } => {
                 let is_new = self.asked.insert(*attempt, reasons.clone()).is_none();
                 law(is_new, || format!("{attempt} is asked about twice"))?;
-                self.given.remove(attempt);
             }
             Event::CandidateApproved { attempt, commit } => {
                 let stands = state.attempt(*attempt).and_then(|it| it.candidate()).map(|it| it.commit);
                 law(stands == Some(*commit), || format!("a word on {commit} is taken for one on {stands:?}"))?;
                 let asked = self.asked.remove(attempt).ok_or_else(|| broken(format!("{attempt} was never asked")))?;
-                self.given.insert(*attempt, asked);
+                // What was said on the same commit before still holds.
+                self.given.entry(*attempt).or_default().extend(asked);
             }
-            Event::CandidateDenied { attempt, .. } => _ = self.asked.remove(attempt),
+            Event::CandidateDenied { attempt, .. } => {
+                self.asked.remove(attempt);
+                self.given.remove(attempt);
+            }
             Event::TaskDropped { task, .. } => self.asked.retain(|id, _| id.task != *task),
             Event::TaskOverruled { task } => {
                 let attempts = &state.tasks[task].attempts;

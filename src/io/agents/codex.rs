@@ -91,7 +91,8 @@ impl Agent for Codex {
             let written = format!("printf %s \"${CODEX}\" > \"$CODEX_HOME/{LOGIN_FILE}\"");
             line.push_str(&format!("(umask 077; {written}) && unset {CODEX} && "));
         }
-        if brief.resumes.is_some() {
+        // Only in a home that is the session's own: else there is none named, or it is the user's.
+        if brief.resumes.is_some() && env.contains_key("CODEX_HOME") {
             // Its indexes name the folder in which they were made; it makes them anew from the sessions themselves.
             line.push_str("rm -f \"$CODEX_HOME\"/*.sqlite* && ");
         }

@@ -78,7 +78,8 @@ impl Repo {
         })
     }
 
-    /// Counts the lines that were added or taken out between two trees; of a file that is not text, none.
+    /// Counts the lines that were added or taken out between two trees, also of files that are not text: a byte that makes
+    /// a file look so hides none of its lines.
     ///
     /// # Errors
     /// Fails where a tree or blob is missing.
@@ -86,7 +87,7 @@ impl Repo {
         self.with(|handle| {
             let (old, new) = (find_tree(handle, to_git(old))?, find_tree(handle, to_git(new))?);
             let mut options = DiffOptions::new();
-            options.ignore_submodules(false).context_lines(0).max_size(16 << 20);
+            options.ignore_submodules(false).context_lines(0).force_text(true);
             let diff = handle
                 .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
                 .doing(|| "compare two trees".to_owned())?;
@@ -203,5 +204,15 @@ mod tests {
         assert_eq!(changes[3].new.map(|side| side.mode), Some(0o120_000));
         let patch = lab.repo.patch(lab.tree(base), next.tree).unwrap();
         assert!(patch.contains("-m\n+mm\n") && patch.contains("new file mode 100755"), "{patch}");
+    }
+
+    #[test]
+    fn lines_count_also_where_a_byte_makes_their_file_look_like_no_text() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("one\ntwo\n"))]);
+        let bytes = b"\0one\ntwo\nthree\nfour\n".to_vec();
+        let edits = [("a".to_owned(), super::super::Edit::Write { bytes, executable: false })];
+        let next = lab.repo.commit_edits(base, &edits.into(), "m", &super::super::testing::author(), 1).unwrap();
+        assert_eq!(lab.repo.count_lines(lab.tree(base), next.tree).unwrap(), 4, "one is changed, two are new");
     }
 }

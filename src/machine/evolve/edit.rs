@@ -14,6 +14,11 @@ pub(super) fn edit(state: &mut State, dropped: &[TaskId], changed: &[NewTask], a
     for id in dropped {
         let reason = "taken out of the plan before it began".to_owned();
         set_status(state, *id, Status::Dropped { reason });
+        // It makes room for another.
+        let scope = state.tasks.get(id).map(|task| task.scope);
+        if let Some(scope) = scope.and_then(|scope| state.scopes.get_mut(&scope)) {
+            scope.emitted = scope.emitted.saturating_sub(1);
+        }
     }
     for new in changed {
         // Whether it splits anything is worked out with the rest.

@@ -44,7 +44,7 @@ pub(super) fn ask(state: &mut State, id: AttemptId, reasons: &[Reason], at_ms: i
     if let Some(batch) = &mut state.batch {
         batch.members.retain(|member| *member != id);
     }
-    state.asked.granted.remove(&id);
+    // What was said on the same commit before still holds.
     let asked = AskedCandidate { commit, reasons: reasons.to_vec(), head: state.head, wait: since(at_ms) };
     state.asked.candidates.insert(id, asked);
     set_status(state, id.task, Status::Gated);
@@ -52,7 +52,7 @@ pub(super) fn ask(state: &mut State, id: AttemptId, reasons: &[Reason], at_ms: i
 
 pub(super) fn approve(state: &mut State, id: AttemptId) {
     let Some(asked) = state.asked.candidates.remove(&id) else { return };
-    state.asked.granted.insert(id, asked.reasons);
+    state.asked.granted.entry(id).or_default().extend(asked.reasons);
     go_on(state, id, &Next::Queue);
     wake(state);
 }

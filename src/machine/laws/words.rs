@@ -97,8 +97,7 @@ pub(super) fn edited(
     law(revision == state.asked.edits + 1, || format!("revision {revision} follows {}", state.asked.edits))?;
     for id in dropped.iter().chain(changed.iter().map(|it| &it.id)) {
         let task = task(state, *id)?;
-        let is_planned = matches!(task.status, Status::Waiting | Status::Ready) && task.attempts.is_empty();
-        law(is_planned, || format!("{id} is {} and edited", task.status.word()))?;
+        law(task.is_planned(), || format!("{id} is {} and edited", task.status.word()))?;
     }
     let last = state.tasks.last().map_or(0, |last| last.0);
     for (added, number) in added.iter().zip(last + 1..) {

@@ -8,7 +8,7 @@ use petgraph::graphmap::DiGraphMap;
 use crate::machine::event::{Added, Event, NewTask};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::plan::{can_play, limits, may_split, new_task, next_task};
-use crate::machine::state::{State, Status, Task};
+use crate::machine::state::{State, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::plan_edit::{EditedTask, PlanEdit};
@@ -16,8 +16,7 @@ use crate::model::role::Part;
 
 /// Lists the tasks of the plan that waits: none of them has begun.
 pub fn planned(state: &State) -> impl Iterator<Item = (TaskId, &Task)> {
-    let is_planned = |task: &Task| matches!(task.status, Status::Waiting | Status::Ready) && task.attempts.is_empty();
-    state.tasks.iter().filter(move |(_, task)| is_planned(task)).map(|(id, task)| (*id, task))
+    state.tasks.iter().filter(|(_, task)| task.is_planned()).map(|(id, task)| (*id, task))
 }
 
 pub(in crate::machine) fn edit(state: &State, edit: &PlanEdit) -> Result<Vec<Event>, Rejection> {
@@ -59,7 +58,7 @@ fn names<'a>(state: &State, tasks: &'a [EditedTask]) -> Result<BTreeMap<&'a str,
             return Err(Rejection::NoKey);
         }
         let id = match state.task_keys.get(&draft.key) {
-            Some(known) if planned(state).any(|(id, _)| id == *known) => *known,
+            Some(known) if state.tasks.get(known).is_some_and(Task::is_planned) => *known,
             Some(_) => return Err(Rejection::GivenUp(draft.key.clone())),
             None => {
                 next += 1;
@@ -129,6 +128,7 @@ mod tests {
     use super::*;
     use crate::machine::command::Ask;
     use crate::machine::command::PlanStep;
+    use crate::machine::state::Status;
     use crate::machine::testing::{Scene, after, draft, part};
     use crate::model::paths::PathSet;
     use crate::model::task::TaskDraft;
@@ -190,6 +190,9 @@ mod tests {
     #[test]
     fn an_edit_is_of_the_plan_as_it_stands_and_only_while_it_waits() {
         let scene = waiting(vec![draft("a", "a"), draft("b", "b")]).asks(edit(0, vec![draft("a", "a")]));
+        let six = |first: char| (0..6).map(|n| draft(&format!("{first}{n}"), "a")).collect::<Vec<_>>();
+        let once = waiting(vec![draft("a", "a")]).asks(edit(0, six('n')));
+        assert_eq!(once.refusal(edit(1, six('m'))), "", "what an earlier edit took out makes room too");
         assert!(scene.refusal(edit(0, vec![draft("b", "b")])).contains("revision 1 stands"));
         assert!(scene.refusal(edit(1, vec![draft("b", "b")])).contains("was given up"));
         let scene = scene.asks(Ask::Approve(Gate::Plan)).settled();

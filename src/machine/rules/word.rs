@@ -281,6 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_of_a_candidate_before_holds_when_it_is_asked_about_again() {
+        let scene = planned(|goal| (goal.gating.lines, goal.gating.files) = (Some(400), Some(20)));
+        let own = Extent { files: 25, lines: 410, guarded: Vec::new() };
+        let scene = scene.ends(ONE, changing(1, own)).accepted(ONE).settled();
+        let word = approving(&scene);
+        let merged = |scene: Scene| {
+            let mut chain = vec![link(ONE)];
+            // One of its files was in already, and the others differ by more.
+            chain[0].extent = Extent { files: 24, lines: 412, guarded: Vec::new() };
+            let batch = scene.state.batch.as_ref().unwrap().id;
+            scene.does(Command::ReportMerge { batch, chain, conflicts: Vec::new() }).settled()
+        };
+        let scene = merged(scene.asks(word.clone()).settled());
+        assert_eq!(scene.status(1), &Status::Gated, "more lines than were approved");
+        let scene = merged(scene.asks(word).settled());
+        assert!(matches!(scene.checked(Answer::Green).landed().status(1), Status::Landed { .. }));
+    }
+
+    #[test]
     fn the_reason_of_a_refusal_reaches_the_next_attempt_and_costs_no_try() {
         let scene = gated().queued(1).settled().asks(denying(Refusal::Redo)).settled();
         assert_eq!(scene.status(1), &Status::Running);
