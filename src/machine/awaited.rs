@@ -45,6 +45,8 @@ pub struct AskedCandidate {
     pub commit: Oid,
     /// All for which it waits.
     pub reasons: Vec<Reason>,
+    /// For what it had a word before it was asked about again: on the same commit, that still holds.
+    pub said: Vec<Reason>,
     /// Where the run's branch stood when it was asked about.
     pub head: Option<Oid>,
     /// Since when.

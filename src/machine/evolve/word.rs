@@ -44,15 +44,16 @@ pub(super) fn ask(state: &mut State, id: AttemptId, reasons: &[Reason], at_ms: i
     if let Some(batch) = &mut state.batch {
         batch.members.retain(|member| *member != id);
     }
-    // What was said on the same commit before still holds.
-    let asked = AskedCandidate { commit, reasons: reasons.to_vec(), head: state.head, wait: since(at_ms) };
+    let said = state.asked.granted.remove(&id).unwrap_or_default();
+    let (reasons, head, wait) = (reasons.to_vec(), state.head, since(at_ms));
+    let asked = AskedCandidate { commit, reasons, said, head, wait };
     state.asked.candidates.insert(id, asked);
     set_status(state, id.task, Status::Gated);
 }
 
 pub(super) fn approve(state: &mut State, id: AttemptId) {
     let Some(asked) = state.asked.candidates.remove(&id) else { return };
-    state.asked.granted.entry(id).or_default().extend(asked.reasons);
+    state.asked.granted.insert(id, [asked.said, asked.reasons].concat());
     go_on(state, id, &Next::Queue);
     wake(state);
 }
