@@ -11,11 +11,11 @@ use super::casting::cast;
 use super::coordinator::Coordinator;
 use super::gate::Gate;
 use super::keeping::Keeping;
-use super::logins::{account, held_to, keep_told, login_of};
+use super::logins::{account, forget_login, held_to, keep_told, login_of, used_since};
 use super::played::{as_answered, as_metered, as_unusable};
 use super::room::{Access, Room, Whose, Work};
 use super::world::{World, blocking, told};
-use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Login, Play, Report, Stance, collect};
+use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Play, Report, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::{OwnGit, Tree};
 use crate::io::hands::{Ended, HandsError, Job, JobLimits};
@@ -97,7 +97,10 @@ pub async fn act(
     let keeping = Keeping::begin(world, *seat, (name, agent), coordinator);
     let work = Work { program, env, read: &read, limits, log: keeping.record(), tail_bytes: TAIL_BYTES };
     let job = Job { grown: Some(keeping.grown()), ..world.job(&room, work)? };
+    let stopping = cancelled.clone();
     let ran = keeping.during(run(world, gate, job, cancelled)).await;
+    let is_stopped = *stopping.borrow();
+    forget_login(desk);
     let (ended, metered) = ran.map_err(|error| failed(&error))?;
     if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
         return Ok(None);
@@ -113,15 +116,15 @@ pub async fn act(
         stance = as_answered(stance, &metered, world.now_ms());
     }
     if has_login {
-        let earlier = brief.resumes.as_ref().map(|resumed| &resumed.desk);
-        account(coordinator, (*seat, agent), (&told, earlier), ended.usage.wall_ms).await;
-        stance = held_to(role, &told, stance);
+        let used = used_since(&told, brief.resumes.as_ref().map(|resumed| &resumed.desk));
+        account(coordinator, (*seat, agent), &used, ended.usage.wall_ms).await;
+        stance = held_to(role, &used, stance);
         keep_told(desk, &told);
     }
     let stance = if role.failover { as_unusable(stance, &metered) } else { stance };
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    tidy_up(stage, brief, (home, &stance));
+    tidy_up(stage, brief, (home, &stance), is_stopped);
     Ok(Some(Acted { stance, handoff, said, usage, session: told.session }))
 }
 
@@ -157,16 +160,13 @@ fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> R
     Ok(play)
 }
 
-/// Removes what an agent keeps of a session that nobody takes up again.
-fn tidy_up(stage: &Stage<'_>, brief: &Brief, (home, stance): (Option<&str>, &Stance)) {
-    for file in Login::FILES {
-        // Most have none.
-        let _ = std::fs::remove_file(stage.desk.file(file));
-    }
+/// Removes what an agent keeps of a session that nobody takes up again. What was taken up and then stopped is, from where the
+/// limit had ended it.
+fn tidy_up(stage: &Stage<'_>, brief: &Brief, (home, stance): (Option<&str>, &Stance), is_stopped: bool) {
     let Some(home) = home else { return };
     let is_parked = matches!((stance, stage.seat.0), (Stance::Limited { .. }, Seat::Attempt(_)));
     let own = (!is_parked).then_some(stage.desk);
-    for desk in own.into_iter().chain(brief.resumes.iter().map(|resumed| &resumed.desk)) {
+    for desk in own.into_iter().chain(brief.resumes.iter().filter(|_| !is_stopped).map(|resumed| &resumed.desk)) {
         if let Err(error) = desk.clear(home) {
             tracing::warn!(
                 error = told(&error),

@@ -101,12 +101,14 @@ async fn made(
 ) -> Result<Played, GitError> {
     let (remains, commands) = place.close().await;
     let usage = Usage { wall_ms, ..commands };
-    let (stance, words) = stance_of(ended, &metered, world.now_ms());
     let is_out_of_money = matches!(metered.refused, Some(Refusal::BudgetReached { .. }));
+    // It is taken up once more from where the limit had ended it.
+    let is_stopped = is_out_of_money || matches!(ended, Ok(End::Cancelled));
+    let (stance, words) = stance_of(ended, &metered, world.now_ms());
     let limit = Limit::of(&stance);
     let attempt = order.attempt;
     let turns = turns_file(world, attempt);
-    if let Some(resumed) = &order.resumes {
+    if let Some(resumed) = order.resumes.as_ref().filter(|_| !is_stopped) {
         // It was taken up; where a limit ended it again, it is kept anew.
         let _ = std::fs::remove_file(turns_file(world, resumed.attempt));
     }

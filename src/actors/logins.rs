@@ -54,22 +54,29 @@ pub fn secrets(env: &BTreeMap<String, String>, roles: &BTreeMap<String, Role>, n
 
 /// Removes logins from desks on which their sessions were cut off.
 pub fn sweep(desks: &Path) {
-    for desk in fs::read_dir(desks).into_iter().flatten().flatten() {
-        for file in Login::FILES {
-            // What is not there need not be removed.
-            let _ = fs::remove_file(desk.path().join(file));
-        }
+    fs::read_dir(desks).into_iter().flatten().flatten().for_each(|desk| forget_login(&Desk::at(desk.path())));
+}
+
+/// Removes a login from the desk of a session that is over.
+pub(super) fn forget_login(desk: &Desk) {
+    for file in Login::FILES {
+        // Most have none.
+        let _ = fs::remove_file(desk.file(file));
     }
 }
 
-/// Tells the journal what a session used by its agent's word, once: of one that was taken up again, what it used since.
+/// Tells what a session used by its agent's word, each part once: of one that was taken up again, what it used since.
+pub(super) fn used_since(told: &Told, earlier: Option<&Desk>) -> Told {
+    told.since(earlier.and_then(told_before).as_ref())
+}
+
+/// Tells the journal what a session used by its agent's word.
 pub(super) async fn account(
     coordinator: &WeakActorRef<Coordinator>,
     ((seat, fence), agent): ((Seat, u64), &AgentRef),
-    (told, earlier): (&Told, Option<&Desk>),
+    told: &Told,
     ms: u64,
 ) {
-    let told = told.since(earlier.and_then(told_before).as_ref());
     let call = Call {
         number: 1,
         provider: agent.account(),

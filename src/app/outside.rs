@@ -46,7 +46,7 @@ impl Place {
 
     /// Does as [`Place::printed`], and tells where what is printed from there on begins.
     pub fn printed_end(&self, run: &RunId, attempt: AttemptId, most: u64) -> Option<(String, bool, u64)> {
-        let (bytes, from) = self.shelf(run).end_of(&attempt.to_string(), most).ok()??;
+        let (bytes, from) = self.shelf(run).end_of(&self.last_of(run, attempt), most).ok()??;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // A line whose beginning is not shown says nothing.
         let whole_lines = if from == 0 { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
@@ -56,7 +56,7 @@ impl Place {
     /// Gives at most `most` bytes of what an attempt printed from a place on, and the place after them; nothing where it
     /// has printed nothing or what it printed was cleared away. Unless that is all there is room for, it ends with a line.
     pub fn printed_from(&self, run: &RunId, attempt: AttemptId, from: u64, most: u64) -> Option<(String, u64)> {
-        let mut bytes = self.shelf(run).part_of(&attempt.to_string(), from, most).ok()??;
+        let mut bytes = self.shelf(run).part_of(&self.last_of(run, attempt), from, most).ok()??;
         let is_full = bytes.len() as u64 == most;
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(at) => bytes.truncate(at + 1),
@@ -65,6 +65,11 @@ impl Place {
             None => bytes.clear(),
         }
         Some((String::from_utf8_lossy(&bytes).into_owned(), from + bytes.len() as u64))
+    }
+
+    /// Names the transcript of an attempt: of one whose worktree was lost and that was begun once more, the later.
+    fn last_of(&self, run: &RunId, attempt: AttemptId) -> String {
+        self.shelf(run).last(&attempt.to_string())
     }
 
     /// Tells which check was begun last and still runs, by its name.

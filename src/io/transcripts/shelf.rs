@@ -58,6 +58,13 @@ impl Shelf {
         std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| name.to_owned())
     }
 
+    /// Gives the name under which the last transcript of that name was begun.
+    pub fn last(&self, name: &str) -> String {
+        let is_there = |record: &String| self.file(record).exists() || self.packed(record).exists();
+        let later = (2..SAME_NAME).map(|number| format!("{name}~{number}")).take_while(is_there);
+        later.last().unwrap_or_else(|| name.to_owned())
+    }
+
     /// Lists the transcripts whose names begin so.
     pub fn named(&self, beginning: &str) -> Vec<String> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
@@ -123,10 +130,17 @@ impl Shelf {
     /// # Errors
     /// Where it cannot be read.
     pub fn part_of(&self, record: &str, from: u64, most: u64) -> io::Result<Option<Vec<u8>>> {
-        let Some(mut all) = self.open(record)? else { return Ok(None) };
-        io::copy(&mut (&mut all).take(from), &mut io::sink())?;
         let mut bytes = Vec::new();
-        all.take(most).read_to_end(&mut bytes)?;
+        if is_record(record)
+            && let Some(mut file) = open_file(&self.file(record))?
+        {
+            file.seek(SeekFrom::Start(from))?;
+            file.take(most).read_to_end(&mut bytes)?;
+            return Ok(Some(bytes));
+        }
+        let Some(mut packed) = self.open(record)? else { return Ok(None) };
+        io::copy(&mut (&mut packed).take(from), &mut io::sink())?;
+        packed.take(most).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
@@ -235,10 +249,11 @@ mod tests {
         for name in ["../t1.1", "", ".t1", "a/b", "a\0", "\u{202e}"] {
             assert!(!is_record(name) && shelf.open(name).unwrap().is_none(), "{name:?}");
         }
-        assert_eq!(shelf.fresh("t1.1"), "t1.1~2");
+        assert_eq!((shelf.fresh("t1.1"), shelf.last("t1.1")), ("t1.1~2".to_owned(), "t1.1".to_owned()));
         fs::write(shelf.file("t1.1~2"), vec![b'y'; 100_000]).unwrap();
         shelf.pack("t1.1~2").unwrap();
         assert_eq!((shelf.fresh("t1.1"), shelf.fresh("t1.2")), ("t1.1~3".to_owned(), "t1.2".to_owned()));
+        assert_eq!((shelf.last("t1.1"), shelf.last("t1.2")), ("t1.1~2".to_owned(), "t1.2".to_owned()));
         std::os::unix::fs::symlink("t1.1.log", shelf.file("link")).unwrap();
         assert!(shelf.open("link").is_err() && shelf.open("none").unwrap().is_none());
     }
