@@ -104,6 +104,7 @@ pub struct Board {
     /// The gate that waits.
     pub gate: Option<Gate>,
     /// Candidates and deliveries that wait for a person's word.
+    #[serde(default)]
     pub asked: Vec<AskedRow>,
     /// The last delivery: the branch, and the commit or why not.
     pub delivered: Option<(String, Result<Oid, String>)>,

@@ -14,8 +14,15 @@ pub fn tasks_of(state: &State, event: &Event) -> Vec<TaskId> {
         | Event::AttemptEnded { attempt, .. }
         | Event::VerdictGiven { attempt, .. }
         | Event::CandidateReviewed { attempt, .. }
+        | Event::CandidateAsked { attempt, .. }
+        | Event::CandidateApproved { attempt, .. }
+        | Event::CandidateDenied { attempt, .. }
         | Event::MemberEjected { attempt, .. } => vec![attempt.task],
-        Event::TaskOverruled { task } | Event::TaskDropped { task, .. } | Event::TaskRetried { task } => vec![*task],
+        Event::TaskOverruled { task }
+        | Event::TaskDropped { task, .. }
+        | Event::TaskRetried { task }
+        | Event::ScopeAnswered { task, .. } => vec![*task],
+        Event::PlanEdited { .. } => crate::views::origin::tasks(event),
         Event::TasksEmitted { tasks, .. } => tasks.iter().map(|task| task.id).collect(),
         Event::BatchLanded { landed, .. } => {
             let reverted = |task: TaskId| match state.tasks.get(&task).map(|task| &task.work) {

@@ -101,7 +101,7 @@ pub fn ended(state: &State) -> Ended {
 fn at_work(state: &State) -> String {
     let by_session = |id: &ScopeId| state.scopes.get(id).is_some_and(|scope| state.plans_by_session(&scope.draft.role));
     let is_still = !state.has_work_under_way() && state.sitting.is_empty() && state.planning.iter().all(by_session);
-    if let Some(row) = limits(state, state.last_ms).first().filter(|_| is_still) {
+    if is_still && let Some(row) = limits(state, state.last_ms).first() {
         return waits(&row.agent, row.until_ms);
     }
     let words = match is_still && state.tally.ready == 0 && state.planning.is_empty() {

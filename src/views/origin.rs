@@ -1,6 +1,6 @@
 //! Owns whose doing an event is and which tasks it is about, so that a journal can be sifted by them. Never shows it.
 
-use crate::machine::event::{Event, Lease, Recorded};
+use crate::machine::event::{Event, Lease, Recorded, Subject};
 use crate::machine::state::State;
 use crate::model::ids::{AttemptId, TaskId};
 use crate::model::seat::Seat;
@@ -25,9 +25,13 @@ pub fn tasks(event: &Event) -> Vec<TaskId> {
     if let Event::TaskOverruled { task }
     | Event::TaskDropped { task, .. }
     | Event::TaskRetried { task }
+    | Event::ScopeAnswered { task, .. }
     | Event::Steered { task: Some(task), .. } = event
     {
         vec![*task]
+    } else if let Event::PlanEdited { dropped, changed, added, .. } = event {
+        let new = changed.iter().chain(added.iter().map(|it| &it.task)).map(|task| task.id);
+        dropped.iter().copied().chain(new).collect()
     } else if let Event::BatchFormed { members, .. } = event {
         of(members)
     } else if let Event::BatchMerged { chain, conflicts, .. } = event {
@@ -86,6 +90,8 @@ pub fn actor(state: &State, recorded: &Recorded) -> String {
             | Event::TaskDropped { .. }
             | Event::TaskRetried { .. }
             | Event::Steered { .. }
+            | Event::PlanEdited { .. }
+            | Event::ScopeAnswered { by: None, .. }
             | Event::DeliveryAsked { .. }
             | Event::BudgetRaised { .. }
             | Event::Draining
@@ -105,6 +111,10 @@ fn attempt(event: &Event) -> Option<AttemptId> {
     | Event::AttemptEnded { attempt, .. }
     | Event::CandidateReviewed { attempt, .. }
     | Event::VerdictGiven { attempt, .. }
+    | Event::CandidateAsked { attempt, .. }
+    | Event::CandidateApproved { attempt, .. }
+    | Event::CandidateDenied { attempt, .. }
+    | Event::WordOverdue { on: Subject::Candidate(attempt), .. }
     | Event::MemberEjected { attempt, .. } = event
     {
         Some(*attempt)
@@ -118,6 +128,8 @@ fn seat(event: &Event) -> Option<Seat> {
     | Event::AllowanceReturned { seat, .. }
     | Event::CallMade { seat, .. }
     | Event::MoneyRanOut { seat }
+    | Event::SteeringHeard { seat, .. }
+    | Event::TranscriptKept { seat, .. }
     | Event::SeatTaken { seat, .. }
     | Event::SeatLeft { seat, .. } = event
     {
@@ -132,6 +144,20 @@ mod tests {
     use super::*;
     use crate::machine::evolve::evolve;
     use crate::views::story::Story;
+
+    #[test]
+    fn what_is_awaited_and_said_of_a_candidate_is_found_by_its_task() {
+        let (mut story, task) = Story::awaiting();
+        let waiting = &story.state.asked.candidates;
+        let (attempt, commit) = waiting.iter().map(|(id, it)| (*id, it.commit)).next().unwrap();
+        story.ask("q-1", crate::machine::command::Ask::ApproveCandidate { attempt, commit });
+        let of_task = story.events.iter().filter(|recorded| tasks(&recorded.event).contains(&task));
+        let kinds: Vec<&str> = of_task.map(|recorded| recorded.event.kind()).collect();
+        assert!(kinds.ends_with(&["CandidateAsked", "CandidateApproved"]), "{kinds:?}");
+        let told = |kind| story.events.iter().rfind(|recorded| recorded.event.kind() == kind).unwrap();
+        let told = crate::views::concerns::tasks_of(&story.state, &told("CandidateAsked").event);
+        assert_eq!(told, [task], "whoever follows it looks at it again");
+    }
 
     #[test]
     fn each_event_has_an_actor_and_every_task_is_found_by_what_happened_to_it() {

@@ -11,7 +11,7 @@ const pen = canvas.getContext("2d");
 // Each letter: how the task stands, the sign for it, and which colours it has.
 const STANDS = {
   w: ["waiting", "·", "plain"], y: ["ready", "○", "plain"], r: ["running", "▸", "busy"], j: ["judging", "⚖", "busy"],
-  g: ["waits for a word", "‖", "warn"], q: ["queued", "⇢", "busy"], l: ["landed", "✓", "good"], n: ["nothing", "–", "good"], k: ["kept", "!", "bad"],
+  g: ["gated", "‖", "warn"], q: ["queued", "⇢", "busy"], l: ["landed", "✓", "good"], n: ["nothing", "–", "good"], k: ["kept", "!", "bad"],
   b: ["blocked", "?", "bad"], d: ["dropped", "×", "bad"], v: ["reverted", "↺", "bad"],
 };
 const SIZES = { least: 1.5, most: 80, name: 34, sign: 9 };
@@ -285,7 +285,8 @@ const mark = (marks) => {
   plan.tasks.forEach(([name], number) => {
     const letter = marks.letters[number];
     if (letter === before[number] && critical.has(name) === wasCritical.has(name)) return;
-    stale?.add(number);
+    // What was not handed out yet then is drawn over nothing.
+    if (letter === undefined) stale = null; else stale?.add(number);
     const box = list && at === null && chips().get(name);
     if (box) box.className = `k k-${STANDS[letter]?.[0] ?? "waiting"}${critical.has(name) ? " k-crit" : ""}`;
   });

@@ -102,9 +102,16 @@ const swap = async (next) => {
 
 let busy = false, again = null;
 
+// Of two that are to be asked, what shows all that either would.
+const wide = (one, other) => {
+  if (!one) return other;
+  const live = one.live === "0" || other.live === "0" ? { live: "0" } : {};
+  return one.only && other.only ? { ...other, ...live } : live;
+};
+
 // Asks for a page anew and shows what is new on it; what is asked meanwhile is asked after that.
 export const load = async (query = {}) => {
-  if (busy) { again = query; return; }
+  if (busy) { again = wide(again, query); return; }
   busy = true;
   try {
     const url = new URL(location.href);
@@ -136,6 +143,8 @@ const soon = () => {
 document.addEventListener("artel:grown", () => load({ live: "0" }));
 
 const about = body.dataset.about && new RegExp(`"${body.dataset.about}["./]`);
+// What changes how every task stands: where its run does, what others have landed, and what waits for what.
+const forAll = /"kind":"(BatchLanded|Run|Gate|Plan|Stopping|Draining|Resumed|TasksEmitted|TaskDropped|WordOverdue)/;
 let events = null, last = null, wasLost = false;
 
 // Comes back by itself, and tells the last event that it has; while nobody looks it holds no connection.
@@ -150,7 +159,7 @@ const listen = () => {
   };
   events.onmessage = (event) => {
     last = event.lastEventId || last;
-    if (!about || about.test(event.data)) soon();
+    if (!about || about.test(event.data) || forAll.test(event.data)) soon();
   };
   events.onerror = () => {
     wasLost = true;

@@ -59,7 +59,11 @@ pub async fn journal(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Markup, Refused> {
     let asked = read(query)?;
-    let sieve = Sieve { limit: Some(ROWS), ..asked.sieve()? };
+    let sieve = match &*asked.only {
+        // The rows stay as they are, and are not looked for.
+        "then" => Sieve { after: Some(u64::MAX), ..Sieve::default() },
+        _ => Sieve { limit: Some(ROWS), ..asked.sieve()? },
+    };
     let at = number(&asked.at)?;
     let seen = site.see(&run, move |site, run, _| look(site, run, asked, &sieve, at));
     let seen = seen.await?;
