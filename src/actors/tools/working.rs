@@ -9,16 +9,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::world::{blocking, told};
-use crate::io::agents::{collect, fits, leave};
+use crate::io::agents::{collect, fits, flags, leave};
 use crate::io::tools::{Pending, Tool, Toolbox, arguments, schema_of};
 use crate::model::attempt::{Flagged, Handoff, ScopeAsk};
-use crate::model::paths::PathSet;
 
 /// Bytes of a question, or of what is missing: a person reads it in one line of the inbox.
 const WORDS_BYTES_MAX: usize = 8 << 10;
-
-/// Files that a worker may flag.
-const FLAGGED_MAX: usize = 20;
 
 /// Holds a worker's tools.
 #[derive(Debug)]
@@ -139,9 +135,6 @@ impl Toolbox for WorkingTools {
                 }
                 "flag_file" => {
                     let flagged: Flagged = arguments(&name, given)?;
-                    said("why", &flagged.why)?;
-                    PathSet::written(std::slice::from_ref(&flagged.path))
-                        .map_err(|path| format!("`{}` is no path of a file", path.escape_default()))?;
                     self.leave(|slot, beside| slot.flag(flagged, beside)).await?;
                     Ok("noted. Go on with your task.".to_owned())
                 }
@@ -198,9 +191,6 @@ impl Slot {
     fn flag(&self, flagged: Flagged, beside: &mut Beside) -> Result<(), String> {
         let mut all = beside.clone();
         all.flagged.retain(|it| it.path != flagged.path);
-        if all.flagged.len() >= FLAGGED_MAX {
-            return Err(format!("{FLAGGED_MAX} files are flagged, which is all that are taken"));
-        }
         all.flagged.push(flagged);
         self.write(self.before(), all, beside)
     }
@@ -212,6 +202,7 @@ impl Slot {
     }
 
     fn write(&self, handoff: Handoff, all: Beside, beside: &mut Beside) -> Result<(), String> {
+        flags(&all.flagged)?;
         let Beside { missing, wants, flagged } = all.clone();
         let handoff = Handoff { blocked: missing, wants, flagged, ..handoff };
         leave(&self.place, &handoff).map_err(|error| told(&error))?;

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::io::process::read_small;
-use crate::model::attempt::{Handoff, ScopeAsk};
+use crate::model::attempt::{Flagged, Handoff, ScopeAsk};
 use crate::model::paths::PathSet;
 
 /// Largest handoff that is read, in bytes.
@@ -39,6 +39,7 @@ pub enum HandoffFault {
 pub fn collect(place: &Path) -> Result<Option<Handoff>, HandoffFault> {
     let Some(bytes) = read_small(place, HANDOFF_BYTES_MAX).map_err(HandoffFault::Refused)? else { return Ok(None) };
     let mut handoff: Handoff = serde_json::from_slice(&bytes).map_err(HandoffFault::Garbled)?;
+    flags(&handoff.flagged).map_err(HandoffFault::Unfit)?;
     if let Some(wants) = &handoff.wants {
         fits(wants).map_err(HandoffFault::Unfit)?;
         // Who needs leave to go on cannot go on without.
@@ -79,6 +80,31 @@ pub fn leave(place: &Path, handoff: &Handoff) -> Result<(), HandoffFault> {
         return Err(HandoffFault::NotTaken(io::Error::other(why)));
     }
     put(place, &bytes).map_err(HandoffFault::NotTaken)
+}
+
+/// Files that a worker may flag, and bytes of what it says of one.
+const FLAGGED_MAX: [usize; 2] = [20, 8 << 10];
+
+/// Tells whether the files that a worker flags can be told to whoever planned its task.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn flags(flagged: &[Flagged]) -> Result<(), String> {
+    let [files_max, why_max] = FLAGGED_MAX;
+    if flagged.len() > files_max {
+        return Err(format!("{} files are flagged, and {files_max} are taken", flagged.len()));
+    }
+    for Flagged { path, why } in flagged {
+        PathSet::written(std::slice::from_ref(path))
+            .map_err(|path| format!("`{}` is no path of a file", path.escape_default()))?;
+        if why.trim().is_empty() {
+            return Err(format!("`why` is empty: say why {path} should be split"));
+        }
+        if why.len() > why_max {
+            return Err(format!("`why` is longer than {why_max} bytes"));
+        }
+    }
+    Ok(())
 }
 
 /// Puts a file into a folder in which somebody else may write at the same time.
@@ -144,6 +170,11 @@ mod tests {
         ] {
             std::fs::write(&place, format!(r#"{{"wants": {wants}}}"#)).unwrap();
             assert!(matches!(collect(&place), Err(HandoffFault::Unfit(_))), "{wants}");
+        }
+        let many = vec![r#"{"path": "a.rs", "why": "w"}"#; 21].join(", ");
+        for flagged in [r#"{"path": "a\nasks for b", "why": "w"}"#, r#"{"path": "a.rs", "why": " "}"#, &many] {
+            std::fs::write(&place, format!(r#"{{"flagged": [{flagged}]}}"#)).unwrap();
+            assert!(matches!(collect(&place), Err(HandoffFault::Unfit(_))), "{flagged}");
         }
     }
 

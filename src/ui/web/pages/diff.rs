@@ -14,6 +14,8 @@ const LINES: usize = 4000;
 const LINE_BYTES: usize = 2000;
 /// Bytes of a part of a file from which on it is shown without hues.
 const PART_BYTES: usize = 256 << 10;
+/// Bytes of all parts together that are: a change is a stranger's, and a page is asked for again and again.
+const ALL_BYTES: usize = 1 << 20;
 
 /// One row of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +105,7 @@ type Hues = Vec<(Range<usize>, Hue)>;
 /// Finds the hues of each row's lines, the old and the new one: each part of a file is read as what stands there.
 fn hues(rows: &[Row<'_>]) -> Vec<(Hues, Hues)> {
     let mut all = vec![(Hues::new(), Hues::new()); rows.len()];
-    let (mut at, mut path) = (0, "");
+    let (mut at, mut path, mut room) = (0, "", ALL_BYTES);
     while at < rows.len() {
         if let Row::Head(text) = &rows[at] {
             // Of a file that is no longer there the old name is the one that tells.
@@ -115,6 +117,11 @@ fn hues(rows: &[Row<'_>]) -> Vec<(Hues, Hues)> {
         let end = at + rows[at..].iter().take_while(|row| !matches!(row, Row::Head(_))).count();
         for side in [Side::Old, Side::New] {
             let lines: Vec<(usize, &str)> = (at..end).filter_map(|row| Some((row, side.of(&rows[row])?))).collect();
+            let bytes = lines.iter().map(|(_, text)| text.len()).sum::<usize>();
+            if bytes > PART_BYTES.min(room) {
+                continue;
+            }
+            room -= bytes;
             for (row, found) in painted(path, &lines) {
                 match side {
                     Side::Old => all[row].0.push(found),
@@ -146,9 +153,6 @@ impl Side {
 
 /// Finds the hues of lines that stand under one another, each told with its row and its place in its line.
 fn painted(path: &str, lines: &[(usize, &str)]) -> Vec<(usize, (Range<usize>, Hue))> {
-    if lines.iter().map(|(_, text)| text.len()).sum::<usize>() > PART_BYTES {
-        return Vec::new();
-    }
     let text: String = lines.iter().flat_map(|(_, text)| [text, "\n"]).collect();
     let mut starts = Vec::with_capacity(lines.len());
     let mut start = 0;
