@@ -43,7 +43,7 @@ pub use place::{Loaded, Place, decode_events};
 pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::{Put, ask, ask_as, refusal};
-pub use serving::{Address, Hosts, Note, address, is_served, tell_server};
+pub use serving::{Address, Hosts, Note, address, is_due, is_served, tell_server};
 pub use telling::{read_channels, try_channels};
 pub use transcripts::Transcript;
 pub use verify::{Finding, Proof, verify};

@@ -242,8 +242,17 @@ impl Hosts {
 
 fn has_work(place: &Place, run: &RunId) -> Result<bool, AppError> {
     let state = place.load(run)?;
+    Ok(state.is_live() || is_due(place, run, &state)?)
+}
+
+/// Tells whether a run that rests has something to do all the same: what was asked of it and nobody has answered, or a word
+/// that is overdue.
+///
+/// # Errors
+/// Where the requests cannot be read.
+pub fn is_due(place: &Place, run: &RunId, state: &State) -> Result<bool, AppError> {
     let now_ms = place.clock.now_ms();
-    if state.is_live() || deadline(&state, i64::MIN).is_some_and(|at_ms| at_ms <= now_ms) {
+    if deadline(state, i64::MIN).is_some_and(|at_ms| at_ms <= now_ms) {
         return Ok(true);
     }
     let rows = place.journal.requests(run, 0)?;

@@ -113,9 +113,9 @@ impl<'a> Following<'a> {
         self.class() == Class::Waits && self.face.as_ref().is_some_and(Face::has_keys)
     }
 
-    /// Tells whether something was asked of the run that nobody has answered.
-    pub fn is_asked(&self) -> bool {
-        seam::is_asked(self.place, &self.run, &self.state)
+    /// Tells whether the run is to go on though it rests: something was asked of it, or a word is overdue.
+    pub fn is_due(&self) -> bool {
+        seam::is_due(self.place, &self.run, &self.state)
     }
 
     /// Says what this process is to the run from here on.

@@ -241,7 +241,7 @@ async fn host_once(following: &mut Following<'_>, input: &mut Input) -> Result<H
     }
 }
 
-/// Waits at a gate until somebody has asked something of the run, or the person who looks on leaves.
+/// Waits at a gate until somebody has asked something of the run, its word is overdue, or the person who looks on leaves.
 async fn word(following: &mut Following<'_>, input: &mut Input) -> Result<Word, Fail> {
     following.stand(Stance::Rests);
     loop {
@@ -255,7 +255,7 @@ async fn word(following: &mut Following<'_>, input: &mut Input) -> Result<Word, 
         if is_hosted || following.class() != Class::Waits {
             return Ok(Word::Elsewhere);
         }
-        if following.is_asked() {
+        if following.is_due() {
             return Ok(Word::Given);
         }
     }

@@ -390,13 +390,12 @@ pub fn board_there(place: &Place, run: &RunId) -> Option<Board> {
     there.remote.json(&format!("/api/v1/runs/{run}")).ok()
 }
 
-/// Tells whether something was asked of a run that nobody has answered.
-pub fn is_asked(place: &Place, run: &RunId, state: &State) -> bool {
-    let Place::Here(place) = place else { return false };
-    let is_open = |row: &crate::io::journal::RequestRow| {
-        !state.answered.contains_key(&row.id) && serde_json::from_str::<Ask>(&row.body).is_ok()
-    };
-    place.journal.requests(run, 0).is_ok_and(|rows| rows.iter().any(is_open))
+/// Tells whether a run that rests is to go on: something was asked of it, or a word is overdue.
+pub fn is_due(place: &Place, run: &RunId, state: &State) -> bool {
+    match place {
+        Place::Here(place) => app::is_due(place, run, state).unwrap_or(false),
+        Place::There(_) => false,
+    }
 }
 
 /// Gathers what views need of a run beside its state.

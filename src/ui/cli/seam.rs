@@ -13,7 +13,7 @@ use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
 use super::reach::surroundings;
 pub use super::reach::{
-    Place, RunRow, ask, ask_there, board_there, coordinator_lives, events, find, glance, is_answered, is_asked, load,
+    Place, RunRow, ask, ask_there, board_there, coordinator_lives, events, find, glance, is_answered, is_due, load,
     load_paced, mean, now_ms, open_there, outside, patch, runs, server,
 };
 use crate::actors::progress::Progress;
