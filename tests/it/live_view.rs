@@ -80,7 +80,7 @@ fn a_gate_is_approved_by_a_key_and_the_run_goes_on() {
 fn a_word_that_is_overdue_has_its_effect_while_somebody_looks_on() {
     let house = three("approve: { plan: required, timeout: 1s, then: approve }\n");
     open_all(&house);
-    let mut terminal = live(&house, &[], 24, 80);
+    let terminal = live(&house, &[], 24, 80);
     let shown = terminal.end();
     assert_eq!(shown.code, Some(0), "{}", shown.text());
     assert_eq!(of_kind(&house.events(), "WordOverdue").len(), 1);
