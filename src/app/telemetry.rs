@@ -1,7 +1,6 @@
 //! Owns how a run's journal reaches a collector of telemetry: read behind whoever works on the run, from where the last
 //! reader came to. Nothing of the run waits for it; what is not taken stays in the journal, and is told later.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::folding::PAGE;
+use super::gateway::read;
 use super::{AppError, Place};
 use crate::actors::progress::Progress;
 use crate::actors::world::{blocking, told};
@@ -297,15 +297,10 @@ fn tell(place: &Place, notice: String) {
 }
 
 fn config(place: &Place) -> Result<Option<OtlpConfig>, String> {
-    let path = place.dir.root().join(FILE);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(format!("read {}: {error}", path.display())),
-    };
+    let (path, text) = read(&place.dir, FILE).map_err(|error| told(&error))?;
     OtlpConfig::read(&text, &place.env).map_err(|faults| {
         let what: Vec<&str> = faults.iter().map(|fault| fault.what.as_str()).collect();
-        format!("{}: {}", path.display(), what.join("; "))
+        format!("{path}: {}", what.join("; "))
     })
 }
 

@@ -11,7 +11,7 @@ use crate::io::git::{RefNames, Repo};
 use crate::io::journal::Checkpoint;
 use crate::io::journal::audit::{Audit, audit};
 use crate::io::signing::Signer;
-use crate::io::transcripts::{Mark, Noted, Shelf, audit as audit_transcripts};
+use crate::io::transcripts::{Mark, Noted, audit as audit_transcripts};
 use crate::machine::event::{Event, Recorded};
 use crate::model::ids::{BatchId, Oid, RunId};
 
@@ -159,7 +159,7 @@ fn look_through(
     (noted, has_ended): (Vec<Noted>, bool),
     flaws: &mut Vec<Finding>,
 ) -> (u64, bool) {
-    let shelf = Shelf::at(place.dir.logs(run));
+    let shelf = place.shelf(run);
     let records = noted.iter().map(|it| &it.record).collect::<BTreeSet<_>>().len() as u64;
     // Those of an ended run are cleared away together, and the journal stays.
     let are_cleared = has_ended && records > 0 && !shelf.is_there();

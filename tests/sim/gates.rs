@@ -54,7 +54,7 @@ pub fn measure(goal: &Goal, old: &Tree, new: &Tree) -> Extent {
 pub struct Words {
     asked: BTreeMap<AttemptId, Vec<Reason>>,
     given: BTreeMap<AttemptId, Vec<Reason>>,
-    proposed: Option<(String, Oid)>,
+    proposed: Option<String>,
 }
 
 impl Words {
@@ -87,11 +87,11 @@ impl Words {
             }
             Event::MemberEjected { attempt, .. } => _ = self.given.remove(attempt),
             Event::BatchLanded { landed, .. } => self.landed(state, landed, repo)?,
-            Event::DeliveryProposed { branch, head } => self.proposed = Some((branch.clone(), *head)),
+            Event::DeliveryProposed { branch, .. } => self.proposed = Some(branch.clone()),
             Event::DeliveryRefused { .. } => self.proposed = None,
             Event::DeliveryAsked { branch } => {
                 let is_gated = state.opening().goal.approve.contains(&Gate::Delivery);
-                let of = self.proposed.take().map(|(branch, _)| branch);
+                let of = self.proposed.take();
                 law(!is_gated || of.as_ref() == Some(branch), || format!("`{branch}` is delivered, asked was {of:?}"))?;
             }
             _ => {}

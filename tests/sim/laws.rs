@@ -85,6 +85,10 @@ fn means(state: &State, ask: &Ask, events: &[Event]) -> Law {
         if let (Ask::ApproveCandidate { commit: said, .. }, Event::CandidateApproved { commit, .. }) = (ask, event) {
             law(said == commit, || format!("a word on {said} is taken for one on {commit}"))?;
         }
+        if let (Ask::ApproveDelivery { head, .. }, Event::DeliveryAsked { branch }) = (ask, event) {
+            let waiting = state.asked.delivery.as_ref().map(|it| it.head);
+            law(waiting == Some(*head), || format!("a word on {head} delivers {waiting:?} into {branch}"))?;
+        }
         if let (Ask::EditPlan(edit), Event::PlanEdited { .. }) = (ask, event) {
             let present = state.asked.edits;
             law(edit.revision == present, || format!("an edit of {} is taken for one of {present}", edit.revision))?;

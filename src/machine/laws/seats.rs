@@ -24,6 +24,7 @@ fn speaks(state: &State, seat: Seat, judge: &str) -> Law {
 
 pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> Law {
     law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
+    law(!state.waits_for_spending(), || format!("{seat} is taken before a word on what was spent"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
     law(state.seats().any(|it| it == seat), || format!("nobody is wanted at {seat}"))?;
     let in_turn = state.in_turn_at(seat);
