@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::admin;
 use super::checkout;
@@ -23,6 +24,9 @@ use crate::model::ids::Oid;
 
 /// How often a tree is made anew where another process is in the way.
 const TRIES: u32 = 3;
+
+/// The shortest wait for a tree to come back.
+const WAIT_LEAST: Duration = Duration::from_millis(1);
 
 /// Holds a worktree; whoever holds it is its only user.
 #[derive(Debug)]
@@ -82,6 +86,8 @@ pub struct Pool {
     dir: PathBuf,
     warm: Warm,
     state: Mutex<State>,
+    /// Told whenever a tree has come back, or will not.
+    returned: Condvar,
     /// Whose turn it is to write a whole tree: one at a time is as fast as the disk allows, and leaves the processors to
     /// those who have a tree.
     filling: Mutex<()>,
@@ -92,6 +98,24 @@ pub struct Pool {
 struct State {
     idle: Vec<Tree>,
     lent: BTreeSet<String>,
+    /// How long it took to write the last whole tree; none before the first.
+    cost: Option<Duration>,
+    /// How long all together have waited for trees to come back since a whole one was last begun.
+    waited: Duration,
+    waiting: u32,
+}
+
+impl State {
+    /// Lends an idle tree, one of that commit before others.
+    fn lend(&mut self, commit: Oid) -> Option<Tree> {
+        let same = self.idle.iter().position(|tree| tree.commit == commit);
+        let tree = match same {
+            Some(at) => self.idle.swap_remove(at),
+            None => self.idle.pop()?,
+        };
+        self.lent.insert(tree.id.clone());
+        Some(tree)
+    }
 }
 
 impl Pool {
@@ -111,6 +135,7 @@ impl Pool {
             dir,
             warm: Warm::new(warm),
             state: Mutex::default(),
+            returned: Condvar::new(),
             filling: Mutex::default(),
             _owned: owned,
         })
@@ -118,38 +143,57 @@ impl Pool {
 
     /// Takes a tree that holds exactly the files of a commit, besides what is kept warm.
     ///
+    /// Where all trees are lent, one is waited for as long as a new one would take to write, all who wait taken together,
+    /// and then a new one is written: so that no more is spent than twice what the best choice would have cost
+    /// ([ski rental](https://en.wikipedia.org/wiki/Ski_rental_problem)).
+    ///
     /// # Errors
     /// Fails where the commit is missing or files cannot be written.
     pub fn take(&self, commit: Oid) -> Result<Tree, GitError> {
-        let idle = {
-            let mut state = self.state();
-            let same = state.idle.iter().position(|tree| tree.commit == commit);
-            let tree = match same {
-                Some(at) => Some(state.idle.swap_remove(at)),
-                None => state.idle.pop(),
-            };
-            if let Some(tree) = &tree {
-                state.lent.insert(tree.id.clone());
-            }
-            tree
-        };
-        if let Some(mut tree) = idle {
-            match self.recycle(&mut tree, commit) {
-                Ok(true) => return Ok(tree),
-                // Whatever an agent did to it, a new tree is always as good.
-                Ok(false) | Err(_) => {
-                    // What cannot be removed is left for `sweep`; it keeps nobody from a tree.
-                    let _ = self.discard(tree);
-                }
-            }
-        }
         let mut tried = 0;
         loop {
+            let is_cost_known = self.state().cost.is_some();
+            while let Some(mut tree) = self.await_returned(commit) {
+                if let Ok(true) = self.recycle(&mut tree, commit) {
+                    return Ok(tree);
+                }
+                // Whatever an agent did to it, a new tree is always as good; what cannot be removed is left for `sweep`.
+                let _ = self.discard(tree);
+            }
+            let _turn = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+            let has_changed = {
+                let state = self.state();
+                !state.idle.is_empty() || state.cost.is_some() != is_cost_known
+            };
+            if has_changed {
+                continue;
+            }
             tried += 1;
             match self.make(commit) {
                 Err(GitError::Io { .. }) if tried < TRIES => {}
                 done => return done,
             }
+        }
+    }
+
+    /// Lends an idle tree, where one is there or comes back before a new one would be the better choice.
+    fn await_returned(&self, commit: Oid) -> Option<Tree> {
+        let mut state = self.state();
+        loop {
+            if let Some(tree) = state.lend(commit) {
+                return Some(tree);
+            }
+            let left = state.cost?.saturating_sub(state.waited);
+            if left.is_zero() || state.lent.is_empty() {
+                state.waited = Duration::ZERO;
+                return None;
+            }
+            state.waiting += 1;
+            let (share, began) = (left / state.waiting, Instant::now());
+            (state, _) =
+                self.returned.wait_timeout(state, share.max(WAIT_LEAST)).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+            state.waited += began.elapsed();
         }
     }
 
@@ -164,6 +208,7 @@ impl Pool {
         let mut state = self.state();
         state.lent.remove(&tree.id);
         state.idle.push(tree);
+        self.returned.notify_one();
     }
 
     /// Removes a tree: it is renamed away at once, and deleted then.
@@ -173,6 +218,7 @@ impl Pool {
     pub fn discard(&self, tree: Tree) -> Result<(), GitError> {
         let removed = self.remove(&tree.id);
         self.state().lent.remove(&tree.id);
+        self.returned.notify_all();
         removed
     }
 
@@ -248,6 +294,7 @@ impl Pool {
         self.len() == 0
     }
 
+    /// Writes a whole tree, in the turn of whoever asks.
     fn make(&self, commit: Oid) -> Result<Tree, GitError> {
         let id = format!("{:016x}", fastrand::u64(..));
         self.state().lent.insert(id.clone());
@@ -262,12 +309,12 @@ impl Pool {
             repo: self.repo.clone(),
             id: id.clone(),
         };
-        let filled = {
-            let _turn = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
-            self.fill(&mut tree)
-        };
-        match filled {
-            Ok(()) => Ok(tree),
+        let began = Instant::now();
+        match self.fill(&mut tree) {
+            Ok(()) => {
+                self.state().cost = Some(began.elapsed());
+                Ok(tree)
+            }
             Err(error) => {
                 // The first failure is the one that tells why.
                 let _ = self.discard(tree);
@@ -635,6 +682,32 @@ mod tests {
         });
         assert!(pool.len() <= 8, "{}", pool.len());
         assert_eq!(lab.git(&["worktree", "prune", "--verbose"]), "");
+    }
+
+    #[test]
+    fn a_lent_tree_is_waited_for_as_long_as_a_new_one_would_take() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1"))]);
+        let pool = lab.pool(&[]);
+        let taken_while = |cost, ends: &dyn Fn(&Pool, Tree)| {
+            let tree = pool.take(base).unwrap();
+            pool.state().cost = Some(cost);
+            let taken = std::thread::scope(|scope| {
+                let other = scope.spawn(|| pool.take(base).unwrap());
+                while cost > Duration::ZERO && pool.state().waiting == 0 {
+                    std::thread::yield_now();
+                }
+                ends(&pool, tree);
+                other.join().unwrap()
+            });
+            let count = pool.len();
+            pool.give_back(taken);
+            count
+        };
+        let hour = Duration::from_secs(3600);
+        assert_eq!(taken_while(hour, &|pool, tree| pool.give_back(tree)), 1, "it comes back, and is enough");
+        assert_eq!(taken_while(hour, &|pool, tree| pool.discard(tree).unwrap()), 1, "it never comes back");
+        assert_eq!(taken_while(Duration::ZERO, &|_, tree| drop(tree)), 2, "nobody waits for it");
     }
 
     #[test]
