@@ -106,12 +106,12 @@ pub fn base_env(lookup: impl Fn(&str) -> Option<String>, grants: &BTreeSet<Strin
     env
 }
 
-/// Reads a file that a process of somebody else may have written: a regular file of at most `most` bytes, reached by
-/// its last name itself; nothing where there is none.
+/// Opens a file that a process of somebody else may have written, or put in the place of one: a regular file, reached by its
+/// last name itself; nothing where there is none.
 ///
 /// # Errors
-/// Fails where it is a link, a pipe, a folder or a device, where it is longer, or where it cannot be read.
-pub fn read_small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+/// Fails where it is a link, a pipe, a folder or a device, or where it cannot be opened.
+pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
@@ -122,6 +122,15 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    Ok(Some(file))
+}
+
+/// Reads such a file, of at most `most` bytes; nothing where there is none.
+///
+/// # Errors
+/// As [`open_regular`], and where it is longer or cannot be read.
+pub fn read_small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = open_regular(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {

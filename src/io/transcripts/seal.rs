@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::shelf::open_file;
+use crate::io::process::open_regular;
 
 /// Bytes that are read at one time.
 const CHUNK: usize = 64 << 10;
@@ -41,7 +41,7 @@ impl Seal {
     /// # Errors
     /// Where it cannot be read.
     pub fn take(&mut self, least: u64, lasts: bool) -> io::Result<Option<Mark>> {
-        let Some(mut file) = open_file(&self.file)? else { return Ok(None) };
+        let Some(mut file) = open_regular(&self.file)? else { return Ok(None) };
         let length = file.metadata()?.len();
         if length < self.taken || length <= self.noted || length - self.noted < least {
             return Ok(None);

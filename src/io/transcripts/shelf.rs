@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rustix::fs::{Mode, OFlags};
+
+use crate::io::process::open_regular;
 
 /// Transcripts that are shorter, in bytes, lie there unpacked: whoever looks for a word finds it.
 const SHORT: u64 = 64 << 10;
@@ -84,10 +85,10 @@ impl Shelf {
         if !is_record(record) {
             return Ok(None);
         }
-        if let Some(file) = open_file(&self.file(record))? {
+        if let Some(file) = open_regular(&self.file(record))? {
             return Ok(Some(Box::new(file)));
         }
-        let packed = open_file(&self.packed(record))?;
+        let packed = open_regular(&self.packed(record))?;
         Ok(packed.map(|file| Box::new(MultiGzDecoder::new(BufReader::new(file))) as Box<dyn Read + Send>))
     }
 
@@ -99,7 +100,7 @@ impl Shelf {
         if !is_record(record) {
             return Ok(None);
         }
-        if let Some(mut file) = open_file(&self.file(record))? {
+        if let Some(mut file) = open_regular(&self.file(record))? {
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
             let mut bytes = Vec::new();
@@ -132,7 +133,7 @@ impl Shelf {
     pub fn part_of(&self, record: &str, from: u64, most: u64) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         if is_record(record)
-            && let Some(mut file) = open_file(&self.file(record))?
+            && let Some(mut file) = open_regular(&self.file(record))?
         {
             file.seek(SeekFrom::Start(from))?;
             file.take(most).read_to_end(&mut bytes)?;
@@ -150,7 +151,7 @@ impl Shelf {
     /// Where it cannot be read or written; it is then as it was.
     pub fn pack(&self, record: &str) -> io::Result<()> {
         let plain = self.file(record);
-        let Some(mut from) = open_file(&plain)? else { return Ok(()) };
+        let Some(mut from) = open_regular(&plain)? else { return Ok(()) };
         if from.metadata()?.len() < SHORT {
             return Ok(());
         }
@@ -175,20 +176,6 @@ fn write_packed(from: &mut File, draft: &Path) -> io::Result<()> {
         }
         to.write_all(&chunk[..read])?;
     }
-}
-
-/// Opens a regular file; nothing where there is none.
-pub(super) fn open_file(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(errno.into()),
-    };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-    }
-    Ok(Some(file))
 }
 
 #[cfg(test)]
