@@ -35,6 +35,13 @@ pub struct Timeout {
     pub then: Then,
 }
 
+impl Timeout {
+    /// Tells when a word is overdue that has been waited for since then, both in milliseconds since 1970.
+    pub fn overdue_ms(self, since_ms: i64) -> i64 {
+        since_ms.saturating_add(i64::try_from(self.after_s).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+}
+
 /// Says what happens when a word has not come in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

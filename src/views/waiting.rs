@@ -101,7 +101,6 @@ pub fn waiting(state: &State) -> Vec<(Subject, Waiting)> {
 
 fn bare(state: &State, wait: Wait) -> Waiting {
     let timeout = state.opening().goal.gating.timeout;
-    let after_ms = timeout.map(|it| i64::try_from(it.after_s).unwrap_or(i64::MAX / 2).saturating_mul(1000));
     Waiting {
         then: String::new(),
         reasons: Vec::new(),
@@ -113,7 +112,7 @@ fn bare(state: &State, wait: Wait) -> Waiting {
         has_moved: false,
         extent: None,
         since_ms: wait.since_ms,
-        until_ms: after_ms.map(|after| wait.since_ms.saturating_add(after)),
+        until_ms: timeout.map(|it| it.overdue_ms(wait.since_ms)),
         lapse: timeout.map(|it| it.then),
         is_overdue: wait.is_overdue,
     }

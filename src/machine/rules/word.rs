@@ -115,18 +115,16 @@ pub(in crate::machine) fn deny_delivery(
 
 /// Tells when the next word will be overdue, in milliseconds since 1970.
 pub(in crate::machine) fn next_lapse(state: &State) -> Option<i64> {
-    let Timeout { after_s, .. } = state.opening().goal.gating.timeout?;
-    let after_ms = i64::try_from(after_s).ok()?.checked_mul(1000)?;
+    let timeout = state.opening().goal.gating.timeout?;
     let waits = state.awaited().filter(|(_, wait)| !wait.is_overdue);
-    waits.map(|(_, wait)| wait.since_ms.saturating_add(after_ms)).min()
+    waits.map(|(_, wait)| timeout.overdue_ms(wait.since_ms)).min()
 }
 
 /// Does what the goal says about each word that is overdue.
 pub(in crate::machine) fn lapse(state: &State, now_ms: i64) -> Vec<Event> {
-    let Some(Timeout { after_s, then }) = state.opening().goal.gating.timeout else { return Vec::new() };
-    let after_ms = i64::try_from(after_s).unwrap_or(i64::MAX / 2).saturating_mul(1000);
-    let is_due = |since_ms: i64| now_ms >= since_ms.saturating_add(after_ms);
-    let overdue = state.awaited().filter(|(_, wait)| !wait.is_overdue && is_due(wait.since_ms));
+    let Some(timeout) = state.opening().goal.gating.timeout else { return Vec::new() };
+    let Timeout { after_s, then } = timeout;
+    let overdue = state.awaited().filter(|(_, wait)| !wait.is_overdue && now_ms >= timeout.overdue_ms(wait.since_ms));
     let why = format!("no word came within {after_s} s");
     let mut events = Vec::new();
     for (on, _) in overdue {
