@@ -3,13 +3,15 @@
 use super::{follows, moves_or_rests};
 use crate::machine::bisect::Search;
 use crate::machine::due::due;
-use crate::machine::event::{Again, End, Event, Lease, Next, Rest};
-use crate::machine::state::{Batch, BatchStep, State};
+use crate::machine::event::{Again, End, Event, Lease, NewTask, Next, Rest};
+use crate::machine::state::{Batch, BatchStep, State, Task};
 use crate::machine::testing::{Scene, attempt, batch, candidate, draft, finding, green, link, oid, result};
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
 use crate::model::check::Answer;
 use crate::model::goal::Gate;
 use crate::model::ids::{ScopeId, TaskId};
+use crate::model::paths::PathSet;
+use crate::model::task::TaskDraft;
 use crate::model::verdict::{Ruling, Verdict};
 
 /// Gives the reason for which an event may not follow.
@@ -212,4 +214,23 @@ fn a_live_run_that_waits_for_nothing_is_a_bug() {
     state.batch = Some(Batch { id: batch(1), members: Vec::new(), onto: oid(1), step });
     state.running.clear();
     assert!(moves_or_rests(&state, &due(&state)).is_err());
+}
+
+#[test]
+fn an_edited_plan_splits_no_file_twice() {
+    let scene = Scene::opened(|opening| {
+        opening.goal.approve.insert(Gate::Plan);
+    });
+    let scene = scene.begun().planned(vec![draft("a", "a"), draft("b", "a")]).unplanned().settled();
+    assert_eq!(scene.state.waiting, Some(Gate::Plan));
+    let edited = |ids: &[u32]| {
+        let changed = ids.iter().map(|id| {
+            let draft = TaskDraft { splits: PathSet::parse(["a".to_owned()]), ..scene.task(*id).draft.clone() };
+            let Task { work, after, .. } = scene.task(*id).clone();
+            NewTask { id: TaskId(*id), draft, work, after, agent: 0, findings: Vec::new() }
+        });
+        Event::PlanEdited { revision: 1, dropped: Vec::new(), changed: changed.collect(), added: Vec::new() }
+    };
+    assert_eq!(follows(&scene.state, &edited(&[2])), Ok(()));
+    assert!(refusal(&scene, edited(&[1, 2])).contains("t2 splits what"));
 }

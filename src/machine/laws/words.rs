@@ -12,6 +12,7 @@ use crate::machine::state::{State, Status};
 use crate::model::gating::{Extent, Reason};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
+use crate::model::paths::PathSet;
 
 pub(super) fn reached(state: &State, gate: Gate) -> Law {
     let is_new = state.waiting.is_none() && !state.passed.contains(&gate);
@@ -112,7 +113,23 @@ pub(super) fn edited(
         let splits = &new.draft.splits;
         law(new.draft.paths.covers(splits), || format!("{} splits {splits:?}, which it does not own", new.id))?;
     }
+    splits_apart(state, dropped, (changed, added))?;
     waits_for_what_stays(state, dropped, (changed, added))
+}
+
+/// Holds that no two tasks of an edited plan split the same file.
+fn splits_apart(state: &State, dropped: &[TaskId], (changed, added): (&[NewTask], &[Added])) -> Law {
+    let edited: BTreeSet<TaskId> = dropped.iter().copied().chain(changed.iter().map(|it| it.id)).collect();
+    let kept = state.splits.iter().filter(|id| !edited.contains(id));
+    let kept = kept.filter_map(|id| Some((*id, &state.tasks.get(id)?.draft)));
+    let new = changed.iter().chain(added.iter().map(|it| &it.task)).map(|new| (new.id, &new.draft));
+    let mut seen: Vec<(TaskId, &PathSet)> = Vec::new();
+    for (id, draft) in kept.chain(new).filter(|(_, draft)| !draft.splits.is_empty()) {
+        let other = seen.iter().find(|(_, splits)| splits.overlaps(&draft.splits));
+        law(other.is_none(), || format!("{id} splits what {other:?} does"))?;
+        seen.push((id, &draft.splits));
+    }
+    Ok(())
 }
 
 fn lies_inside(state: &State, scope: ScopeId, new: &NewTask) -> Law {
