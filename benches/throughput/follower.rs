@@ -38,31 +38,24 @@ pub async fn follow(at: Where, after: u64, until: u64) -> Told {
     );
     stream.write_all(request.as_bytes()).await.expect("it is asked");
     let (mut told, mut known) = (Told::default(), after);
-    let (mut line, mut read) = (Vec::new(), vec![0; 64 << 10]);
+    let (mut text, mut read) = (String::new(), vec![0; 64 << 10]);
     while known < until {
         let count = tokio::time::timeout(PATIENCE, stream.read(&mut read)).await;
         let Ok(count @ 1..) = count.unwrap_or(Ok(0)) else { break };
-        for byte in &read[..count] {
-            if *byte != b'\n' {
-                // Of each line only its beginning says which event it is.
-                if line.len() < 32 {
-                    line.push(*byte);
-                }
-                continue;
-            }
-            if let Some(seq) = id(&line) {
-                told.events += 1;
-                told.astray += seq.abs_diff(known + 1);
-                known = seq;
-                told.last = Some(Instant::now());
-            }
-            line.clear();
+        text.push_str(&String::from_utf8_lossy(&read[..count]));
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        for seq in text[..whole].lines().filter_map(id) {
+            told.events += 1;
+            told.astray += seq.abs_diff(known + 1);
+            known = seq;
+            told.last = Some(Instant::now());
         }
+        text.drain(..whole);
     }
     told.astray += until.saturating_sub(known);
     told
 }
 
-fn id(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line).ok()?.strip_prefix("id: ")?.trim().parse().ok()
+fn id(line: &str) -> Option<u64> {
+    line.strip_prefix("id: ")?.trim().parse().ok()
 }

@@ -2,11 +2,15 @@
 //! and however many. Never believes anything but the journal.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::folding::PAGE;
 use super::{AppError, Loaded, Place};
+use crate::actors::world::blocking;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
@@ -19,14 +23,14 @@ const KEPT: u64 = 2048;
 const FOLDS: usize = 64;
 /// How soon the journal is not looked at again.
 const FRESH: Duration = Duration::from_millis(40);
+/// How often the journal is looked at for those who wait for news.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An event as it is told to programs.
 #[derive(Debug, Clone)]
 pub struct Told {
     /// Its number.
     pub seq: u64,
-    /// Which event it is.
-    pub kind: &'static str,
     /// The event, as JSON.
     pub json: Arc<str>,
 }
@@ -50,7 +54,7 @@ impl Followers {
     pub fn follow(&self, run: &RunId) -> Result<Arc<Follower>, AppError> {
         let follower = {
             let mut held = lock(&self.held);
-            let new = || Arc::new(Follower { place: self.place.clone(), run: run.clone(), fold: Mutex::default() });
+            let new = || Arc::new(Follower::new(self.place.clone(), run.clone()));
             let (used, follower) = held.entry(run.clone()).or_insert_with(|| (Instant::now(), new()));
             *used = Instant::now();
             let follower = Arc::clone(follower);
@@ -73,6 +77,9 @@ pub struct Follower {
     place: Place,
     run: RunId,
     fold: Mutex<Fold>,
+    /// The number of the last event; none where the journal could not be read.
+    news: watch::Sender<Option<u64>>,
+    is_looking: AtomicBool,
 }
 
 #[derive(Default)]
@@ -111,6 +118,42 @@ impl Fold {
 }
 
 impl Follower {
+    fn new(place: Place, run: RunId) -> Self {
+        Self {
+            place,
+            run,
+            fold: Mutex::default(),
+            news: watch::Sender::new(Some(0)),
+            is_looking: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells the number of the last event whenever there is another one, to all who ask by one look at the journal; none
+    /// once it cannot be read.
+    pub fn news(self: &Arc<Self>) -> watch::Receiver<Option<u64>> {
+        let news = self.news.subscribe();
+        if !self.is_looking.swap(true, Ordering::SeqCst) {
+            tokio::spawn(Arc::clone(self).look_for_news());
+        }
+        news
+    }
+
+    async fn look_for_news(self: Arc<Self>) {
+        loop {
+            let follower = Arc::clone(&self);
+            let last = blocking(move || follower.look_now()).await.ok();
+            self.news.send_if_modified(|told| std::mem::replace(told, last) != last);
+            tokio::time::sleep(LOOK_EVERY).await;
+            if self.news.receiver_count() == 0 {
+                self.is_looking.store(false, Ordering::SeqCst);
+                // Somebody may have come just before, and saw that this still looks.
+                if self.news.receiver_count() == 0 || self.is_looking.swap(true, Ordering::SeqCst) {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Takes in what the journal holds; gives the number of the last event. Blocks on the disk.
     ///
     /// # Errors
@@ -145,18 +188,22 @@ impl Follower {
     /// As reading the journal.
     pub fn after(&self, seq: u64, limit: usize, cursor: &mut Cursor) -> Result<Vec<Told>, AppError> {
         self.look()?;
-        {
-            let fold = lock(&self.fold);
-            if fold.loaded.state.seq <= seq {
-                return Ok(Vec::new());
-            }
-            if let Some(first) = fold.told.front().filter(|first| first.seq <= seq + 1) {
-                *cursor = Cursor::default();
-                let skipped = usize::try_from(seq + 1 - first.seq).unwrap_or(usize::MAX);
-                return Ok(fold.told.iter().skip(skipped).take(limit).cloned().collect());
-            }
+        if let Some(told) = self.kept(seq, limit) {
+            *cursor = Cursor::default();
+            return Ok(told);
         }
         cursor.after(&self.place, &self.run, seq, limit)
+    }
+
+    /// Gives at most `limit` events after a number, of those that were taken in last; none where more is wanted.
+    pub fn kept(&self, seq: u64, limit: usize) -> Option<Vec<Told>> {
+        let fold = lock(&self.fold);
+        if fold.loaded.state.seq <= seq {
+            return Some(Vec::new());
+        }
+        let first = fold.told.front().filter(|first| first.seq <= seq + 1)?;
+        let skipped = usize::try_from(seq + 1 - first.seq).unwrap_or(usize::MAX);
+        Some(fold.told.iter().skip(skipped).take(limit).cloned().collect())
     }
 }
 
@@ -199,7 +246,7 @@ fn tell(run: &RunId, state: &State, recorded: &crate::machine::event::Recorded) 
         path: run.as_str().into(),
         source: error.into(),
     })?;
-    Ok(Told { seq: recorded.seq, kind: recorded.event.kind(), json: json.into() })
+    Ok(Told { seq: recorded.seq, json: json.into() })
 }
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {

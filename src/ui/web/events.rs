@@ -1,6 +1,7 @@
 //! Owns how a run's events reach who follows it: from any number on, each once, however often the connection drops. A
 //! reader takes what it can; nothing piles up for one who takes nothing.
 
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,7 +27,7 @@ use crate::app::{Cursor, Follower, Told};
 const PIECE: usize = 256;
 /// Pieces that wait for a reader.
 const PIECES: usize = 2;
-/// How often the journal is looked at while nothing comes.
+/// How often the journal is looked at for who asks without a stream.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After how long without an event a reader is told that the connection stands.
 const SIGN_EVERY: Duration = Duration::from_secs(15);
@@ -103,42 +104,52 @@ async fn next(
 
 /// Sends pieces until the reader is gone; one who takes none for too long loses the connection, and this ends with it.
 async fn stream(follower: Arc<Follower>, mut after: u64, pieces: mpsc::Sender<Bytes>) {
-    let mut cursor = Cursor::default();
-    let mut silent_since = Instant::now();
+    let (mut cursor, mut news) = (Cursor::default(), follower.news());
     // Said at once, so that a reader knows that it is connected.
     if pieces.send(Bytes::from_static(b"retry: 1000\n\n")).await.is_err() {
         return;
     }
     loop {
-        let told;
-        (told, cursor) = match next(&follower, after, PIECE, cursor).await {
-            Ok(found) => found,
+        // Seen before what is kept is looked at, so that nothing which comes between the two is missed.
+        if news.borrow_and_update().is_none() {
             // The reader comes back and is told why.
-            Err(_) => return,
+            return;
+        }
+        let told = match follower.kept(after, PIECE) {
+            Some(told) => told,
+            None => match next(&follower, after, PIECE, std::mem::take(&mut cursor)).await {
+                Ok((told, at)) => {
+                    cursor = at;
+                    told
+                }
+                Err(_) => return,
+            },
         };
         let piece = match told.last() {
             Some(last) => {
                 after = last.seq;
-                Bytes::from(told.iter().map(event).collect::<String>())
+                piece(&told)
             }
-            None if silent_since.elapsed() > SIGN_EVERY => Bytes::from_static(b": nothing new\n\n"),
-            None => {
-                tokio::select! {
-                    () = tokio::time::sleep(LOOK_EVERY) => continue,
-                    () = pieces.closed() => return,
-                }
-            }
+            None => tokio::select! {
+                _ = news.changed() => continue,
+                () = pieces.closed() => return,
+                () = tokio::time::sleep(SIGN_EVERY) => Bytes::from_static(b": nothing new\n\n"),
+            },
         };
-        silent_since = Instant::now();
         if pieces.send(piece).await.is_err() {
             return;
         }
     }
 }
 
-/// Writes one event; JSON has no line's end in it.
-fn event(told: &Told) -> String {
-    format!("id: {}\ndata: {}\n\n", told.seq, told.json)
+/// Writes events down, one after the other; JSON has no line's end in it.
+fn piece(told: &[Told]) -> Bytes {
+    let mut text = String::with_capacity(told.iter().map(|told| told.json.len() + 32).sum());
+    for Told { seq, json } in told {
+        // Nothing fails in memory.
+        let _ = write!(text, "id: {seq}\ndata: {json}\n\n");
+    }
+    text.into()
 }
 
 /// Hands pieces to a connection.
