@@ -5,7 +5,7 @@ const sign = document.getElementById("link-state");
 const say = (words) => { if (sign && sign.textContent !== words) sign.textContent = words; };
 
 // How long one frame may be worked in, in milliseconds.
-const FRAME = 8;
+const FRAME = 2;
 // Characters of what an attempt prints that are kept.
 const KEPT = 400000;
 
