@@ -224,6 +224,8 @@ fn first_calls(runtime: &Runtime, count: usize) {
         place.env.insert("PATH".to_owned(), path);
         let key = lab.beside("key").join("key");
         std::fs::write(&key, "sk-of-nobody").expect("a file");
+        // One that others may read is no key.
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("it is ours alone");
         let providers = format!(
             "[providers.anthropic]\nbase = \"http://{}\"\nkey = {{ file = \"{}\" }}\n",
             model.address,
