@@ -40,7 +40,13 @@ pub fn cast(
                 None => codex,
             })
         }
-        AgentRef::Acp(line) => Box::new(Acp::new(world.artel.clone(), programs(), line.clone(), door)),
+        AgentRef::Acp(line) => {
+            let acp = Acp::new(world.artel.clone(), programs(), line.clone(), door);
+            Box::new(match login {
+                Some(login) => acp.logged_in(login),
+                None => acp,
+            })
+        }
         AgentRef::Llm(_)
         | AgentRef::Codemod
         | AgentRef::Shard

@@ -11,6 +11,7 @@ use super::coordinator::{Coordinator, Tell};
 use super::world::{World, told as words};
 use crate::io::agents::{Desk, Login, Stance, Told};
 use crate::machine::command::Command;
+use crate::model::login::login_files;
 use crate::model::role::{AgentRef, Role};
 use crate::model::seat::Seat;
 use crate::model::secrets::Secrets;
@@ -59,7 +60,7 @@ pub fn sweep(desks: &Path) {
 
 /// Removes a login from the desk of a session that is over.
 pub(super) fn forget_login(desk: &Desk) {
-    for file in Login::FILES {
+    for file in login_files() {
         // Most have none.
         let _ = fs::remove_file(desk.file(file));
     }

@@ -175,7 +175,8 @@ pub struct Grants {
     pub toolchains: Option<BTreeSet<String>>,
     /// Package registries (crates, npm, pypi, go, maven) and single hosts that an attempt may reach by TLS, through artel.
     pub egress: BTreeSet<String>,
-    /// Agents that may use the login of their own which this user has: claude, codex. What they spend is as they tell it.
+    /// Agents that may use the login of their own which this user has: claude, codex, copilot, gemini, goose, opencode. What
+    /// they spend is as they tell it.
     pub logins: BTreeSet<String>,
 }
 

@@ -2,7 +2,7 @@
 //! role was before. Never opens a file.
 
 use super::egress::is_grant;
-use super::login::LOGINS;
+use super::login::{LOGINS, UNGRANTED};
 use super::review::{Criterion, Lens};
 use super::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Effort, Grants, Limits, Part, Role};
 use super::written::{
@@ -371,14 +371,23 @@ fn grants(grants: &mut Grants, node: &Node, faults: &mut Faults) {
     }
     if let Some(node) = fields.take("logins") {
         let names = list(node, "`logins`", faults).iter();
-        let known =
-            names.filter_map(|node| word(node, "each login", &LOGINS.map(|login| (login.agent, login.agent)), faults));
-        grants.logins = known.map(str::to_owned).collect();
+        grants.logins = names.filter_map(|node| login(node, faults)).map(str::to_owned).collect();
     }
     if let Some(node) = fields.take("egress") {
         let names = list(node, "`egress`", faults).iter();
         grants.egress = names.filter_map(|node| egress(node, faults)).collect();
     }
+}
+
+/// Reads an agent whose login may be used.
+fn login(node: &Node, faults: &mut Faults) -> Option<&'static str> {
+    if let Value::Text(named) = &node.value
+        && let Some((name, why)) = UNGRANTED.iter().find(|(name, _)| name == named)
+    {
+        faults.add_with_help(&node.at, format!("the login of {name} cannot be granted"), *why);
+        return None;
+    }
+    word(node, "each login", &LOGINS.map(|login| (login.agent, login.agent)), faults)
 }
 
 /// Reads a registry or a host that may be reached.
@@ -420,6 +429,16 @@ mod tests {
             let found = faults(&format!("worker.grants.egress={wrong}"));
             assert_eq!(found, [format!("{wrong}: this names no registry and no host")]);
         }
+    }
+
+    #[test]
+    fn a_login_is_granted_that_can_be_given_and_of_others_it_is_said_why_not() {
+        let role = set(&worker(), "worker.grants.logins=gemini,copilot").unwrap();
+        assert_eq!(role.grants.logins, ["copilot".to_owned(), "gemini".to_owned()].into());
+        let found = set(&worker(), "worker.grants.logins=qwen").unwrap_err();
+        assert_eq!((found.len(), found[0].what.as_str()), (1, "the login of qwen cannot be granted"));
+        assert!(found[0].help.as_deref().unwrap().contains("by a key alone"), "{found:?}");
+        assert_eq!(faults("worker.grants.logins=everybody"), ["everybody: each login cannot be `everybody`"]);
     }
 
     #[test]

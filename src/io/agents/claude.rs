@@ -93,7 +93,7 @@ impl Agent for Claude {
             line.push_str("export ANTHROPIC_BASE_URL=\"http://$ARTEL_GATE/anthropic\"; ");
         }
         if let Some((login, _)) = &self.login {
-            env.extend([login.variable()]);
+            env.extend(login.variables());
             env.insert("CLAUDE_CONFIG_DIR".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
             line.push_str("unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN; ");
         }

@@ -12,7 +12,7 @@ use super::door::{Door, TOKEN_VARIABLE};
 use super::found::{Found, Programs, quoted};
 use super::limits::{is_limit, resets_at_ms};
 use super::lines::each_event;
-use super::login::{CODEX, Login};
+use super::login::Login;
 use super::told::{Told, count, text};
 use crate::io::process::Program;
 use crate::model::spend::Tokens;
@@ -85,11 +85,10 @@ impl Agent for Codex {
             line.push_str("mkdir -p \"$CODEX_HOME\" && ");
         }
         if let Some(login) = &self.login {
-            env.extend([login.variable()]);
+            env.extend(login.variables());
             env.insert("CODEX_HOME".to_owned(), desk.file(HOME).to_string_lossy().into_owned());
             line.push_str("unset OPENAI_API_KEY; mkdir -p \"$CODEX_HOME\" && ");
-            let written = format!("printf %s \"${CODEX}\" > \"$CODEX_HOME/{LOGIN_FILE}\"");
-            line.push_str(&format!("(umask 077; {written}) && unset {CODEX} && "));
+            line.push_str(&Login::written_to(&format!("\"$CODEX_HOME/{LOGIN_FILE}\"")));
         }
         // Only in a home that is the session's own: else there is none named, or it is the user's.
         if brief.resumes.is_some() && env.contains_key("CODEX_HOME") {

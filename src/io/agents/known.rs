@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::found::Programs;
 use super::{claude, codex};
+use crate::model::login::{LOGINS, Named, OwnLogin};
 
 /// Describes an agent that roles can name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +30,8 @@ pub struct KnownAgent {
     pub resume: bool,
     /// What it tells of a limit that it met.
     pub limits: Limits,
+    /// Whether a role may grant it the login that it keeps by itself.
+    pub login: bool,
 }
 
 /// Says how much an agent tells of a quantity.
@@ -154,9 +157,22 @@ pub fn known_agents(programs: &Programs) -> Vec<KnownAgent> {
             cost: *cost,
             resume: *resume,
             limits: *limits,
+            login: LOGINS.iter().any(|login| is_by(login, agent, *program)),
         }
     };
     KNOWN.iter().map(known).collect()
+}
+
+/// Says how much the agent of a login tells of the tokens that it used, and of what they cost.
+pub fn tells(login: &OwnLogin) -> (Says, Says) {
+    let entry = KNOWN.iter().find(|Entry(agent, program, ..)| is_by(login, agent, *program));
+    entry.map_or((Says::Nothing, Says::Nothing), |Entry(_, _, _, usage, cost, ..)| (*usage, *cost))
+}
+
+/// Tells whether a login is that of an agent, by how roles name it and its program.
+fn is_by(login: &OwnLogin, agent: &str, program: Option<&str>) -> bool {
+    let named = if agent.starts_with("acp:") { Named::ByLine } else { Named::Plainly };
+    login.named == named && program == Some(login.agent)
 }
 
 /// Says how a program that speaks the protocol is got.
@@ -181,5 +197,16 @@ mod tests {
             assert_eq!(known.program.is_none(), known.get.is_none());
             assert_eq!(known.installed, known.program.is_none(), "{known:?}");
         }
+    }
+
+    #[test]
+    fn of_each_login_it_is_known_what_its_agent_tells() {
+        let known = known_agents(&Programs::default());
+        let with_login: Vec<&str> = known.iter().filter(|known| known.login).map(|known| known.agent).collect();
+        assert_eq!(with_login.len(), LOGINS.len(), "{with_login:?}");
+        let of = |name: &str| tells(LOGINS.iter().find(|login| login.agent == name).unwrap());
+        assert_eq!(of("claude"), (Says::Session, Says::Session));
+        assert_eq!(of("gemini"), (Says::Session, Says::Nothing));
+        assert_eq!(of("goose"), (Says::Partly, Says::Session));
     }
 }

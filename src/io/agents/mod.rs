@@ -33,6 +33,6 @@ pub use command::Command;
 pub use door::{Door, TOKEN_VARIABLE};
 pub use found::Programs;
 pub use handoff::{HANDOFF_BYTES_MAX, HandoffFault, collect, fits, flags, leave};
-pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents};
+pub use known::{KnownAgent, Limits as LimitsTold, Says, known_agents, tells};
 pub use login::{Login, LoginError};
 pub use told::Told;

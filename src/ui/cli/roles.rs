@@ -147,7 +147,7 @@ fn limits(part: Part, limits: &Limits) -> String {
 /// Writes what is known of agents as a table.
 pub fn agent_lines(agents: &[KnownAgent], width: usize, paint: Paint) -> Vec<String> {
     let mut table = Columns::indented(0);
-    table.headings(&["agent", "here", "tokens", "cost", "resumes", "limits", "where it is, or how it is got"]);
+    table.headings(&["agent", "here", "tokens", "cost", "resumes", "limits", "login", "where it is, or how it is got"]);
     let says = |says: Says| match says {
         Says::Nothing => "-",
         Says::Partly => "in part",
@@ -172,6 +172,7 @@ pub fn agent_lines(agents: &[KnownAgent], width: usize, paint: Paint) -> Vec<Str
             Cell::new(says(known.cost)),
             Cell::new(if known.resume { "yes" } else { "-" }),
             Cell::new(limits),
+            Cell::new(if known.login { "yes" } else { "-" }),
             Cell::new(found.or_else(|| known.get.map(str::to_owned)).unwrap_or_default()).hue(Hue::Faint),
         ]);
     }

@@ -11,6 +11,7 @@ use crate::io::agents::door::{Door, TOKEN_VARIABLE};
 use crate::io::agents::found::{Programs, quoted};
 use crate::io::agents::known;
 use crate::io::agents::lines::each_event;
+use crate::io::agents::login::Login;
 use crate::io::agents::told::Told;
 use crate::io::process::Program;
 
@@ -25,7 +26,7 @@ const ENVIRONMENT: [(&str, &str); 12] = [
     ("GOOSE_DISABLE_KEYRING", "1"),
     ("GOOSE_DISABLE_SESSION_NAMING", "true"),
     ("GOOSE_MODE", "auto"),
-    ("COPILOT_OFFLINE", "true"),
+    ("COPILOT_AUTO_UPDATE", "false"),
     ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
     ("OPENCODE_DISABLE_LSP_DOWNLOAD", "1"),
     ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
@@ -33,6 +34,13 @@ const ENVIRONMENT: [(&str, &str); 12] = [
 
 /// Names under which agents look for a key.
 const KEYS: [&str; 4] = ["ANTHROPIC_API_KEY", "COPILOT_PROVIDER_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"];
+
+/// What keeps an agent that asks by a key from asking its vendor for anything beside.
+const OFFLINE: (&str, &str) = ("COPILOT_OFFLINE", "true");
+
+/// Names by which an agent would be led from its own login to something else that pays.
+const OTHERS_THAN_LOGIN: &str = "ANTHROPIC_API_KEY COPILOT_PROVIDER_API_KEY COPILOT_PROVIDER_BASE_URL GEMINI_API_KEY \
+                                 GOOGLE_GEMINI_BASE_URL OPENAI_API_KEY";
 
 /// Where agents look for the address of a provider, below the gateway's, which only the shell knows.
 const ADDRESSES: [(&str, &str); 6] = [
@@ -54,8 +62,14 @@ const OPENCODE_CONFIG: &str = r#"{\"autoupdate\":false,\"share\":\"disabled\",\"
 /// What Qwen Code must find in its home to report nothing home.
 const QWEN_SETTINGS: &str = r#"{"privacy":{"usageStatisticsEnabled":false},"general":{"enableAutoUpdate":false}}"#;
 
-/// What Gemini CLI must find in its home to take a key from the environment.
-const GEMINI_SETTINGS: &str = r#"{"security":{"auth":{"selectedType":"gemini-api-key"},"folderTrust":{"enabled":false}},"general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false}}"#;
+/// What Gemini CLI must find in its home, before and after the way in which it is to say who it is.
+const GEMINI_SETTINGS: [&str; 2] = [
+    r#"{"security":{"auth":{"selectedType":""#,
+    r#""},"folderTrust":{"enabled":false}},"general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false}}"#,
+];
+
+/// The ways in which Gemini CLI says who it is: by a key, and by a login with Google.
+const GEMINI_WAYS: [&str; 2] = ["gemini-api-key", "oauth-personal"];
 
 /// The folder on its desk that is its home.
 const HOME: &str = "home";
@@ -67,14 +81,22 @@ pub struct Acp {
     programs: Programs,
     line: String,
     door: Option<Door>,
+    /// The login that it is let use.
+    login: Option<Login>,
 }
 
 impl Acp {
     /// Takes the program that is the client, where programs are found, the line for `sh -c` that starts the agent, and what
-    /// leads to artel. Where that leads to no models the agent uses its own login and the user's home; else it has a home
-    /// of its own on its desk.
+    /// leads to artel. Where that leads to no models the agent looks for a login by itself, in the user's home; else it has
+    /// a home of its own on its desk.
     pub fn new(artel: PathBuf, programs: Programs, line: String, door: Option<Door>) -> Self {
-        Self { artel, programs, line, door }
+        Self { artel, programs, line, door, login: None }
+    }
+
+    /// Lets it use its own login, in a home of its own on its desk.
+    #[must_use]
+    pub fn logged_in(self, login: Login) -> Self {
+        Self { login: Some(login), ..self }
     }
 
     /// Finds what must be seen for the line to run: the installations of the program that it begins with and of all that it
@@ -102,28 +124,23 @@ impl Agent for Acp {
         let read = self.sees()?;
         let (mut env, mut files) = (brief.env(desk), brief.files()?);
         env.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let mut line = String::new();
         if let Some(door) = &self.door {
             env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
         }
-        if let Some(key) = self.door.as_ref().and_then(Door::key) {
-            env.extend(KEYS.map(|name| (name.to_owned(), key.to_owned())));
-            files.insert("home/.gemini/settings.json".to_owned(), GEMINI_SETTINGS.to_owned());
+        let key = self.door.as_ref().and_then(Door::key);
+        let line = match (&self.login, key) {
+            (Some(login), _) => by_login(login, desk, &mut env),
+            (None, Some(key)) => by_gateway(key, desk, &mut env),
+            (None, None) => String::new(),
+        };
+        let line = format!("{line}{}", self.line);
+        let has_home = self.login.is_some() || key.is_some();
+        if has_home {
+            let [before, after] = GEMINI_SETTINGS;
+            let way = GEMINI_WAYS[usize::from(self.login.is_some())];
+            files.insert("home/.gemini/settings.json".to_owned(), format!("{before}{way}{after}"));
             files.insert("home/.qwen/settings.json".to_owned(), QWEN_SETTINGS.to_owned());
-            line.push_str("unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; export");
-            for (name, place) in ADDRESSES {
-                line.push_str(&format!(" {name}=\"http://$ARTEL_GATE/{place}\""));
-            }
-            line.push_str(&format!(" OPENCODE_CONFIG_CONTENT=\"{OPENCODE_CONFIG}\""));
-            for (name, below) in BELOW_HOME {
-                line.push_str(&format!(" {name}=\"${{{name}:-$HOME/{below}}}\""));
-            }
-            for (name, place) in home(desk) {
-                line.push_str(&format!(" {name}={}", quoted(&place)));
-            }
-            line.push_str("; ");
         }
-        line.push_str(&self.line);
         // The client is the outer one: by the path that artel is given, only who watches over the job finds it.
         let artel = self.artel.to_string_lossy();
         let argv = [artel.as_ref(), ACP_VERB, "--", "sh", "-c", line.as_str()].map(str::to_owned).to_vec();
@@ -131,7 +148,7 @@ impl Agent for Acp {
             env.insert(RESUME_VARIABLE.to_owned(), resumed.session.clone());
             env.insert(GO_ON_VARIABLE.to_owned(), desk.file(GO_ON_FILE).to_string_lossy().into_owned());
         }
-        let home = self.door.as_ref().and_then(Door::key).map(|_| HOME);
+        let home = has_home.then_some(HOME);
         Ok(Play::Process { program: Program::Argv(argv), files, env, read, home })
     }
 
@@ -154,6 +171,38 @@ impl Agent for Acp {
         let told = last.as_ref().map_or_else(Told::default, Outcome::told);
         report(left, ending, told).saying(said)
     }
+}
+
+/// Leads an agent to the gateway, wherever it looks for a key and an address; gives what its line begins with.
+fn by_gateway(key: &str, desk: &Desk, env: &mut BTreeMap<String, String>) -> String {
+    env.extend(KEYS.map(|name| (name.to_owned(), key.to_owned())));
+    env.insert(OFFLINE.0.to_owned(), OFFLINE.1.to_owned());
+    let mut line = "unset ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN; export".to_owned();
+    for (name, place) in ADDRESSES {
+        line.push_str(&format!(" {name}=\"http://$ARTEL_GATE/{place}\""));
+    }
+    line.push_str(&format!(" OPENCODE_CONFIG_CONTENT=\"{OPENCODE_CONFIG}\""));
+    line.push_str(&at_home(desk));
+    line
+}
+
+/// Lets an agent ask by its own login and by nothing else; gives what its line begins with.
+fn by_login(login: &Login, desk: &Desk, env: &mut BTreeMap<String, String>) -> String {
+    env.extend(login.variables());
+    let mut line = format!("unset {OTHERS_THAN_LOGIN}; export{}", at_home(desk));
+    if let Some(file) = login.file().map(|file| desk.file(file)) {
+        let folder = file.parent().unwrap_or(desk.folder());
+        line.push_str(&format!("mkdir -p {} && ", quoted(&folder.to_string_lossy())));
+        line.push_str(&Login::written_to(&quoted(&file.to_string_lossy())));
+    }
+    line
+}
+
+/// Says to a shell that an agent's home is on its desk, and that toolchains stay where they were.
+fn at_home(desk: &Desk) -> String {
+    let stay = BELOW_HOME.map(|(name, below)| format!(" {name}=\"${{{name}:-$HOME/{below}}}\""));
+    let moved = home(desk).into_iter().map(|(name, place)| format!(" {name}={}", quoted(&place)));
+    stay.into_iter().chain(moved).chain(["; ".to_owned()]).collect()
 }
 
 /// Gives an agent a home on its desk.
@@ -223,7 +272,60 @@ mod tests {
         let (line, files, env) = played(Some(Door::to_models_and_tools("token".to_owned())));
         insta::assert_snapshot!(line);
         assert!(KEYS.iter().all(|name| env[*name] == "token"));
-        assert!(files.contains_key("home/.gemini/settings.json"));
+        assert_eq!(env["COPILOT_OFFLINE"], "true");
+        assert!(files["home/.gemini/settings.json"].contains("\"gemini-api-key\""));
+    }
+
+    #[test]
+    fn a_login_is_given_in_a_home_of_its_own_and_no_key_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let kept = [
+            (".gemini/oauth_creds.json", r#"{"access_token":"ya29.at","refresh_token":"1//rt","expiry_date":9e12}"#),
+            (
+                ".config/goose/chatgpt_codex/tokens.json",
+                r#"{"access_token":"goose-at","refresh_token":"goose-rt","expires_at":"2100-01-01T00:00:00Z"}"#,
+            ),
+        ];
+        for (file, text) in kept {
+            std::fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            std::fs::write(root.join(file), text).unwrap();
+        }
+        let outer = BTreeMap::from([
+            ("HOME".to_owned(), root.display().to_string()),
+            ("COPILOT_GITHUB_TOKEN".to_owned(), "github_pat_at".to_owned()),
+        ]);
+        let desk = Desk::at("/desk".into());
+        let played = |agent: &str| {
+            let name = agent.split(' ').next().unwrap();
+            program(&root.join(name), "");
+            let login = Login::read(&format!("acp:{agent}").parse().unwrap(), &outer, 0).unwrap().unwrap();
+            let acp = acp(root, agent, Some(Door::to_tools("token".to_owned()))).logged_in(login);
+            let Play::Process { program: Program::Argv(argv), files, env, home, .. } =
+                acp.play(&brief(), &desk).unwrap()
+            else {
+                panic!("no process")
+            };
+            assert_eq!((home, env["ARTEL_TOKEN"].as_str()), (Some("home"), "token"));
+            assert!(KEYS.iter().all(|name| !env.contains_key(*name)) && !env.contains_key("COPILOT_OFFLINE"));
+            let line = argv[5].clone();
+            assert!(line.starts_with("unset ANTHROPIC_API_KEY ") && line.ends_with(agent), "{line}");
+            assert!(line.contains(" HOME=/desk/home ") && !line.contains("ARTEL_GATE"), "{line}");
+            let all = format!("{line} {files:?} {env:?}");
+            assert!(!all.contains("1//rt") && !all.contains("goose-rt"), "what renews it is nowhere: {all}");
+            (line, files, env)
+        };
+        let (_, files, env) = played("gemini --acp");
+        let told = ["GOOGLE_CLOUD_ACCESS_TOKEN", "GOOGLE_GENAI_USE_GCA"].map(|name| env[name].as_str());
+        assert_eq!(told, ["ya29.at", "true"]);
+        assert!(files["home/.gemini/settings.json"].contains("\"oauth-personal\""));
+        let (_, _, env) = played("copilot --acp");
+        assert_eq!(env["COPILOT_GITHUB_TOKEN"], "github_pat_at");
+        let (line, files, env) = played("goose acp");
+        let written = "mkdir -p /desk/home/.config/goose/chatgpt_codex && (umask 077; printf %s \"$ARTEL_LOGIN_TOKEN\" > \
+                       /desk/home/.config/goose/chatgpt_codex/tokens.json) && unset ARTEL_LOGIN_TOKEN && goose acp";
+        assert!(line.ends_with(written), "{line}");
+        assert!(env["ARTEL_LOGIN_TOKEN"].contains("goose-at") && !format!("{files:?}").contains("goose-at"));
     }
 
     #[test]
