@@ -59,6 +59,8 @@ pub enum Pays {
     Nothing,
     /// The user's key of a provider, through the gateway: counted and bounded.
     Key(String),
+    /// The agent's own login, which its role grants: counted by the agent's word.
+    Granted,
     /// The agent's own login: neither counted nor bounded, and beyond a sandbox without network.
     Login,
 }
@@ -95,12 +97,11 @@ pub fn crew(place: &Place, settings: &[String], is_open: bool) -> Result<Result<
     let market = Market { agents: &agents, has_key: &has_key, has_login: &has_login, is_open };
     // A goal in words has no rules that strings and deletions could be held to.
     let mut drafted = vec!["worker.mechanical=false".to_owned()];
-    let worker = |settings: &[String]| -> Result<Vec<AgentRef>, AppError> {
-        Ok(read_roles(Some(&repo), settings)?.get("worker").map(|role| role.agents.clone()).unwrap_or_default())
-    };
-    let named = worker(settings)?;
+    let read = read_roles(Some(&repo), settings)?;
+    let worker = read.get("worker");
+    let named = worker.map(|role| role.agents.clone()).unwrap_or_default();
     let mut planner = "whole";
-    let workers = if named == [AgentRef::Codemod] {
+    let mut workers = if named == [AgentRef::Codemod] {
         match hire(&market) {
             Ok(workers) => {
                 planner = "planner";
@@ -117,6 +118,11 @@ pub fn crew(place: &Place, settings: &[String], is_open: bool) -> Result<Result<
     } else {
         named.into_iter().map(|agent| Hired { pays: pays(&agent, &config), agent }).collect()
     };
+    for hired in &mut workers {
+        if worker.is_some_and(|role| role.grants.login_of(&hired.agent).is_some()) {
+            hired.pays = Pays::Granted;
+        }
+    }
     let all: Vec<String> = drafted.iter().chain(settings).cloned().collect();
     let roles = read_roles(Some(&repo), &all)?.iter().cloned().collect();
     Ok(Ok(Crew { workers, planner, settings: drafted, roles }))

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::{AppError, Place};
 use crate::actors::planning::draft;
 use crate::actors::world::Ground;
+use crate::io::agents::{Says, tells};
 use crate::io::git::{Base, GitError, RefNames, Repo, Survey};
 use crate::io::journal::format::encode;
 use crate::io::journal::{JournalError, NewEntry, NewRun};
@@ -21,7 +22,7 @@ use crate::model::check::Check;
 use crate::model::config::Config;
 use crate::model::goal::Goal;
 use crate::model::ids::RunId;
-use crate::model::login::AS_TOLD;
+use crate::model::login::{AS_TOLD, OwnLogin};
 use crate::model::role::{AgentRef, Part, Role};
 use crate::model::{config_text, goal_text};
 
@@ -325,16 +326,46 @@ fn locks(survey: &Survey) -> Option<String> {
 
 /// Says which roles let agents use logins of the user's own: nobody but those agents counts then.
 fn login_notes(roles: &BTreeMap<String, Role>) -> Vec<String> {
-    let granted = roles.values().filter(|role| role.agents.iter().any(|agent| role.grants.login_of(agent).is_some()));
-    let note = |role: &Role| {
-        let logins = role.grants.logins.iter().cloned().collect::<Vec<_>>().join(" and ");
-        format!(
-            "role {} may use your own login of {logins}: what it spends is {AS_TOLD}, and is held against the budget only \
-             when a session has ended",
-            role.name
-        )
-    };
-    granted.map(note).collect()
+    let mut notes = Vec::new();
+    for role in roles.values() {
+        let used: BTreeMap<&str, OwnLogin> = role
+            .agents
+            .iter()
+            .filter_map(|agent| role.grants.login_of(agent))
+            .map(|login| (login.agent, login))
+            .collect();
+        for (agent, login) in &used {
+            let told = told_of(tells(login));
+            notes.push(format!("role {} may use your own login of {agent}: {told}", role.name));
+        }
+        for idle in role.grants.logins.iter().filter(|name| !used.contains_key(name.as_str())) {
+            notes.push(format!(
+                "role {} grants the login of {idle}, and none of its agents is known to be that: one by `acp:` is known by \
+                 the program that its line begins with",
+                role.name
+            ));
+        }
+    }
+    notes
+}
+
+/// Says what is counted of a session that works by a login of its own, by how much of its tokens and their price it tells.
+fn told_of(told: (Says, Says)) -> String {
+    let late = "held against the budget only when a session has ended";
+    match told {
+        (Says::Session, Says::Session | Says::Partly) => format!("what it spends is {AS_TOLD}, and is {late}"),
+        (Says::Session, Says::Nothing) => {
+            format!("the tokens that it uses are {AS_TOLD}, and {late}; it tells no price, which counts as nothing")
+        }
+        (Says::Partly | Says::Nothing, Says::Session | Says::Partly) => {
+            format!("what it spends is {AS_TOLD}, and is {late}; of its tokens it tells less than it uses")
+        }
+        (Says::Partly, Says::Nothing) => format!(
+            "the tokens that it uses are {AS_TOLD}, which are fewer than it uses, and {late}; it tells no price, which \
+             counts as nothing"
+        ),
+        (Says::Nothing, Says::Nothing) => "it tells nothing of what it spends, which counts as nothing".to_owned(),
+    }
 }
 
 /// Puts into words what is unusual about a repository, so that nobody wonders later.
@@ -359,4 +390,31 @@ fn notes(survey: &Survey) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::role_text::{read_new, set};
+
+    #[test]
+    fn each_login_is_noted_with_what_its_agent_does_not_tell() {
+        let notes = |agents: &str, logins: &str| {
+            let role = read_new("worker", &format!("part = 'worker'\nagents = [{agents}]\nabout = 'x'")).unwrap();
+            let role = set(&role, &format!("worker.grants.logins={logins}")).unwrap();
+            login_notes(&BTreeMap::from([("worker".to_owned(), role)]))
+        };
+        let one = |agent: &str, login: &str, words: &str| {
+            let notes = notes(agent, login);
+            let begins = format!("role worker may use your own login of {login}: ");
+            assert!(notes.len() == 1 && notes[0].starts_with(&begins) && notes[0].contains(words), "{notes:?}");
+        };
+        one("'claude'", "claude", "what it spends is as told by the agent");
+        one("'codex'", "codex", "it tells no price, which counts as nothing");
+        one("'acp:gemini --acp'", "gemini", "it tells no price, which counts as nothing");
+        one("'acp:opencode acp'", "opencode", "of its tokens it tells less than it uses");
+        let idle = notes("'acp:node gemini.js'", "gemini");
+        assert!(idle.len() == 1 && idle[0].contains("none of its agents is known to be that"), "{idle:?}");
+        assert!(told_of((Says::Nothing, Says::Nothing)).contains("counts as nothing"));
+    }
 }

@@ -426,9 +426,12 @@ fn called(seat: Seat, call: &Call) -> Line {
         return detail(format!("{seat} reached {model}: {}, {took}{end}", words::size(*bytes)));
     }
     if call.told {
-        let usd = Usd(*nano_usd);
+        if tokens.total() == 0 && *nano_usd == 0 {
+            return detail(format!("the session of {seat} told nothing of what it used: counted as nothing ({model})"));
+        }
+        let price = if *nano_usd > 0 { Usd(*nano_usd).to_string() } else { "no price told".to_owned() };
         return detail(format!(
-            "the session of {seat} used {read} tokens in, {written} out, {usd}, {AS_TOLD} ({model})"
+            "the session of {seat} used {read} tokens in, {written} out, {price}, {AS_TOLD} ({model})"
         ));
     }
     detail(format!("{seat} asked {model}: {read} tokens in, {written} out, {}, {took}{end}", Usd(*nano_usd)))
@@ -448,4 +451,27 @@ fn standing(state: &State) -> Line {
     let stands = ended::ended(state);
     let tone = if stands.class == ended::Class::Done { Tone::Good } else { Tone::Bad };
     progress(inert(&stands.words)).in_tone(tone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::spend::Tokens;
+
+    #[test]
+    fn of_a_session_that_only_its_agent_tells_of_it_is_said_what_it_did_not_tell() {
+        let said = |input: u64, nano_usd: u64, end: CallEnd| {
+            let (provider, model) = ("acp:gemini --acp".to_owned(), "acp:gemini --acp".to_owned());
+            let tokens = Tokens { input, ..Tokens::default() };
+            let call =
+                Call { number: 1, provider, model, end, status: 0, tokens, nano_usd, ms: 1, bytes: 0, told: true };
+            called(Seat::Planner { scope: ScopeId(0), wake: 1 }, &call).text
+        };
+        let nothing = said(0, 0, CallEnd::Cut);
+        assert!(nothing.contains("told nothing of what it used: counted as nothing"), "{nothing}");
+        let tokens = said(7, 0, CallEnd::Whole);
+        assert!(tokens.contains("7 tokens in") && tokens.contains("no price told, as told by the agent"), "{tokens}");
+        let both = said(7, 20_000_000, CallEnd::Whole);
+        assert!(both.contains("$0.02, as told by the agent") && !both.contains("no price"), "{both}");
+    }
 }

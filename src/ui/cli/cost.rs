@@ -79,7 +79,12 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = table.lines(width, paint);
     for row in view.by_agent.iter().filter(|row| row.spend.told > 0) {
         let sessions = words::count(usize::try_from(row.spend.told).unwrap_or(usize::MAX), "session");
-        lines.push(paint.on(Hue::Faint, &format!("{AS_TOLD}: {sessions} of {}", inert(&row.of))));
+        let lacks = match (row.spend.tokens.total(), row.spend.nano_usd) {
+            (0, 0) => ", which told nothing: counted as nothing",
+            (_, 0) => ", which told no price: counted as none",
+            (_, _) => "",
+        };
+        lines.push(paint.on(Hue::Faint, &format!("{AS_TOLD}: {sessions} of {}{lacks}", inert(&row.of))));
     }
     if view.held_nano_usd > 0 {
         let held = Usd(view.held_nano_usd);

@@ -87,12 +87,12 @@ pub fn write(
     crew: Crew,
     options: &OpenOptions,
 ) -> Result<Drafted, Fail> {
-    let pays_by_key = crew.workers.iter().any(|hired| matches!(hired.pays, Pays::Key(_)));
+    let is_counted = crew.workers.iter().any(|hired| matches!(hired.pays, Pays::Key(_) | Pays::Granted));
     let mut says = Draft {
         words: words.to_owned(),
         holds: checks,
         red: Vec::new(),
-        usd: pays_by_key.then_some(USD),
+        usd: is_counted.then_some(USD),
         planner: crew.planner,
         wall: WALL,
         attempts: if crew.planner == "whole" { ATTEMPTS } else { ATTEMPTS_PLANNED },

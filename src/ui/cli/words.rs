@@ -16,6 +16,7 @@ use super::seam::{OpenOptions, Place};
 use crate::app::{Hired, Pays};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::inert::{inert, inert_lines};
+use crate::model::login::AS_TOLD;
 use crate::model::role::{AgentRef, Part};
 use crate::model::spend::Usd;
 use crate::views::words as say;
@@ -221,6 +222,7 @@ fn paid(hired: &Hired) -> String {
     };
     match &hired.pays {
         Pays::Key(provider) => format!("{model}, paid with your key of {provider}, counted and bounded"),
+        Pays::Granted => format!("{model}, by its own login: counted {AS_TOLD}"),
         Pays::Login => format!("{model}, by its own login: not counted, not bounded"),
         Pays::Nothing => model,
     }
