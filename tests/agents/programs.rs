@@ -1,11 +1,12 @@
 //! Tells that the real programs understand the scripted model: each does what it is told, without artel, and counts the
 //! same tokens.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::clis::{Cli, Ran, ran};
 use crate::model::{Api, Model, Script, Taken, Turn};
@@ -154,4 +155,27 @@ fn goose_understands_the_model_by_chat() {
 #[test]
 fn goose_understands_the_model_by_messages() {
     goose(Api::Anthropic, &[("GOOSE_PROVIDER", "anthropic"), ("ANTHROPIC_API_KEY", KEY)]);
+}
+
+#[test]
+fn goose_asks_chatgpt_by_a_login_that_it_cannot_renew() {
+    let Some(program) = Cli::Goose.program() else { return };
+    let (desk, vendor) = (Desk::new(), model());
+    let folder = desk.home().join(".config/goose/chatgpt_codex");
+    fs::create_dir_all(&folder).unwrap();
+    let ends = "2100-01-01T00:00:00Z";
+    let given = json!({"access_token": KEY, "refresh_token": "", "expires_at": ends, "account_id": "a"});
+    fs::write(folder.join("tokens.json"), given.to_string()).unwrap();
+    let url = vendor.url();
+    let env = [
+        ("GOOSE_PROVIDER", "chatgpt_codex"),
+        ("GOOSE_MODEL", "gpt-5.4"),
+        ("GOOSE_MODE", "auto"),
+        ("GOOSE_DISABLE_KEYRING", "1"),
+        ("GOOSE_DISABLE_SESSION_NAMING", "true"),
+        ("HTTPS_PROXY", url.as_str()),
+    ];
+    let ran = desk.run(program, &["run", "-q", "-t", "do task-a"], &env);
+    let asked: BTreeSet<String> = vendor.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(asked, ["chatgpt.com:443".to_owned()].into(), "{}{}", ran.out, ran.err);
 }

@@ -49,7 +49,10 @@ impl Api {
     /// Names the model that is asked.
     pub fn model(self, request: &Request, body: &Value) -> String {
         let name = match self {
-            Self::Gemini => request.path().split("/models/").nth(1).and_then(|rest| rest.split(':').next()),
+            Self::Gemini => {
+                let named = request.path().split("/models/").nth(1).and_then(|rest| rest.split(':').next());
+                named.or(body["model"].as_str())
+            }
             Self::Anthropic | Self::Chat | Self::Responses => body["model"].as_str(),
         };
         name.unwrap_or_default().to_owned()
@@ -97,7 +100,7 @@ pub fn credentials(request: &Request) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (name, value) in &request.headers {
         if ["x-api-key", "authorization", "api-key", "x-goog-api-key"].contains(&name.as_str()) {
-            let value = value.strip_prefix("Bearer ").unwrap_or(value);
+            let value = value.strip_prefix("Bearer ").or(value.strip_prefix("bearer ")).unwrap_or(value);
             found.push((name.clone(), value.to_owned()));
         }
     }

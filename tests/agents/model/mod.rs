@@ -12,6 +12,7 @@ mod anthropic;
 mod chat;
 mod responses;
 mod gemini;
+mod vendor;
 mod tools;
 mod schema;
 
@@ -20,3 +21,4 @@ pub use gate::{Gate, PATIENCE};
 pub use script::{Call, Script, Turn, Usage};
 pub use seen::{Seen, Taken};
 pub use server::Model;
+pub use vendor::COPILOT_MODEL;

@@ -19,6 +19,7 @@ use super::schema;
 use super::script::{Ending, Script, Turn, Usage};
 use super::seen::{Seen, Taken};
 use super::tools::{Offer, offered};
+use super::vendor;
 
 /// A model that plays scripts as long as this lives.
 pub struct Model {
@@ -184,12 +185,14 @@ impl Desk {
     fn see(&self, request: &Request) -> usize {
         let api = Api::of(request);
         let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let model = api.map_or_else(String::new, |api| api.model(request, &body));
+        let body = vendor::asked(request, body);
         let offers = api.map_or_else(Vec::new, |api| offered(api, &body));
         let mut seen = self.seen.lock().unwrap();
         seen.push(Seen {
             api,
             target: request.target.clone(),
-            model: api.map_or_else(String::new, |api| api.model(request, &body)),
+            model,
             is_streamed: api.is_some_and(|api| api.is_streamed(request, &body)),
             credentials: credentials(request),
             tools: offers.into_iter().map(|offer| offer.name).collect(),
@@ -223,6 +226,8 @@ impl Desk {
             self.know(asked.number, |seen| seen.taken = Taken::Unknown);
             return self.answer_at_once(asked, 401, &[], &api.refusal(401), None);
         }
+        let model = api.model(asked.request, &body);
+        let body = vendor::asked(asked.request, body);
         let offers = offered(api, &body);
         let mut words = String::new();
         collect_words(&body, &mut words);
@@ -232,9 +237,10 @@ impl Desk {
         if let Some(gate) = &turn.gate {
             gate.pass();
         }
-        let blanks = Blanks { model: api.model(asked.request, &body), turn: number, words };
+        let blanks = Blanks { model, turn: number, words };
         let kind = if let Ending::Broken(kind) = &turn.ending { kind } else { "" };
         let answer = Said::of(&turn, kind, &blanks, &offers, &body).told_to(api);
+        let answer = vendor::answered(asked.request, answer);
         if api.is_streamed(asked.request, &body) {
             self.stream(asked, api, &turn, &answer)
         } else {
@@ -347,6 +353,8 @@ fn fixed(request: &Request) -> (u16, Value) {
         (200, Value::Null)
     } else if request.header("upgrade").is_some() {
         (426, json!({"error": {"message": "no websockets here"}}))
+    } else if let Some(told) = vendor::beside(request) {
+        (200, told)
     } else if is_post && path.ends_with("/count_tokens") {
         (200, json!({"input_tokens": 100}))
     } else if is_post && path.ends_with(":countTokens") {
