@@ -10,6 +10,9 @@ mod stage;
 mod ast_grep;
 #[path = "../syntax/packages.rs"]
 mod packages;
+#[allow(dead_code, reason = "it serves other tests too")]
+#[path = "../web/wire.rs"]
+mod wire;
 
 mod first;
 mod hands;
@@ -52,6 +55,7 @@ mod approvals;
 mod beside;
 mod terminal;
 mod live_view;
+mod follows;
 mod notices;
 mod verbs_reading;
 mod verbs_asking;

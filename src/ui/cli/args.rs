@@ -53,9 +53,9 @@ pub enum Verb {
     Cost(super::cost::CostArgs),
     /// Tell on one page what a run came to, each claim with the event that it rests on
     Digest(super::digest::DigestArgs),
-    /// Follow a run that another process works on
+    /// Follow a run that another process works on, until it rests or ends
     Watch(super::watch::WatchArgs),
-    /// Follow a run from any of its events on; Ctrl-C leaves the run alone
+    /// Follow a run to its end from any of its events on, whoever works on it; Ctrl-C leaves it alone
     Attach(super::attach::AttachArgs),
     /// Host all runs of this machine, with an interface for programs and pages for people
     Serve(super::serve::ServeArgs),

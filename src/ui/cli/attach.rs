@@ -1,4 +1,4 @@
-//! Owns `artel attach`: follows a run that a server or another process works on, from any of its events on.
+//! Owns `artel attach`: follows a run to its end from any of its events on, whoever works on it.
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use super::live;
 use super::out::Out;
 use super::seam::{self, Place};
 
-/// Follows a run from any event on.
+/// Follows a run to its end, from any event on, also while nobody works on it.
 #[derive(Debug, Args)]
 pub struct AttachArgs {
     #[command(flatten)]
@@ -28,5 +28,5 @@ pub struct AttachArgs {
 pub fn attach(out: &Out, args: &AttachArgs) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
     let run = seam::find(&place, args.run.text())?;
-    live::watch_from(out, &place, &run, args.shown.into(), args.from)
+    live::attend(out, &place, &run, args.shown.into(), args.from)
 }

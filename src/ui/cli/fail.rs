@@ -13,7 +13,7 @@ pub struct Fail(Box<Kind>);
 
 #[derive(Debug)]
 enum Kind {
-    Told { exit: Exit, tried: String, cause: Option<Box<dyn Error + Send + Sync>>, hints: Vec<String> },
+    Told { exit: Exit, tried: String, cause: Option<Box<dyn Error + Send + Sync>>, hints: Vec<String>, may_pass: bool },
     Rendered { exit: Exit, text: String },
     ClosedPipe,
 }
@@ -21,7 +21,8 @@ enum Kind {
 impl Fail {
     /// States what was tried, as a fragment that fits after "failed to".
     pub fn new(exit: Exit, tried: impl Into<String>) -> Self {
-        Self(Box::new(Kind::Told { exit, tried: tried.into(), cause: None, hints: Vec::new() }))
+        let (tried, hints) = (tried.into(), Vec::new());
+        Self(Box::new(Kind::Told { exit, tried, cause: None, hints, may_pass: false }))
     }
 
     /// Carries diagnostics that were rendered already, such as the faults of a goal file.
@@ -57,6 +58,20 @@ impl Fail {
         self
     }
 
+    /// Says that the same may go well a while later, with nothing done about it.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        if let Kind::Told { may_pass, .. } = self.0.as_mut() {
+            *may_pass = true;
+        }
+        self
+    }
+
+    /// Tells whether the same may go well a while later.
+    pub fn may_pass(&self) -> bool {
+        matches!(*self.0, Kind::Told { may_pass: true, .. })
+    }
+
     /// Gives the exit code.
     pub fn exit(&self) -> Exit {
         match self.0.as_ref() {
@@ -70,7 +85,7 @@ impl Fail {
         match self.0.as_ref() {
             Kind::ClosedPipe => String::new(),
             Kind::Rendered { text, .. } => format!("{}\n", text.trim_end()),
-            Kind::Told { exit, tried, cause, hints } => {
+            Kind::Told { exit, tried, cause, hints, may_pass: _ } => {
                 let mut text = format!("{} failed to {}", paint.on(Hue::Bad, "error:"), inert(tried));
                 let mut next = cause.as_deref().map(|cause| cause as &dyn Error);
                 while let Some(cause) = next {

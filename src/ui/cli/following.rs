@@ -92,6 +92,11 @@ impl<'a> Following<'a> {
         ended(&self.state).class
     }
 
+    /// Tells whether the run has ended.
+    pub fn has_ended(&self) -> bool {
+        self.state.end.is_some()
+    }
+
     /// Opens the live view where there is a terminal for it; tells whether it has keys.
     pub fn open_face(&mut self) -> Option<bool> {
         if self.shape != Shape::Text || !self.out.is_live || self.from.is_some() {
@@ -222,7 +227,9 @@ impl<'a> Following<'a> {
         }
         match self.put_durably(ask) {
             Ok(Some(id)) => {
-                self.say(Hue::Busy, &format!("asked to {words}"));
+                let is_alone = self.stance == Stance::Follows && !seam::is_answered(self.place, &self.run);
+                let then = if is_alone { ": `artel resume` carries it out" } else { "" };
+                self.say(Hue::Busy, &format!("asked to {words}{then}"));
                 self.pending.insert(id, words);
             }
             Ok(None) => self.say(Hue::Good, &format!("asked the server to {words}")),
@@ -271,6 +278,14 @@ impl<'a> Following<'a> {
     fn say(&mut self, hue: Hue, text: &str) {
         if let Some(face) = &mut self.face {
             face.say(hue, text);
+        }
+    }
+
+    /// Says something of what is followed, below the board or on standard error.
+    pub fn mention(&mut self, text: &str) {
+        match &mut self.face {
+            Some(face) => face.say(Hue::Warning, text),
+            None => self.out.remark(&format!("note: {text}")),
         }
     }
 

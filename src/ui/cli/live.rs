@@ -12,15 +12,13 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::following::Following;
 use super::out::Out;
+use super::patience::{Hands, LOOK_EVERY, Patience};
 use super::seam::{self, Place};
 use crate::actors::progress::Progress;
 use crate::io::failpoint;
 use crate::model::ids::RunId;
 use crate::ui::tui::{Input, Stance, Wish};
 use crate::views::ended::Class;
-
-/// How often the journal is looked at: five times a second.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Says how a followed run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +74,7 @@ pub fn watch(out: &Out, place: &Place, run: &RunId, shape: Shape) -> Result<Exit
 pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Option<u64>) -> Result<Exit, Fail> {
     let mut following = Following::new(out, place, run, shape, Stance::Follows).told_from(from);
     following.look()?;
-    let mut ears = Ears::of(&mut following)?;
+    let mut ears = if following.class() == Class::Live { Ears::of(&mut following)? } else { Ears::None };
     loop {
         let is_live = following.class() == Class::Live;
         let may_be_taken_up = following.waits_for_word() && seam::is_answered(place, run);
@@ -96,6 +94,39 @@ pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Opt
     }
 }
 
+/// Follows a run until it has ended, whoever works on it, and also while nobody does; shows what happened from an event on,
+/// line by line, where one is given.
+///
+/// # Errors
+/// Where the run cannot be read; a server that goes away meanwhile is waited for.
+pub fn attend(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Option<u64>) -> Result<Exit, Fail> {
+    let mut following = Following::new(out, place, run, shape, Stance::Follows).told_from(from);
+    following.look()?;
+    if following.has_ended() {
+        return following.close();
+    }
+    let mut patience = Patience::new(run);
+    patience.saw(Hands::Enough);
+    let mut ears = Ears::of(&mut following)?;
+    while !following.has_ended() {
+        if ears.hear(&mut following, patience.pause())?.is_some() {
+            following.leave();
+            return Ok(Exit::Done);
+        }
+        let remark = match following.look() {
+            Ok(()) if following.class() == Class::Live && !seam::coordinator_lives(place, run) => {
+                patience.saw(Hands::None)
+            }
+            Ok(()) => patience.saw(Hands::Enough),
+            Err(fail) => patience.missed(fail)?,
+        };
+        if let Some(remark) = remark {
+            following.mention(&remark);
+        }
+    }
+    following.close()
+}
+
 /// Hears what a person does at a terminal, in a process that waits for nothing else.
 enum Ears {
     /// There is no terminal.
@@ -106,9 +137,6 @@ enum Ears {
 
 impl Ears {
     fn of(following: &mut Following<'_>) -> Result<Self, Fail> {
-        if following.class() != Class::Live && !following.waits_for_word() {
-            return Ok(Self::None);
-        }
         let Some(has_keys) = following.open_face() else { return Ok(Self::None) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(deaf)?;
         let input = {

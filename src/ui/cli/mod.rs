@@ -15,6 +15,7 @@ pub mod reach;
 pub mod pick;
 pub mod asking;
 pub mod live;
+pub mod patience;
 pub mod following;
 pub mod bell;
 pub mod board_text;

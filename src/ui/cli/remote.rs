@@ -102,6 +102,7 @@ impl Remote {
             Fail::new(Exit::Unfit, format!("ask the server at {}", self.base))
                 .because(error.without_url())
                 .hint("does `artel serve` run there, and is the way to it open?")
+                .passing()
         };
         self.runtime.block_on(async {
             let response = request.send().await.map_err(unreached)?;
@@ -141,6 +142,8 @@ fn refused(status: u16, body: &[u8]) -> Fail {
     let tried = text("tried").unwrap_or_else(|| "ask the server".to_owned());
     let fail =
         Fail::new(exit, tried).because(text("why").unwrap_or_else(|| format!("it answered with status {status}")));
+    // Too much was asked at once, or what stands before a server does not reach it.
+    let fail = if matches!(status, 429 | 502..=504) { fail.passing() } else { fail };
     match text("next") {
         Some(next) => fail.hint(next),
         None => fail,

@@ -1,4 +1,4 @@
-//! Owns `artel watch`: follows a run that another process works on.
+//! Owns `artel watch`: follows a run that another process works on, for as long as it does.
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use super::live;
 use super::out::Out;
 use super::seam::{self, Place};
 
-/// Follows a run.
+/// Follows a run until it rests or ends, or nobody works on it any more.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     #[command(flatten)]
