@@ -2,12 +2,14 @@
 //! real pseudo-terminal, its screen kept by a terminal emulator.
 
 use std::fs;
+use std::process::Command;
 
 use regex::Regex;
 
 use crate::common::House;
 use crate::crew::{all_end, crew, landed_tasks, of_kind, open_gate, playing, signal, waits};
 use crate::terminal::Terminal;
+use crate::wire::Server;
 
 const THREE: [(&str, &str, &str); 3] = [("a", "src/a.txt", ""), ("b", "src/b.txt", ""), ("c", "src/c.txt", "")];
 
@@ -245,6 +247,80 @@ fn who_watches_asks_by_keys_and_leaves_the_run_alone() {
     assert_eq!(house.board()["coordinated"], true, "the run was left alone");
     open_all(&house);
     assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
+/// Prepares a verb as if on another machine: with a state directory of its own, and a token of this standing.
+fn afar(house: &House, server: &Server<'_>, standing: &str, args: &[&str]) -> Command {
+    let mut command = house.command(args);
+    command
+        .current_dir("/")
+        .env("ARTEL_HOME", house.root().join("elsewhere"))
+        .env("ARTEL_TOKEN", server.token(standing));
+    command.args(["--server", &format!("http://{}", server.at)]);
+    command
+}
+
+#[test]
+fn a_candidate_of_a_servers_run_is_approved_by_a_key_and_watched_to_its_end() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let steps = format!("  - say: \"{{task}} looks round\"\n{}  - write: {{text: new}}\n", waits(&house, "{task}"));
+    crew(&house, &THREE[..1], &steps, "approve: [landing]\n");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    house.until("it runs", || house.board()["counts"]["running"] == 1);
+    let mut terminal = Terminal::start(&afar(&house, &server, "approver", &["watch"]), 24, 80);
+    // What the attempt prints stands in no journal: the server tells it.
+    terminal.until_shown("t1 looks round");
+    open_gate(&house, "t1");
+    terminal.until_shown("waits for your word on 1 candidate");
+    house.until("nobody works on it", || house.board()["coordinated"] == false);
+    terminal.types("a");
+    let shown = terminal.end();
+    assert_eq!(shown.code, Some(0), "{}", shown.text());
+    let screens = shown.screens(24, 80);
+    assert!(screens.iter().any(|screen| screen.contains("asked the server to")), "{}", screens.join("\n"));
+    assert_eq!(landed_tasks(&house.events()), ["t1"]);
+    assert_eq!(of_kind(&house.events(), "CandidateApproved").len(), 1);
+}
+
+#[test]
+fn who_attaches_to_a_servers_run_that_waits_sees_it_and_says_what_their_standing_lets_them() {
+    let house = three("approve: [plan]\n");
+    open_all(&house);
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    let waits = || house.board()["stands"]["class"] == "waits" && house.board()["coordinated"] == false;
+    house.until("it waits and nobody works on it", waits);
+    let mut viewing = Terminal::start(&afar(&house, &server, "viewer", &["attach"]), 24, 80);
+    viewing.until_shown("waits for your word");
+    viewing.types("a");
+    viewing.until_shown("error: failed to");
+    assert!(waits(), "a viewer's word counts for nothing");
+    let mut terminal = Terminal::start(&afar(&house, &server, "approver", &["attach"]), 24, 80);
+    terminal.until_shown("waits for your word");
+    terminal.types("a");
+    for seen in [terminal, viewing] {
+        let shown = seen.end();
+        assert_eq!(shown.code, Some(0), "{}", shown.text());
+        assert!(shown.text().contains("3 of 3"), "{}", shown.text());
+    }
+    assert_eq!(landed_tasks(&house.events()).len(), 3);
+    assert_eq!(of_kind(&house.events(), "GatePassed").len(), 1);
+}
+
+#[test]
+fn who_attaches_to_a_run_that_nobody_works_on_stays_and_is_shown_what_comes_of_it() {
+    let house = three("approve: [plan]\n");
+    open_all(&house);
+    house.artel(&playing(&[])).exits(6);
+    let mut terminal = Terminal::start(&house.command(&["attach"]), 24, 80);
+    terminal.until_shown("waits for your word");
+    terminal.types("a");
+    terminal.until_shown("`artel resume` carries it out");
+    house.artel(&["resume"]).exits(0);
+    let shown = terminal.end();
+    assert_eq!(shown.code, Some(0), "{}", shown.text());
+    assert_eq!(landed_tasks(&house.events()).len(), 3);
 }
 
 #[test]

@@ -83,8 +83,12 @@ pub fn watch_from(out: &Out, place: &Place, run: &RunId, shape: Shape, from: Opt
         }
         if is_live && !seam::coordinator_lives(place, run) {
             following.look()?;
-            let exit = following.close()?;
-            return Ok(if following.class() == Class::Live { Exit::Stopped } else { exit });
+            if following.class() == Class::Live {
+                following.close()?;
+                return Ok(Exit::Stopped);
+            }
+            // It has come to rest meanwhile: a word may be given all the same.
+            continue;
         }
         if ears.hear(&mut following, LOOK_EVERY)?.is_some() {
             following.leave();
