@@ -11,6 +11,8 @@ use super::ids::{RunId, TaskId};
 pub enum Cause {
     /// A run or task goes on once a person has said or mended something.
     NeedsInput,
+    /// A word was waited for as long as the goal says and did not come: somebody else is to see to it.
+    Escalated,
     /// A run or task ended without what was wanted.
     Failed,
     /// A run ended well, or a person ended it.
@@ -21,12 +23,13 @@ pub enum Cause {
 
 impl Cause {
     /// Lists all.
-    pub const ALL: [Self; 4] = [Self::NeedsInput, Self::Failed, Self::Finished, Self::Budget];
+    pub const ALL: [Self; 5] = [Self::NeedsInput, Self::Escalated, Self::Failed, Self::Finished, Self::Budget];
 
     /// Names it, as configuration and notices do.
     pub fn word(self) -> &'static str {
         match self {
             Self::NeedsInput => "needs_input",
+            Self::Escalated => "escalated",
             Self::Failed => "failed",
             Self::Finished => "finished",
             Self::Budget => "budget",
@@ -69,6 +72,7 @@ impl Notice {
         let what = self.task.map_or_else(|| self.run.to_string(), |task| format!("{}/{task}", self.run));
         let cause = match self.cause {
             Cause::NeedsInput => "needs you",
+            Cause::Escalated => "escalated",
             Cause::Failed => "failed",
             Cause::Finished => "finished",
             Cause::Budget => "budget",

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use super::ended::{Class, ended};
 use super::inbox::{Bucket, inbox_of_limit, inbox_of_run, inbox_of_task, inbox_of_wait};
 use super::limits::of_a_person;
-use super::waiting::waiting;
+use super::waiting::{Waiting, waiting};
 use super::words;
 use crate::machine::event::{Recorded, Subject};
 use crate::machine::state::{State, Status};
+use crate::model::gating::Then;
 use crate::model::ids::TaskId;
 use crate::model::inert::{fit, headline};
 use crate::model::notice::{Cause, Notice};
@@ -114,8 +115,7 @@ impl Noticing {
         if self.awaited != before.awaited {
             for (on, shown) in waiting(state) {
                 if self.awaited.get(&on).is_some_and(|now| before.awaited.get(&on) != Some(now)) {
-                    let (task, title, why, next) = inbox_of_wait(state, on, &shown);
-                    told.push(Told { task, title: Some(title), ..Told::new(Cause::NeedsInput, why, next) });
+                    told.extend(told_of_wait(state, on, &shown));
                 }
             }
         }
@@ -177,6 +177,22 @@ impl Told {
     }
 }
 
+/// Says what is told of something that waits for a word, or has waited for it long enough.
+fn told_of_wait(state: &State, on: Subject, shown: &Waiting) -> Option<Told> {
+    let (task, title, why, next) = inbox_of_wait(state, on, shown);
+    // Where time gave or refused the word, nobody's is needed any more.
+    let (cause, why) = match (shown.is_overdue, shown.lapse) {
+        (true, Some(Then::Stop)) if on == Subject::Delivery => return None,
+        (false, _) | (true, None | Some(Then::Stop)) => (Cause::NeedsInput, why),
+        (true, Some(Then::Escalate)) => {
+            let waited_ms = words::between_ms(shown.since_ms, shown.until_ms.unwrap_or(shown.since_ms));
+            (Cause::Escalated, format!("{why}; no word came within {}", words::limit(waited_ms / 1000)))
+        }
+        (true, Some(Then::Approve | Then::Deny)) => return None,
+    };
+    Some(Told { task, title: Some(title), ..Told::new(cause, why, next) })
+}
+
 /// Says how much of a budget is used.
 struct Share {
     what: &'static str,
@@ -227,8 +243,9 @@ fn shares(state: &State) -> Vec<Share> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::command::Ask;
+    use crate::machine::command::{Ask, Command};
     use crate::machine::evolve::evolve;
+    use crate::model::gating::Timeout;
     use crate::model::goal::{Budget, Gate};
     use crate::model::inert::is_active;
     use crate::views::story::{HOSTILE, Story};
@@ -295,6 +312,28 @@ mod tests {
         let next = format!("artel approve {run}/{task}");
         assert_eq!(found, [(Cause::NeedsInput, Some(task), next.as_str())]);
         assert!(told[0].why.contains("every landing waits"), "{}", told[0].why);
+    }
+
+    #[test]
+    fn a_word_that_does_not_come_is_told_of_as_what_becomes_of_it() {
+        let after = |then| {
+            let timeout = Some(Timeout { after_s: 8 * 3600, then });
+            let (mut story, task) = Story::awaiting_with(|goal| goal.gating.timeout = timeout);
+            assert_eq!(told(&story).len(), 1);
+            story.pass(8 * 3_600_000);
+            story.tell(Command::LetLapse);
+            let of_task: Vec<Notice> = told(&story).into_iter().filter(|notice| notice.task == Some(task)).collect();
+            of_task[1..].to_vec()
+        };
+        let escalated = after(Then::Escalate);
+        assert_eq!(escalated.len(), 1);
+        assert_eq!(escalated[0].cause, Cause::Escalated);
+        assert!(escalated[0].why.ends_with("OVERDUE; no word came within 8 h"), "{}", escalated[0].why);
+        assert!(escalated[0].line().contains(" escalated: "), "{}", escalated[0].line());
+        let causes = |then| after(then).iter().map(|notice| notice.cause).collect::<Vec<_>>();
+        assert_eq!(causes(Then::Stop), [Cause::NeedsInput]);
+        assert!(causes(Then::Approve).is_empty());
+        assert_eq!(causes(Then::Deny), [Cause::Failed], "its task is kept");
     }
 
     #[test]

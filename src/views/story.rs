@@ -34,6 +34,11 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn open(taint: &'static str, approve: &[Gate], workers: u32) -> Self {
+        Self::open_with(taint, approve, workers, |_| ())
+    }
+
+    /// Opens a run whose goal is changed before.
+    fn open_with(taint: &'static str, approve: &[Gate], workers: u32, change: impl FnOnce(&mut Goal)) -> Self {
         let start = Self {
             state: State::default(),
             events: Vec::new(),
@@ -44,7 +49,8 @@ impl Story {
             oids: 0,
         };
         let mut story = start;
-        let opening = story.opening(approve, workers);
+        let mut opening = story.opening(approve, workers);
+        change(&mut opening.goal);
         let at = opening.base;
         story.tell(Command::Open(Box::new(opening)));
         story.tell(Command::Wake { epoch: 1, sandbox: None });
@@ -413,7 +419,12 @@ impl Story {
 
     /// Tells of a run whose goal has each landing wait for a word, up to the first; gives the task whose candidate waits.
     pub(crate) fn awaiting() -> (Self, TaskId) {
-        let mut story = Self::open("", &[Gate::Landing], 1);
+        Self::awaiting_with(|_| ())
+    }
+
+    /// Does as [`Story::awaiting`], with a goal that is changed before.
+    pub(crate) fn awaiting_with(change: impl FnOnce(&mut Goal)) -> (Self, TaskId) {
+        let mut story = Self::open_with("", &[Gate::Landing], 1, change);
         story.plan(2);
         story.advance();
         let task = story.running_tasks()[0];

@@ -245,6 +245,41 @@ fn channels_that_are_written_wrongly_are_refused_before_anything_runs_and_can_be
 }
 
 #[test]
+fn a_word_that_nobody_gives_is_told_of_to_a_second_list_once_it_is_overdue() {
+    let (first, second, both) = (Receiver::refusing(0), Receiver::refusing(0), Receiver::refusing(0));
+    let channel =
+        |name: &str, receiver: &Receiver, on: &str| format!("[channels.{name}]\nurl = \"{}\"\n{on}\n", receiver.at);
+    let channels = [
+        channel("first", &first, "on = [\"needs_input\", \"failed\"]"),
+        channel("second", &second, "on = [\"escalated\"]"),
+        channel("all", &both, ""),
+    ];
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let front = "approve: { landing: true, timeout: 1s, then: escalate }\n";
+    crew(&house, &[("a", "src/a.txt", "")], "  - write: {text: new}\n", front);
+    fs::create_dir_all(house.home()).unwrap();
+    fs::write(house.home().join("notify.toml"), channels.concat()).unwrap();
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let mut server = start(&house, &["serve", "--listen", "127.0.0.1:0"]);
+    house.until("all are told", || second.taken().len() == 1 && both.taken().len() == 2 && !first.taken().is_empty());
+    let causes = |receiver: &Receiver| {
+        let of = |(cause, task, _): (String, Option<String>, String)| (cause, task.unwrap_or_default());
+        receiver.taken().into_iter().map(of).collect::<Vec<_>>()
+    };
+    let told = |cause: &str| (cause.to_owned(), "t1".to_owned());
+    assert_eq!(causes(&first), [told("needs_input")]);
+    assert_eq!(causes(&second), [told("escalated")]);
+    assert_eq!(causes(&both), [told("needs_input"), told("escalated")]);
+    let escalated = second.came()[0].json();
+    assert!(escalated["why"].as_str().unwrap().contains("no word came within 1 s"), "{escalated}");
+    house.artel(&["approve", "t1"]).exits(0);
+    house.until("it lands", || house.board()["stands"]["class"] == "done");
+    assert_eq!((first.taken().len(), second.taken().len()), (1, 1), "nothing is told twice");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
 fn a_server_tells_at_its_start_what_was_not_told_of_a_run_that_has_ended() {
     let receiver = Receiver::refusing(u32::MAX);
     let house = house(&hook(&receiver));

@@ -163,7 +163,7 @@ on = ["failed"]
 [channels.me]
 command = ["notify-send", "artel"]
 [channels.team]
-on = ["needs_input", "budget"]
+on = ["needs_input", "budget", "escalated"]
 url = { env = "HOOK" }
 secret = { file = "/run/secret" }
 body = "slack"
@@ -174,7 +174,7 @@ url = "http://127.0.0.1:9000/x?y=1"
         assert_eq!((config.bell, config.desktop, config.on.len()), (true, true, 1));
         assert_eq!(config.channels["me"].on.len(), Cause::ALL.len());
         let team = &config.channels["team"];
-        assert_eq!(team.on, [Cause::NeedsInput, Cause::Budget].into());
+        assert_eq!(team.on, [Cause::NeedsInput, Cause::Budget, Cause::Escalated].into());
         let (url, secret) = (KeySource::env("HOOK", &BTreeMap::new()), KeySource::File("/run/secret".into()));
         assert_eq!(team.way, Way::Webhook { url, secret, body: Body::Slack });
         let url = KeySource::Literal("http://127.0.0.1:9000/x?y=1".to_owned());
