@@ -21,6 +21,7 @@ mod ring;
 mod sandbox;
 mod serve;
 mod wire;
+mod word;
 
 use figure::{Goal, figure, note};
 
@@ -35,7 +36,7 @@ enum Size {
 type Part = fn(Size);
 
 /// What is measured unless parts are named.
-const PARTS: [(&str, Part); 15] = [
+const PARTS: [(&str, Part); 16] = [
     ("ring", ring::rings),
     ("large", ring::large_repositories),
     ("crowd", crowd::crowds),
@@ -49,6 +50,7 @@ const PARTS: [(&str, Part); 15] = [
     ("pages", pages::pages),
     ("idle", idles),
     ("serve", serve::servers),
+    ("word", word::words),
     ("footprint", footprint::footprints),
     ("growth", ring::growth),
 ];

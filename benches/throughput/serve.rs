@@ -17,7 +17,7 @@ use super::ground::{Lab, Spread, write_goal};
 use super::ring::place;
 
 /// Does to a task's file what any program might.
-const AGENT: &str = r#"command:read -r f < "$ARTEL_PATHS"; echo "// done" >> "$f""#;
+pub const AGENT: &str = r#"command:read -r f < "$ARTEL_PATHS"; echo "// done" >> "$f""#;
 /// How often it is looked whether the server has done something.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long the server has for it.
@@ -35,14 +35,15 @@ pub fn servers(size: Size) {
 }
 
 /// A server in a process of its own; ended when dropped.
-struct Server {
+pub struct Server {
     child: Child,
     address: String,
     token: String,
 }
 
 impl Server {
-    fn start(place: &Place) -> Self {
+    /// Starts it, and waits until it listens.
+    pub fn start(place: &Place) -> Self {
         let mut command = Command::new(&place.artel);
         command.args(["serve", "--listen", "127.0.0.1:0", "--sandbox", "none"]).current_dir(place.dir.root());
         command.env("ARTEL_HOME", place.dir.root()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -92,7 +93,8 @@ impl Drop for Server {
     }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Looks until something holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "it never came that {what}");
@@ -101,7 +103,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Opens a run of so many tasks; `front` is put into the goal.
-fn open(lab: &Lab, place: &Place, tasks: usize, agent: &str, front: &str) -> RunId {
+pub fn open(lab: &Lab, place: &Place, tasks: usize, agent: &str, front: &str) -> RunId {
     let goal = write_goal(lab, tasks, &[agent.to_owned()], Spread::OneAFile);
     let text = std::fs::read_to_string(&goal).expect("the goal");
     std::fs::write(&goal, text.replacen("---\n", &format!("---\n{front}"), 1)).expect("the goal");
