@@ -1,13 +1,14 @@
 //! Owns how the board looks as text: at the end of a run, and for `status`. Never reads a state.
 
 use super::asked_text;
-use super::columns::{Cell, Columns};
+use super::board_rows;
+use super::columns::{Cell, Columns, Pieces};
 use super::paint::{Hue, Paint, of_status};
 use super::waiting_text;
-use crate::model::ids::{AttemptId, Oid};
+use crate::model::ids::Oid;
 use crate::model::inert::{fit, headline, width_of};
 use crate::model::sandbox::Tier;
-use crate::views::board::{Board, Counts, ScopeRow};
+use crate::views::board::{Board, Counts};
 use crate::views::ended::Class;
 use crate::views::glance::{self, Cut, Glance};
 use crate::views::words;
@@ -31,8 +32,6 @@ impl Depth {
     const _KEPT: () = assert!(Self::FULL.landed <= glance::ROWS && Self::FULL.left <= glance::ROWS);
 }
 
-/// Widest that a progress bar is drawn.
-const BAR_AT_MOST: usize = 40;
 /// Most lines in which a whole board says how the run stands.
 const STANDS_LINES: usize = 6;
 /// How far reasons are set in where they stand below what they are about.
@@ -72,23 +71,6 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     page.lines
 }
 
-/// Shows a scope in a row.
-pub fn of_scope(row: &ScopeRow) -> [Cell; 5] {
-    let hue = match &*row.planner {
-        "failed" => Hue::Bad,
-        "planning" => Hue::Busy,
-        _ => Hue::Faint,
-    };
-    let left = if row.left > 0 { format!("{} left", row.left) } else { String::new() };
-    [
-        Cell::new(row.scope.to_string()).hue(Hue::Faint),
-        Cell::number(format!("{}/{}", row.through, row.tasks)),
-        Cell::new(&*row.planner).hue(hue),
-        Cell::new(format!("{}{}", "· ".repeat(row.depth as usize), row.title)),
-        Cell::new(left).hue(Hue::Bad),
-    ]
-}
-
 struct Page {
     lines: Vec<String>,
     cut: Cut,
@@ -98,54 +80,22 @@ struct Page {
 
 impl Page {
     fn head(&mut self, board: &Board) {
-        let hue = match board.stands.class {
-            Class::Done => Hue::Good,
-            Class::Live => Hue::Busy,
-            Class::Incomplete | Class::Denied | Class::Trouble => Hue::Bad,
-            Class::Waits | Class::Stopped | Class::Budget | Class::Unopened => Hue::Warning,
-        };
-        let name = board.name.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
-        let elapsed = words::duration(board.elapsed_ms);
-        let room = self.width.saturating_sub(width_of(&elapsed) + 2);
-        let title = headline(&format!("{}{name}  {}", board.run, board.goal), room);
-        let pad = " ".repeat(self.width.saturating_sub(width_of(&title) + width_of(&elapsed)));
-        self.lines.push(format!("{}{pad}{}", self.paint.on(Hue::Strong, &title), self.paint.on(Hue::Faint, &elapsed)));
-        let stands = if board.stands.class == Class::Live && !board.coordinated {
-            (Hue::Warning, "nobody works on it: `artel resume` goes on".to_owned())
-        } else {
-            (hue, board.stands.words.clone())
-        };
+        self.pieces(&board_rows::title(board, self.width));
+        let (hue, words) = board_rows::stands(board);
         // What halted a run names what to do next at its end.
-        for part in wrapped(&headline(&stands.1, STANDS_LINES * self.width), self.width) {
-            self.lines.push(self.paint.on(stands.0, &part));
+        for part in wrapped(&headline(words, STANDS_LINES * self.width), self.width) {
+            self.lines.push(self.paint.on(hue, &part));
         }
-        self.progress(board);
+        if let Some(progress) = board_rows::progress(board, self.width) {
+            self.pieces(&progress);
+        }
         self.counts(board.counts);
         self.emptiness(board);
         self.eta(board);
     }
 
-    fn progress(&mut self, board: &Board) {
-        let counts = board.counts;
-        if counts.total == 0 {
-            return;
-        }
-        let through = counts.landed + counts.nothing;
-        let left = counts.kept + counts.blocked + counts.dropped + counts.reverted;
-        let mut told = format!("{through} of {}", counts.total);
-        if board.iteration > 1 {
-            told.push_str(&format!(" · iteration {}", board.iteration));
-        }
-        let bar = self.width.saturating_sub(width_of(&told) + 2).clamp(10, BAR_AT_MOST);
-        let cells = |n: u32| (n as usize * bar) / counts.total as usize;
-        let (good, bad) = (cells(through), cells(through + left) - cells(through));
-        let line = [
-            self.paint.on(Hue::Good, &"━".repeat(good)),
-            self.paint.on(Hue::Bad, &"╍".repeat(bad)),
-            self.paint.on(Hue::Faint, &"─".repeat(bar - good - bad)),
-            format!("  {}", fit(&told, self.width.saturating_sub(bar + 2))),
-        ];
-        self.lines.push(line.concat());
+    fn pieces(&mut self, pieces: &Pieces) {
+        self.lines.push(pieces.iter().map(|(hue, text)| self.paint.on(*hue, text)).collect());
     }
 
     fn counts(&mut self, counts: Counts) {
@@ -212,7 +162,7 @@ impl Page {
         }
         let mut table = Columns::indented(2);
         for row in board.scopes.iter().take(most) {
-            table.row(of_scope(row));
+            table.row(board_rows::of_scope(row));
         }
         let left_out = self.cut.scopes + board.scopes.len().saturating_sub(most);
         self.section("scopes", &table, left_out, "artel status --json");
@@ -224,9 +174,7 @@ impl Page {
         }
         let mut table = Columns::indented(2);
         let mut row = |who: String, elapsed_ms: u64, agent: &str, title: &str, last: &str| {
-            let took = Cell::number(words::duration(elapsed_ms));
-            let (who, last) = (Cell::new(who).hue(Hue::Busy), Cell::new(last).hue(Hue::Faint));
-            table.row([who, took, Cell::new(agent), Cell::new(title), last]);
+            table.row(board_rows::of_work(who, elapsed_ms, agent, title, last));
         };
         board.sitting.iter().for_each(|it| row(it.seat.to_string(), it.elapsed_ms, &it.agent, &it.title, ""));
         for it in board.running.iter().take(most) {
@@ -241,24 +189,7 @@ impl Page {
             return;
         }
         let mut table = Columns::indented(2);
-        if !board.judging.is_empty() {
-            table.row([Cell::new("judging"), Cell::new(joined(&board.judging))]);
-        }
-        if !board.queue.is_empty() {
-            table.row([Cell::new("queued"), Cell::new(joined(&board.queue))]);
-        }
-        if let Some(batch) = &board.batch {
-            let members = joined(&batch.members);
-            table.row([
-                Cell::new(format!("batch {}", batch.batch)).hue(Hue::Busy),
-                Cell::new(format!("{}: {members}", batch.step)),
-            ]);
-        }
-        if let Some(row) = &board.checking {
-            let since = words::duration(words::between_ms(row.since_ms, board.now_ms));
-            let line = row.last_line.as_deref().unwrap_or_default();
-            table.row([Cell::new("checking"), Cell::new(format!("{}, {since}  {}", row.check, line.trim()))]);
-        }
+        board_rows::on_the_way(board, &mut table);
         self.section("on the way", &table, 0, "");
     }
 
@@ -269,14 +200,7 @@ impl Page {
         let mut table = Columns::indented(2);
         let not_shown = board.landed.len().saturating_sub(most);
         for row in board.landed.iter().skip(not_shown) {
-            let files = words::count(row.files as usize, "file");
-            let tries = if row.attempts > 1 { format!(", {} attempts", row.attempts) } else { String::new() };
-            table.row([
-                Cell::new(row.task.to_string()).hue(Hue::Good),
-                Cell::new(row.commit.short()).hue(Hue::Warning),
-                Cell::new(&row.title),
-                Cell::new(format!("{}, {files}{tries}", row.agent)).hue(Hue::Faint),
-            ]);
+            table.row(board_rows::of_landing(row));
         }
         self.section("landed", &table, self.cut.landed + not_shown, "artel log");
     }
@@ -346,13 +270,7 @@ impl Page {
         }
         let mut table = Columns::indented(2);
         for row in &board.conditions {
-            let (hue, word) = match row.holds {
-                Some(true) => (Hue::Good, "holds"),
-                Some(false) => (Hue::Bad, "does not hold"),
-                None => (Hue::Faint, "not looked at"),
-            };
-            let why = Cell::new(row.why.as_deref().unwrap_or_default()).hue(Hue::Faint);
-            table.row([Cell::new(&row.name), Cell::new(word).hue(hue), why]);
+            table.row(board_rows::of_condition(row));
         }
         self.section("done-conditions", &table, 0, "");
     }
@@ -445,10 +363,6 @@ impl Page {
             self.lines.extend(lines);
         }
     }
-}
-
-fn joined(ids: &[AttemptId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Breaks an inert line at blanks into lines of at most `width` columns; a word that is too long is cut through.

@@ -10,6 +10,7 @@ use super::out::Out;
 use super::seam::{self, Place};
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
+use crate::model::written::seconds_of;
 use crate::ui::web::pages::digest::document;
 use crate::views::digest::lay::lay;
 use crate::views::digest::{Teller, Window};
@@ -39,18 +40,10 @@ pub struct DigestArgs {
 /// Reads a stretch of time, such as `90m`, `24h` or `7d`; gives milliseconds.
 fn ms_of(text: &str) -> Result<i64, String> {
     let wrong = || format!("`{text}` is no stretch of time: write a number and s, m, h or d, such as 24h");
-    let unit = text.chars().next_back().ok_or_else(wrong)?;
-    let ms = match unit {
-        's' => 1000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    let number = &text[..text.len() - unit.len_utf8()];
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number: i64 = number.parse().ok().filter(|_| is_number).ok_or_else(wrong)?;
-    number.checked_mul(ms).ok_or_else(wrong)
+    // A bare number names no unit, and is more likely a slip than seconds.
+    let has_unit = text.ends_with(|last: char| !last.is_ascii_digit());
+    let s = seconds_of(text).filter(|_| has_unit).ok_or_else(wrong)?;
+    i64::try_from(s).ok().and_then(|s| s.checked_mul(1000)).ok_or_else(wrong)
 }
 
 /// Runs the verb.

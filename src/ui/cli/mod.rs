@@ -18,6 +18,7 @@ pub mod live;
 pub mod patience;
 pub mod following;
 pub mod bell;
+pub mod board_rows;
 pub mod board_text;
 mod waiting_text;
 pub mod demo;

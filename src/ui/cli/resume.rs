@@ -17,6 +17,7 @@ use crate::machine::event::Rest;
 use crate::machine::state::{Flow, State};
 use crate::model::goal::Budget;
 use crate::model::spend::nano_usd_of;
+use crate::model::written::seconds_of;
 
 /// Goes on with a run.
 #[derive(Debug, Args)]
@@ -89,15 +90,7 @@ fn dollars(text: &str) -> Result<u64, String> {
 /// Reads a duration as goal files write it, in seconds.
 fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no duration: write 90s, 10m, 2h or 1d");
-    let (number, unit) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3600),
-        Some((at, 'd')) => (&text[..at], 86_400),
-        Some(_) => (text, 1),
-        None => return Err(wrong()),
-    };
-    number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)
+    seconds_of(text).ok_or_else(wrong)
 }
 
 #[cfg(test)]

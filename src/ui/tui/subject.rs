@@ -1,6 +1,8 @@
 //! Owns what a person can choose in the live view: each gate, candidate, task or limit that something can be done about. Never does
 //! it.
 
+use std::collections::BTreeSet;
+
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, TaskId};
 use crate::views::board::Board;
@@ -75,11 +77,33 @@ pub fn subjects(board: &Board) -> Vec<Subject> {
     let limits = board.limits.iter().filter_map(|row| row.first).map(Subject::Limit);
     let running = board.running.iter().map(|row| Subject::Running(row.attempt.task));
     let asked = board.asked.iter().filter_map(Subject::asked);
-    let mut all: Vec<Subject> = Vec::new();
-    for subject in gate.into_iter().chain(asked).chain(left).chain(limits).chain(running) {
-        if !all.iter().any(|other| other.is_about(subject)) {
-            all.push(subject);
-        }
+    let mut tasks: BTreeSet<TaskId> = BTreeSet::new();
+    let all = gate.into_iter().chain(asked).chain(left).chain(limits).chain(running);
+    // Of what is no task there is one gate, and one delivery.
+    all.filter(|subject| subject.task().is_none_or(|task| tasks.insert(task))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::board::board;
+    use crate::views::story::Story;
+
+    #[test]
+    fn each_task_is_chosen_once_as_what_is_most_pressing_of_it() {
+        let seen = |story: &Story| board(&story.state, &story.outside()).unwrap();
+        let mut asked = seen(&Story::awaiting().0).asked.remove(0);
+        let mut board = seen(&Story::at_work(""));
+        let before = subjects(&board);
+        let last = *before.last().unwrap();
+        assert!(matches!(last, Subject::Running(_)), "{last:?}");
+        asked.attempt = board.running.last().map(|row| row.attempt);
+        let candidate = Subject::asked(&asked).unwrap();
+        assert_eq!(candidate.task(), last.task());
+        board.asked.push(asked);
+        board.running.extend(board.running.clone());
+        let mut want = vec![candidate];
+        want.extend(before.iter().filter(|subject| **subject != last));
+        assert_eq!(subjects(&board), want);
     }
-    all
 }
