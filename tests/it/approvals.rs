@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::common::House;
 use crate::crew::{crew, holds_the_laws, landings, of_kind, open_gate, playing, processes, text, waits};
+use crate::terminal::Terminal;
 
 const TWO: [(&str, &str, &str); 2] = [("a", "src/a.txt", ""), ("b", "src/b.txt", "")];
 const WRITE: &str = "  - write: {text: \"new by {task}, try {attempt}\\n\"}\n";
@@ -109,6 +110,56 @@ fn a_word_that_does_not_come_in_time_refuses_and_one_that_came_before_counts() {
     assert_eq!(house.artel(&["show", "t1", "--json"]).json()["why"], "no word came within 1 s");
     let overdue = of_kind(&house.events(), "WordOverdue");
     assert_eq!(overdue.len(), 1, "{overdue:?}");
+}
+
+#[test]
+fn a_word_is_given_on_all_that_waits_once_it_was_shown_and_agreed_to() {
+    let house = two("approve: [landing]\n", WRITE);
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["approve"]).exits(10).says("artel approve --all");
+    house.artel(&["approve", "t1", "--all"]).exits(2);
+    house.artel(&["approve", "--yes"]).exits(2);
+    // Nobody was asked, or who was asked said no: no word was given.
+    house.artel(&["approve", "--all"]).exits(6).says("t1").says("t2").says("--yes");
+    let shown = house.artel(&["approve", "--all", "--json"]).exits(6).json();
+    let waiting = |task: &str| text(&inbox_of(&house, task)["waiting"]["commit"]);
+    assert_eq!([text(&shown[0]["commit"]), text(&shown[1]["commit"])], [waiting("t1"), waiting("t2")]);
+    assert_eq!((&shown[0]["what"], &shown[0]["answer"]), (&"t1".into(), &serde_json::Value::Null));
+    let asked = |typed: &str| {
+        let mut terminal = Terminal::start(&house.command(&["approve", "--all"]), 24, 80);
+        terminal.until_shown("approve all 2?");
+        terminal.types(typed);
+        terminal.end()
+    };
+    let said = asked("n\n");
+    assert!(said.code == Some(6) && said.text().contains("no word was given"), "{}", said.text());
+    house.artel(&["resume"]).exits(6);
+    let said = asked("y\n");
+    assert!(said.code == Some(0) && said.text().contains("2 words stored"), "{}", said.text());
+    house.artel(&["resume"]).exits(0);
+    assert_eq!(landings(&house.events()).len(), 2);
+    house.artel(&["approve", "--all", "--yes"]).exits(10).says("nothing waits");
+    holds_the_laws(&house);
+}
+
+#[test]
+fn all_that_waits_is_approved_by_a_program_and_lands_while_somebody_works_on_it() {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n"), ("src/c.txt", "old\n")]);
+    let steps = format!("  - match:\n      path: src/c.txt\n      then:\n{}{WRITE}", indented(&waits(&house, "c")));
+    crew(&house, &[TWO[0], TWO[1], ("c", "src/c.txt", "")], &steps, "approve: { paths: [src/a.txt, src/b.txt] }\n");
+    let mut hosting = house.start(&playing(&["--workers", "3"]));
+    house.until("two wait while the third runs", || {
+        let board = house.artel(&["status", "--json"]);
+        board.code == Some(0) && board.json()["counts"]["gated"] == 2 && board.json()["counts"]["running"] == 1
+    });
+    let run = house.run();
+    let said = house.artel(&["approve", "--all", &run, "--yes", "--json"]).exits(0).json();
+    let answers: Vec<_> = said.as_array().unwrap().iter().map(|it| (text(&it["what"]), text(&it["answer"]))).collect();
+    let carried = |task: &str| (task.to_owned(), "carried_out".to_owned());
+    assert_eq!(answers, [carried("t1"), carried("t2")]);
+    open_gate(&house, "c");
+    assert_eq!(hosting.wait().unwrap().code(), Some(0));
+    assert_eq!(landings(&house.events()).len(), 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::approve_all::{Sure, approve_all};
 use super::args::{Format, RunFlag};
 use super::asking::{Answer, put, put_and_tell};
 use super::deliver::tell_delivered;
@@ -24,6 +25,12 @@ pub struct ApproveArgs {
     /// What: plan, sweep, spend, delivery, a task that waits or is kept as t12, or a run [default: what waits]
     #[arg(value_name = "WHAT")]
     what: Option<Target>,
+    /// Give your word on all that waits in the run: each is shown before, with what will happen, and you are asked once
+    #[arg(long)]
+    all: bool,
+    /// With --all: give it without being asked
+    #[arg(long, short, requires = "all")]
+    yes: bool,
     #[command(flatten)]
     run: RunFlag,
     #[command(flatten)]
@@ -48,6 +55,18 @@ pub enum Subject {
 /// Where there is no such run, or it refuses.
 pub fn approve(out: &Out, args: &ApproveArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
+    if args.all {
+        let run = match &args.what {
+            None => args.run.text(),
+            Some(Target::Run(text)) => Some(text.as_str()),
+            Some(Target::Gate(_) | Target::Task(_)) => {
+                return Err(Fail::new(Exit::Usage, "give your word on all that waits")
+                    .because("`--all` means a run, and not one thing in it"));
+            }
+        };
+        let sure = if args.yes { Sure::Yes } else { Sure::Ask };
+        return approve_all(out, &place, &read(&place, run)?, sure, args.format);
+    }
     let (read, subject) = subject(&place, args.what.as_ref(), args.run.text())?;
     let (ask, done) = match subject {
         Subject::Gate(gate) => (Ask::Approve(gate), format!("the {} is approved", words::gate(gate))),
@@ -121,7 +140,11 @@ fn waiting(read: Read) -> Result<(Read, Subject), Fail> {
                 .collect();
             return Err(Fail::new(Exit::Refused, format!("give your word in {}", read.run))
                 .because(format!("{} things wait for it: {}", names.len(), names.join(", ")))
-                .hint(format!("name one: `artel approve {} --run {}`", names[0], read.run)));
+                .hint(format!(
+                    "name one: `artel approve {} --run {run}`, or see all: `artel approve --all {run}`",
+                    names[0],
+                    run = read.run
+                )));
         }
     };
     match subject {

@@ -43,6 +43,7 @@ pub mod watch;
 pub mod attach;
 pub mod serve;
 pub mod approve;
+mod approve_all;
 mod asked_text;
 pub mod deny;
 pub mod retry;
