@@ -19,6 +19,7 @@ use crate::actors::progress::Progress;
 use crate::actors::world::{blocking, told};
 use crate::io::files::{RunLock, atomic_write, make_private};
 use crate::io::journal::RunRow;
+use crate::io::process::give_back_memory;
 use crate::machine::command::Ask;
 use crate::machine::due::deadline;
 use crate::machine::state::State;
@@ -200,6 +201,7 @@ impl Hosts {
                 None => drop(self.held().troubles.remove(&run)),
             }
             self.note(&run, words);
+            let _ = tokio::task::spawn_blocking(give_back_memory).await;
             loop {
                 {
                     let mut held = self.held();

@@ -139,6 +139,16 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// Gives memory that was freed back to the system: what much work took at one time else stays with the process, as
+/// the C library keeps it for what comes.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "the C library has no safe name for it; it touches what is free alone")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Marks every descriptor but the standard three as closed on `exec`, so that what is started from here inherits none
 /// of what was inherited.
 ///
