@@ -14,6 +14,7 @@ use super::keeping::Keeping;
 use super::logins::{account, forget_login, held_to, keep_told, login_of, used_since};
 use super::played::{as_answered, as_metered, as_unusable};
 use super::room::{Access, Room, Whose, Work};
+use super::seated;
 use super::world::{World, blocking, told};
 use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Play, Report, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
@@ -124,8 +125,8 @@ pub async fn act(
     let stance = if role.failover { as_unusable(stance, &metered) } else { stance };
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    tidy_up(stage, brief, (home, &stance), is_stopped);
-    Ok(Some(Acted { stance, handoff, said, usage, session: told.session }))
+    let session = tidy_up(world, stage, brief, (home, &stance, told.session), is_stopped);
+    Ok(Some(Acted { stance, handoff, said, usage, session }))
 }
 
 /// Lays the desk and says how the agent plays: it goes on in the session that it had, where what it kept of that is there,
@@ -161,12 +162,25 @@ fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> R
 }
 
 /// Removes what an agent keeps of a session that nobody takes up again. What was taken up and then stopped is, from where the
-/// limit had ended it.
-fn tidy_up(stage: &Stage<'_>, brief: &Brief, (home, stance): (Option<&str>, &Stance), is_stopped: bool) {
-    let Some(home) = home else { return };
-    let is_parked = matches!((stance, stage.seat.0), (Stance::Limited { .. }, Seat::Attempt(_)));
+/// limit had ended it. Gives the name under which a session that a limit ended is taken up.
+fn tidy_up(
+    world: &World,
+    stage: &Stage<'_>,
+    brief: &Brief,
+    (home, stance, session): (Option<&str>, &Stance, Option<String>),
+    is_stopped: bool,
+) -> Option<String> {
+    let Some(home) = home else { return session };
+    let is_limited = matches!(stance, Stance::Limited { .. });
+    let (is_parked, resumed) = match stage.seat {
+        (Seat::Attempt(_), _) => (is_limited, brief.resumes.as_ref().filter(|_| !is_stopped)),
+        // Who sits there next has the same desk, and what was taken up is kept until the journal says that it is over.
+        (Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. }, fence) => {
+            (is_limited && session.is_some() && seated::keep(world, fence, stage.desk, home), None)
+        }
+    };
     let own = (!is_parked).then_some(stage.desk);
-    for desk in own.into_iter().chain(brief.resumes.iter().filter(|_| !is_stopped).map(|resumed| &resumed.desk)) {
+    for desk in own.into_iter().chain(resumed.map(|resumed| &resumed.desk)) {
         if let Err(error) = desk.clear(home) {
             tracing::warn!(
                 error = told(&error),
@@ -174,6 +188,7 @@ fn tidy_up(stage: &Stage<'_>, brief: &Brief, (home, stance): (Option<&str>, &Sta
             );
         }
     }
+    session.filter(|_| is_parked)
 }
 
 /// Runs the job behind its gate, where it has one.

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::Coordinator;
-use super::llm_session;
+use super::llm_session::{self, Question};
 use super::room::{Access, Whose};
+use super::seated::Seated;
 use super::setup::{For, set_up};
 use super::tools::{LookingTools, Steered};
 use super::world::{World, told};
@@ -21,21 +22,16 @@ use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
 use crate::model::paths::PathSet;
-use crate::model::role::{AgentRef, Role};
-use crate::model::seat::Seat;
+use crate::model::role::AgentRef;
 use crate::views::answer::{Form, ask, ask_again};
 use crate::views::brief::BriefView;
 
 /// Says who is asked, and what.
 pub struct Asking {
-    /// Whose seat it is.
-    pub seat: Seat,
-    /// The fence under which it sits.
-    pub fence: u64,
-    /// The agent.
-    pub agent: AgentRef,
-    /// Its role.
-    pub role: Role,
+    /// Who is asked.
+    pub seated: Seated,
+    /// What it is told first where it takes a session up again, a line each.
+    pub news: Vec<String>,
     /// The commit whose files it sees.
     pub commit: Oid,
     /// Tools of its own beside those by which it looks.
@@ -56,10 +52,19 @@ pub enum Silence {
     Cancelled,
 }
 
+impl Silence {
+    /// Tells what a session cost that a limit ended.
+    fn at_a_limit(&self) -> Option<Usage> {
+        let Self::Over(report) = self else { return None };
+        let Command::LeaveSeat { leave: Leave::Limited { .. }, usage, .. } = &**report else { return None };
+        Some(*usage)
+    }
+}
+
 impl Asking {
     /// Reports that there is no answer.
     pub fn leaves(&self, leave: Leave, usage: Usage) -> Silence {
-        Silence::Over(Box::new(Command::LeaveSeat { seat: self.seat, fence: self.fence, leave, usage }))
+        Silence::Over(Box::new(Command::LeaveSeat { seat: self.seated.seat, fence: self.seated.fence, leave, usage }))
     }
 
     /// Asks until there is an answer that `take` takes, twice at most; gives it with what all of that cost.
@@ -72,13 +77,24 @@ impl Asking {
     ) -> Result<(T, Usage), Silence> {
         let mut spent = Usage::default();
         let failed = |error: &dyn std::error::Error| Leave::Failed(format!("failed to {}", told(error)));
-        let template = world.opening.prompts.get(&self.role.prompt).ok_or_else(|| {
-            self.leaves(Leave::Failed(format!("the run holds no prompt `{}`", self.role.prompt)), spent)
-        })?;
+        let named = &self.seated.role.prompt;
+        let template = world
+            .opening
+            .prompts
+            .get(named)
+            .ok_or_else(|| self.leaves(Leave::Failed(format!("the run holds no prompt `{named}`")), spent))?;
         let mut prompt = ask(template, self.form, &self.view).map_err(|error| self.leaves(failed(&error), spent))?;
         let mut fault = String::new();
         for turn in 1..=2 {
-            let (said, usage) = self.have_said(world, (turn, prompt), coordinator, cancelled).await?;
+            let (said, usage) = match self.have_said(world, (turn, prompt), coordinator, cancelled).await {
+                Ok(said) => said,
+                Err(silence) => {
+                    let Some(usage) = silence.at_a_limit() else { return Err(silence) };
+                    spent += usage;
+                    // What was said by a tool before stands: there is nothing to go on with.
+                    return take(String::new()).await.map(|answer| (answer, spent)).map_err(|_| silence);
+                }
+            };
             spent += usage;
             fault = match take(said.clone()).await {
                 Ok(answer) => return Ok((answer, spent)),
@@ -103,10 +119,10 @@ impl Asking {
             return Err(Silence::Cancelled);
         }
         let none = Usage::default();
-        let Acted { stance, said, usage, .. } = match acted {
+        let Acted { stance, said, usage, session, .. } = match acted {
             Ok(Ok(Some(acted))) => acted,
             Ok(Ok(None)) => {
-                let report = Command::ReportOutOfMoney { seat: self.seat, fence: self.fence };
+                let report = Command::ReportOutOfMoney { seat: self.seated.seat, fence: self.seated.fence };
                 return Err(Silence::Over(Box::new(report)));
             }
             Ok(Err(why)) => return Err(self.leaves(Leave::Failed(why), none)),
@@ -121,7 +137,7 @@ impl Asking {
             Stance::Failed { why } => Err(self.leaves(Leave::Failed(why), usage)),
             Stance::Blocked { missing } => Err(self.leaves(Leave::Failed(format!("it lacks {missing}")), usage)),
             Stance::Limited { why, resets_at_ms } => {
-                Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why }, usage))
+                Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why, session }, usage))
             }
         }
     }
@@ -135,10 +151,13 @@ impl Asking {
     ) -> Result<Result<Option<Acted>, String>, GitError> {
         let commit = self.commit;
         let name = self.name(turn);
-        if let AgentRef::Llm(_) = self.agent {
-            let (seat, who) = ((self.seat, self.fence), (&self.agent, &self.role));
-            let asked = (commit, prompt, self.tools.clone());
-            return Ok(llm_session::ask(world, (&name, seat), who, asked, coordinator, cancelled).await);
+        let Seated { seat, fence, agent, role, .. } = &self.seated;
+        // What is asked a second time is asked in a session of its own.
+        let resumes = if turn == 1 { self.seated.resumed(world, &self.news) } else { None };
+        let brief = Brief { resumes, ..self.brief(world, prompt) };
+        if let AgentRef::Llm(_) = agent {
+            let question = Question { commit, brief, tools: self.tools.clone() };
+            return Ok(llm_session::ask(world, &name, &self.seated, question, coordinator, cancelled).await);
         }
         let (mut tree, git) = world
             .blocking(move |world| {
@@ -147,7 +166,7 @@ impl Asking {
                 Ok((tree, git))
             })
             .await?;
-        let (grants, limits) = (&self.role.grants, job_limits(&self.role.limits));
+        let (grants, limits) = (&role.grants, job_limits(&role.limits));
         let whom = For { name: &name, whose: Whose::Attempts, grants, git: git.as_ref(), limits };
         let acted = match self.form {
             // Who judges sees a part of the tree only, which nothing can be set up in.
@@ -160,16 +179,16 @@ impl Asking {
                 let desk = Desk::at(world.desk(&name));
                 let stage = Stage {
                     name: &name,
-                    seat: (self.seat, self.fence),
-                    agent: &self.agent,
-                    role: &self.role,
+                    seat: (*seat, *fence),
+                    agent,
+                    role,
                     tree: &tree,
                     git: git.as_ref(),
                     access: Access::Read,
                     desk: &desk,
                 };
                 let tools = self.tools(world, &tree, coordinator);
-                act(world, &stage, (&self.brief(world, prompt), tools), coordinator, cancelled).await
+                act(world, &stage, (&brief, tools), coordinator, cancelled).await
             }
         };
         world
@@ -195,7 +214,8 @@ impl Asking {
             Form::Plan => {
                 let of_run = u32::try_from(self.view.steering.len()).unwrap_or(u32::MAX);
                 let heard = Heard { of_run, of_task: 0 };
-                Arc::new(Steered::new(looking, coordinator.clone(), (self.seat, self.fence), heard))
+                let who = (self.seated.seat, self.seated.fence);
+                Arc::new(Steered::new(looking, coordinator.clone(), who, heard))
             }
             // What people say to those who work is none of who judges.
             Form::Review | Form::Run => looking,
@@ -204,7 +224,7 @@ impl Asking {
 
     /// Names the session's log and folder.
     fn name(&self, turn: u32) -> String {
-        let seat = self.seat.to_string().replace('/', "-");
+        let seat = self.seated.seat.to_string().replace('/', "-");
         let kind = match self.form {
             Form::Plan => "planner",
             Form::Review => "judge",
@@ -216,7 +236,7 @@ impl Asking {
     fn brief(&self, world: &World, text: String) -> Brief {
         Brief {
             run: world.run.clone(),
-            seat: self.seat,
+            seat: self.seated.seat,
             title: self.view.title.clone(),
             text,
             paths: self.paths.clone(),

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use super::entry;
 use super::mirror::{Mirror, Untrue};
-use super::order;
 use super::planner::{Call, Planner, PlannerArgs};
 use super::progress::{Lost, Progress};
 use super::seal::{self, Reach, SealError, seal};
+use super::seated;
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
 use super::world::{World, blocking, told};
@@ -412,6 +412,7 @@ impl Coordinator {
         let owed: BTreeSet<Effect> = owed.into_iter().collect();
         self.under_way.retain(|effect, _| owed.contains(effect));
         self.starts.retain(|effect, _| owed.contains(effect));
+        seated::sweep(&self.world, &self.state);
         for effect in owed {
             // What is being doubted does not land.
             let may_start = self.mirror.is_some() || !matches!(effect, Effect::Land { .. });
@@ -468,16 +469,8 @@ impl Coordinator {
 
     /// Sends a scope's call down the tree of planners, from the root.
     async fn call_planner(&self, scope: ScopeId) {
-        let Some(order) = order::planning(&self.state, scope) else { return };
-        let mut route = Vec::new();
-        let mut at = Some(scope);
-        while let Some(id) = at {
-            route.push(id);
-            at = self.state.scopes.get(&id).and_then(|scope| scope.parent);
-        }
-        // The route is read from its end: the root has taken itself off.
-        route.pop();
-        let _ = self.planner.tell(Call { route, order: Box::new(order) }).send().await;
+        let Some(call) = Call::to(&self.state, scope) else { return };
+        let _ = self.planner.tell(call).send().await;
     }
 
     /// Has time pass again when something depends on it.

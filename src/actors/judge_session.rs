@@ -18,12 +18,14 @@ use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
 use crate::model::review::{Lens, Review};
-use crate::model::seat::Seat;
 use crate::views::answer::Form;
 use crate::views::brief::{BriefView, FindingView};
 
 /// Bytes of a change that a judge is shown in its prompt; what is more lies in the files that it sees.
 const PATCH_BYTES: usize = 200 << 10;
+
+/// What a judge is told that goes on.
+const NOT_KEPT: &str = "What you had noted with `findings` is not kept: note it once more before your verdict.";
 
 /// Has a session judge; gives the report, or nothing where it was cancelled.
 pub async fn review(
@@ -32,8 +34,8 @@ pub async fn review(
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Option<Command> {
-    let (attempt, lens, fence) = (order.attempt, order.number, order.fence);
-    let seat = Seat::Judge { attempt, lens };
+    let (attempt, lens) = (order.attempt, order.number);
+    let (seat, fence) = (order.seated.seat, order.seated.fence);
     let order = Arc::new(order);
     let shown = Arc::clone(&order);
     let seen = match world.blocking(move |world| see(world, &shown)).await {
@@ -49,10 +51,8 @@ pub async fn review(
     let tools = ReviewingTools::new(order.criteria.clone());
     let asking = Asking {
         tools: Some(Arc::new(tools.clone())),
-        seat,
-        fence,
-        agent: order.agent.clone(),
-        role: order.role.clone(),
+        seated: order.seated.clone(),
+        news: vec![NOT_KEPT.to_owned()],
         commit: seen.commit,
         form: Form::Review,
         view: view(world, &order, seen),
@@ -67,7 +67,7 @@ pub async fn review(
     });
     match taken.await {
         Ok((ReviewAnswer { scores, findings, ruling }, usage)) => {
-            let judge = order.agent.to_string();
+            let judge = order.seated.agent.to_string();
             let review = Review { lens: order.lens, judge, ruling, scores, findings, notes: Vec::new() };
             Some(Command::ReportReview { attempt, lens, fence, review, usage })
         }

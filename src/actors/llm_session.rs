@@ -14,11 +14,14 @@ use super::coordinator::Coordinator;
 use super::gate::Gate;
 use super::keeping::Keeping;
 use super::played::as_metered;
+use super::seated::{Seated, kept};
 use super::workplace::Reading;
 use super::world::{World, told};
-use crate::io::agents::Stance;
+use crate::io::agents::{Brief, Stance};
 use crate::io::gateway::{Family, Metered, Refusal};
-use crate::io::llm::{Bounds, Context, End, FileTools, Message, READING, Talk, Transcript, Wire, Wired};
+use crate::io::llm::{
+    Bounds, Context, End, FileTools, Message, READING, Talk, Transcript, Wire, Wired, parked, told_further,
+};
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::ids::Oid;
@@ -146,16 +149,32 @@ pub(super) fn open(
     Gate::open(world, seat, (agent, role), coordinator, tools)?.ok_or_else(without_key)
 }
 
-/// Has a model asked for an answer that a program reads, over the files of a commit, which it cannot change; tells what that
-/// came to, nothing where it ended because the run may spend no more, or why it could not be asked.
+/// Says what a model is asked for that a program reads.
+pub(super) struct Question {
+    /// The commit whose files it sees, which it cannot change.
+    pub commit: Oid,
+    /// What it is told, and the session that it takes up again.
+    pub brief: Brief,
+    /// Tools of its own beside those by which it looks.
+    pub tools: Option<Arc<dyn Toolbox>>,
+}
+
+/// Names the file on the desk of a session that a limit ended in which it is kept what was said.
+const TURNS_FILE: &str = "turns.json";
+
+/// Has a model asked by who sits somewhere, in a session of that name; tells what that came to, nothing where it ended because
+/// the run may spend no more, or why it could not be asked.
 pub(super) async fn ask(
     world: &Arc<World>,
-    (name, seat): (&str, (Seat, u64)),
-    (agent, role): (&AgentRef, &Role),
-    (commit, brief, own): (Oid, String, Option<Arc<dyn Toolbox>>),
+    name: &str,
+    Seated { seat, fence, agent, role, .. }: &Seated,
+    Question { commit, brief, tools: own }: Question,
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Acted>, String> {
+    let seat = (*seat, *fence);
+    let earlier = brief.resumes.as_ref().and_then(|resumed| parked(&resumed.desk.file(TURNS_FILE)));
+    let turns_file = kept(world, *fence).file(TURNS_FILE);
     let gate = open(world, seat, (agent, role), coordinator)?;
     let began = Instant::now();
     let files: Arc<dyn Toolbox> = Arc::new(FileTools::read_only(Arc::new(Reading::of(world, commit))));
@@ -164,12 +183,12 @@ pub(super) async fn ask(
         agent,
         role,
         system: READING,
-        brief,
+        earlier: earlier.map(|messages| told_further(messages, brief.go_on_by_tools())),
+        brief: brief.text,
         tools: &tools,
         keeping: Keeping::begin(world, seat, (name, agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
-        turns_file: None,
-        earlier: None,
+        turns_file: Some(turns_file.clone()),
         until: began + Duration::from_secs(role.limits.wall_s),
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
@@ -180,7 +199,8 @@ pub(super) async fn ask(
     let (stance, said) = stance_of(ended, &metered, world.now_ms());
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let usage = Usage { wall_ms, ..Usage::default() };
-    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage, session: None }))
+    let session = turns_file.is_file().then(|| name.to_owned());
+    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage, session }))
 }
 
 /// Says how a session's end is taken, by what the gateway saw of it, with its last words.

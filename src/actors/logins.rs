@@ -18,7 +18,7 @@ use crate::model::secrets::Secrets;
 use crate::model::spend::{Call, CallEnd};
 
 /// The file on a desk that keeps what an agent had told of a session that a limit ended.
-const TOLD_FILE: &str = "told.json";
+pub(super) const TOLD_FILE: &str = "told.json";
 
 /// Reads the login that a session is let use; nothing where its role grants none.
 ///

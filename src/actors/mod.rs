@@ -33,6 +33,7 @@ pub mod llm_worker;
 pub mod measure;
 pub mod briefing;
 pub mod parking;
+pub mod seated;
 pub mod worker;
 pub mod judge;
 pub mod checks;

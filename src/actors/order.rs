@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::iteration_keys::IterationKeys;
 use super::parking::{Resuming, resuming};
+use super::seated::Seated;
 use crate::machine::asked::Heard;
 use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
@@ -330,12 +331,8 @@ pub struct SessionPlan {
     pub draft: ScopeDraft,
     /// The waking.
     pub wake: u32,
-    /// The fence under which it sits.
-    pub fence: u64,
-    /// The agent that plans.
-    pub agent: AgentRef,
-    /// Its role.
-    pub role: Role,
+    /// Who plans.
+    pub seated: Seated,
     /// How what it hands out is named.
     pub keys: IterationKeys,
     /// How deep the scope lies.
@@ -379,8 +376,7 @@ pub fn status_of(state: &State, scope: ScopeId) -> Vec<String> {
 
 /// Gives the order of a planner that sits.
 pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Option<SessionPlan> {
-    let seat = Seat::Planner { scope, wake };
-    let sitting = state.sitting.get(&seat).filter(|sitting| sitting.fence == fence)?;
+    let seated = Seated::of(state, Seat::Planner { scope, wake }, fence)?;
     let planned = planning(state, scope)?;
     let opening = state.opening();
     let found = state.scopes.get(&scope)?;
@@ -393,9 +389,7 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
         scope,
         draft: planned.draft,
         wake,
-        fence,
-        agent: sitting.agent.clone(),
-        role: state.role_at(seat)?.clone(),
+        seated,
         keys: IterationKeys::new(planned.iteration, state.task_keys.keys()),
         depth: planned.depth,
         emitted: found.emitted,
@@ -422,12 +416,8 @@ pub struct Reviewing {
     pub number: u32,
     /// That lens.
     pub lens: Lens,
-    /// The fence under which it sits.
-    pub fence: u64,
-    /// The agent that judges.
-    pub agent: AgentRef,
-    /// Its role.
-    pub role: Role,
+    /// Who judges.
+    pub seated: Seated,
     /// The candidate.
     pub candidate: Candidate,
     /// The task.
@@ -442,23 +432,20 @@ pub struct Reviewing {
 
 /// Gives the order of a judge that sits.
 pub fn reviewing(state: &State, id: AttemptId, number: u32, fence: u64) -> Option<Reviewing> {
-    let sitting = state.sitting.get(&Seat::Judge { attempt: id, lens: number })?;
+    let seated = Seated::of(state, Seat::Judge { attempt: id, lens: number }, fence)?;
     let (task, attempt) = (state.tasks.get(&id.task)?, state.attempt(id)?);
-    let role = state.judge()?;
     let lens = *state.lenses().get(number.checked_sub(1)? as usize)?;
     let before = task.attempts.iter().rev().flat_map(|attempt| &attempt.reviews).find(|review| review.lens == lens);
     Some(Reviewing {
         attempt: id,
         number,
         lens,
-        fence,
-        agent: sitting.agent.clone(),
-        role: role.clone(),
+        criteria: seated.role.scored(),
+        seated,
         candidate: attempt.candidate()?.clone(),
         task: task.draft.clone(),
         checks: attempt.verdict.as_ref().map(|verdict| verdict.checks.clone()).unwrap_or_default(),
         earlier: before.map(|review| review.findings.clone()).unwrap_or_default(),
-        criteria: role.scored(),
     })
 }
 
@@ -467,12 +454,8 @@ pub fn reviewing(state: &State, id: AttemptId, number: u32, fence: u64) -> Optio
 pub struct RunJudging {
     /// The iteration that is over.
     pub iteration: u32,
-    /// The fence under which it sits.
-    pub fence: u64,
-    /// The agent that judges.
-    pub agent: AgentRef,
-    /// Its role.
-    pub role: Role,
+    /// Who judges.
+    pub seated: Seated,
     /// Where the run's branch stands.
     pub head: Oid,
     /// What the done-conditions answered there.
@@ -483,16 +466,7 @@ pub struct RunJudging {
 
 /// Gives the order of a run's judge that sits.
 pub fn run_judging(state: &State, iteration: u32, fence: u64) -> Option<RunJudging> {
-    let seat = Seat::RunJudge { iteration };
-    let sitting = state.sitting.get(&seat).filter(|sitting| sitting.fence == fence)?;
+    let seated = Seated::of(state, Seat::RunJudge { iteration }, fence)?;
     let (head, conditions) = state.conditions.clone()?;
-    Some(RunJudging {
-        iteration,
-        fence,
-        agent: sitting.agent.clone(),
-        role: state.role_at(seat)?.clone(),
-        head,
-        conditions,
-        steering: state.steering.clone(),
-    })
+    Some(RunJudging { iteration, seated, head, conditions, steering: state.steering.clone() })
 }

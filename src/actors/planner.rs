@@ -9,10 +9,11 @@ use kameo::error::Infallible;
 use kameo::prelude::*;
 
 use super::coordinator::Coordinator;
-use super::order::PlanOrder;
+use super::order::{self, PlanOrder};
 use super::planning::{Mouth, plan};
 use super::world::Ground;
 use crate::machine::command::PlanStep;
+use crate::machine::state::State;
 use crate::model::ids::ScopeId;
 
 /// What a planner starts from.
@@ -39,6 +40,18 @@ pub struct Call {
     pub route: Vec<ScopeId>,
     /// What is to be planned.
     pub order: Box<PlanOrder>,
+}
+
+impl Call {
+    /// Calls the planner of a scope by way of the root's; nothing where there is no such scope.
+    pub fn to(state: &State, scope: ScopeId) -> Option<Self> {
+        let order = order::planning(state, scope)?;
+        let above = |id: &ScopeId| state.scopes.get(id)?.parent;
+        // The route is read from its end: the root has taken itself off.
+        let mut route: Vec<ScopeId> = std::iter::successors(Some(scope), above).collect();
+        route.pop();
+        Some(Self { route, order: Box::new(order) })
+    }
 }
 
 impl Actor for Planner {

@@ -18,7 +18,6 @@ use crate::machine::command::{Command, Leave, PlanStep};
 use crate::model::attempt::Handoff;
 use crate::model::check::CheckResult;
 use crate::model::review::{RunHandoff, RunRuling, RunVerdict};
-use crate::model::seat::Seat;
 use crate::views::answer::Form;
 use crate::views::brief::{BriefView, LimitsView};
 
@@ -35,7 +34,7 @@ pub async fn plan(
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Option<Command> {
-    let (scope, wake, fence) = (order.scope, order.wake, order.fence);
+    let (scope, wake, fence) = (order.scope, order.wake, order.seated.fence);
     let looked = Arc::clone(world);
     let (tree, commit) = (order.tree, order.commit);
     let folders = tokio::task::spawn_blocking(move || folders(&looked, tree)).await.unwrap_or_default();
@@ -51,10 +50,8 @@ pub async fn plan(
     );
     let asking = Asking {
         tools: Some(Arc::new(tools)),
-        seat: Seat::Planner { scope, wake },
-        fence,
-        agent: order.agent.clone(),
-        role: order.role.clone(),
+        seated: order.seated.clone(),
+        news: handed_out(&order.status),
         commit,
         form: Form::Plan,
         view: view(world, &order, &folders),
@@ -83,7 +80,7 @@ pub async fn plan(
         }
     });
     match taken.await {
-        Ok(((), usage)) => Some(Command::LeaveSeat { seat: asking.seat, fence, leave: Leave::Done, usage }),
+        Ok(((), usage)) => Some(Command::LeaveSeat { seat: asking.seated.seat, fence, leave: Leave::Done, usage }),
         Err(Silence::Over(report)) => Some(*report),
         Err(Silence::Cancelled) => None,
     }
@@ -91,7 +88,7 @@ pub async fn plan(
 
 fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> BriefView {
     let goal = &world.opening.goal;
-    let limits = &order.role.limits;
+    let limits = &order.seated.role.limits;
     let may_spawn = order.depth < limits.depth;
     let mut material = String::new();
     if !folders.is_empty() {
@@ -136,6 +133,12 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
         },
         ..BriefView::default()
     }
+}
+
+/// Says how what a planner has handed out stands when it goes on, which may be what it knew last, or not.
+fn handed_out(status: &[String]) -> Vec<String> {
+    let begins = (!status.is_empty()).then(|| "What you have handed out stands so now:".to_owned());
+    begins.into_iter().chain(status.iter().map(|line| format!("- {line}"))).collect()
 }
 
 /// Puts what the run's judge said into lines.

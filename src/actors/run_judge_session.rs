@@ -15,7 +15,6 @@ use crate::io::agents::read_run_verdict;
 use crate::machine::command::Command;
 use crate::model::check::Answer;
 use crate::model::paths::PathSet;
-use crate::model::seat::Seat;
 use crate::views::answer::Form;
 use crate::views::brief::BriefView;
 
@@ -26,16 +25,14 @@ pub async fn judge(
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Option<Command> {
-    let (iteration, fence) = (order.iteration, order.fence);
+    let (iteration, fence) = (order.iteration, order.seated.fence);
     let red: Vec<String> =
         order.conditions.iter().filter(|it| it.answer != Answer::Green).map(|it| it.name.clone()).collect();
     let tools = RunJudgingTools::new(red);
     let asking = Asking {
         tools: Some(Arc::new(tools.clone())),
-        seat: Seat::RunJudge { iteration },
-        fence,
-        agent: order.agent.clone(),
-        role: order.role.clone(),
+        seated: order.seated.clone(),
+        news: Vec::new(),
         commit: order.head,
         form: Form::Run,
         view: view(world, &order),

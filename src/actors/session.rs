@@ -125,11 +125,9 @@ impl Broke {
     fn of(errand: &Errand) -> Self {
         match errand {
             Errand::Work(order) => Self::Attempt(order.attempt),
-            Errand::Plan(order) => Self::Seat(Seat::Planner { scope: order.scope, wake: order.wake }, order.fence),
-            Errand::Review(order) => {
-                Self::Seat(Seat::Judge { attempt: order.attempt, lens: order.number }, order.fence)
-            }
-            Errand::JudgeRun(order) => Self::Seat(Seat::RunJudge { iteration: order.iteration }, order.fence),
+            Errand::Plan(order) => Self::Seat(order.seated.seat, order.seated.fence),
+            Errand::Review(order) => Self::Seat(order.seated.seat, order.seated.fence),
+            Errand::JudgeRun(order) => Self::Seat(order.seated.seat, order.seated.fence),
             Errand::OpenBranch
             | Errand::TakeBaseline
             | Errand::Judge(_)
@@ -214,8 +212,7 @@ async fn carry_out(
         }
         Errand::Plan(order) => {
             let of_run = u32::try_from(order.steering.len()).unwrap_or(u32::MAX);
-            let seat = (Seat::Planner { scope: order.scope, wake: order.wake }, order.fence);
-            begins(&coordinator, seat, Heard { of_run, of_task: 0 }).await;
+            begins(&coordinator, (order.seated.seat, order.seated.fence), Heard { of_run, of_task: 0 }).await;
             planner_session::plan(&world, *order, &coordinator, cancelled).await
         }
         Errand::Review(order) => judge_session::review(&world, *order, &coordinator, cancelled).await,

@@ -429,6 +429,8 @@ pub enum Leave {
         until_ms: Option<i64>,
         /// What was said of it.
         why: String,
+        /// The agent's own name for its session, where it can be taken up again.
+        session: Option<String>,
     },
 }
 

@@ -78,8 +78,14 @@ pub enum Event {
         #[serde(rename = "attempt")]
         seat: Seat,
     },
-    /// An agent sat down to plan or to judge.
-    SeatTaken { seat: Seat, agent: AgentRef, fence: u64 },
+    /// An agent sat down to plan or to judge; `resumes` is the fence of the seating whose session it takes up again.
+    SeatTaken {
+        seat: Seat,
+        agent: AgentRef,
+        fence: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumes: Option<u64>,
+    },
     /// An agent that planned or judged is gone; `turn` says whose turn is next, none where the seat is done with.
     SeatLeft { seat: Seat, left: Left, usage: Usage, turn: Option<Turn> },
     /// A judge's session looked at a candidate whose checks held.
@@ -362,7 +368,13 @@ pub enum Left {
     /// It gave none.
     Failed { why: String },
     /// It met a limit of its account; nobody of that account sits down before.
-    Limited { until_ms: i64, why: String },
+    Limited {
+        until_ms: i64,
+        why: String,
+        /// The agent's own name for the session that it left, where it can be taken up again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+    },
     /// It was cut off, which says nothing against it.
     Cut { why: String },
 }

@@ -16,6 +16,7 @@ use super::event::{Event, Recorded};
 use super::seats::Ruled;
 use super::state::{Flow, State};
 use crate::model::check::Answer;
+use crate::model::seat::Seat;
 use crate::model::task::Work;
 
 /// Folds one event into the state.
@@ -66,7 +67,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         // What it held lies beside the journal, and nothing is decided by it.
         Event::TranscriptKept { .. } => {}
         Event::MoneyRanOut { .. } => state.is_money_short = true,
-        Event::SeatTaken { seat, agent, fence } => seats::take(&mut state, *seat, agent, *fence, at),
+        Event::SeatTaken { seat, agent, fence, resumes } => {
+            seats::take(&mut state, *seat, agent, (*fence, *resumes), at);
+        }
         Event::SeatLeft { seat, left, usage, turn } => seats::leave(&mut state, *seat, left, *usage, *turn),
         Event::CandidateReviewed { attempt, review, next } => attempts::review(&mut state, *attempt, review, next),
         Event::AttemptLost { attempt, why, counts, next } => {
@@ -111,7 +114,11 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             let before = state.conditions.take().map(|(_, results)| results).unwrap_or_default();
             state.red = before.into_iter().filter(|result| result.answer != Answer::Green).collect();
         }
-        Event::ConditionsChecked { head, results } => state.conditions = Some((*head, results.clone())),
+        Event::ConditionsChecked { head, results } => {
+            state.conditions = Some((*head, results.clone()));
+            // What was judged of the run were other answers.
+            state.parked.retain(|seat, _| !matches!(seat, Seat::RunJudge { .. }));
+        }
         Event::TaskOverruled { task } => {
             word::grant_overruled(&mut state, *task);
             attempts::overrule(&mut state, *task);
@@ -159,6 +166,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             state.answered.insert(id.clone(), Err(why.clone()));
         }
         Event::RunEnded { end } => state.end = Some(end.clone()),
+    }
+    if !state.parked.is_empty() {
+        seats::forget(&mut state);
     }
     state
 }

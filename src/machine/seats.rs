@@ -1,5 +1,7 @@
-//! Owns who sits where: which seats wait for somebody, whose turn it is there, and what is held for whoever sits. Never
-//! seats anybody: a rule does.
+//! Owns who sits where: which seats wait for somebody, whose turn it is there, what is held for whoever sits, and which
+//! session is taken up again there. Never seats anybody: a rule does.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,19 @@ pub struct Sitting {
     pub spend: Spend,
     /// What its session has heard of what people say.
     pub heard: Heard,
+    /// The session that it takes up again.
+    pub resumes: Option<ParkedSession>,
+}
+
+/// Holds a session that a limit ended at a seat, which the same agent takes up again there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedSession {
+    /// The agent.
+    pub agent: AgentRef,
+    /// The fence under which it sat.
+    pub fence: u64,
+    /// The agent's own name for it.
+    pub session: String,
 }
 
 /// Holds what the run's judge said.
@@ -149,6 +164,38 @@ impl State {
         }
         let is_there = role.sessions().nth(turn.agent as usize + 1).is_some();
         is_there.then_some(Turn { agent: turn.agent + 1, tries: 0 })
+    }
+
+    /// Finds the session that an agent takes up again when it sits down at a seat: the one that a limit ended there, where
+    /// that was its own.
+    pub fn parked_at(&self, seat: Seat, agent: &AgentRef) -> Option<&ParkedSession> {
+        self.parked.get(&seat).filter(|parked| parked.agent == *agent)
+    }
+
+    /// Tells whether a session that a limit ended may still be taken up at its seat: what it was to say is still to be said,
+    /// of what it looked at.
+    pub fn may_be_taken_up(&self, seat: Seat) -> bool {
+        self.end.is_none()
+            && match seat {
+                Seat::Attempt(_) => false,
+                Seat::Planner { scope, wake } => {
+                    self.planning.contains(&scope) && self.scopes.get(&scope).is_some_and(|scope| scope.wake == wake)
+                }
+                Seat::Judge { attempt, lens } => {
+                    self.reviewing.contains(&attempt) && self.looked_at(attempt) + 1 == lens as usize
+                }
+                Seat::RunJudge { iteration } => {
+                    let looked = self.conditions.as_ref().map(|(head, _)| *head);
+                    iteration == self.iteration && looked.is_some() && looked == self.head
+                }
+            }
+    }
+
+    /// Lists the fences of those at seats whose sessions may be taken up again, or are, or may come to be.
+    pub fn seatings_kept(&self) -> BTreeSet<u64> {
+        let parked = self.parked.values().map(|parked| parked.fence);
+        let sitting = self.sitting.values().flat_map(|it| [Some(it.fence), it.resumes.as_ref().map(|it| it.fence)]);
+        parked.chain(sitting.flatten()).collect()
     }
 
     /// Finds the limit that an empty seat waits for, whether or not its time has come, with the agent that met it: of several

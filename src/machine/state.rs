@@ -12,7 +12,7 @@ use super::command::{Link, Opening};
 use super::event::{End, Next, Rest, Turn};
 use super::flakes::FlakeRate;
 use super::limits::AgentLimit;
-use super::seats::{Ruled, Sitting};
+use super::seats::{ParkedSession, Ruled, Sitting};
 use super::tally::{Spent, Tally};
 use super::tasks::Tasks;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Parked, ScopeAsk, Usage};
@@ -93,6 +93,8 @@ pub struct State {
     pub turns: BTreeMap<Seat, Turn>,
     /// Who plans or judges in a session at present.
     pub sitting: BTreeMap<Seat, Sitting>,
+    /// Sessions that a limit ended and that are taken up again, by the seat at which they were.
+    pub parked: BTreeMap<Seat, ParkedSession>,
     /// How often somebody sat down.
     pub seatings: u64,
     /// Cost of planners' and judges' sessions, by role.

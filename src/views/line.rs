@@ -113,7 +113,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::MoneyRanOut { seat } => {
             progress(format!("no money is left for what {seat} would have asked next")).in_tone(Tone::Bad)
         }
-        Event::SeatTaken { seat, agent, .. } => seated(*seat, &agent.to_string()),
+        Event::SeatTaken { seat, agent, resumes, .. } => seated(*seat, &agent.to_string(), *resumes),
         Event::SeatLeft { seat, left, turn, .. } => left_seat(recorded.at_ms, *seat, left, *turn),
         Event::RunJudged { judge, verdict, .. } => {
             let (judge, why) = (text(judge), text(&verdict.why));
@@ -375,8 +375,9 @@ pub(super) fn whose(seat: Seat) -> String {
     }
 }
 
-fn seated(seat: Seat, agent: &str) -> Line {
-    progress(format!("{} begins with {}", whose(seat), text(agent)))
+fn seated(seat: Seat, agent: &str, resumes: Option<u64>) -> Line {
+    let begins = if resumes.is_some() { "goes on in its session" } else { "begins" };
+    progress(format!("{} {begins} with {}", whose(seat), text(agent)))
 }
 
 fn left_seat(at_ms: i64, seat: Seat, left: &Left, turn: Option<Turn>) -> Line {
@@ -387,7 +388,7 @@ fn left_seat(at_ms: i64, seat: Seat, left: &Left, turn: Option<Turn>) -> Line {
             let next = if turn.is_some() { "tried again" } else { "nobody is left who could" };
             progress(format!("{who} failed: {}; {next}", text(why))).in_tone(Tone::Warning)
         }
-        Left::Limited { until_ms, why } => {
+        Left::Limited { until_ms, why, .. } => {
             let wait = words::about(words::between_ms(at_ms, *until_ms));
             let line = format!("{who} met a limit: {}; goes on in {wait}", text(why));
             progress(line).in_tone(Tone::Warning)

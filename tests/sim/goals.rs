@@ -76,6 +76,10 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     // Drawn from what is there, so that seeds give the runs that they gave before there was such a thing.
     let stands_in = base_tree.0[0].is_multiple_of(2);
     roles.entry("worker".to_owned()).and_modify(|role| role.failover = stands_in);
+    for name in ["planner", "judge", "run-judge"] {
+        let stands_in = base_tree.0[1].is_multiple_of(2);
+        roles.entry(name.to_owned()).and_modify(|role| role.failover = stands_in);
+    }
     Opening {
         run: "r-sim".parse().expect("it is a run's name"),
         name: None,

@@ -122,12 +122,34 @@ pub fn hold(state: &State) -> Law {
         return Ok(());
     }
     tally(state)?;
+    parked(state)?;
     indexes(state)?;
     waiting(state)?;
     ranks(state)?;
     side_by_side(state)?;
     reverts(state)?;
     scopes(state)
+}
+
+/// Holds that a session waits to be taken up only where somebody is still wanted and nobody sits.
+fn parked(state: &State) -> Law {
+    for (seat, parked) in &state.parked {
+        let is_wanted = match seat {
+            Seat::Attempt(_) => false,
+            Seat::Planner { scope, wake } => {
+                let of = &state.scopes[scope];
+                of.wake == *wake && of.status == Planning::Active
+            }
+            Seat::Judge { attempt, lens } => {
+                let reviews = state.attempt(*attempt).map_or(0, |it| it.reviews.len());
+                state.reviewing.contains(attempt) && reviews as u32 + 1 == *lens
+            }
+            Seat::RunJudge { iteration } => *iteration == state.iteration && state.conditions.is_some(),
+        };
+        let is_free = !state.sitting.contains_key(seat) && parked.fence <= state.seatings;
+        law(is_wanted && is_free, || format!("{parked:?} waits at {seat}, where nobody is wanted"))?;
+    }
+    Ok(())
 }
 
 fn tally(state: &State) -> Law {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use artel::machine::command::Link;
-use artel::machine::event::{End, Event};
+use artel::machine::event::{End, Event, Left};
 use artel::machine::state::{Planning, State, Status, Task};
 use artel::model::check::{Answer, CheckResult};
 use artel::model::goal::Gate;
@@ -32,6 +32,10 @@ pub struct Ledger {
     pub calls: BTreeMap<Seat, u64>,
     /// Who has decided what.
     decided: BTreeMap<String, ScopeId>,
+    /// Sessions that a limit ended at seats and that have not ended since: who had each, under which fence.
+    parked: BTreeMap<Seat, (AgentRef, u64)>,
+    /// Sessions that were taken up at seats by who sits there.
+    taken_up: BTreeMap<Seat, (AgentRef, u64)>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
     /// The words that people gave.
@@ -56,6 +60,18 @@ impl Ledger {
                 if !matches!(state.scopes[&owner].status, Planning::Failed(_)) {
                     self.handoffs.entry(owner).or_default().insert(attempt.task);
                 }
+                Ok(())
+            }
+            Event::SeatTaken { seat, agent, resumes, .. } => {
+                let parked = self.parked.remove(seat);
+                let is_its_own = resumes.is_none() || parked == resumes.map(|fence| (agent.clone(), fence));
+                law(is_its_own, || format!("{agent} takes up {resumes:?} at {seat}, where {parked:?} waits"))?;
+                self.taken_up.remove(seat);
+                self.taken_up.extend(parked.filter(|_| resumes.is_some()).map(|parked| (*seat, parked)));
+                Ok(())
+            }
+            Event::SeatLeft { seat, left, .. } => {
+                self.left(state, *seat, left);
                 Ok(())
             }
             Event::BatchFormed { members, .. } => {
@@ -101,8 +117,6 @@ impl Ledger {
             | Event::CallMade { .. }
             | Event::TranscriptKept { .. }
             | Event::MoneyRanOut { .. }
-            | Event::SeatTaken { .. }
-            | Event::SeatLeft { .. }
             | Event::CandidateReviewed { .. }
             | Event::RunJudged { .. }
             | Event::AttemptLost { .. }
@@ -140,6 +154,20 @@ impl Ledger {
             | Event::SpaceCameBack
             | Event::RunReopened => Ok(()),
         }
+    }
+
+    /// Notes what is left of a session at a seat: whoever was cut off says nothing against what it had taken up.
+    fn left(&mut self, state: &State, seat: Seat, left: &Left) {
+        let taken_up = self.taken_up.remove(&seat);
+        let kept = match left {
+            Left::Cut { .. } => taken_up,
+            Left::Limited { session: Some(_), .. } => {
+                let sitting = &state.sitting[&seat];
+                Some((sitting.agent.clone(), sitting.fence))
+            }
+            Left::Limited { session: None, .. } | Left::Done | Left::Failed { .. } => None,
+        };
+        self.parked.extend(kept.map(|kept| (seat, kept)));
     }
 
     fn woken(&mut self, id: ScopeId, handoffs: &[TaskId]) -> Law {

@@ -165,6 +165,10 @@ mutants! {
     CutNotCounted,
     /// Who failed at a seat sits there again without a bound.
     TurnsNotCounted,
+    /// The session of another is taken up.
+    SessionOfAnother,
+    /// A session that was taken up and has ended is taken up again.
+    SessionTakenUpTwice,
     /// A candidate that a rule holds back is not asked about.
     CandidateNotAsked,
     /// What merging makes of a candidate is not held against its word.
@@ -226,6 +230,11 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         (Mutant::DrainIgnored, _) if is_time && state.flow == Flow::Draining => seen.flow = Flow::Open,
         (Mutant::PlanNotApproved, _) if is_time => _ = seen.passed.insert(Gate::Plan),
         (Mutant::LimitIgnored, _) if is_time => seen.limits.clear(),
+        (Mutant::SessionOfAnother, _) if is_time => {
+            for (seat, parked) in &mut seen.parked {
+                parked.agent = state.in_turn_at(*seat).last().map_or(parked.agent.clone(), |agent| (*agent).clone());
+            }
+        }
         (Mutant::RunJudgeSkipped, Command::ReportConditions { .. }) => opening(&mut seen).goal.plan.run_judge = None,
         (Mutant::DoneOverRed, Command::ReportRunVerdict { .. }) => {
             if let Some((_, results)) = &mut seen.conditions {
@@ -476,12 +485,17 @@ pub fn fold(mutant: Option<Mutant>, state: State, recorded: &Recorded) -> State 
         Some(Mutant::MembersForgotten) => state.queue.iter().copied().collect(),
         Some(_) | None => BTreeSet::new(),
     };
+    let sits = if let Event::SeatLeft { seat, .. } = &recorded.event { state.sitting.get(seat) } else { None };
+    let taken_up = sits.and_then(|sitting| sitting.resumes.clone());
     let mut state = evolve(state, recorded);
     match (mutant, &recorded.event) {
         (Some(Mutant::WordUsedTwice), Event::BatchLanded { landed, .. }) => {
             for link in landed {
                 state.asked.granted.insert(link.attempt, Vec::new());
             }
+        }
+        (Some(Mutant::SessionTakenUpTwice), Event::SeatLeft { seat, left: Left::Failed { .. }, turn: Some(_), .. }) => {
+            state.parked.extend(taken_up.map(|parked| (*seat, parked)));
         }
         (Some(Mutant::HandoffGivenTwice), Event::PlannerWoken { scope, .. }) => {
             let scope = state.scopes.get_mut(scope).expect("it was woken");

@@ -51,6 +51,8 @@ pub struct Resumed {
     pub session: String,
     /// Where its agent kept it: the desk of the attempt that had it.
     pub desk: Desk,
+    /// What it is told first of what has come about since, a line each.
+    pub news: Vec<String>,
 }
 
 /// Holds a rule file's text under the name that the run knows it by.
@@ -67,7 +69,13 @@ impl Resumed {
     pub fn of(session: &str, desk: Desk) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let is_name = (1..=128).contains(&session.len()) && session.chars().all(is_plain) && !session.starts_with('-');
-        is_name.then(|| Self { session: session.to_owned(), desk })
+        is_name.then(|| Self { session: session.to_owned(), desk, news: Vec::new() })
+    }
+
+    /// Has it told of what has come about since, a line each.
+    #[must_use]
+    pub fn knowing(self, news: &[String]) -> Self {
+        Self { news: news.to_vec(), ..self }
     }
 }
 
@@ -106,16 +114,38 @@ impl Desk {
         Ok(true)
     }
 
+    /// Hands what lies under a name over to another desk, which has nothing under it; tells whether anything did.
+    ///
+    /// # Errors
+    /// Fails where it cannot be moved.
+    pub fn hand_over(&self, other: &Self, name: &str) -> Result<bool, AgentError> {
+        let to = other.file(name);
+        match fs::rename(self.file(name), &to) {
+            Ok(()) => Ok(true),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(AgentError::Desk { path: to, source }),
+        }
+    }
+
+    /// Removes the folder with all that lies there, where it is.
+    ///
+    /// # Errors
+    /// Fails where it cannot be removed.
+    pub fn remove(&self) -> Result<(), AgentError> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(AgentError::Desk { path: self.dir.clone(), source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Removes what lies under a name, where anything does.
     ///
     /// # Errors
     /// Fails where it cannot be removed.
     pub fn clear(&self, name: &str) -> Result<(), AgentError> {
-        let path = self.file(name);
-        match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(AgentError::Desk { path, source }),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Self::at(self.file(name)).remove()
     }
 
     /// Gives the place where an agent leaves its handoff.
@@ -137,10 +167,7 @@ impl Desk {
             let path = path.to_path_buf();
             move |source| AgentError::Desk { path, source }
         };
-        match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&self.dir)(error)),
-            Ok(()) | Err(_) => {}
-        }
+        self.remove()?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(self.tmp()).map_err(failed(&self.dir))?;
         for (name, text) in files {
             let path = self.file(name);
@@ -186,10 +213,29 @@ pub const GO_ON_FILE: &str = "go-on.md";
 const GO_ON: &str = "A limit of your account had stopped you; it is lifted. Go on with your task where you were. Your files are \
 as you left them; the folder that you work in may be another than before, and what ran is gone.\n";
 
+/// The same for one that changes nothing.
+const LOOK_ON: &str = "A limit of your account had stopped you; it is lifted. Go on with your task where you were. What you \
+look at may lie elsewhere than before, and have changed; what ran is gone.\n";
+
 impl Brief {
     /// Gives the words by which a session that is taken up again goes on: where it is now, and all that people have said.
     pub fn go_on(&self, place: &Path) -> String {
-        let mut text = format!("{GO_ON}You work in: {}\n", place.display());
+        format!("{}You work in: {}\n{}", self.lifted(), place.display(), self.meanwhile())
+    }
+
+    /// Gives the words by which one goes on that has no folder, and looks at files by its tools alone.
+    pub fn go_on_by_tools(&self) -> String {
+        format!("{}{}", self.lifted(), self.meanwhile())
+    }
+
+    fn lifted(&self) -> &'static str {
+        if self.is_to_read() { LOOK_ON } else { GO_ON }
+    }
+
+    /// Says what has come about since, and all that people have said.
+    fn meanwhile(&self) -> String {
+        let news = self.resumes.iter().flat_map(|resumed| &resumed.news);
+        let mut text: String = news.map(|line| format!("{line}\n")).collect();
         if !self.steering.is_empty() {
             text.push_str("\nPeople have said, oldest first; you may know it already:\n");
             self.steering.iter().for_each(|said| text.push_str(&format!("- {}\n", said.trim())));
@@ -269,5 +315,40 @@ pub(super) mod testing {
             seed: 1,
             resumes: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_is_told_where_it_is_and_what_has_come_about() {
+        let resumed = Resumed::of("s", Desk::at("/earlier".into())).unwrap().knowing(&["two: landed".to_owned()]);
+        let brief = Brief { resumes: Some(resumed), steering: vec!["Be quick.".to_owned()], ..testing::brief() };
+        let words = brief.go_on(Path::new("/here"));
+        assert!(words.contains("Your files are as you left them") && words.contains("You work in: /here\n"), "{words}");
+        assert!(
+            words.ends_with("two: landed\n\nPeople have said, oldest first; you may know it already:\n- Be quick.\n")
+        );
+        let looks = Brief { seat: Seat::RunJudge { iteration: 1 }, ..brief };
+        let words = looks.go_on_by_tools();
+        assert!(!words.contains("Your files") && !words.contains("You work in"), "{words}");
+        assert!(words.contains("two: landed\n") && words.contains("Be quick."), "{words}");
+    }
+
+    #[test]
+    fn what_one_desk_hands_over_lies_on_the_other_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| Desk::at(dir.path().join(name)));
+        let files = [("home/session".to_owned(), "said".to_owned())].into();
+        one.lay(&files).unwrap();
+        other.lay(&BTreeMap::new()).unwrap();
+        assert!(one.hand_over(&other, "home").unwrap() && !one.hand_over(&other, "home").unwrap());
+        assert_eq!(fs::read_to_string(other.file("home/session")).unwrap(), "said");
+        assert!(!one.file("home").exists());
+        other.remove().unwrap();
+        other.remove().unwrap();
+        assert!(!other.folder().exists());
     }
 }

@@ -14,7 +14,7 @@ mod look;
 pub use context::{Context, Note};
 pub use files::{Act, FileTools, Files, Found, Place, Ran};
 pub use model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
-pub use parking::parked;
+pub use parking::{parked, told_further};
 pub use talk::{Bounds, End, READING, SYSTEM, Talk};
 pub use transcript::{Transcript, TranscriptError};
 pub use wire::{Wire, Wired, WiredError};

@@ -34,6 +34,19 @@ pub fn parked(place: &Path) -> Option<Vec<Message>> {
     (!messages.is_empty()).then_some(messages)
 }
 
+/// Adds to what was said what is told before the model goes on.
+pub fn told_further(mut messages: Vec<Message>, words: String) -> Vec<Message> {
+    // What was not answered and what is told now are one message: no API is asked twice in a row by the same side.
+    match messages.last_mut() {
+        Some(Message::Said(asked)) => {
+            asked.push_str("\n\n");
+            asked.push_str(&words);
+        }
+        Some(Message::Answered(_) | Message::Done(_)) | None => messages.push(Message::Said(words)),
+    }
+    messages
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -61,6 +74,10 @@ mod tests {
             vec![Message::Said("Mend it.".to_owned()), Message::Answered(answer), Message::Done(vec![outcome])];
         park(&place, &messages).await.unwrap();
         assert_eq!(parked(&place), Some(messages));
+        let further = told_further(parked(&place).unwrap(), "Go on.".to_owned());
+        assert_eq!((further.len(), further.last()), (4, Some(&Message::Said("Go on.".to_owned()))));
+        let asked = told_further(vec![Message::Said("Mend it.".to_owned())], "Go on.".to_owned());
+        assert_eq!(asked, [Message::Said("Mend it.\n\nGo on.".to_owned())]);
         for broken in ["[]", "", "{", "[{\"Said\": 7}]"] {
             std::fs::write(&place, broken).unwrap();
             assert_eq!(parked(&place), None, "{broken}");

@@ -1,17 +1,19 @@
-//! Owns how seats change the state: somebody sits down, somebody is gone.
+//! Owns how seats change the state: somebody sits down, somebody is gone, and a session waits to be taken up again.
 
 use super::limits;
 use crate::machine::asked::Heard;
 use crate::machine::event::{Left, Turn};
-use crate::machine::seats::Sitting;
+use crate::machine::seats::{ParkedSession, Sitting};
 use crate::machine::state::State;
 use crate::model::attempt::Usage;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 use crate::model::spend::Spend;
 
-pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, fence: u64, at_ms: i64) {
+pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, (fence, resumes): (u64, Option<u64>), at_ms: i64) {
     state.seatings = fence;
+    // Whoever else sits down says what there is to say in its place.
+    let parked = state.parked.remove(&seat);
     let sitting = Sitting {
         agent: agent.clone(),
         fence,
@@ -19,6 +21,7 @@ pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, fence: u64, 
         granted: 0,
         spend: Spend::default(),
         heard: Heard::default(),
+        resumes: parked.filter(|parked| resumes == Some(parked.fence)),
     };
     state.sitting.insert(seat, sitting);
 }
@@ -36,9 +39,14 @@ pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, tu
             Left::Cut { .. } => {
                 spent.spend.nano_usd = spent.spend.nano_usd.saturating_add(sitting.held());
                 spend.nano_usd = spend.nano_usd.saturating_add(sitting.held());
+                // It is taken up once more from where the limit had ended it.
+                state.parked.extend(sitting.resumes.map(|parked| (seat, parked)));
             }
-            Left::Limited { until_ms, why } => {
+            Left::Limited { until_ms, why, session } => {
                 limits::meet_as(state, &account, sitting.since_ms, (*until_ms, why));
+                let Sitting { agent, fence, .. } = sitting;
+                let parked = session.clone().map(|session| ParkedSession { agent, fence, session });
+                state.parked.extend(parked.map(|parked| (seat, parked)));
             }
             Left::Done | Left::Failed { .. } => limits::pass(state, &account, sitting.since_ms),
         }
@@ -54,5 +62,13 @@ pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, tu
         Some(_) | None => {
             state.turns.remove(&seat);
         }
+    }
+}
+
+/// Forgets sessions that nobody takes up again, because what they were to say is said or asked no longer.
+pub(super) fn forget(state: &mut State) {
+    let over: Vec<Seat> = state.parked.keys().filter(|seat| !state.may_be_taken_up(**seat)).copied().collect();
+    for seat in over {
+        state.parked.remove(&seat);
     }
 }

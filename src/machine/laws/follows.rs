@@ -47,7 +47,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::AllowanceReturned { seat, nano_usd } => seats::returned(state, *seat, *nano_usd),
         Event::CallMade { seat, .. } | Event::TranscriptKept { seat, .. } => seats::called(state, *seat),
         Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
-        Event::SeatTaken { seat, agent, fence } => seats::taken(state, *seat, agent, *fence),
+        Event::SeatTaken { seat, agent, fence, resumes } => seats::taken(state, *seat, agent, (*fence, *resumes)),
         Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),
         Event::RunJudged { iteration, head, judge, verdict } => {
             seats::run_judged(state, (*iteration, *head), (judge, verdict))

@@ -22,7 +22,7 @@ fn speaks(state: &State, seat: Seat, judge: &str) -> Law {
     law(agent == judge, || format!("{agent} sits at {seat}, and {judge} speaks there"))
 }
 
-pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> Law {
+pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, (fence, resumes): (u64, Option<u64>)) -> Law {
     law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
     law(!state.waits_for_spending(), || format!("{seat} is taken before a word on what was spent"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
@@ -32,6 +32,8 @@ pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, fence: u64) -> 
     let is_its_turn = in_turn.iter().find(|other| **other == agent || !met_one(other)) == Some(&agent);
     law(is_its_turn, || format!("{agent} sits at {seat} and it is not its turn"))?;
     law(fence > state.seatings, || format!("seating {fence} follows seating {}", state.seatings))?;
+    let parked = state.parked_at(seat, agent).map(|parked| parked.fence);
+    law(resumes == parked, || format!("{agent} takes up {resumes:?} at {seat}, not {parked:?}"))?;
     let judges = state.sitting.keys().filter(|seat| matches!(seat, Seat::Judge { .. })).count();
     let most = state.opening().judges.max(1) as usize;
     law(!matches!(seat, Seat::Judge { .. }) || judges < most, || format!("{seat} is taken and {most} judges judge"))

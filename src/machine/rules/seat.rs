@@ -1,5 +1,5 @@
 //! Owns who plans and judges in sessions: one sits at a seat at a time, in the order of its role, within what the run may
-//! use; who fails gives its turn to the next, and who meets a limit takes it again later.
+//! use; who fails gives its turn to the next, and who meets a limit takes it again later, and its session with it.
 
 use crate::machine::command::Leave;
 use crate::machine::event::{Event, Left, Next, Rest};
@@ -30,7 +30,8 @@ pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
         }
         let Some(agent) = state.next_at(seat, now_ms).cloned() else { continue };
         let fence = state.seatings + events.len() as u64 + 1;
-        events.push(Event::SeatTaken { seat, agent, fence });
+        let resumes = state.parked_at(seat, &agent).map(|parked| parked.fence);
+        events.push(Event::SeatTaken { seat, agent, fence, resumes });
     }
     events
 }
@@ -62,10 +63,10 @@ pub(in crate::machine) fn leave(
             Seat::Judge { .. } | Seat::RunJudge { .. } | Seat::Attempt(_) => Err(Rejection::StaleSeat(seat)),
         },
         Leave::Failed(why) => Ok(failed(state, (seat, sitting), why, usage)),
-        Leave::Limited { until_ms, why } => {
+        Leave::Limited { until_ms, why, session } => {
             let account = sitting.agent.account();
             let until_ms = limit::until(state, (&account, sitting.since_ms), *until_ms, now_ms);
-            let left = Left::Limited { until_ms, why: why.clone() };
+            let left = Left::Limited { until_ms, why: why.clone(), session: session.clone() };
             Ok(vec![Event::SeatLeft { seat, left, usage, turn: Some(state.turn_at(seat)) }])
         }
     }
@@ -168,8 +169,19 @@ mod tests {
     }
 
     fn limited(scene: Scene, seat: Seat, in_ms: i64) -> Scene {
-        let leave = Leave::Limited { until_ms: Some(scene.now_ms + in_ms), why: "enough".into() };
+        parking(scene, seat, in_ms, None)
+    }
+
+    /// Has whoever sits there meet a limit and leave a session of that name.
+    fn parking(scene: Scene, seat: Seat, in_ms: i64, session: Option<&str>) -> Scene {
+        let until_ms = Some(scene.now_ms + in_ms);
+        let leave = Leave::Limited { until_ms, why: "enough".into(), session: session.map(str::to_owned) };
         leaves(scene, seat, leave)
+    }
+
+    /// Tells which session is taken up at a seat by who sits there.
+    fn taken_up(scene: &Scene, seat: Seat) -> Option<String> {
+        scene.state.sitting.get(&seat)?.resumes.as_ref().map(|parked| parked.session.clone())
     }
 
     fn sits_there(scene: &Scene, seat: Seat) -> Option<String> {
@@ -188,6 +200,51 @@ mod tests {
         let scene = scene.does(Command::Wake { epoch: 2, sandbox: None }).settled();
         assert_eq!(sits_there(&scene.clone().later(2 * HOUR - 1), seat), None, "also under another coordinator");
         assert_eq!(sits_there(&scene.later(2 * HOUR), seat), Some("claude".into()), "and no try is lost");
+    }
+
+    #[test]
+    fn who_sits_down_again_takes_up_its_session_until_that_has_ended() {
+        let scene = planning(&["claude", "codex"], false);
+        let seat = planner(&scene);
+        let waiting = parking(scene, seat, HOUR, Some("s"));
+        assert_eq!(waiting.state.seatings_kept(), [1].into());
+        let scene = waiting.clone().later(HOUR);
+        assert_eq!((taken_up(&scene, seat), scene.state.parked.len()), (Some("s".into()), 0));
+        assert_eq!(scene.state.seatings_kept(), [1, 2].into());
+        let cut = scene.clone().does(Command::Wake { epoch: 2, sandbox: None }).settled();
+        assert_eq!(taken_up(&cut, seat), Some("s".into()), "who was cut off says nothing against the session");
+        assert_eq!(cut.state.seatings_kept(), [1, 3].into());
+        let again = parking(cut, seat, HOUR, Some("t")).later(HOUR);
+        assert_eq!((taken_up(&again, seat), again.state.seatings_kept()), (Some("t".into()), [3, 4].into()));
+        let gone = limited(again, seat, HOUR).later(HOUR);
+        assert_eq!((taken_up(&gone, seat), gone.state.seatings_kept()), (None, [5].into()));
+        let failed = leaves(scene, seat, Leave::Failed("it made no sense".into()));
+        assert_eq!((sits_there(&failed, seat), taken_up(&failed, seat)), (Some("claude".into()), None));
+        let mut later = waiting;
+        later.now_ms += HOUR;
+        let events = later.when(&Command::Advance).unwrap();
+        let Some(Event::SeatTaken { resumes: Some(1), agent, fence, .. }) = events.first() else {
+            panic!("{events:?}")
+        };
+        let other = Event::SeatTaken { seat, agent: agent.clone(), fence: *fence, resumes: None };
+        let broken = follows(&later.state, &other).unwrap_err().what;
+        assert!(broken.contains("takes up None at s0/1, not Some(1)"), "{broken}");
+    }
+
+    #[test]
+    fn a_session_is_not_taken_up_where_another_has_sat_since_or_the_waking_is_over() {
+        let scene = planning(&["claude", "codex"], true);
+        let seat = planner(&scene);
+        let standing_in = parking(scene, seat, HOUR, Some("s"));
+        assert_eq!((sits_there(&standing_in, seat), taken_up(&standing_in, seat)), (Some("codex".into()), None));
+        assert_eq!(standing_in.state.parked, Default::default(), "it is for nobody any longer");
+        let back = limited(standing_in, seat, 2 * HOUR).later(HOUR);
+        assert_eq!((sits_there(&back, seat), taken_up(&back, seat)), (Some("claude".into()), None));
+        let waiting = parking(back, seat, HOUR, Some("t"));
+        assert_eq!(waiting.state.parked.len(), 1);
+        let Seat::Planner { scope, wake } = seat else { panic!("it plans") };
+        let over = waiting.given(Event::PlannerFailed { scope, wake, why: "x".into() });
+        assert_eq!(over.state.parked, Default::default());
     }
 
     #[test]
@@ -211,7 +268,8 @@ mod tests {
         let seat = planner(&scene);
         let left =
             leaves(scene, seat, Leave::Failed("x".into())).given(cut(&planning(&["claude"], true).state, seat, "x"));
-        let taken = |agent: &str| Event::SeatTaken { seat, agent: agents(&[agent])[0].clone(), fence: 99 };
+        let taken =
+            |agent: &str| Event::SeatTaken { seat, agent: agents(&[agent])[0].clone(), fence: 99, resumes: None };
         let why = follows(&left.state, &taken("codex")).unwrap_err();
         assert!(why.what.contains("not its turn"), "{why}");
         assert_eq!(follows(&left.state, &taken("claude")), Ok(()));
