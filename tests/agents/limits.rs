@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::clis::Cli;
 use crate::common::{House, Said, said};
 use crate::model::{Model, Script, Turn};
+use crate::seats::kept_in;
 use crate::stage::{crew, leased, run, told};
 use crate::workers::{KEY, agent, command};
 
@@ -200,6 +201,9 @@ fn another_planner_stands_in_while_a_limit_of_hours_lasts() {
         told(&scene.house, "SeatTaken").iter().map(|it| it["agent"].to_string()[..7].to_owned()).collect();
     assert_eq!(sat, ["\"claude", "\"comman", "\"comman"], "it waits for nobody, and nobody meets the same limit");
     assert_eq!((scene.model.asked().len(), scene.house.landed("a.txt")), (1, "after".to_owned()));
+    let left = told(&scene.house, "SeatLeft").remove(0);
+    assert!(left["left"]["limited"]["session"].is_string(), "{left}");
+    assert_eq!(kept_in(&scene.house), Vec::<String>::new(), "nobody takes up what another has done since");
 }
 
 #[cfg(debug_assertions)]

@@ -16,6 +16,7 @@ mod stage;
 mod answers;
 mod limits;
 mod resumed;
+mod seats;
 mod logins;
 mod programs;
 mod workers;
