@@ -133,7 +133,7 @@ fn left(world: &mut World, seat: Seat, fence: u64, leave: Leave) -> Command {
     let leave = if world.chance(8) {
         let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));
         // By the fence, not by chance: what is kept of a session decides who takes it up, and no more.
-        let session = (fence % 3 > 0).then(|| format!("session-{fence}"));
+        let session = (!fence.is_multiple_of(3)).then(|| format!("session-{fence}"));
         Leave::Limited { until_ms, why: "it is enough for today".to_owned(), session }
     } else if world.chance(10) {
         Leave::Failed("it made no sense".to_owned())

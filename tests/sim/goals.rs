@@ -73,13 +73,7 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
     let resolvers = vec![AgentRef::Claude { model: None }, AgentRef::Command("./resolve.sh".into())];
     add("resolver", Part::Worker, resolvers, limits(rng));
     add("idle", Part::Worker, Vec::new(), limits(rng));
-    // Drawn from what is there, so that seeds give the runs that they gave before there was such a thing.
-    let stands_in = base_tree.0[0].is_multiple_of(2);
-    roles.entry("worker".to_owned()).and_modify(|role| role.failover = stands_in);
-    for name in ["planner", "judge", "run-judge"] {
-        let stands_in = base_tree.0[1].is_multiple_of(2);
-        roles.entry(name.to_owned()).and_modify(|role| role.failover = stands_in);
-    }
+    have_stood_in(&mut roles, base_tree);
     Opening {
         run: "r-sim".parse().expect("it is a run's name"),
         name: None,
@@ -103,6 +97,14 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
         judges: rng.u32(1..4),
         seed: 1,
         notes: Vec::new(),
+    }
+}
+
+/// Has some roles let others stand in; drawn from what is there, so that no seed draws another number for it.
+fn have_stood_in(roles: &mut BTreeMap<String, Role>, base_tree: Oid) {
+    for (name, at) in [("worker", 0), ("planner", 1), ("judge", 1), ("run-judge", 1)] {
+        let stands_in = base_tree.0[at].is_multiple_of(2);
+        roles.entry(name.to_owned()).and_modify(|role| role.failover = stands_in);
     }
 }
 
