@@ -8,7 +8,11 @@ use super::ids::ScopeId;
 use super::paths::PathSet;
 use super::plan_edit::{EditedTask, PlanEdit};
 use super::task::TaskDraft;
-use super::written::{Fault, Faults, Fields, Node, SIZE_MAX, count, list, read_yaml, text, texts};
+use super::written::{Fault, Faults, Fields, Node, count, list, read_yaml, text, texts};
+
+/// Largest plan that is read, in bytes: the twenty thousand tasks that a planner may hand out unless its role says
+/// otherwise, at two hundred each.
+pub const SIZE_MAX: usize = 4 << 20;
 
 const PLAN: &[&str] = &["revision", "tasks"];
 const TASK: &[&str] =
@@ -161,6 +165,8 @@ mod tests {
 
     use super::*;
     use crate::model::check::Check;
+    use crate::model::inert::is_active;
+    use crate::model::role::Limits;
 
     fn draft(key: &str, brief: &str) -> TaskDraft {
         TaskDraft {
@@ -191,6 +197,28 @@ mod tests {
         assert_eq!(read(&write(&whole)), Ok(whole));
         let none = PlanEdit { revision: 0, tasks: Vec::new() };
         assert_eq!(read(&write(&none)), Ok(none));
+    }
+
+    #[test]
+    fn a_written_plan_holds_nothing_active_and_is_read_back_all_the_same() {
+        let hostile = "a\u{202e}b\u{7}\u{1b}[31m\u{e0041}\u{ad}é";
+        let plan = plan_of(TaskDraft { title: hostile.to_owned(), ..draft(hostile, &format!("{hostile}\n{hostile}")) });
+        let text = write(&plan);
+        assert!(!text.chars().any(|c| c != '\n' && is_active(c)), "{text:?}");
+        assert!(text.contains('é'), "what is only not of English stays readable");
+        assert_eq!(read(&text), Ok(plan));
+    }
+
+    #[test]
+    fn a_plan_as_large_as_a_planner_may_make_is_read_and_a_larger_one_is_not() {
+        let small = TaskDraft { checks: Vec::new(), rules: Vec::new(), after: [].into(), ..draft("a", "") };
+        let task =
+            |n: u32| EditedTask { scope: Some(ScopeId(0)), draft: TaskDraft { key: format!("c{n}"), ..small.clone() } };
+        let plan = PlanEdit { revision: 0, tasks: (0..Limits::default().tasks).map(task).collect() };
+        let text = write(&plan);
+        assert!(text.len() < SIZE_MAX, "{} bytes", text.len());
+        assert!(read(&text) == Ok(plan), "it is read back as it was");
+        assert_eq!(read(&format!("{text}{}", "#".repeat(SIZE_MAX))).unwrap_err().len(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::access::log_in;
 use crate::common::House;
 use crate::crew::{crew, landings, playing, text};
-use crate::pages::press;
+use crate::pages::{FORM, large, plan_on, press};
 use crate::wire::Server;
 
 const STEPS: &str = "  - run: \"if grep -q 'mind the gap' \\\"$ARTEL_BRIEF\\\"; then echo minded > '{path}'; \
@@ -86,4 +86,65 @@ fn a_plan_is_edited_and_a_candidate_approved_over_the_wire() {
     let landed = landings(&house.events()).last().unwrap().clone();
     assert_eq!(landed.0, text(attempt));
     assert_eq!(json!(house.git(&["rev-parse", &format!("{}^2", landed.1)])), *commit);
+}
+
+/// Bytes that a request which edits a plan may have.
+const PLAN_BYTES: usize = 12 << 20;
+
+#[test]
+fn a_plan_of_two_thousand_tasks_is_edited_in_the_browser_and_over_the_wire() {
+    let house = large();
+    let run = house.run();
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    house.until("the plan waits", || house.board()["stands"]["class"] == "waits");
+    let (at, draft) = (format!("/runs/{run}/plan"), format!("/api/v1/runs/{run}/plan/draft"));
+    server.get("approver", &at).is(403);
+    server.get("operator", "/runs/none/plan").is(404);
+    let look = || server.send("GET", &at, &cookie, "").is(200);
+    let page = look().says("2000 tasks");
+    let text = plan_on(&page);
+    assert!(text.len() > 200_000, "{} bytes", text.len());
+    assert!(!page.body.contains("data-events") && !page.body.contains("data-poll"), "it is not asked for again");
+    press(&server, &cookie, &page, "edit_plan", &text.replacen("weight: 1\r\n", "weight: 7\r\n", 1)).is(303);
+    let old = look();
+    let mut plan = server.get("viewer", &draft).is(200).json();
+    assert_eq!((plan["revision"].as_u64(), plan["tasks"][0]["weight"].as_u64()), (Some(1), Some(7)));
+    plan["tasks"][1999]["brief"] = json!("mind the gap");
+    let requests = format!("/api/v1/runs/{run}/requests");
+    server.post("operator", &requests, "", &json!({"edit_plan": plan})).is(200);
+    let told = server.get("viewer", &draft).is(200).json();
+    assert_eq!((told["revision"].as_u64(), told["tasks"].as_array().unwrap().len()), (Some(2), 2000));
+    assert_eq!((&told["tasks"][1999]["brief"], &told["tasks"][0]["weight"]), (&json!("mind the gap"), &json!(7)));
+    press(&server, &cookie, &old, "edit_plan", &plan_on(&old)).is(409).says("was edited since");
+    press(&server, &cookie, &look(), "edit_plan", "revision: 2\ntasks: [{}]\n").is(422).says("still stands there");
+    assert_eq!(house.told("PlanEdited").len(), 2);
+}
+
+#[test]
+fn a_request_is_as_large_as_a_plan_only_where_it_edits_one() {
+    let house = opened("approve: { plan: required }\n");
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    house.until("the plan waits", || house.board()["stands"]["class"] == "waits");
+    let ask = format!("/runs/{}/ask", house.run());
+    let head = format!("{FORM}{cookie}Origin: http://{}\r\n", server.at);
+    let form = |of: &str, length: usize| {
+        let form = format!("key=k&back=/&ask={of}&text=");
+        let padding = "x".repeat(length - form.len());
+        server.send("POST", &ask, &head, &format!("{form}{padding}"))
+    };
+    form("steer", 70_000).is(413).says("no edit of a plan");
+    form("edit_plan", PLAN_BYTES).is(422).says("larger than 4096 KiB");
+    form("edit_plan", PLAN_BYTES + 1).is(413).says("more than 12 MiB");
+    let requests = format!("/api/v1/runs/{}/requests", house.run());
+    let token = server.token("operator");
+    let head = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+    let json = |length: usize| {
+        let body = json!({"edit_plan": {"revision": 9, "tasks": []}}).to_string();
+        server.send("POST", &requests, &head, &format!("{body}{}", " ".repeat(length - body.len())))
+    };
+    json(PLAN_BYTES).is(409).says("revision 0 stands");
+    json(PLAN_BYTES + 1).is(413);
+    assert!(house.told("PlanEdited").is_empty() && house.told("Steered").is_empty());
 }

@@ -6,7 +6,7 @@ use crate::common::House;
 use crate::crew::{crew, open_gate, playing};
 use crate::wire::{Answer, Server, gated};
 
-const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+pub const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 /// Writes a text as forms do.
 fn encoded(text: &str) -> String {
@@ -80,6 +80,50 @@ pub fn tainted() -> House {
     let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
     house.write("goal.md", &goal.replace("name: a story", "name: \"<script>alert(1)</script><img src=x>\""));
     house.commit("tainted");
+    house
+}
+
+#[test]
+fn a_plan_is_edited_as_text_that_does_nothing_and_stays_what_it_was() {
+    let house = tainted();
+    let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
+    house.write("goal.md", &goal.replacen("done:", "approve: [plan]\ndone:", 1));
+    house.commit("tainted, and waits");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let (run, server) = (house.run(), Server::start(&house));
+    let cookie = log_in(&server, &house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    let page = server.send("GET", &format!("/runs/{run}/plan"), &cookie, "").is(200);
+    assert_eq!(page.body.matches("<script").count(), 1, "only the page's own");
+    assert!(
+        page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.body.contains("\\u202e"),
+        "{}",
+        page.body
+    );
+    for active in ["<img", "\u{1b}", "\u{202e}", "\u{7}", "onerror=y>"] {
+        assert!(!page.body.contains(active), "{active:?}");
+    }
+    let draft = format!("/api/v1/runs/{run}/plan/draft");
+    let before = server.get("viewer", &draft).is(200).json();
+    press(&server, &cookie, &page, "edit_plan", &plan_on(&page)).is(303);
+    assert_eq!(server.get("viewer", &draft).is(200).json(), before, "what was saved as it was is what it was");
+}
+
+/// Gives the plan that a page shows to be edited, as a browser would send it.
+pub fn plan_on(page: &Answer) -> String {
+    let field = page.body.split("<textarea class=\"plan\"").nth(1).unwrap();
+    let text = field.split_once('>').unwrap().1.split("</textarea>").next().unwrap();
+    let marks = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&"), ("\n", "\r\n")];
+    marks.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// A house whose plan of two thousand tasks waits for a word.
+pub fn large() -> House {
+    let house = gated("");
+    house.write("plan.yml", "plan:\n  - emit_each: {count: 2000, task: {key: \"c{n}\", paths: [\"src/{n}.txt\"]}}\n");
+    house.write("goal.md", "---\nname: large\ndone: [\"true\"]\napprove: [plan]\n---\nDo.\n");
+    house.commit("large");
+    house.artel(&playing(&["--open-only"])).exits(0);
     house
 }
 
@@ -197,15 +241,12 @@ fn lines_of_ten_megabytes_are_cut_on_every_page() {
 
 #[test]
 fn the_page_of_two_thousand_tasks_is_less_than_300_kilobytes_with_all_that_it_loads() {
-    let house = gated("");
-    house.write("plan.yml", "plan:\n  - emit_each: {count: 2000, task: {key: \"c{n}\", paths: [\"src/{n}.txt\"]}}\n");
-    house.write("goal.md", "---\nname: large\ndone: [\"true\"]\napprove: [plan]\n---\nDo.\n");
-    house.commit("large");
-    house.artel(&playing(&["--open-only"])).exits(0);
+    let house = large();
     let run = house.run();
     let server = Server::start(&house);
     house.until("it waits", || house.board()["stands"]["class"] == "waits");
-    let page = server.get("viewer", &format!("/runs/{run}")).is(200);
+    // Who may edit the plan is shown the way to it, and not the plan.
+    let page = server.get("operator", &format!("/runs/{run}")).is(200).says(&format!("href=\"/runs/{run}/plan\""));
     assert_eq!(page.body.matches("class=\"k k-").count(), 2000);
     let graph = server.get("viewer", &format!("/api/v1/runs/{run}/graph")).is(200);
     assert_eq!(graph.json()["tasks"].as_array().unwrap().len(), 2000);
@@ -215,7 +256,7 @@ fn the_page_of_two_thousand_tasks_is_less_than_300_kilobytes_with_all_that_it_lo
     let all = page.body.len() + graph.body.len() + assets;
     assert!(all < 300 << 10, "{} + {} + {assets} bytes", page.body.len(), graph.body.len());
     // What is asked for at each step from there on is far less.
-    let live = server.get("viewer", &format!("/runs/{run}?live=1")).is(200).body.len();
+    let live = server.get("operator", &format!("/runs/{run}?live=1")).is(200).body.len();
     let marks = server.get("viewer", &format!("/api/v1/runs/{run}/marks")).is(200).body.len();
     assert!(live < 40 << 10 && marks < 4 << 10, "{live} and {marks} bytes");
 }

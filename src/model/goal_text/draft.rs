@@ -1,5 +1,7 @@
 //! Owns the goal file that is drafted from a few words. Never asks whether its checks hold, and writes no file.
 
+use crate::model::inert::is_active;
+
 /// Holds what a drafted goal says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
@@ -72,10 +74,12 @@ pub(in crate::model) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if (c as u32) < 0x20 || (0x7f..0xa0).contains(&(c as u32)) => {
-                quoted.push_str(&format!("\\x{:02x}", c as u32));
-            }
-            c if ['\u{2028}', '\u{2029}', '\u{feff}'].contains(&c) => quoted.push_str(&format!("\\u{:04x}", c as u32)),
+            // What would act on a screen or a page stands there for all to see.
+            c if is_active(c) => match u32::from(c) {
+                code @ ..=0xff => quoted.push_str(&format!("\\x{code:02x}")),
+                code @ 0x100..=0xffff => quoted.push_str(&format!("\\u{code:04x}")),
+                code => quoted.push_str(&format!("\\U{code:08x}")),
+            },
             c => quoted.push(c),
         }
     }

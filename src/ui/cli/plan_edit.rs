@@ -18,8 +18,7 @@ use crate::machine::command::Ask;
 use crate::model::ids::RunId;
 use crate::model::inert::inert_lines;
 use crate::model::plan_edit::PlanEdit;
-use crate::model::plan_text;
-use crate::model::written::SIZE_MAX;
+use crate::model::plan_text::{self, SIZE_MAX};
 use crate::views::plan_draft::plan_draft;
 
 /// Bytes of a plan that are read: one more than it may have, so that a longer one is refused and never cut.

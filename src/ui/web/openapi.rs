@@ -39,12 +39,15 @@ pub fn document() -> Value {
             "description": format!("{} For: {}.", route.tells, route.needs),
             "operationId": operation(route.method, route.path),
             "parameters": parameters(route.method, route.path, route.query),
-            "responses": { "200": done, "4XX": refused },
+            "responses": { "200": done, "4XX": &refused },
             "security": [{ "token": [] }],
         });
         if let Some(body) = route.body {
             let schema = body(&mut generator).to_value();
             told["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+            let mut too_large = refused;
+            too_large["description"] = format!("The body has more than {} KiB.", route.body_bytes >> 10).into();
+            told["responses"]["413"] = too_large;
         }
         let of_path = paths.entry(format!("{PREFIX}{}", route.path)).or_insert_with(|| json!({}));
         of_path[route.method] = told;
@@ -110,5 +113,14 @@ mod tests {
         let names: Vec<&str> = operations.map(|told| told["operationId"].as_str().unwrap()).collect();
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!((names.len(), unique.len()), (routes().len(), routes().len()));
+    }
+
+    #[test]
+    fn the_document_says_how_large_a_body_may_be() {
+        let document = document();
+        let told = |path: &str| document["paths"][path]["post"]["responses"]["413"]["description"].clone();
+        assert_eq!(told("/api/v1/runs/{run}/requests"), "The body has more than 12288 KiB.");
+        assert_eq!(told("/api/v1/runs"), "The body has more than 64 KiB.");
+        assert!(document["paths"]["/api/v1/runs"]["get"]["responses"].get("413").is_none(), "a look has no body");
     }
 }

@@ -208,7 +208,12 @@ pub async fn plan(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Tol
 /// Where there is no such run, or no plan of it waits.
 pub async fn plan_draft(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<PlanEdit> {
     let draft = site.see(&run, |_, _, follower| Ok(follower.see(|loaded, _| plan_draft_of(&loaded.state)))).await?;
-    draft.map(Json).ok_or_else(|| Refused::missing(format!("show the plan of {run}"), "no plan of it waits for a word"))
+    draft.map(Json).ok_or_else(|| no_plan_waits(&run))
+}
+
+/// Says that no plan of a run waits for a word.
+pub fn no_plan_waits(run: &str) -> Refused {
+    Refused::missing(format!("show the plan of {run}"), "no plan of it waits for a word")
 }
 
 /// Shows the timeline.

@@ -15,6 +15,7 @@ use super::{
 use crate::app::Standing;
 use crate::machine::command::Ask;
 use crate::model::plan_edit::PlanEdit;
+use crate::model::plan_text;
 use crate::views::board::Board;
 use crate::views::burn::Burn;
 use crate::views::cost::Cost;
@@ -29,6 +30,9 @@ use crate::views::traffic::TrafficView;
 
 /// Bytes that a request's body may have.
 pub const BODY_BYTES: usize = 64 << 10;
+
+/// Bytes that it may have where it edits a plan: a form writes what is no letter as three.
+pub const PLAN_BYTES: usize = 3 * plan_text::SIZE_MAX;
 
 /// Begins the path of each route for programs.
 pub const PREFIX: &str = "/api/v1";
@@ -56,6 +60,8 @@ pub struct Route {
     pub query: &'static [(&'static str, &'static str)],
     /// The form of the body, where there is one.
     pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// How many bytes the body may have.
+    pub body_bytes: usize,
     /// What it answers with.
     pub answer: Answer,
     serves: MethodRouter<Arc<Site>>,
@@ -66,7 +72,8 @@ fn json<T: JsonSchema>() -> Answer {
 }
 
 fn reads(path: &'static str, tells: &'static str, answer: Answer, serves: MethodRouter<Arc<Site>>) -> Route {
-    Route { method: "get", path, needs: Standing::Viewer, tells, query: &[], body: None, answer, serves }
+    let (needs, body_bytes) = (Standing::Viewer, BODY_BYTES);
+    Route { method: "get", path, needs, tells, query: &[], body: None, body_bytes, answer, serves }
 }
 
 fn writes<T: JsonSchema>(
@@ -77,12 +84,18 @@ fn writes<T: JsonSchema>(
     serves: MethodRouter<Arc<Site>>,
 ) -> Route {
     let body: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<T>();
-    Route { method: "post", path, needs, tells, query: &[], body: Some(body), answer, serves }
+    let (body, body_bytes) = (Some(body), BODY_BYTES);
+    Route { method: "post", path, needs, tells, query: &[], body, body_bytes, answer, serves }
 }
 
 impl Route {
     fn with(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.query = query;
+        self
+    }
+
+    fn holding(mut self, bytes: usize) -> Self {
+        self.body_bytes = bytes;
         self
     }
 }
@@ -233,10 +246,11 @@ fn asks() -> Vec<Route> {
             "/runs/{run}/requests",
             Standing::Approver,
             "Asks something of a run. With the header `Idempotency-Key` the same request is carried out once, however often \
-         it is sent.",
+         it is sent. An edit of a plan may have as many bytes as are allowed; all else may have 64 KiB.",
             json::<writes::Answered>(),
             post(writes::ask),
-        ),
+        )
+        .holding(PLAN_BYTES),
         writes::<login::Wanted>(
             "/links",
             Standing::Operator,
@@ -250,8 +264,9 @@ fn asks() -> Vec<Route> {
 /// Builds what answers all requests.
 pub fn router(site: Arc<Site>) -> Router {
     let mut router = Router::new();
-    for Route { path, needs, serves, .. } in routes() {
-        let held = serves.layer(from_fn(move |request, next| guard::needs(needs, request, next)));
+    for Route { path, needs, body_bytes, serves, .. } in routes() {
+        let bounded = serves.layer(DefaultBodyLimit::max(body_bytes));
+        let held = bounded.layer(from_fn(move |request, next| guard::needs(needs, request, next)));
         router = router.route(&format!("{PREFIX}{path}"), held);
     }
     let metrics = get(metrics::metrics).layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));

@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::extract::Path;
+use super::extract::{Path, Weighed};
 use super::guard::{Caller, too_little};
 use super::reads::Told;
 use super::refused::Refused;
+use super::routes::BODY_BYTES;
 use super::site::Site;
 use crate::actors::world::blocking;
 use crate::app::{self, Follower, OpenOptions, Place, Put, Standing};
@@ -134,11 +135,25 @@ pub async fn ask(
     Extension(Caller(standing)): Extension<Caller>,
     Path(run): Path<String>,
     headers: HeaderMap,
-    body: Result<Json<Ask>, JsonRejection>,
+    body: Result<Weighed<Json<Ask>>, JsonRejection>,
 ) -> Told<Answered> {
-    let Json(ask) = body.map_err(|fault| unreadable(&format!("ask something of {run}"), &fault))?;
+    let tried = format!("ask something of {run}");
+    let Weighed(Json(ask), bytes) = body.map_err(|fault| unreadable(&tried, &fault))?;
+    fits(&tried, &ask, bytes)?;
     let id = id_of(key(&headers)?)?;
     Ok(Json(put(&site, standing, &run, id, ask).await?))
+}
+
+/// Refuses what is asked in a body that is larger than it may be: only a plan may be as large as anything may.
+///
+/// # Errors
+/// Where it is.
+pub fn fits(tried: &str, ask: &Ask, bytes: usize) -> Result<(), Refused> {
+    if matches!(ask, Ask::EditPlan(_)) || bytes <= BODY_BYTES {
+        return Ok(());
+    }
+    let why = format!("it has more than {} KiB, and is no edit of a plan", BODY_BYTES >> 10);
+    Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, tried, why))
 }
 
 fn unreadable(tried: &str, fault: &JsonRejection) -> Refused {

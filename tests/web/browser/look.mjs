@@ -48,6 +48,15 @@ if (await page.evaluate(() => document.activeElement.className) !== "skip") faul
 // Two taps.
 await page.goto(`${base}/inbox`);
 await check("inbox");
+
+// The plan is edited on a page of its own, and waits for its word still.
+await Promise.all([page.waitForURL(`${base}/runs/${run}/plan`), page.tap("a:text-is('Edit the plan')")]);
+await check("plan");
+await page.fill("textarea.plan", (await page.inputValue("textarea.plan")).replace("weight: 1", "weight: 9"));
+await Promise.all([page.waitForURL(`${base}/runs/${run}`), page.tap("button:text-is('Save the plan')")]);
+const draft = await page.evaluate(async (run) => (await fetch(`/api/v1/runs/${run}/plan/draft`)).json(), run);
+if (draft.revision !== 1 || draft.tasks[0].weight !== 9) faults.push(`the plan was not edited: ${JSON.stringify(draft)}`);
+await page.goto(`${base}/inbox`);
 await page.tap("summary:has-text('Approve the plan')");
 await Promise.all([page.waitForEvent("load"), page.tap("button:has-text('Approve the plan')")]);
 if (page.url() !== `${base}/inbox`) faults.push(`the approval led to ${page.url()}`);

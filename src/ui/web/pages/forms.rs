@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Form, Path, State};
+use axum::extract::{Extension, Form, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::actors::world::blocking;
 use crate::app::Standing;
 use crate::machine::command::{Ask, Refusal};
 use crate::machine::event::Rest;
@@ -18,15 +19,23 @@ use crate::machine::state::{State as RunState, Status, Task};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, Oid, RunId, TaskId};
 use crate::model::inert;
+use crate::model::plan_edit::PlanEdit;
 use crate::model::plan_text;
 use crate::model::spend::{Usd, nano_usd_of};
 use crate::model::written::Fault;
+use crate::ui::web::extract::{Path, Weighed};
 use crate::ui::web::guard::Caller;
 use crate::ui::web::refused::Refused;
+use crate::ui::web::routes::PLAN_BYTES;
 use crate::ui::web::site::Site;
-use crate::ui::web::writes::{id_of_form, needed, put};
-use crate::views::plan_draft::plan_draft;
+use crate::ui::web::writes::{fits, id_of_form, needed, put};
 use crate::views::{waiting, words};
+
+/// Names the form that edits a plan.
+const EDIT: &str = "edit_plan";
+
+/// Faults of a plan that are told at one time.
+const FAULTS: usize = 20;
 
 /// Holds what a form says.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,13 +65,22 @@ pub async fn ask(
     State(site): State<Arc<Site>>,
     Extension(Caller(standing)): Extension<Caller>,
     Path(run): Path<String>,
-    form: Result<Form<Filled>, FormRejection>,
+    form: Result<Weighed<Form<Filled>>, FormRejection>,
 ) -> Result<Response, Refused> {
-    let unread = |status, why: String| Refused::new(status, format!("ask something of {run}"), why);
-    let Form(form) = form.map_err(|fault| unread(fault.status(), fault.body_text()))?;
-    for (number, ask) in
-        asked(&form).map_err(|why| unread(StatusCode::UNPROCESSABLE_ENTITY, why))?.into_iter().enumerate()
-    {
+    let tried = format!("ask something of {run}");
+    let Weighed(Form(form), bytes) = form.map_err(|fault| unread(&tried, &fault))?;
+    // A plan is a file of megabytes.
+    let read = move || {
+        let asked = asked(&form);
+        (form, asked)
+    };
+    let (form, asked) = blocking(read).await;
+    let asked = asked.map_err(|why| {
+        let refused = Refused::new(StatusCode::UNPROCESSABLE_ENTITY, &tried, why);
+        if form.ask == EDIT { refused.next("go back: what you wrote still stands there") } else { refused }
+    })?;
+    for (number, ask) in asked.into_iter().enumerate() {
+        fits(&tried, &ask, bytes)?;
         // The first is named by the key alone.
         let key = if number == 0 { form.key.clone() } else { format!("{}/{number}", form.key) };
         put(&site, standing, &run, id_of_form(&key)?, ask).await?;
@@ -71,6 +89,14 @@ pub async fn ask(
     let is_plain = !form.back.contains(['\\', '\r', '\n']);
     let back = if is_own && is_plain { form.back } else { "/".to_owned() };
     Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+}
+
+fn unread(tried: &str, fault: &FormRejection) -> Refused {
+    let why = match fault.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("it has more than {} MiB", PLAN_BYTES >> 20),
+        _ => fault.body_text(),
+    };
+    Refused::new(fault.status(), tried, why)
 }
 
 /// Reads what is asked, in order: words reach the attempt that they are for before it is begun.
@@ -103,12 +129,8 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "approve" => Ask::Approve(gate()?),
         "approve_task" => Ask::ApproveTask(task()?),
         "deny" => Ask::Deny { gate: gate()?, reason: text()? },
-        "edit_plan" => {
-            // Browsers send lines as they think fit.
-            let read = plan_text::read(&form.text.replace("\r\n", "\n"));
-            let told = |faults: Vec<Fault>| faults.into_iter().map(|it| it.what).collect::<Vec<_>>().join("; ");
-            Ask::EditPlan(read.map_err(told)?)
-        }
+        // Browsers send lines as they think fit.
+        EDIT => Ask::EditPlan(plan_text::read(&form.text.replace("\r\n", "\n")).map_err(faults)?),
         "approve_candidate" => Ask::ApproveCandidate { attempt: attempt()?, commit: commit()? },
         "deny_candidate" => deny(Refusal::Redo)?,
         "drop_candidate" => deny(Refusal::Drop)?,
@@ -135,6 +157,13 @@ fn one(form: &Filled) -> Result<Ask, String> {
         }
         other => return Err(format!("`{other}` is nothing that can be asked")),
     })
+}
+
+fn faults(faults: Vec<Fault>) -> String {
+    let more = faults.len().saturating_sub(FAULTS);
+    let told = faults.into_iter().take(FAULTS).map(|it| it.what);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    told.chain(more).collect::<Vec<_>>().join("; ")
 }
 
 /// Draws buttons of one page for one person.
@@ -245,7 +274,9 @@ impl Buttons<'_> {
                 @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
                     @let word = words::gate(gate);
                     (self.sure("approve", &format!("Approve the {word}"), &self.gate_says(state, gate), "main", &[("gate", word)]))
-                    (self.plan(state))
+                    @if gate == Gate::Plan && self.may(&Ask::EditPlan(PlanEdit { revision: 0, tasks: Vec::new() })) {
+                        a.press href={ "/runs/" (self.run) "/plan" } { "Edit the plan" }
+                    }
                     (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &[("gate", word)]))
                 }
                 @if operates && rests {
@@ -272,22 +303,16 @@ impl Buttons<'_> {
         }
     }
 
-    /// Draws the plan that waits, to be edited; nothing where none does.
-    fn plan(&self, state: &RunState) -> Markup {
-        let Some(plan) = plan_draft(state).filter(|plan| self.may(&Ask::EditPlan(plan.clone()))) else {
-            return html! {};
-        };
+    /// Draws a plan that waits, as it is written, to be edited.
+    pub fn of_plan(&self, text: &str) -> Markup {
         html! {
-            details.act {
-                summary { "Edit the plan" }
-                form method="post" action={ "/runs/" (self.run) "/ask" } {
-                    (self.fields("edit_plan", &[]))
-                    label {
-                        "What you save is what runs, once it is approved"
-                        textarea.plan name="text" required spellcheck="false" rows="20" { (plan_text::write(&plan)) }
-                    }
-                    button.main { "Save the plan" }
+            form method="post" action={ "/runs/" (self.run) "/ask" } {
+                (self.fields(EDIT, &[]))
+                label {
+                    "What you save is what runs, once it is approved"
+                    textarea.plan name="text" required spellcheck="false" rows="30" { (text) }
                 }
+                button.main { "Save the plan" }
             }
         }
     }

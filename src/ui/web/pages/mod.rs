@@ -6,6 +6,7 @@ pub mod parts;
 pub mod forms;
 pub mod runs;
 pub mod run;
+pub mod plan;
 pub mod task;
 pub mod diff;
 pub mod inbox;

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
 
 use super::frame::{Frame, bare, line, lines};
-use super::{digest, forms, inbox, journal, run, runs, task};
+use super::{digest, forms, inbox, journal, plan, run, runs, task};
 use crate::app::Standing;
 use crate::ui::web::refused::Refused;
+use crate::ui::web::routes::PLAN_BYTES;
 use crate::ui::web::site::Site;
 use crate::ui::web::{guard, login};
 
@@ -27,12 +28,15 @@ pub fn router() -> Router<Arc<Site>> {
         .route("/runs/{run}/tasks/{task}", get(task::task))
         .route("/runs/{run}/attempts/{attempt}/diff", get(task::changes))
         .layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
+    let changed = Router::new()
+        .route("/runs/{run}/plan", get(plan::plan))
+        .layer(from_fn(|request, next| guard::needs(Standing::Operator, request, next)));
     let asked = Router::new()
-        .route("/runs/{run}/ask", post(forms::ask))
+        .route("/runs/{run}/ask", post(forms::ask).layer(DefaultBodyLimit::max(PLAN_BYTES)))
         .layer(from_fn(|request, next| guard::needs(Standing::Approver, request, next)));
     let open =
         Router::new().route("/login", get(login::look).post(login::log_in)).route("/logout", post(login::log_out));
-    looked_at.merge(asked).merge(open)
+    looked_at.merge(changed).merge(asked).merge(open)
 }
 
 /// Tells as a page what was refused.
