@@ -151,3 +151,46 @@ fn what_is_too_large_or_no_request_at_all_is_refused() {
     assert_eq!(server.raw(fat.as_bytes()).status, 431);
     assert!(house.told("Steered").is_empty());
 }
+
+#[test]
+fn what_cannot_be_read_is_refused_in_one_form_by_every_route() {
+    let house = gated("");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let (run, server) = (house.run(), Server::start(&house));
+    // To programs.
+    let of = |path: &str| format!("/api/v1/runs/{run}{path}");
+    let of_none = |path: &str| format!("/api/v1/runs/%FF{path}");
+    let queries =
+        ["?at=x", "/graph?at=x", "/marks?at=x", "/attempts/t1.1/log?from=x", "/digest?after=x", "/events?after=x"];
+    let paths = [
+        "",
+        "/tasks",
+        "/tasks/t1",
+        "/tasks/t1/diff",
+        "/attempts/t1.1/log",
+        "/attempts/t1.1/diff",
+        "/graph",
+        "/journal",
+    ];
+    let asked = queries.map(|path| (400, of(path))).into_iter().chain(paths.map(|path| (404, of_none(path))));
+    for (status, path) in asked {
+        let told = server.get("viewer", &path).is(status).json();
+        assert!(told["error"]["tried"].as_str().is_some_and(|tried| tried.starts_with("read the ")), "{path}: {told}");
+        assert!(told["error"]["next"].is_string(), "{path}: {told}");
+    }
+    // To people.
+    let pages = [
+        (400, format!("/runs/{run}?live=many")),
+        (404, "/runs/%FF".to_owned()),
+        (404, "/runs/%FF/journal".to_owned()),
+        (404, "/runs/%FF/digest".to_owned()),
+        (404, "/runs/%FF/plan".to_owned()),
+        (404, "/runs/%FF/tasks/t1".to_owned()),
+        (404, "/runs/%FF/attempts/t1.1/diff".to_owned()),
+    ];
+    for (status, path) in pages {
+        let page = server.get("operator", &path).is(status).says("artel failed to read the ");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+    }
+    server.send("POST", "/login", "Content-Type: text/plain\r\n", "code=x").is(415).says("artel failed to log in");
+}

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Form, Query, State};
+use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::extract::{ConnectInfo, Form, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::extract::Query;
 use super::guard::cookie;
 use super::limits::Sort;
 use super::pages::frame::{Frame, bare};
@@ -93,8 +94,9 @@ pub async fn look(Query(Code { code }): Query<Code>) -> Markup {
 pub async fn log_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Form(Code { code }): Form<Code>,
+    form: Result<Form<Code>, FormRejection>,
 ) -> Result<Response, Refused> {
+    let Form(Code { code }) = form.map_err(|fault| Refused::new(fault.status(), "log in", fault.body_text()))?;
     let secret = {
         let site = Arc::clone(&site);
         blocking(move || site.access.log_in(&code)).await?

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
+use super::extract::{Path, Query};
 use super::reads::{Told, board_of, named, not_open};
 use super::refused::Refused;
 use super::site::Site;
@@ -108,25 +108,12 @@ pub fn number(text: &str) -> Result<Option<u64>, Refused> {
     }
 }
 
-/// Reads a query, or says why it cannot be read.
-///
-/// # Errors
-/// Where it is not of the form that is wanted.
-pub fn read<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
-    let told = |fault: QueryRejection| Refused::new(StatusCode::BAD_REQUEST, "read the query", fault.body_text());
-    query.map(|Query(read)| read).map_err(told)
-}
-
 /// Shows the board of a run, as it is or as it was.
 ///
 /// # Errors
 /// Where there is no such run, or it was not open then.
-pub async fn run(
-    State(site): State<Arc<Site>>,
-    Path(run): Path<String>,
-    query: Result<Query<At>, QueryRejection>,
-) -> Told<Board> {
-    let made = match read(query)?.at {
+pub async fn run(State(site): State<Arc<Site>>, Path(run): Path<String>, Query(At { at }): Query<At>) -> Told<Board> {
+    let made = match at {
         None => site.see(&run, board_of).await?,
         Some(at) => past(&site, &run, at, board_then).await?,
     };
@@ -161,34 +148,21 @@ pub async fn past<T: Send + 'static>(
 ///
 /// # Errors
 /// Where there is no such run.
-pub async fn graph(
-    State(site): State<Arc<Site>>,
-    Path(run): Path<String>,
-    query: Result<Query<At>, QueryRejection>,
-) -> Told<Graph> {
-    look(&site, &run, query, graph::graph).await
+pub async fn graph(State(site): State<Arc<Site>>, Path(run): Path<String>, Query(At { at }): Query<At>) -> Told<Graph> {
+    look(&site, &run, at, graph::graph).await
 }
 
 /// Shows how the tasks stand, as they do or as they did.
 ///
 /// # Errors
 /// Where there is no such run.
-pub async fn marks(
-    State(site): State<Arc<Site>>,
-    Path(run): Path<String>,
-    query: Result<Query<At>, QueryRejection>,
-) -> Told<Marks> {
-    look(&site, &run, query, graph::marks).await
+pub async fn marks(State(site): State<Arc<Site>>, Path(run): Path<String>, Query(At { at }): Query<At>) -> Told<Marks> {
+    look(&site, &run, at, graph::marks).await
 }
 
-async fn look<T: Send + 'static>(
-    site: &Arc<Site>,
-    run: &str,
-    query: Result<Query<At>, QueryRejection>,
-    view: fn(&RunState) -> T,
-) -> Told<T> {
+async fn look<T: Send + 'static>(site: &Arc<Site>, run: &str, at: Option<u64>, view: fn(&RunState) -> T) -> Told<T> {
     let see = move |loaded: &Loaded| loaded.state.opening.is_some().then(|| view(&loaded.state));
-    Ok(Json(match read(query)?.at {
+    Ok(Json(match at {
         Some(at) => past(site, run, at, see).await?,
         None => {
             let seen = move |_: &Site, run: &RunId, follower: &crate::app::Follower| {
@@ -203,12 +177,8 @@ async fn look<T: Send + 'static>(
 ///
 /// # Errors
 /// Where there is no such run, or what is asked cannot be read.
-pub async fn journal(
-    State(site): State<Arc<Site>>,
-    Path(run): Path<String>,
-    query: Result<Query<Asked>, QueryRejection>,
-) -> Told<Page> {
-    let sieve = read(query)?.sieve()?;
+pub async fn journal(State(site): State<Arc<Site>>, Path(run): Path<String>, Query(asked): Query<Asked>) -> Told<Page> {
+    let sieve = asked.sieve()?;
     let page = move |site: &Site, run: &RunId, _: &crate::app::Follower| {
         Ok(site.pasts.index(run, |index| index.page(run, &sieve))?)
     };

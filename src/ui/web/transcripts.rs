@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
+use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
+use super::extract::{Path, Query};
 use super::reads::named;
 use super::refused::Refused;
 use super::site::Site;
@@ -40,11 +40,9 @@ pub struct From {
 pub async fn printed(
     State(site): State<Arc<Site>>,
     Path((run, attempt)): Path<(String, String)>,
-    query: Result<Query<From>, QueryRejection>,
+    Query(From { from }): Query<From>,
 ) -> Result<impl IntoResponse, Refused> {
     let id: AttemptId = named(&attempt)?;
-    let Query(From { from }) = query
-        .map_err(|fault| Refused::new(StatusCode::BAD_REQUEST, format!("read what {id} printed"), fault.body_text()))?;
     let read = move |site: &Site, run: &RunId, _: &Follower| {
         let nothing = || Refused::missing(format!("show what {id} printed"), "nothing is kept of it");
         let (text, next) = match from {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use maud::{Markup, html};
 
 use super::frame::{Frame, line, lines, page};
@@ -13,8 +12,9 @@ use super::run::picture;
 use crate::app::AppError;
 use crate::model::ids::RunId;
 use crate::model::spend::Usd;
+use crate::ui::web::extract::{Path, Query};
 use crate::ui::web::guard::Caller;
-use crate::ui::web::past::{Asked, board_then, number, read};
+use crate::ui::web::past::{Asked, board_then, number};
 use crate::ui::web::reads::not_open;
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
@@ -56,9 +56,8 @@ pub async fn journal(
     State(site): State<Arc<Site>>,
     Extension(Caller(standing)): Extension<Caller>,
     Path(run): Path<String>,
-    query: Result<Query<Asked>, QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Markup, Refused> {
-    let asked = read(query)?;
     let sieve = match &*asked.only {
         // The rows stay as they are, and are not looked for.
         "then" => Sieve { after: Some(u64::MAX), ..Sieve::default() },

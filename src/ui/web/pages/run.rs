@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use maud::{Markup, html};
 
 use super::forms::Buttons;
@@ -14,8 +13,8 @@ use crate::machine::state::State as RunState;
 use crate::model::ids::{RunId, TaskId};
 use crate::model::login::AS_TOLD;
 use crate::model::spend::Usd;
+use crate::ui::web::extract::{Path, Query};
 use crate::ui::web::guard::Caller;
-use crate::ui::web::past::read;
 use crate::ui::web::pictures::{columns, curves, times};
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
@@ -65,9 +64,9 @@ pub async fn run(
     State(site): State<Arc<Site>>,
     Extension(Caller(standing)): Extension<Caller>,
     Path(run): Path<String>,
-    query: Result<Query<Look>, QueryRejection>,
+    Query(Look { live }): Query<Look>,
 ) -> Result<Markup, Refused> {
-    let is_there = read(query)?.live == Some(1);
+    let is_there = live == Some(1);
     let made = site.see(&run, move |site, run, follower| {
         // The branch that it was opened from is looked at only where somebody is asked about it.
         let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use maud::{Markup, html};
 
 use super::diff::side_by_side;
@@ -14,6 +14,7 @@ use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, RunId, TaskId};
 use crate::model::spend::{Spend, Usd};
 use crate::model::verdict::{Finding, Ruling};
+use crate::ui::web::extract::Path;
 use crate::ui::web::guard::Caller;
 use crate::ui::web::reads::{named, patch, task_of};
 use crate::ui::web::refused::Refused;
