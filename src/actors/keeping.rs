@@ -1,5 +1,6 @@
-//! Owns that the transcript of a session is noted in the journal as it grows, and packed when it is over. Never reads what
-//! it says, and stops no session for what cannot be noted.
+//! Owns that the transcript of a session is noted in the journal as it grows, that beside it stands when it grew where that
+//! tells when tools were called, and that it is packed when it is over. Never reads what it says, and stops no session for
+//! what cannot be noted.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,8 @@ use tokio::time::Instant;
 
 use super::coordinator::{Coordinator, Tell};
 use super::world::{World, blocking};
-use crate::io::transcripts::{Mark, Seal, Shelf};
+use crate::io::clock::Clock;
+use crate::io::transcripts::{Mark, Seal, Shelf, Stamps};
 use crate::machine::command::Command;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
@@ -22,11 +24,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Bytes after which it is noted how far it is: an event is some hundred bytes.
 const MARK_BYTES: u64 = 1 << 20;
 
+/// How close together two lengths of a transcript are noted beside it, where that is done.
+const STAMP_EVERY: Duration = Duration::from_millis(20);
+
 /// Time after which what was added is noted however little it is.
 const MARK_EVERY: Duration = Duration::from_secs(30);
 
 /// Bytes of the transcript of a program that asks no model from which on it is worth waiting for the disk.
 const LASTING_BYTES: u64 = 64 << 10;
+
+/// The clock by which it is noted when a transcript grew, and what notes it.
+type Stamping = (Arc<dyn Clock>, Arc<Mutex<Stamps>>);
 
 /// Keeps the transcript of one session.
 pub struct Keeping {
@@ -37,6 +45,8 @@ pub struct Keeping {
     /// Whether what was noted must be on the disk by then: what a model said can be had a second time for money only.
     lasts: bool,
     seal: Arc<Mutex<Seal>>,
+    /// Notes when it grew, where its agent tells what tools it calls and no time.
+    stamps: Option<Stamping>,
     /// Told whenever the session has written something.
     grown: Arc<Notify>,
 }
@@ -51,7 +61,9 @@ impl Keeping {
     ) -> Self {
         let shelf = world.shelf();
         let record = shelf.fresh(name);
-        Self::of(shelf, seat, (record, !agent.providers().is_empty()), coordinator)
+        let stamps =
+            tells_tools(agent).then(|| (Arc::clone(&world.clock), Arc::new(Mutex::new(Stamps::of(&shelf, &record)))));
+        Self { stamps, ..Self::of(shelf, seat, (record, !agent.providers().is_empty()), coordinator) }
     }
 
     fn of(
@@ -61,7 +73,8 @@ impl Keeping {
         coordinator: &WeakActorRef<Coordinator>,
     ) -> Self {
         let seal = Arc::new(Mutex::new(Seal::of(shelf.file(&record))));
-        Self { shelf, coordinator: coordinator.clone(), seat, record, lasts, seal, grown: Arc::default() }
+        let coordinator = coordinator.clone();
+        Self { shelf, coordinator, seat, record, lasts, seal, stamps: None, grown: Arc::default() }
     }
 
     /// Names the transcript.
@@ -85,6 +98,7 @@ impl Keeping {
             done = work => done,
             never = self.follow() => match never {},
         };
+        self.stamp().await;
         self.note(1).await;
         done
     }
@@ -96,7 +110,7 @@ impl Keeping {
             tokio::select! {
                 () = self.grown.notified() => {
                     let at = *due.get_or_insert_with(|| Instant::now() + MARK_EVERY);
-                    tokio::time::sleep_until(at.min(Instant::now() + LOOK_EVERY)).await;
+                    self.stamp_until(at.min(Instant::now() + LOOK_EVERY)).await;
                     if self.note(MARK_BYTES).await {
                         due = None;
                     }
@@ -106,6 +120,33 @@ impl Keeping {
                     due = None;
                 }
             }
+        }
+    }
+
+    /// Waits until then, and notes meanwhile when the transcript grows, where that is done.
+    async fn stamp_until(&self, until: Instant) {
+        let stamping = async {
+            while self.stamps.is_some() {
+                self.stamp().await;
+                tokio::time::sleep(STAMP_EVERY).await;
+                self.grown.notified().await;
+            }
+            std::future::pending::<std::convert::Infallible>().await
+        };
+        // Whoever is told of a growth and is broken off before it is noted, notes it next time.
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            never = stamping => match never {},
+        }
+    }
+
+    /// Notes how long the transcript is by now, where that is done.
+    async fn stamp(&self) {
+        let Some((clock, stamps)) = &self.stamps else { return };
+        let (now_ms, stamps) = (clock.now_ms(), Arc::clone(stamps));
+        let noted = blocking(move || stamps.lock().unwrap_or_else(PoisonError::into_inner).note(now_ms)).await;
+        if let Err(error) = noted {
+            tracing::debug!(record = self.record, %error, "it is not noted when its transcript grew");
         }
     }
 
@@ -154,6 +195,21 @@ impl Keeping {
         if let Err(error) = packed {
             tracing::warn!(record, %error, "its transcript stays as it was written");
         }
+    }
+}
+
+/// Tells whether the transcript of an agent says which tools it calls, and not when.
+fn tells_tools(agent: &AgentRef) -> bool {
+    match agent {
+        AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_) => true,
+        AgentRef::Codemod
+        | AgentRef::Command(_)
+        | AgentRef::Script(_)
+        | AgentRef::Llm(_)
+        | AgentRef::Shard
+        | AgentRef::Whole
+        | AgentRef::Ladder
+        | AgentRef::Revert => false,
     }
 }
 

@@ -21,6 +21,7 @@ mod facts;
 mod glance;
 mod digesting;
 mod telemetry;
+mod called;
 mod gateway;
 mod verify;
 mod transcripts;

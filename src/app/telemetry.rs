@@ -20,8 +20,8 @@ use crate::io::otlp::{Collector, OtlpConfig, Unsent};
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
-use crate::model::telemetry::{Span, ToolCall};
-use crate::views::telemetry::{Meters, Spans, noted_session, tool_spans};
+use crate::model::telemetry::Span;
+use crate::views::telemetry::{Meters, Spans};
 
 /// Names the file in which the user says where telemetry goes, in the state directory.
 const FILE: &str = "telemetry.toml";
@@ -29,8 +29,6 @@ const FILE: &str = "telemetry.toml";
 const OFFSET: &str = "telemetry.json";
 /// Spans of one request.
 const PIECE: usize = 512;
-/// Bytes at the end of what a session noted that are read for the tools that it called.
-const NOTED_BYTES: u64 = 8 << 20;
 /// How long events are gathered before they are told.
 const GATHER: Duration = Duration::from_secs(1);
 /// How often metrics are told while something happens.
@@ -203,7 +201,6 @@ impl Teller {
     /// Takes a page of events in; says whether there was one.
     async fn read_on(&mut self) -> Result<bool, Unsent> {
         let (place, run, from) = (self.place.clone(), self.run.clone(), self.state.seq + 1);
-        let notes = self.place.clone();
         let page = blocking(move || match place.journal.last_seq(&run)? {
             last if last < from => Ok(Vec::new()),
             _ => place.page(&run, from),
@@ -211,17 +208,19 @@ impl Teller {
         .await;
         let page = page.map_err(|error| Unsent::Later { why: told(&error), wait: Some(PAUSE_AT_MOST) })?;
         debug_assert!(page.len() as u64 <= PAGE, "what waits is bounded by a page");
-        let is_new = !page.is_empty();
+        let (is_new, mut ended) = (!page.is_empty(), Vec::new());
         for recorded in page {
             self.state = evolve(std::mem::take(&mut self.state), &recorded);
             let over = self.spans.learn(&self.state, &recorded);
             self.meters.learn(&self.state, &recorded);
             if recorded.seq > self.sent.seq {
-                let tools = over.iter().flat_map(|span| called(&notes, &self.run, span));
-                self.waiting.extend(tools.collect::<Vec<_>>());
-                self.waiting.extend(over);
+                ended.extend(over);
             }
         }
+        // A transcript is a file of megabytes.
+        let (place, run) = (self.place.clone(), self.run.clone());
+        let with_tools = move || ended.into_iter().flat_map(|span| place.with_tools(&run, span)).collect::<Vec<_>>();
+        self.waiting.extend(blocking(with_tools).await);
         Ok(is_new)
     }
 
@@ -265,30 +264,6 @@ impl Teller {
             tracing::warn!(run = %self.run, "failed to note how far telemetry is: {}", told(&error));
         }
     }
-}
-
-/// Tells the tools that a session called, as far as it noted them and its note is still there.
-fn called(place: &Place, run: &RunId, span: &Span) -> Vec<Span> {
-    #[derive(Deserialize)]
-    struct Line {
-        result: Called,
-        from_ms: i64,
-        to_ms: i64,
-    }
-    #[derive(Deserialize)]
-    struct Called {
-        id: String,
-        name: String,
-        is_error: bool,
-    }
-    let Some((text, _)) = noted_session(span).and_then(|id| place.printed(run, id, NOTED_BYTES)) else {
-        return Vec::new();
-    };
-    let read = |line: &str| {
-        let Line { result: Called { id, name, is_error }, from_ms, to_ms } = serde_json::from_str(line).ok()?;
-        Some(ToolCall { id, name, from_ms, to_ms, is_error })
-    };
-    tool_spans(span, &text.lines().filter_map(read).collect::<Vec<_>>())
 }
 
 fn tell(place: &Place, notice: String) {

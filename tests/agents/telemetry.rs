@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::clis::Cli;
 use crate::collector::{Collector, Span, free_port, program};
 use crate::llm::scene::{CLAUDE, Scene, USED};
 use crate::model::{Call, Turn};
 use crate::stage::{crew, run};
+use crate::workers::{FILES, TASK, agent, command, writing};
 
 fn turns() -> [Turn; 2] {
     [Turn::calls(Call::edit("a.txt", "before", "behind")).using(USED), Turn::says("It is written.").using(USED)]
@@ -177,4 +179,47 @@ fn over_a_run_that_is_killed_nothing_is_lost_and_nothing_told_twice() {
     for span in &spans {
         assert_eq!(*above(&ids, span).last().unwrap(), "run", "{span:?}");
     }
+}
+
+/// Has a real program do a task, and tells by which tool it wrote the file.
+#[track_caller]
+fn tells_of_its_tools(cli: Cli, tool: &str) {
+    let (Some(program), Some((agent, folder))) = (program(), agent(cli)) else { return };
+    let (model, house) = (writing(), crew("", TASK, &FILES));
+    let collector = Collector::start(&house, &program);
+    let role = format!("worker.agents=[{agent:?}]");
+    let mut command = command(&house, &model, &folder, &run(&role, &["--sandbox", "bubblewrap"]));
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
+    crate::common::said(&command.output().unwrap()).exits(0);
+    house.until("all has arrived", || collector.spans().iter().any(|span| span.name == "run"));
+    let spans = collector.spans();
+    let ids = by_id(&spans);
+    let tools: Vec<&Span> = spans.iter().filter(|span| span.name.starts_with("execute_tool ")).collect();
+    let names: Vec<&str> = tools.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, [format!("execute_tool {tool}")], "{spans:#?}");
+    let session = ids[tools[0].parent.as_str()];
+    let invoked = format!("invoke_agent {}", agent.split(':').next().unwrap());
+    assert_eq!(above(&ids, tools[0])[1..], [invoked.as_str(), "task", "iteration", "run"]);
+    assert!(session.start <= tools[0].start && tools[0].start <= tools[0].end && tools[0].end <= session.end);
+    // A model was asked before.
+    let calls: Vec<&Span> = spans.iter().filter(|span| span.name.starts_with("chat ")).collect();
+    assert!(calls.iter().any(|call| call.start < tools[0].start), "{spans:#?}");
+    assert!(!tools[0].attributes.contains_key("error.type"), "{:?}", tools[0]);
+    let told = format!("{:?}", tools[0]);
+    assert!(!told.contains("b.txt") && !told.contains("after"), "what it was given is nobody's affair: {told}");
+}
+
+#[test]
+fn the_tools_of_claude_code_are_told() {
+    tells_of_its_tools(Cli::Claude, "Write");
+}
+
+#[test]
+fn the_tools_of_codex_are_told() {
+    tells_of_its_tools(Cli::Codex, "command_execution");
+}
+
+#[test]
+fn the_tools_of_an_agent_of_the_protocol_are_told() {
+    tells_of_its_tools(Cli::Goose, "write");
 }

@@ -45,7 +45,7 @@ pub fn artel(house: &House, model: &Model, folder: &Path, args: &[&str]) -> Said
     said(&command(house, model, folder, args).output().unwrap())
 }
 
-fn writing() -> Model {
+pub fn writing() -> Model {
     let used = Usage { input: 1234, cache_read: 300, cache_write: 20, output: 77, reasoning: 5 };
     let turns = [Turn::writes("{cwd}/b.txt", "after\n").using(used), Turn::says("It is written.")];
     Model::plays_for(KEY, [Script::of("task-a", turns)])

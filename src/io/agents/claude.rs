@@ -226,7 +226,7 @@ impl Story {
 }
 
 /// Lists the parts of one kind of a message.
-fn parts<'a>(event: &'a Value, kind: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn parts<'a>(event: &'a Value, kind: &str) -> impl Iterator<Item = &'a Value> {
     let kind = kind.to_owned();
     event["message"]["content"].as_array().into_iter().flatten().filter(move |part| part["type"] == kind.as_str())
 }

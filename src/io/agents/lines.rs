@@ -22,14 +22,19 @@ pub(super) fn each_event(log: &Path, take: impl FnMut(Value)) {
     }
 }
 
-fn each_event_of(mut from: impl BufRead, mut take: impl FnMut(Value)) {
+fn each_event_of(from: impl BufRead, mut take: impl FnMut(Value)) {
+    each_event_at(from, |event, _| take(event));
+}
+
+/// Does as [`each_event`], and tells with each how many bytes there were up to the end of its line.
+pub(super) fn each_event_at(mut from: impl BufRead, mut take: impl FnMut(Value, u64)) {
     let mut line = Line::of_at_most(LINE_BYTES_MOST);
     while let Ok(true) = next_line(&mut from, &mut line) {
         if line.is_whole
             && line.bytes.first() == Some(&b'{')
             && let Ok(event) = serde_json::from_slice::<Value>(&line.bytes)
         {
-            take(event);
+            take(event, line.taken);
         }
     }
 }
@@ -64,12 +69,14 @@ pub(super) struct Line {
     pub(super) bytes: Vec<u8>,
     /// Whether it was not cut.
     pub(super) is_whole: bool,
+    /// Bytes of this line and all before it, their ends included.
+    taken: u64,
 }
 
 impl Line {
     /// Begins with nothing, and will keep so many bytes.
     pub(super) fn of_at_most(most: usize) -> Self {
-        Self { most, bytes: Vec::new(), is_whole: true }
+        Self { most, bytes: Vec::new(), is_whole: true, taken: 0 }
     }
 
     /// Begins the next line.
@@ -85,7 +92,9 @@ impl Line {
         let room = self.most - self.bytes.len();
         self.is_whole &= own.len() <= room;
         self.bytes.extend_from_slice(&own[..own.len().min(room)]);
-        (end.map_or(chunk.len(), |end| end + 1), end.is_some())
+        let used = end.map_or(chunk.len(), |end| end + 1);
+        self.taken += used as u64;
+        (used, end.is_some())
     }
 }
 
@@ -102,6 +111,9 @@ mod tests {
         let mut events = Vec::new();
         each_event_of(text.as_bytes(), |event| events.push(event["a"].clone()));
         assert_eq!(events, [1, 2]);
+        let mut ends = Vec::new();
+        each_event_at(text.as_bytes(), |_, end| ends.push(end));
+        assert_eq!(ends, [15, text.len() as u64 - 7]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod found;
 mod command;
 mod claude;
 mod codex;
+mod called;
 pub mod acp;
 mod known;
 mod answer;
@@ -27,6 +28,7 @@ pub use answer::{
     WrittenTask, read_plan, read_review, read_run_verdict, whole_verdict,
 };
 pub use brief::{Brief, Desk, GO_ON_FILE, NamedRule, Resumed};
+pub use called::Stream;
 pub use claude::Claude;
 pub use codex::Codex;
 pub use command::Command;

@@ -52,6 +52,10 @@ impl Shelf {
         self.dir.join(format!("{record}.log.gz"))
     }
 
+    pub(super) fn times_file(&self, record: &str) -> PathBuf {
+        self.dir.join(format!("{record}.times"))
+    }
+
     /// Gives a name that no transcript has yet: this one, or one that tells how often it was given.
     pub fn fresh(&self, name: &str) -> String {
         let is_free = |record: &String| !self.file(record).exists() && !self.packed(record).exists();

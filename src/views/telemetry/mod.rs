@@ -10,4 +10,4 @@ mod tests;
 
 pub use meters::Meters;
 pub use spans::Spans;
-pub use tools::{noted_session, tool_spans};
+pub use tools::{calling_session, tool_spans};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Meters, Spans, noted_session, tool_spans};
+use super::{Meters, Spans, calling_session, tool_spans};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
@@ -158,10 +158,12 @@ fn metrics_are_what_the_run_came_to() {
 fn tools_are_parts_of_the_session_that_called_them_and_of_no_other_program() {
     let (spans, _) = told(&Story::done("").events);
     let other = spans.iter().find(|span| span.name.starts_with("invoke_agent")).unwrap();
-    assert_eq!(noted_session(other), None, "what a program prints is no note of artel's");
+    assert_eq!(calling_session(other), None, "what any program prints tells of no tools");
     let mut session = other.clone();
-    session.attributes.insert("gen_ai.agent.name", "llm".into());
-    assert!(noted_session(&session).is_some());
+    for agent in ["claude", "codex", "acp", "llm"] {
+        session.attributes.insert("gen_ai.agent.name", agent.into());
+        assert_eq!(calling_session(&session).map(|(agent, _)| agent), Some(agent));
+    }
     let call = |from_ms, is_error| ToolCall {
         id: "c1".to_owned(),
         name: format!("read_file{HOSTILE}"),

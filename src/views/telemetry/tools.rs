@@ -1,5 +1,5 @@
-//! Owns the spans of tools that a session called: the journal holds none, so that they are told from what the session noted,
-//! as parts of the session's own span. Never reads a note.
+//! Owns the spans of tools that a session called: the journal holds none, so that they are told from the session's
+//! transcript, as parts of the session's own span. Never reads one.
 
 use sha2::{Digest as _, Sha256};
 
@@ -7,11 +7,17 @@ use super::who::named;
 use crate::model::ids::AttemptId;
 use crate::model::telemetry::{Attributes, Scalar, Span, SpanId, SpanKind, ToolCall};
 
-/// Gives the attempt that a span is of, where artel's own loop played it and noted what was called.
-pub fn noted_session(span: &Span) -> Option<AttemptId> {
-    let is_own = span.attributes.get("gen_ai.agent.name") == Some(&"llm".into());
-    let Some(Scalar::Text(seat)) = span.attributes.get("artel.seat").filter(|_| is_own) else { return None };
-    seat.parse().ok()
+/// Agents whose transcripts say which tools they called.
+const CALLERS: [&str; 4] = ["llm", "claude", "codex", "acp"];
+
+/// Gives the agent and the attempt that a span is of, where the agent's transcript says which tools it called.
+pub fn calling_session(span: &Span) -> Option<(&str, AttemptId)> {
+    let text = |key: &str| match span.attributes.get(key) {
+        Some(Scalar::Text(text)) => Some(text.as_str()),
+        Some(Scalar::Whole(_) | Scalar::Real(_)) | None => None,
+    };
+    let agent = text("gen_ai.agent.name").filter(|agent| CALLERS.contains(agent))?;
+    Some((agent, text("artel.seat")?.parse().ok()?))
 }
 
 /// Tells the tools that the session of a span called, in order.
