@@ -10,6 +10,7 @@ use super::diff::side_by_side;
 use super::forms::Buttons;
 use super::frame::{Frame, line, lines, page};
 use super::parts::{chip, time, took};
+use crate::actors::world::blocking;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, RunId, TaskId};
 use crate::model::spend::{Spend, Usd};
@@ -82,7 +83,8 @@ pub async fn task(
     };
     let events = format!("/api/v1/runs/{}/events?after={}", seen.run, seen.seq);
     let frame = Frame::titled(&format!("{id} {}", seen.view.title)).following(events).about(id.to_string());
-    Ok(page(&frame, standing, content(&seen, diff.as_ref())))
+    // A diff of a megabyte is read as code.
+    Ok(blocking(move || page(&frame, standing, content(&seen, diff.as_ref()))).await)
 }
 
 fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
@@ -188,12 +190,15 @@ pub async fn changes(
     let id: AttemptId = named(&attempt)?;
     let text = transcripts::patch(&site, &run, id).await?;
     let run = site.find(&run).await?;
-    let content = html! {
-        p { a href={ "/runs/" (run) "/tasks/" (id.task) } { "← " (id.task) } }
-        h1 { "What " (id) " changes" }
-        (side_by_side(&text))
+    let made = move || {
+        let content = html! {
+            p { a href={ "/runs/" (run) "/tasks/" (id.task) } { "← " (id.task) } }
+            h1 { "What " (id) " changes" }
+            (side_by_side(&text))
+        };
+        page(&Frame::titled(&format!("What {id} changes")), standing, content)
     };
-    Ok(page(&Frame::titled(&format!("What {id} changes")), standing, content))
+    Ok(blocking(made).await)
 }
 
 fn hue(outcome: &str) -> &'static str {
