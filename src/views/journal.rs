@@ -25,6 +25,8 @@ const PAGE: usize = 200;
 #[derive(Debug, Clone, Default)]
 pub struct Index {
     rows: VecDeque<Kept>,
+    /// How many rows there are of each kind.
+    kinds: BTreeMap<&'static str, usize>,
     /// The names of actors, once each.
     names: Vec<String>,
     numbers: BTreeMap<String, u16>,
@@ -103,7 +105,7 @@ impl Index {
         let told = line(state, recorded);
         let actor = self.number(fit(&actor(state, recorded), NAME));
         self.seq = recorded.seq;
-        self.rows.push_back(Kept {
+        let row = Kept {
             seq: recorded.seq,
             at_ms: recorded.at_ms,
             kind: recorded.event.kind(),
@@ -111,9 +113,18 @@ impl Index {
             tone: told.tone,
             tasks: tasks(&recorded.event).into(),
             text: told.text.into(),
-        });
-        if self.rows.len() > KEPT {
-            self.rows.pop_front();
+        };
+        self.keep(row, KEPT);
+    }
+
+    /// Keeps a row, and at most so many of all.
+    fn keep(&mut self, row: Kept, most: usize) {
+        *self.kinds.entry(row.kind).or_default() += 1;
+        self.rows.push_back(row);
+        while self.rows.len() > most {
+            let Some(Kept { kind, .. }) = self.rows.pop_front() else { break };
+            let left = self.kinds.remove(kind).and_then(|count| count.checked_sub(1)).filter(|left| *left > 0);
+            self.kinds.extend(left.map(|left| (kind, left)));
         }
     }
 
@@ -122,15 +133,10 @@ impl Index {
         self.seq
     }
 
-    /// Lists who did anything, and which kinds of events there are with how many of each.
+    /// Lists who did anything, and which kinds of events there are with how many of each. Counts nothing: it is asked at
+    /// each look.
     pub fn sorts(&self) -> (Vec<String>, BTreeMap<&'static str, usize>) {
-        let mut kinds = BTreeMap::new();
-        for row in &self.rows {
-            *kinds.entry(row.kind).or_insert(0) += 1;
-        }
-        let mut names = self.names.clone();
-        names.sort();
-        (names, kinds)
+        (self.numbers.keys().cloned().collect(), self.kinds.clone())
     }
 
     /// Gives a page of the events that fit.
@@ -283,7 +289,8 @@ mod tests {
         assert!(!conflicts.is_empty());
         assert!(conflicts.iter().all(|row| row.text.to_lowercase().contains("conflict")));
         let of_task = found(Sieve { task: Some(TaskId(9)), ..Sieve::default() });
-        assert!(of_task.iter().all(|row| row.seq > 0) && of_task.iter().any(|row| row.kind == "AttemptLeased"));
+        assert!(of_task.iter().all(|row| row.tasks.contains(&TaskId(9)) || row.tasks.len() == 4), "{of_task:?}");
+        assert!(of_task.iter().any(|row| row.kind == "AttemptLeased") && of_task.len() < story.events.len());
         let leases = found(Sieve { task: Some(TaskId(3)), kind: "AttemptLeased".to_owned(), ..Sieve::default() });
         assert_eq!(leases.len(), 2, "it was lost once");
         let judged = found(Sieve { actor: "ladder".to_owned(), ..Sieve::default() });
@@ -291,7 +298,22 @@ mod tests {
         assert!(found(Sieve { actor: "nobody".to_owned(), ..Sieve::default() }).is_empty());
         let (names, kinds) = index.sorts();
         assert_eq!(kinds.values().sum::<usize>() as u64, story.state.seq);
-        assert!(names.iter().any(|name| name == "ladder"));
+        assert!(names.iter().any(|name| name == "ladder") && names.is_sorted());
+    }
+
+    #[test]
+    fn what_is_kept_no_longer_is_counted_no_longer() {
+        let story = Story::incomplete("");
+        let mut index = index(&story);
+        let leases = |index: &Index| index.rows.iter().filter(|row| row.kind == "AttemptLeased").count();
+        let (row, before) = (index.rows.back().unwrap().clone(), leases(&index));
+        for most in [40, 5, 1] {
+            index.keep(row.clone(), most);
+            let (_, kinds) = index.sorts();
+            assert_eq!(kinds.values().sum::<usize>(), most);
+            assert_eq!(kinds.get("AttemptLeased").copied(), Some(leases(&index)).filter(|count| *count > 0));
+        }
+        assert!(before > 0 && index.sorts().1.len() == 1, "of the last only its own kind is left");
     }
 
     #[test]
