@@ -59,8 +59,8 @@ pub struct ScopeBox {
 pub struct Marks {
     /// The number of the last event that is in.
     pub seq: u64,
-    /// A letter for each task in the order of their names: `w`aiting, read`y`, `r`unning, `j`udging, `q`ueued, `l`anded,
-    /// `n`othing to do, `k`ept, `b`locked, `d`ropped, re`v`erted.
+    /// A letter for each task in the order of their names: `w`aiting, read`y`, `r`unning, `j`udging, `g`ated, `q`ueued,
+    /// `l`anded, `n`othing to do, `k`ept, `b`locked, `d`ropped, re`v`erted.
     pub letters: String,
     /// The tasks on the longest way through what is open.
     pub critical: Vec<TaskId>,

@@ -119,24 +119,31 @@ fn bare(state: &State, wait: Wait) -> Waiting {
 }
 
 fn of_gate(state: &State, gate: Gate, wait: Wait) -> Waiting {
-    let (then, reason) = match gate {
-        Gate::Plan => {
-            let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
-            (format!("{tasks} begin as they are planned"), "the plan is to be approved before it starts".to_owned())
-        }
-        Gate::Sweep => {
-            let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
-            let then = format!("what the sample showed is done to all that is left: {tasks}");
-            (then, "the sample has landed".to_owned())
-        }
-        Gate::Spend => {
-            let spent = Usd(state.total_spent().spend.nano_usd);
-            let step = Usd(state.opening().goal.gating.nano_usd.unwrap_or_default());
-            (format!("work goes on until it has cost {step} more"), format!("{spent} are spent"))
-        }
-        Gate::Landing | Gate::Delivery => (String::new(), String::new()),
+    let reason = match gate {
+        Gate::Plan => "the plan is to be approved before it starts".to_owned(),
+        Gate::Sweep => "the sample has landed".to_owned(),
+        Gate::Spend => format!("{} are spent", Usd(state.total_spent().spend.nano_usd)),
+        Gate::Landing | Gate::Delivery => String::new(),
     };
-    Waiting { then, reasons: vec![reason], ..bare(state, wait) }
+    Waiting { then: past(state, gate), reasons: vec![reason], ..bare(state, wait) }
+}
+
+/// Says what happens when a gate of an open run is passed.
+pub fn past(state: &State, gate: Gate) -> String {
+    let opening = state.opening();
+    let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
+    match gate {
+        Gate::Plan => {
+            let scopes = words::count(state.scopes.len(), "scope");
+            format!("{tasks} in {scopes} are begun as they are planned, {} at a time", opening.workers)
+        }
+        Gate::Sweep => format!("what the sample showed is done to all that is left: {tasks}"),
+        Gate::Spend => {
+            let step = Usd(opening.goal.gating.nano_usd.unwrap_or_default());
+            format!("work goes on until it has cost {step} more")
+        }
+        Gate::Landing | Gate::Delivery => "what waits goes on".to_owned(),
+    }
 }
 
 /// Shows a candidate that waits.

@@ -48,6 +48,12 @@ pub fn size(bytes: u64) -> String {
     format!("{whole}.{tenth} PiB")
 }
 
+/// Begins a sentence with a fragment.
+pub fn sentence(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
 /// Says how many: `1 task`, `3 tasks`, `2 branches`.
 pub fn count(n: usize, one: &str) -> String {
     let is_sibilant = ["s", "x", "ch", "sh"].iter().any(|end| one.ends_with(end));
@@ -110,6 +116,12 @@ mod tests {
         }
         assert_eq!(about(179_000), "3 min");
         assert_eq!(about(1), "1 s");
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital() {
+        let of = ["work goes on", "éclair", "2 tasks wait", ""];
+        assert_eq!(of.map(sentence), ["Work goes on", "Éclair", "2 tasks wait", ""]);
     }
 
     #[test]

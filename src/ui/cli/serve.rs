@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::seam::{self, Place};
+use crate::actors::world::told;
 use crate::app::{self, Access, Hosts, Standing};
 use crate::model::inert::inert;
 use crate::ui::web::site::Site;
@@ -104,7 +105,11 @@ async fn serving(out: &Out, place: &app::Place, args: &ServeArgs) -> Result<Exit
     let site = Arc::new(Site::new(place.clone(), Arc::clone(&hosts), access, at, &args.names));
     tokio::spawn(listen::serve(listener, routes::router(site)));
     let behind = place.clone();
-    tokio::spawn(async move { behind.catch_up_telemetry().await });
+    tokio::spawn(async move {
+        if let Err(error) = behind.catch_up_telemetry().await {
+            behind.notices.add(format!("no telemetry is sent of runs that rest: failed to {}", told(&error)));
+        }
+    });
     // Whoever tells of a run before all that are open are woken is heard after that.
     tokio::spawn(Arc::clone(&hosts).follow(hosts.listen().map_err(blame)?));
     let near = if at.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], at.port())) } else { at };

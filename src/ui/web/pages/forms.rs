@@ -237,19 +237,9 @@ impl Buttons<'_> {
 
     /// Says what happens when a gate is passed, and whether the ground has moved since the run was opened.
     fn gate_says(&self, state: &RunState, gate: Gate) -> String {
-        let opening = state.opening();
-        let open = usize::try_from(state.tally.open()).unwrap_or(usize::MAX);
-        let (tasks, scopes) = (words::count(open, "task"), words::count(state.scopes.len(), "scope"));
-        let what = match gate {
-            Gate::Plan => {
-                format!("{tasks} in {scopes} are begun as they are shown here, {} at a time", opening.workers)
-            }
-            Gate::Sweep => format!("What the sample showed is done to all that is left: {tasks}"),
-            Gate::Spend => "Work goes on until as much again is spent".to_owned(),
-            Gate::Landing | Gate::Delivery => "What waits goes on".to_owned(),
-        };
-        let within =
-            state.budget.nano_usd.map(|most| format!(", for {} at most in all", Usd(most))).unwrap_or_default();
+        let (opening, then) = (state.opening(), waiting::past(state, gate));
+        let within = state.budget.nano_usd.map(|most| format!(" For {} at most in all.", Usd(most)));
+        let within = within.unwrap_or_default();
         let branch = opening.branch.as_deref().map_or_else(|| "its branch".to_owned(), |name| inert::fit(name, 60));
         let base = opening.base.short();
         let ground = match self.moved_on {
@@ -259,7 +249,7 @@ impl Buttons<'_> {
             ),
             None => format!("The run stands on {base}, from which {branch} has not moved."),
         };
-        format!("{what}{within}. {ground}")
+        format!("{}.{within} {ground}", words::sentence(&then))
     }
 
     /// Draws what may be asked of a run as it stands.
