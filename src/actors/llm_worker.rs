@@ -23,7 +23,7 @@ use super::world::{World, blocking, told};
 use crate::io::agents::{Desk, Stance, collect};
 use crate::io::gateway::{Metered, Refusal};
 use crate::io::git::GitError;
-use crate::io::llm::{End, FileTools, SYSTEM, parked};
+use crate::io::llm::{End, FileTools, SYSTEM, parked, told_further};
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::Oid;
@@ -44,10 +44,13 @@ pub(super) async fn play(
         Ok(gate) => gate,
         Err(why) => return Ok(Played::failed(why)),
     };
-    let text = match brief(world, &order) {
-        Ok(brief) => brief.text,
+    let brief = match brief(world, &order) {
+        Ok(brief) => brief,
         Err(why) => return Ok(Played::failed(why)),
     };
+    let earlier = order.resumes.as_ref().and_then(|resuming| parked(&turns_file(world, resuming.attempt)));
+    let earlier = earlier.map(|messages| told_further(messages, brief.go_on_by_tools()));
+    let text = brief.text;
     let began = Instant::now();
     let until = began + Duration::from_secs(order.role.limits.wall_s);
     let place = Arc::new(Workplace::new(world, &order, until, coordinator.clone(), cancelled.clone()));
@@ -66,7 +69,7 @@ pub(super) async fn play(
         keeping: Keeping::begin(world, seat, (&name, &order.agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
         turns_file: Some(turns_file(world, order.attempt)),
-        earlier: order.resumes.as_ref().and_then(|resuming| parked(&turns_file(world, resuming.attempt))),
+        earlier,
         until,
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;

@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 
-use super::shelf::{Shelf, is_record, open_file};
+use super::shelf::{Shelf, is_record};
+use crate::io::process::open_regular;
 
 /// Lengths that are noted of one transcript: two megabytes.
 const MOST: usize = 100_000;
@@ -71,7 +72,7 @@ impl Shelf {
         if !is_record(record) {
             return Ok(Times::default());
         }
-        let Some(file) = open_file(&self.times_file(record))? else { return Ok(Times::default()) };
+        let Some(file) = open_regular(&self.times_file(record))? else { return Ok(Times::default()) };
         let mut times = Vec::new();
         for line in BufReader::new(file).lines().take(MOST) {
             let line = line?;
