@@ -53,11 +53,21 @@ pub enum Silence {
 }
 
 impl Silence {
-    /// Tells what a session cost that a limit ended.
-    fn at_a_limit(&self) -> Option<Usage> {
-        let Self::Over(report) = self else { return None };
-        let Command::LeaveSeat { leave: Leave::Limited { .. }, usage, .. } = &**report else { return None };
-        Some(*usage)
+    /// Tells whether a limit ended the session.
+    fn is_at_limit(&self) -> bool {
+        let Self::Over(report) = self else { return false };
+        matches!(&**report, Command::LeaveSeat { leave: Leave::Limited { .. }, .. })
+    }
+
+    /// Adds what the session cost to what was spent before, and reports all of it.
+    fn after(mut self, spent: &mut Usage) -> Self {
+        if let Self::Over(report) = &mut self
+            && let Command::LeaveSeat { usage, .. } = &mut **report
+        {
+            *spent += *usage;
+            *usage = *spent;
+        }
+        self
     }
 }
 
@@ -89,8 +99,11 @@ impl Asking {
             let (said, usage) = match self.have_said(world, (turn, prompt), coordinator, cancelled).await {
                 Ok(said) => said,
                 Err(silence) => {
-                    let Some(usage) = silence.at_a_limit() else { return Err(silence) };
-                    spent += usage;
+                    let is_at_limit = silence.is_at_limit();
+                    let silence = silence.after(&mut spent);
+                    if !is_at_limit {
+                        return Err(silence);
+                    }
                     // What was said by a tool before stands: there is nothing to go on with.
                     return take(String::new()).await.map(|answer| (answer, spent)).map_err(|_| silence);
                 }
@@ -215,7 +228,7 @@ impl Asking {
                 let of_run = u32::try_from(self.view.steering.len()).unwrap_or(u32::MAX);
                 let heard = Heard { of_run, of_task: 0 };
                 let who = (self.seated.seat, self.seated.fence);
-                Arc::new(Steered::new(looking, coordinator.clone(), who, heard))
+                Arc::new(Steered::new(looking, (&world.ground, coordinator), who, heard))
             }
             // What people say to those who work is none of who judges.
             Form::Review | Form::Run => looking,

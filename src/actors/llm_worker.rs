@@ -59,7 +59,7 @@ pub(super) async fn play(
     if let Err(error) = desk.lay(&BTreeMap::new()) {
         return Ok(Played::failed(format!("failed to {}", told(&error))));
     }
-    let tools = tools(&order, (&place, &text, &desk), coordinator);
+    let tools = tools(world, &order, (&place, &text, &desk), coordinator);
     let session = LlmSession {
         agent: &order.agent,
         role: &order.role,
@@ -84,6 +84,7 @@ pub(super) async fn play(
 
 /// Gives a session its tools: those of its place, and those by which it hands up, asks, and hears what people say.
 fn tools(
+    world: &World,
     order: &Order,
     (place, brief, desk): (&Arc<Workplace>, &str, &Desk),
     coordinator: &WeakActorRef<Coordinator>,
@@ -91,7 +92,12 @@ fn tools(
     let files = FileTools::new(Arc::<Workplace>::clone(place));
     let working = WorkingTools::new(brief.to_owned(), desk.handoff());
     let joined = Arc::new(Joined::new(vec![Arc::new(files), Arc::new(working)]));
-    Arc::new(Steered::new(joined, coordinator.clone(), (Seat::Attempt(order.attempt), order.fence), order.heard))
+    Arc::new(Steered::new(
+        joined,
+        (&world.ground, coordinator),
+        (Seat::Attempt(order.attempt), order.fence),
+        order.heard,
+    ))
 }
 
 /// Makes of a session's end what is reported of its attempt.

@@ -15,6 +15,7 @@ pub mod room;
 pub mod setup;
 pub mod casting;
 pub mod purse;
+mod pushed;
 pub mod tools;
 pub mod gate;
 pub mod played;

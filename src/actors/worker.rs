@@ -299,7 +299,12 @@ fn tools(
     let looking = LookingTools::of_worktree(&world.ground, tree.glance(), order.task.paths.clone());
     let working = WorkingTools::new(brief.text.clone(), desk.handoff());
     let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
-    Arc::new(Steered::new(tools, coordinator.clone(), (Seat::Attempt(order.attempt), order.fence), order.heard))
+    Arc::new(Steered::new(
+        tools,
+        (&world.ground, coordinator),
+        (Seat::Attempt(order.attempt), order.fence),
+        order.heard,
+    ))
 }
 
 /// Makes a candidate of what lies in a worktree that stands at `from`.

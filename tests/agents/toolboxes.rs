@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::clis::Cli;
 use crate::common::House;
+use crate::llm::scene::{CLAUDE, Scene};
 use crate::model::{Call, Gate, Model, Script, Turn};
 use crate::stage::{crew, leased, run, task, told};
 use crate::workers::{FILES, KEY, TASK, agent, artel, command, counted, found_below};
@@ -112,6 +113,26 @@ fn what_a_person_says_meanwhile_comes_with_the_next_answer_of_a_tool_once() {
     let [written] = written.as_slice() else { panic!("{written:?}") };
     assert_eq!((&written["seat"], &written["heard"]), (&json!("t1.1"), &json!({"of_run": 1, "of_task": 1})));
     assert_eq!(written["before_call"], 3, "it came with the answer of the second");
+}
+
+#[test]
+fn a_file_that_is_pushed_meanwhile_comes_with_the_next_answer_of_a_tool_once() {
+    let gate = Gate::default();
+    let again = Turn::writes("b.txt", "again\n").behind(&gate);
+    let turns = [Turn::writes("b.txt", "once\n"), again, Turn::writes("b.txt", "after\n"), Turn::says("It is done.")];
+    let scene = Scene::with(CLAUDE, "", TASK, &FILES, [Script::of("task-a", turns)]);
+    let mut running = scene.command(&scene.args(&[])).spawn().unwrap();
+    gate.is_reached_by(1);
+    scene.house.write("STEERING.md", "Take the blue one.\n");
+    scene.house.commit("steer");
+    gate.open();
+    assert!(running.wait().unwrap().success());
+    let heard = heard(&scene.model);
+    assert_eq!(heard.matches("STEERING.md of main: Take the blue one.").count(), 1, "{heard}");
+    assert_eq!(told(&scene.house, "Steered").len(), 1);
+    let written: Vec<Value> = told(&scene.house, "SteeringHeard");
+    let [written] = written.as_slice() else { panic!("{written:?}") };
+    assert_eq!((&written["seat"], &written["before_call"]), (&json!("t1.1"), &json!(3)));
 }
 
 #[test]

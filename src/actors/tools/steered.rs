@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, oneshot};
 
 use super::super::coordinator::{Coordinator, Tell};
+use super::super::pushed;
+use super::super::world::Ground;
 use crate::io::tools::{Pending, Tool, Toolbox};
 use crate::machine::asked::Heard;
 use crate::machine::command::Command;
@@ -49,6 +51,7 @@ impl Message<Listen> for Coordinator {
 
 /// Adds what people say to what tools answer.
 pub struct Steered {
+    ground: Arc<Ground>,
     tools: Arc<dyn Toolbox>,
     coordinator: WeakActorRef<Coordinator>,
     seat: (Seat, u64),
@@ -57,15 +60,16 @@ pub struct Steered {
 }
 
 impl Steered {
-    /// Brings a session what is said to all, and to its task where it does one: takes its tools, who knows what is said,
-    /// whose session it is and under which fence, and what its brief holds of it already.
+    /// Brings a session what is said to all, and to its task where it does one: takes its tools, where what was pushed is
+    /// found and who knows what is said, whose session it is and under which fence, and what its brief holds of it already.
     pub fn new(
         tools: Arc<dyn Toolbox>,
-        coordinator: WeakActorRef<Coordinator>,
+        (ground, coordinator): (&Arc<Ground>, &WeakActorRef<Coordinator>),
         seat: (Seat, u64),
         heard: Heard,
     ) -> Self {
-        Self { tools, coordinator, seat, heard: Mutex::new(heard), calls: AtomicU64::new(0) }
+        let (ground, coordinator) = (Arc::clone(ground), coordinator.clone());
+        Self { ground, tools, coordinator, seat, heard: Mutex::new(heard), calls: AtomicU64::new(0) }
     }
 
     /// Gives what was said since it was last asked for, once it is written down that it was heard.
@@ -73,6 +77,7 @@ impl Steered {
         let Some(coordinator) = self.coordinator.upgrade() else { return Vec::new() };
         let mut heard = self.heard.lock().await;
         let (seat, fence) = self.seat;
+        pushed::hear(&self.ground, &coordinator).await;
         // One that is at its end has nothing more to tell.
         let Ok(since) = coordinator.ask(Listen { seat, heard: *heard }).await else { return Vec::new() };
         if since.said.is_empty() {
