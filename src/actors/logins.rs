@@ -10,6 +10,7 @@ use kameo::prelude::WeakActorRef;
 use super::coordinator::{Coordinator, Tell};
 use super::world::{World, told as words};
 use crate::io::agents::{Desk, Login, Stance, Told};
+use crate::io::process::read_small;
 use crate::machine::command::Command;
 use crate::model::login::login_files;
 use crate::model::role::{AgentRef, Role};
@@ -19,6 +20,8 @@ use crate::model::spend::{Call, CallEnd};
 
 /// The file on a desk that keeps what an agent had told of a session that a limit ended.
 pub(super) const TOLD_FILE: &str = "told.json";
+/// Longest such file that is read, in bytes.
+const TOLD_BYTES: u64 = 64 << 10;
 
 /// Reads the login that a session is let use; nothing where its role grants none.
 ///
@@ -62,7 +65,7 @@ pub fn sweep(desks: &Path) {
 pub(super) fn forget_login(desk: &Desk) {
     for file in login_files() {
         // Most have none.
-        let _ = fs::remove_file(desk.file(file));
+        let _ = desk.remove_file(file);
     }
 }
 
@@ -97,14 +100,14 @@ pub(super) async fn account(
 
 /// Keeps what an agent has told of a session that may be taken up again.
 pub(super) fn keep_told(desk: &Desk, told: &Told) {
-    let written = serde_json::to_vec(told).map(|text| fs::write(desk.file(TOLD_FILE), text));
+    let written = serde_json::to_vec(told).map(|text| desk.keep(TOLD_FILE, &text));
     if !matches!(written, Ok(Ok(()))) {
         tracing::warn!("what an agent told of its session is not kept: when it goes on, that is counted again");
     }
 }
 
 fn told_before(desk: &Desk) -> Option<Told> {
-    serde_json::from_slice(&fs::read(desk.file(TOLD_FILE)).ok()?).ok()
+    serde_json::from_slice(&read_small(&desk.file(TOLD_FILE), TOLD_BYTES).ok()??).ok()
 }
 
 /// Takes a session for failed that used more than its role lets each attempt use, by its own word.

@@ -6,10 +6,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::AgentError;
 use super::found::quoted;
+use super::handoff::put;
 use crate::model::attempt::Handoff;
 use crate::model::ids::RunId;
 use crate::model::paths::PathSet;
@@ -99,6 +101,28 @@ impl Desk {
     /// Gives the place of one of its files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// Keeps something in one of its files, whatever the desk's user has put in that place.
+    ///
+    /// # Errors
+    /// Fails where it cannot be written there.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        put(&self.file(name), bytes)
+    }
+
+    /// Removes one of its files, where it lies there: no link that its user has put in the way leads elsewhere.
+    ///
+    /// # Errors
+    /// Fails where it cannot be removed, and where there is none.
+    pub fn remove_file(&self, name: &str) -> io::Result<()> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let mut folder = rustix::fs::open(&self.dir, flags, Mode::empty())?;
+        for next in folders.split('/').filter(|next| !next.is_empty()) {
+            folder = rustix::fs::openat(&folder, next, flags, Mode::empty())?;
+        }
+        Ok(rustix::fs::unlinkat(&folder, file, AtFlags::empty())?)
     }
 
     /// Takes over what lies under a name on another desk, where it lies there; tells whether it does.
@@ -335,6 +359,31 @@ mod tests {
         let words = looks.go_on_by_tools();
         assert!(!words.contains("Your files") && !words.contains("You work in"), "{words}");
         assert!(words.contains("two: landed\n") && words.contains("Be quick."), "{words}");
+    }
+
+    #[test]
+    fn what_a_stranger_put_in_the_place_of_a_file_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (desk, users) = (Desk::at(dir.path().join("desk")), dir.path().join("users"));
+        desk.lay(&BTreeMap::new()).unwrap();
+        fs::create_dir_all(users.join("goose")).unwrap();
+        for file in ["rc", "goose/login"] {
+            fs::write(users.join(file), "the user's").unwrap();
+        }
+        fs::create_dir(desk.file("home")).unwrap();
+        std::os::unix::fs::symlink(users.join("rc"), desk.file("told")).unwrap();
+        std::os::unix::fs::symlink(users.join("goose"), desk.file("home/goose")).unwrap();
+        desk.keep("told", b"kept").unwrap();
+        assert_eq!(fs::read(desk.file("told")).unwrap(), b"kept");
+        desk.remove_file("home/goose/login").unwrap_err();
+        for file in ["rc", "goose/login"] {
+            assert_eq!(fs::read(users.join(file)).unwrap(), b"the user's", "{file}");
+        }
+        fs::remove_file(desk.file("home/goose")).unwrap();
+        fs::create_dir(desk.file("home/goose")).unwrap();
+        fs::write(desk.file("home/goose/login"), "the session's").unwrap();
+        desk.remove_file("home/goose/login").unwrap();
+        assert!(!desk.file("home/goose/login").exists());
     }
 
     #[test]

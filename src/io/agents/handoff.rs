@@ -108,13 +108,13 @@ pub fn flags(flagged: &[Flagged]) -> Result<(), String> {
 }
 
 /// Puts a file into a folder in which somebody else may write at the same time.
-fn put(place: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn put(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let (Some(folder), Some(name)) = (place.parent(), place.file_name()) else {
         return Err(io::Error::other("it has no place"));
     };
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let folder = rustix::fs::open(folder, flags, Mode::empty())?;
-    let beside = ".handoff.new";
+    let beside = ".artel.new";
     match rustix::fs::unlinkat(&folder, beside, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno.into()),

@@ -154,7 +154,9 @@ fn read(env: &BTreeMap<String, String>, agent: &'static str, kept: &Kept) -> Res
     let elsewhere = set(variable).map(|folder| folder.join(below));
     let folder = elsewhere.or_else(|| Some(set("HOME")?.join(kept.folder)));
     let place = folder.unwrap_or_else(|| PathBuf::from(kept.folder)).join(kept.file);
-    match read_small(&place, BYTES_MOST) {
+    // The user's own, which may lie elsewhere.
+    let real = place.canonicalize().unwrap_or_else(|_| place.clone());
+    match read_small(&real, BYTES_MOST) {
         Ok(Some(bytes)) => Ok((place, serde_json::from_slice(&bytes).unwrap_or_default())),
         Ok(None) => Err(LoginError::Missing { agent, place }),
         Err(source) => Err(LoginError::Unreadable { agent, place, source }),
