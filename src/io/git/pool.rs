@@ -150,22 +150,24 @@ impl Pool {
     /// # Errors
     /// Fails where the commit is missing or files cannot be written.
     pub fn take(&self, commit: Oid) -> Result<Tree, GitError> {
-        let mut tried = 0;
+        let (mut tried, mut is_unfit) = (0, false);
         loop {
             let is_cost_known = self.state().cost.is_some();
-            while let Some(mut tree) = self.await_returned(commit) {
+            if !is_unfit && let Some(mut tree) = self.await_returned(commit) {
                 if let Ok(true) = self.recycle(&mut tree, commit) {
                     return Ok(tree);
                 }
                 // Whatever an agent did to it, a new tree is always as good; what cannot be removed is left for `sweep`.
+                // The next would be as unfit for that commit.
                 let _ = self.discard(tree);
+                is_unfit = true;
             }
             let _turn = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
             let has_changed = {
                 let state = self.state();
                 !state.idle.is_empty() || state.cost.is_some() != is_cost_known
             };
-            if has_changed {
+            if has_changed && !is_unfit {
                 continue;
             }
             tried += 1;
@@ -708,6 +710,20 @@ mod tests {
         assert_eq!(taken_while(hour, &|pool, tree| pool.give_back(tree)), 1, "it comes back, and is enough");
         assert_eq!(taken_while(hour, &|pool, tree| pool.discard(tree).unwrap()), 1, "it never comes back");
         assert_eq!(taken_while(Duration::ZERO, &|_, tree| drop(tree)), 2, "nobody waits for it");
+    }
+
+    #[test]
+    fn what_no_tree_fits_costs_one_of_them() {
+        let lab = Lab::new();
+        let base = lab.on(lab.head(), &[("a", Some("1"))]);
+        let other = lab.on(base, &[(".gitattributes", Some("* text"))]);
+        let pool = lab.pool(&[]);
+        pool.state().cost = Some(Duration::ZERO);
+        let trees: Vec<Tree> = (0..3).map(|_| pool.take(base).unwrap()).collect();
+        trees.into_iter().for_each(|tree| pool.give_back(tree));
+        assert_eq!(pool.len(), 3);
+        assert_eq!(pool.take(other).unwrap().commit(), other);
+        assert_eq!(pool.len(), 3, "one is written anew, and the others wait for what they fit");
     }
 
     #[test]
