@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::folding::PAGE;
 use super::{AppError, Loaded, Place};
-use crate::actors::world::blocking;
 use crate::machine::evolve::evolve;
 use crate::machine::state::State;
 use crate::model::ids::RunId;
@@ -131,17 +130,20 @@ impl Follower {
     /// Tells the number of the last event whenever there is another one, to all who ask by one look at the journal; none
     /// once it cannot be read.
     pub fn news(self: &Arc<Self>) -> watch::Receiver<Option<u64>> {
-        let news = self.news.subscribe();
         if !self.is_looking.swap(true, Ordering::SeqCst) {
+            // What was wrong when somebody last looked may be so no longer.
+            self.news.send_if_modified(|told| told.replace(0).is_none());
             tokio::spawn(Arc::clone(self).look_for_news());
         }
-        news
+        self.news.subscribe()
     }
 
     async fn look_for_news(self: Arc<Self>) {
         loop {
             let follower = Arc::clone(&self);
-            let last = blocking(move || follower.look_now()).await.ok();
+            let looked = tokio::task::spawn_blocking(move || follower.look_now()).await;
+            // One that panics is one that cannot be made.
+            let last = looked.ok().and_then(Result::ok);
             self.news.send_if_modified(|told| std::mem::replace(told, last) != last);
             tokio::time::sleep(LOOK_EVERY).await;
             if self.news.receiver_count() == 0 {
