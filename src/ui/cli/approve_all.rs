@@ -40,6 +40,18 @@ struct Thing {
     ask: Ask,
 }
 
+impl Thing {
+    /// Tells whether what waits is what was shown. A word on a commit names it; one on a gate names the gate alone.
+    fn is_as_shown(&self, then: &State, now: &State) -> bool {
+        let Ask::Approve(gate) = self.ask else { return true };
+        let since = |state: &State| {
+            let mut waits = state.awaited().filter(|(on, _)| *on == Subject::Gate(gate));
+            waits.next().map(|(_, wait)| wait.since_ms)
+        };
+        then.asked.edits == now.asked.edits && since(then) == since(now)
+    }
+}
+
 /// What became of one word, for programs.
 #[derive(Debug, Serialize)]
 struct Became<'a> {
@@ -69,10 +81,17 @@ pub fn approve_all(out: &Out, place: &Place, read: &Read, sure: Sure, format: Fo
         }
         return Ok(Exit::Waits);
     }
+    // The person may have thought about it for long.
+    let (now, _) = seam::load(place, run)?;
     let mut exit = Exit::Done;
     let (mut all, mut stored) = (Vec::new(), 0);
     for thing in &things {
-        let answer = put(place, run, &read.state, thing.ask.clone());
+        let answer = if thing.is_as_shown(&read.state, &now) {
+            put(place, run, &now, thing.ask.clone())
+        } else {
+            let fail = Fail::new(Exit::Refused, format!("give your word on {}", inert(&thing.what)));
+            Err(fail.because("it is not as it was shown any more: look again"))
+        };
         match &answer {
             Ok(Answer::Stored) => stored += 1,
             Ok(Answer::CarriedOut) if !format.json => out.line(&format!("{} is approved", inert(&thing.what)))?,
