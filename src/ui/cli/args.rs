@@ -55,7 +55,7 @@ pub enum Verb {
     Digest(super::digest::DigestArgs),
     /// Follow a run that another process works on, until it rests or ends
     Watch(super::watch::WatchArgs),
-    /// Follow a run to its end from any of its events on, whoever works on it; Ctrl-C leaves it alone
+    /// Follow a run to its end from any of its events on; Ctrl-C leaves it alone
     Attach(super::attach::AttachArgs),
     /// Host all runs of this machine, with an interface for programs and pages for people
     Serve(super::serve::ServeArgs),
