@@ -20,8 +20,6 @@ use crate::views::event_json::EventJson;
 const KEPT: u64 = 2048;
 /// Folds that are kept; the one that nobody looked at for longest goes first.
 const FOLDS: usize = 64;
-/// How soon the journal is not looked at again.
-const FRESH: Duration = Duration::from_millis(40);
 /// How often the journal is looked at for those who wait for news.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -86,7 +84,6 @@ struct Fold {
     loaded: Loaded,
     chronicle: Chronicle,
     told: VecDeque<Told>,
-    looked: Option<Instant>,
 }
 
 impl Fold {
@@ -141,7 +138,7 @@ impl Follower {
     async fn look_for_news(self: Arc<Self>) {
         loop {
             let follower = Arc::clone(&self);
-            let looked = tokio::task::spawn_blocking(move || follower.look_now()).await;
+            let looked = tokio::task::spawn_blocking(move || follower.look()).await;
             // One that panics is one that cannot be made.
             let last = looked.ok().and_then(Result::ok);
             self.news.send_if_modified(|told| std::mem::replace(told, last) != last);
@@ -162,20 +159,8 @@ impl Follower {
     /// As reading the journal.
     pub fn look(&self) -> Result<u64, AppError> {
         let mut fold = lock(&self.fold);
-        if fold.looked.is_none_or(|looked| looked.elapsed() > FRESH) {
-            fold.take(&self.place, &self.run)?;
-            fold.looked = Some(Instant::now());
-        }
+        fold.take(&self.place, &self.run)?;
         Ok(fold.loaded.state.seq)
-    }
-
-    /// Takes in what the journal holds by now, however lately that was done.
-    ///
-    /// # Errors
-    /// As reading the journal.
-    pub fn look_now(&self) -> Result<u64, AppError> {
-        lock(&self.fold).looked = None;
-        self.look()
     }
 
     /// Shows the fold.
@@ -292,7 +277,7 @@ mod tests {
         let steered = |number: u64| Event::Steered { task: None, message: number.to_string() };
         let many: Vec<Event> = (0..2 * KEPT + PAGE).map(steered).collect();
         store(&place, &run, &many);
-        follower.look_now().unwrap();
+        follower.look().unwrap();
         let last = many.len() as u64 + 1;
         let all = read(&follower, 0, 1000);
         assert_eq!(all.iter().map(|told| told.seq).collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());

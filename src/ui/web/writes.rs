@@ -234,7 +234,7 @@ pub async fn put(
     let stored = {
         let (id, tried) = (id.clone(), tried.clone());
         site.see(run, move |site, run, follower| {
-            follower.look_now()?;
+            follower.look()?;
             let is_known =
                 site.place.journal.requests(run, 0).map_err(app::AppError::from)?.iter().any(|row| row.id == id);
             let why = follower.see(|loaded, _| app::refusal(&loaded.state, &ask)).filter(|_| !is_known);
@@ -267,7 +267,7 @@ async fn wait(follower: &Arc<Follower>, id: &RequestId) -> Result<Option<Result<
     loop {
         let (follower, id) = (Arc::clone(follower), id.clone());
         let look = move || {
-            follower.look_now()?;
+            follower.look()?;
             Ok::<_, app::AppError>(follower.see(|loaded, _| loaded.state.answered.get(&id).cloned()))
         };
         let answer = blocking(look).await?;
