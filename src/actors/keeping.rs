@@ -12,11 +12,13 @@ use tokio::time::Instant;
 
 use super::coordinator::{Coordinator, Tell};
 use super::world::{World, blocking};
+use crate::io::agents::Stream;
 use crate::io::clock::Clock;
 use crate::io::transcripts::{Mark, Seal, Shelf, Stamps};
 use crate::machine::command::Command;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
+use crate::views::telemetry::agent_name;
 
 /// How often a transcript that grows is looked at. One that does not wakes nobody.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -61,8 +63,8 @@ impl Keeping {
     ) -> Self {
         let shelf = world.shelf();
         let record = shelf.fresh(name);
-        let stamps =
-            tells_tools(agent).then(|| (Arc::clone(&world.clock), Arc::new(Mutex::new(Stamps::of(&shelf, &record)))));
+        let stamps = Stream::of(agent_name(agent))
+            .map(|_| (Arc::clone(&world.clock), Arc::new(Mutex::new(Stamps::of(&shelf, &record)))));
         Self { stamps, ..Self::of(shelf, seat, (record, !agent.providers().is_empty()), coordinator) }
     }
 
@@ -195,21 +197,6 @@ impl Keeping {
         if let Err(error) = packed {
             tracing::warn!(record, %error, "its transcript stays as it was written");
         }
-    }
-}
-
-/// Tells whether the transcript of an agent says which tools it calls, and not when.
-fn tells_tools(agent: &AgentRef) -> bool {
-    match agent {
-        AgentRef::Claude { .. } | AgentRef::Codex { .. } | AgentRef::Acp(_) => true,
-        AgentRef::Codemod
-        | AgentRef::Command(_)
-        | AgentRef::Script(_)
-        | AgentRef::Llm(_)
-        | AgentRef::Shard
-        | AgentRef::Whole
-        | AgentRef::Ladder
-        | AgentRef::Revert => false,
     }
 }
 

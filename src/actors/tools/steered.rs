@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, oneshot};
 
 use super::super::coordinator::{Coordinator, Tell};
-use super::super::pushed;
+use super::super::pushed::Pushed;
 use super::super::world::Ground;
 use crate::io::tools::{Pending, Tool, Toolbox};
 use crate::machine::asked::Heard;
@@ -51,7 +51,7 @@ impl Message<Listen> for Coordinator {
 
 /// Adds what people say to what tools answer.
 pub struct Steered {
-    ground: Arc<Ground>,
+    pushed: Pushed,
     tools: Arc<dyn Toolbox>,
     coordinator: WeakActorRef<Coordinator>,
     seat: (Seat, u64),
@@ -68,8 +68,8 @@ impl Steered {
         seat: (Seat, u64),
         heard: Heard,
     ) -> Self {
-        let (ground, coordinator) = (Arc::clone(ground), coordinator.clone());
-        Self { ground, tools, coordinator, seat, heard: Mutex::new(heard), calls: AtomicU64::new(0) }
+        let (pushed, coordinator) = (Pushed::to(ground), coordinator.clone());
+        Self { pushed, tools, coordinator, seat, heard: Mutex::new(heard), calls: AtomicU64::new(0) }
     }
 
     /// Gives what was said since it was last asked for, once it is written down that it was heard.
@@ -77,7 +77,7 @@ impl Steered {
         let Some(coordinator) = self.coordinator.upgrade() else { return Vec::new() };
         let mut heard = self.heard.lock().await;
         let (seat, fence) = self.seat;
-        pushed::hear(&self.ground, &coordinator).await;
+        self.pushed.hear(&coordinator).await;
         // One that is at its end has nothing more to tell.
         let Ok(since) = coordinator.ask(Listen { seat, heard: *heard }).await else { return Vec::new() };
         if since.said.is_empty() {

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::{Body as Stream, Bytes, Frame};
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::extract::{Path, Query};
 use super::refused::Refused;
@@ -27,8 +27,6 @@ use crate::app::{Cursor, Follower, Told};
 const PIECE: usize = 256;
 /// Pieces that wait for a reader.
 const PIECES: usize = 2;
-/// How often the journal is looked at for who asks without a stream.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After how long without an event a reader is told that the connection stands.
 const SIGN_EVERY: Duration = Duration::from_secs(15);
 /// How long who asks without a stream may wait.
@@ -80,15 +78,18 @@ pub async fn events(
 async fn lines(follower: Arc<Follower>, after: u64, wanted: &Wanted) -> Result<Response, Refused> {
     let until = Instant::now() + Duration::from_secs(wanted.wait_s.min(WAIT_AT_MOST_S));
     let limit = wanted.limit.unwrap_or(LINES).clamp(1, LINES);
-    let mut cursor = Cursor::default();
+    let (mut cursor, mut news) = (Cursor::default(), (wanted.wait_s > 0).then(|| follower.news()));
     loop {
         let told;
         (told, cursor) = next(&follower, after, limit, cursor).await?;
-        if !told.is_empty() || Instant::now() >= until {
+        let is_waited_for = match &mut news {
+            Some(news) if told.is_empty() => timeout_at(until, news.changed()).await.is_ok(),
+            Some(_) | None => false,
+        };
+        if !is_waited_for {
             let text: String = told.iter().flat_map(|told| [&*told.json, "\n"]).collect();
             return Ok(([(CONTENT_TYPE, "application/x-ndjson")], text).into_response());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

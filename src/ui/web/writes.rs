@@ -234,7 +234,6 @@ pub async fn put(
     let stored = {
         let (id, tried) = (id.clone(), tried.clone());
         site.see(run, move |site, run, follower| {
-            follower.look()?;
             let is_known =
                 site.place.journal.requests(run, 0).map_err(app::AppError::from)?.iter().any(|row| row.id == id);
             let why = follower.see(|loaded, _| app::refusal(&loaded.state, &ask)).filter(|_| !is_known);

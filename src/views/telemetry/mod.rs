@@ -11,3 +11,4 @@ mod tests;
 pub use meters::Meters;
 pub use spans::Spans;
 pub use tools::{calling_session, tool_spans};
+pub use who::agent_name;

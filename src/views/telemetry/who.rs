@@ -5,7 +5,7 @@ use crate::model::role::AgentRef;
 use crate::model::telemetry::Attributes;
 
 /// Names an agent by its kind.
-pub(super) fn agent_name(agent: &AgentRef) -> &'static str {
+pub fn agent_name(agent: &AgentRef) -> &'static str {
     match agent {
         AgentRef::Codemod => "codemod",
         AgentRef::Command(_) => "command",

@@ -7,7 +7,7 @@ mod faults;
 mod agent;
 mod player;
 mod files;
-mod mischief;
+mod misbehaviour;
 mod planner;
 
 pub use agent::Script;

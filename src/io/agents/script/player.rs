@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::faults::read_part;
 use super::files;
-use super::mischief;
+use super::misbehaviour;
 use super::part::{Clock, Crash, Part, Step};
 use crate::io::agents::brief::Brief;
 use crate::model::attempt::Handoff;
@@ -46,7 +46,7 @@ impl From<io::Error> for Stop {
 /// Plays the part that the environment names and gives the exit code: 0 done, 1 failed, 2 not playable.
 pub fn script_main() -> i32 {
     if env::args().nth(2).as_deref() == Some(LINGER) {
-        return mischief::linger();
+        return misbehaviour::linger();
     }
     let player = Player::from_environment();
     let ended = player.map(|(mut player, steps)| match player.play(&steps) {
@@ -126,12 +126,12 @@ impl Player {
             Step::Fail(why) => Err(Stop::Failed(self.fill(why))),
             Step::FailIf { path, contains } => files::refuse(&self.fill(path), &self.fill(contains)),
             Step::Crash(Crash::Code(code)) => Err(Stop::Exit(*code)),
-            Step::Crash(Crash::Signal(signal)) => mischief::raise(*signal),
-            Step::Hang => mischief::hang(),
-            Step::Flood { bytes } => mischief::flood(*bytes),
-            Step::Leak { children } => mischief::leak(*children),
-            Step::Fork { children } => mischief::fork(*children),
-            Step::IgnoreTerm => mischief::ignore_term(),
+            Step::Crash(Crash::Signal(signal)) => misbehaviour::raise(*signal),
+            Step::Hang => misbehaviour::hang(),
+            Step::Flood { bytes } => misbehaviour::flood(*bytes),
+            Step::Leak { children } => misbehaviour::leak(*children),
+            Step::Fork { children } => misbehaviour::fork(*children),
+            Step::IgnoreTerm => misbehaviour::ignore_term(),
             Step::Nothing => Ok(()),
             Step::Choose(choices) => {
                 let total: u64 = choices.iter().map(|choice| u64::from(choice.weight)).sum();
