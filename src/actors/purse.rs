@@ -35,16 +35,35 @@ impl Till {
     }
 }
 
+/// Says who may have money, and stores what is told.
+pub trait Law: Send + Sync {
+    /// Brings a command and waits until what it makes happen is stored; nothing where the run is over.
+    fn tell(&self, command: Command) -> Pending<'_, Option<Result<(), Rejection>>>;
+}
+
+impl Law for WeakActorRef<Coordinator> {
+    fn tell(&self, command: Command) -> Pending<'_, Option<Result<(), Rejection>>> {
+        Box::pin(async move {
+            let coordinator = self.upgrade()?;
+            let (reply, answer) = oneshot::channel();
+            coordinator.tell(Tell { command, reply: Some(reply) }).send().await.ok()?;
+            drop(coordinator);
+            answer.await.ok()
+        })
+    }
+}
+
 /// Holds the money of one session.
 pub struct Purse {
     till: Arc<Till>,
-    coordinator: WeakActorRef<Coordinator>,
+    law: Box<dyn Law>,
     seat: Seat,
     fence: u64,
     pot: Mutex<Pot>,
     /// Whether its session is over, so that nothing is waited for any longer.
     is_over: AtomicBool,
-    /// Has asks of one session follow one another.
+    /// Has what one session asks for and gives back reach the law one after another, so that the law knows of as much as
+    /// the pot does whenever it is asked.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -55,6 +74,8 @@ struct Pot {
     /// For calls that are under way.
     reserved: u64,
     spent: u64,
+    /// How many calls are over: not money, but what tells that there may be some.
+    settled: u64,
 }
 
 impl Pot {
@@ -62,9 +83,10 @@ impl Pot {
         self.granted.saturating_sub(self.reserved).saturating_sub(self.spent)
     }
 
-    /// Tells whether calls are under way, and whether less is missing for a sum than was before.
-    fn since(&self, missing: u64, nano_usd: u64) -> (bool, bool) {
-        (self.reserved > 0, nano_usd.saturating_sub(self.free()) < missing)
+    fn settle(&mut self, reserved: u64, nano_usd: u64) {
+        self.reserved = self.reserved.saturating_sub(reserved);
+        self.spent = self.spent.saturating_add(nano_usd);
+        self.settled += 1;
     }
 
     /// Takes in what was granted and sets a sum aside; tells what is missing for that, where it is too little.
@@ -90,9 +112,9 @@ enum Refused {
 
 impl Purse {
     /// Makes the purse of whoever sits at a seat, empty.
-    pub fn of(till: &Arc<Till>, coordinator: WeakActorRef<Coordinator>, (seat, fence): (Seat, u64)) -> Arc<Self> {
+    pub fn of(till: &Arc<Till>, law: impl Law + 'static, (seat, fence): (Seat, u64)) -> Arc<Self> {
         let (pot, is_over, asking) = Default::default();
-        let purse = Arc::new(Self { till: Arc::clone(till), coordinator, seat, fence, pot, is_over, asking });
+        let purse = Arc::new(Self { till: Arc::clone(till), law: Box::new(law), seat, fence, pot, is_over, asking });
         till.purses.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&purse));
         purse
     }
@@ -124,7 +146,11 @@ impl Purse {
                 return Err(Refusal::Closed);
             }
             let one_at_a_time = self.asking.lock().await;
-            let Some(missing) = self.pot().reserve(0, nano_usd) else { return Ok(()) };
+            let (missing, has_calls, settled) = {
+                let mut pot = self.pot();
+                let Some(missing) = pot.reserve(0, nano_usd) else { return Ok(()) };
+                (missing, pot.reserved > 0, pot.settled)
+            };
             let refused = match self.ask(missing.saturating_add(PORTION), missing).await {
                 // Set aside before another can ask for it back.
                 Ok(granted) => match self.pot().reserve(granted, nano_usd) {
@@ -134,17 +160,16 @@ impl Purse {
                 Err(refused) => refused,
             };
             drop(one_at_a_time);
-            let (has_calls, is_nearer) = self.pot().since(missing, nano_usd);
             match refused {
                 Refused::Over => return Err(Refusal::Closed),
-                // A call of its own ended while it was asked, and left some.
-                Refused::Spent(_) | Refused::Held if is_nearer => continue,
+                // No call of its own was under way, nor has one begun since: those begin under the lock.
                 Refused::Spent(what) if !has_calls => return Err(Refusal::BudgetReached { what }),
                 Refused::Spent(_) | Refused::Held => {}
             }
             // Nobody holds what no call under way needs while another waits for it, this one included.
             self.till.waiting.fetch_add(1, Ordering::SeqCst);
-            let mut came_back = 0;
+            // A call of its own that ended while it was asked may have left some, and told nobody.
+            let mut came_back = self.pot().settled - settled;
             for purse in self.till.purses() {
                 let given = purse.give_back().await;
                 came_back += if purse.seat == self.seat { 0 } else { given };
@@ -161,7 +186,7 @@ impl Purse {
         let mut refused = Refused::Over;
         for nano_usd in [portion, least] {
             let (seat, fence) = (self.seat, self.fence);
-            match self.tell(Command::AskAllowance { seat, fence, nano_usd }).await {
+            match self.law.tell(Command::AskAllowance { seat, fence, nano_usd }).await {
                 Some(Ok(())) => return Ok(nano_usd),
                 Some(Err(Rejection::MoneyIsHeld)) => refused = Refused::Held,
                 Some(Err(spent @ Rejection::MoneyIsSpent { .. })) => refused = Refused::Spent(spent.to_string()),
@@ -173,6 +198,7 @@ impl Purse {
 
     /// Gives back what no call under way needs, and tells how much that is.
     async fn give_back(&self) -> u64 {
+        let _one_at_a_time = self.asking.lock().await;
         let nano_usd = {
             let mut pot = self.pot();
             let free = pot.free();
@@ -181,30 +207,17 @@ impl Purse {
         };
         if nano_usd > 0 {
             let (seat, fence) = (self.seat, self.fence);
-            self.tell(Command::ReturnAllowance { seat, fence, nano_usd }).await;
+            self.law.tell(Command::ReturnAllowance { seat, fence, nano_usd }).await;
             self.till.changed.notify_waiters();
         }
         nano_usd
     }
 
-    /// Brings a command and waits until what it makes happen is stored; nothing where the run is over.
-    async fn tell(&self, command: Command) -> Option<Result<(), Rejection>> {
-        let coordinator = self.coordinator.upgrade()?;
-        let (reply, answer) = oneshot::channel();
-        coordinator.tell(Tell { command, reply: Some(reply) }).send().await.ok()?;
-        drop(coordinator);
-        answer.await.ok()
-    }
-
     async fn count(&self, call: gateway::Call) {
         let reserved = call.reserved_nano_usd;
         let (seat, fence) = (self.seat, self.fence);
-        self.tell(Command::ReportCall { seat, fence, call: as_told(call.clone()) }).await;
-        {
-            let mut pot = self.pot();
-            pot.reserved = pot.reserved.saturating_sub(reserved);
-            pot.spent = pot.spent.saturating_add(call.nano_usd);
-        }
+        self.law.tell(Command::ReportCall { seat, fence, call: as_told(call.clone()) }).await;
+        self.pot().settle(reserved, call.nano_usd);
         if self.till.waiting.load(Ordering::SeqCst) > 0 {
             self.give_back().await;
             self.till.changed.notify_waiters();
@@ -246,15 +259,107 @@ fn as_told(call: gateway::Call) -> Call {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tokio::task::{JoinSet, yield_now};
 
-    #[test]
-    fn what_a_call_leaves_that_ends_while_money_is_asked_for_is_seen() {
-        let mut pot = Pot { granted: 860, reserved: 760, spent: 0 };
-        assert_eq!(pot.reserve(0, 760), Some(660));
-        assert_eq!(pot.since(660, 760), (true, false), "nothing has happened meanwhile");
-        (pot.reserved, pot.spent) = (0, 5);
-        assert_eq!(pot.since(660, 760), (false, true), "there is enough, and no call under way");
-        assert_eq!(pot.reserve(0, 760), None);
+    use super::*;
+    use crate::io::gateway::Purse as _;
+    use crate::machine::testing::{Scene, attempt, draft};
+    use crate::model::role::AgentRef;
+
+    /// What each call has set aside and what it takes: two can be afforded, but not at once.
+    const BOUND: u64 = 760_000_000;
+    const PRICE: u64 = 5_000_000;
+
+    /// Is the law of a real run, reached as late as chance has it.
+    #[derive(Clone)]
+    struct Chancy {
+        scene: Arc<Mutex<Scene>>,
+        chance: Arc<Mutex<fastrand::Rng>>,
+    }
+
+    impl Chancy {
+        fn of(seed: u64) -> Self {
+            let scene = Scene::opened(|opening| {
+                opening.goal.budget.nano_usd = Some(2 * BOUND - 1);
+                opening.roles.get_mut("worker").unwrap().agents = vec![AgentRef::Script("part.yml".into())];
+            });
+            let scene = scene.begun().planned(vec![draft("a", "a"), draft("b", "b")]).settled();
+            Self { scene: Arc::new(Mutex::new(scene)), chance: Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))) }
+        }
+
+        async fn waits(&self) {
+            let turns = self.chance.lock().unwrap().u32(0..6);
+            for _ in 0..turns {
+                yield_now().await;
+            }
+        }
+    }
+
+    impl Law for Chancy {
+        fn tell(&self, command: Command) -> Pending<'_, Option<Result<(), Rejection>>> {
+            Box::pin(async move {
+                self.waits().await;
+                let answer = {
+                    let mut scene = self.scene.lock().unwrap();
+                    let events = scene.when(&command);
+                    events.map(|events| *scene = events.into_iter().fold(scene.clone(), Scene::given))
+                };
+                self.waits().await;
+                Some(answer)
+            })
+        }
+    }
+
+    fn call(number: u64) -> gateway::Call {
+        gateway::Call {
+            number,
+            provider: "p".to_owned(),
+            model: "m".to_owned(),
+            status: 200,
+            outcome: Outcome::Complete,
+            tokens: gateway::Tokens::default(),
+            nano_usd: PRICE,
+            reserved_nano_usd: BOUND,
+            api: None,
+            streamed: true,
+            priced: true,
+            ms: 1,
+            request_bytes: 1,
+            response_bytes: 1,
+            policy: String::new(),
+        }
+    }
+
+    /// Makes calls one after another; the account of each may be settled after the next has been asked for.
+    async fn session(purse: Arc<Purse>, law: Chancy, calls: u64) -> Result<(), Refusal> {
+        let mut accounts = JoinSet::new();
+        for number in 1..=calls {
+            purse.reserve(BOUND).await?;
+            law.waits().await;
+            let paid = Arc::clone(&purse);
+            accounts.spawn(async move { paid.settle(call(number)).await });
+        }
+        accounts.join_all().await;
+        purse.close().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn sessions_that_can_pay_for_one_call_at_a_time_all_come_to_their_turn() {
+        for seed in 0..300 {
+            let (law, till) = (Chancy::of(seed), Arc::new(Till::default()));
+            let mut sessions = JoinSet::new();
+            for task in [1, 2] {
+                let at = attempt(task, 1);
+                let fence = law.scene.lock().unwrap().state.attempt(at).unwrap().fence;
+                let purse = Purse::of(&till, law.clone(), (Seat::Attempt(at), fence));
+                sessions.spawn(session(purse, law.clone(), 3));
+            }
+            while let Some(ended) = sessions.join_next().await {
+                assert!(ended.unwrap().is_ok(), "seed {seed}");
+            }
+            let state = &law.scene.lock().unwrap().state;
+            assert_eq!((state.money_held(), state.money_accounted()), (0, 6 * PRICE), "seed {seed}");
+        }
     }
 }

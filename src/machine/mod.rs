@@ -25,4 +25,4 @@ pub mod ladder;
 pub mod laws;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
