@@ -181,7 +181,7 @@ fn nobody(market: &Market<'_>) -> Nobody {
     if nobody.found.is_empty() {
         nobody.found.push("no agent with a model is installed, and no key of a model is set".to_owned());
         for (name, provider, _) in &CANDIDATES[..2] {
-            let get = market.agents.iter().find(|known| known.agent == *name).and_then(|known| known.get);
+            let get = market.agents.iter().find(|known| known.agent == *name).and_then(|known| known.get.as_deref());
             nobody.advice.push(format!("{}, and set {}", get.unwrap_or_default(), key_variable(provider)));
         }
         nobody.advice.push("or name any program of yours: --role 'worker.agents=command:./fix.sh'".to_owned());
@@ -205,7 +205,7 @@ mod tests {
     fn market(installed: &[&str], keys: &[&str], logins: &[&str], is_open: bool) -> Result<Vec<String>, Nobody> {
         let mut agents = known_agents(&Programs::default());
         for known in &mut agents {
-            known.installed |= installed.contains(&known.agent);
+            known.installed |= installed.contains(&&*known.agent);
         }
         let (has_key, has_login) = (|it: &str| keys.contains(&it), |it: &str| logins.contains(&it));
         let market = Market { agents: &agents, has_key: &has_key, has_login: &has_login, is_open };

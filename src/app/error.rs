@@ -111,6 +111,14 @@ pub enum AppError {
         /// What was tried, and why it is not used.
         why: Vec<(Tier, String)>,
     },
+    /// There is no channel of notices that is meant.
+    #[error("find {}: {} names none", wanted.as_ref().map_or("a channel".to_owned(), |name| format!("the channel `{name}`")), file.display())]
+    NoChannel {
+        /// The one that was wanted; none is any.
+        wanted: Option<String>,
+        /// The file that names channels.
+        file: PathBuf,
+    },
     /// There is no run here yet.
     #[error("find a run of this repository: there is none yet")]
     NoRun,

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::opening::{read_config, read_roles};
 use super::{AppError, Place, sandbox};
 use crate::actors::world::told;
@@ -14,10 +17,10 @@ use crate::machine::state::{State, Status};
 use crate::model::sandbox::Tier;
 
 /// States a fact about the machine or the repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
     /// What was looked at.
-    pub name: &'static str,
+    pub name: String,
     /// Whether it is fit.
     pub fit: Fitness,
     /// What was found.
@@ -27,7 +30,8 @@ pub struct Fact {
 }
 
 /// Says whether something is fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Fitness {
     /// It is.
     Good,
@@ -38,20 +42,21 @@ pub enum Fitness {
 }
 
 impl Fact {
-    pub(super) fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, fit: Fitness::Good, found: found.into(), advice: None }
+    pub(super) fn good(name: &str, found: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), fit: Fitness::Good, found: found.into(), advice: None }
     }
 
-    pub(super) fn bad(name: &'static str, fit: Fitness, found: impl Into<String>, advice: &str) -> Self {
-        Self { name, fit, found: found.into(), advice: Some(advice.to_owned()) }
+    pub(super) fn bad(name: &str, fit: Fitness, found: impl Into<String>, advice: &str) -> Self {
+        Self { name: name.to_owned(), fit, found: found.into(), advice: Some(advice.to_owned()) }
     }
 }
 
 /// Bytes below which a disk is too full to begin a run.
 const ROOM_AT_LEAST: u64 = 1 << 30;
 
-/// Looks at the machine and the repository; never fails, because it is asked when something is wrong.
-pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
+/// Looks at the machine, and at a repository by a folder in it where one is meant; never fails, because it is asked when
+/// something is wrong.
+pub fn doctor(env: BTreeMap<String, String>, cwd: &Path, repo: Option<&Path>) -> Vec<Fact> {
     let dir = StateDir::locate(|name| env.get(name).map(Into::into));
     let mut facts = vec![Fact::good("artel", env!("CARGO_PKG_VERSION"))];
     facts.push(match dir {
@@ -76,7 +81,8 @@ pub fn doctor(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
             Fact::good("disk", told)
         });
     }
-    facts.extend(about_git(cwd));
+    facts.push(about_git());
+    facts.extend(repo.into_iter().flat_map(about_repository));
     facts.extend(place.ok().map(|place| about_sandbox(&place)));
     facts
 }
@@ -107,18 +113,20 @@ fn about_sandbox(place: &Place) -> Fact {
     Fact::bad("sandbox", Fitness::Unfit, format!("none holds: {}", why.join("; ")), advice)
 }
 
-fn about_git(cwd: &Path) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let version = crate::io::git::git_version();
-    facts.push(match version {
+fn about_git() -> Fact {
+    match crate::io::git::git_version() {
         Some((major, minor)) if (major, minor) >= (2, 38) => Fact::good("git", format!("{major}.{minor}")),
         Some((major, minor)) => {
             let found = format!("{major}.{minor}");
             Fact::bad("git", Fitness::Weak, found, "2.38 or newer is needed where two tasks change one file")
         }
         None => Fact::bad("git", Fitness::Unfit, "not found", "install git and put it on PATH"),
-    });
-    let repo = match Repo::discover(cwd) {
+    }
+}
+
+fn about_repository(within: &Path) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let repo = match Repo::discover(within) {
         Ok(repo) => repo,
         Err(error) => {
             facts.push(Fact::bad("repository", Fitness::Unfit, told(&error), "go to a repository"));
@@ -173,10 +181,10 @@ fn what_a_run_needs(repo: &Repo) -> Vec<Fact> {
 }
 
 /// Names something that no run needs any longer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// What it is.
-    pub what: &'static str,
+    pub what: String,
     /// Where it lies: a path, or a ref's name.
     pub path: String,
     /// How large it is, in bytes.
@@ -201,8 +209,12 @@ pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
     let mut left = Vec::new();
     for run in ended_runs(place, &repo)? {
         let why = format!("{} has ended", run.row.run);
-        let row =
-            |what, path: &Path| Left { what, path: path.display().to_string(), bytes: size_of(path), why: why.clone() };
+        let row = |what: &str, path: &Path| Left {
+            what: what.to_owned(),
+            path: path.display().to_string(),
+            bytes: size_of(path),
+            why: why.clone(),
+        };
         for dir in pool_dirs(place, &repo, &run.row) {
             let trees = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
             left.extend(trees.filter(|path| path.is_dir()).map(|path| row("worktree", &path)));
@@ -217,7 +229,7 @@ pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
         );
         for (name, _) in landed_refs(&repo, &run.state)? {
             let why = format!("its commit is an ancestor of the branch of {}", run.row.run);
-            left.push(Left { what: "ref", path: name, bytes: 0, why });
+            left.push(Left { what: "ref".to_owned(), path: name, bytes: 0, why });
         }
     }
     Ok(left)

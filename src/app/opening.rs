@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::{AppError, Place};
 use crate::actors::planning::draft;
-use crate::actors::world::Ground;
+use crate::actors::world::{Ground, blocking};
 use crate::io::agents::{Says, tells};
 use crate::io::git::{Base, GitError, RefNames, Repo, Survey};
 use crate::io::journal::format::encode;
@@ -135,10 +135,13 @@ pub fn open_run(place: &Place, options: &OpenOptions) -> Result<(RunId, Vec<Stri
 /// # Errors
 /// As [`open_run`].
 pub async fn draft_plan(cwd: &Path, options: &OpenOptions) -> Result<State, AppError> {
-    let repo = Repo::discover(cwd)?;
-    let opening = prepare(cwd, &repo, options)?;
-    let ground = Ground::new(Arc::new(opening), repo);
-    Ok(draft(Arc::new(ground)).await)
+    let (cwd, options) = (cwd.to_owned(), options.clone());
+    let ground = blocking(move || {
+        let repo = Repo::discover(&cwd)?;
+        let opening = prepare(&cwd, &repo, &options)?;
+        Ok::<_, AppError>(Ground::new(Arc::new(opening), repo))
+    });
+    Ok(draft(Arc::new(ground.await?)).await)
 }
 
 /// Reads and locks all that a run would be opened with.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -279,11 +281,20 @@ async fn send(way: &Way, sender: &Sender, notice: &Notice) {
     }
 }
 
+/// Tells what became of a notice that was sent by one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Became {
+    /// The channel, as `notify.toml` names it.
+    pub channel: String,
+    /// Why it was not taken, without what is secret; none where it was.
+    pub fault: Option<String>,
+}
+
 /// Sends one notice that says nothing by each channel, or by one; gives what became of it. Nobody tries again.
 ///
 /// # Errors
-/// Where the channels are not written as they should be.
-pub async fn try_channels(place: &Place, only: Option<&str>) -> Result<Vec<(String, Result<(), String>)>, AppError> {
+/// Where the channels are not written as they should be, or there is none that is meant.
+pub async fn try_channels(place: &Place, only: Option<&str>) -> Result<Vec<Became>, AppError> {
     let config = read_channels(&place.dir, &place.env)?;
     let at_ms = place.clock.now_ms();
     let run: RunId = match "r-test".parse() {
@@ -307,7 +318,11 @@ pub async fn try_channels(place: &Place, only: Option<&str>) -> Result<Vec<(Stri
     let mut became = Vec::new();
     for (name, channel) in config.channels.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         let sent = Sender::new(channel).send(&notice, at_ms).await;
-        became.push((name.clone(), sent.map_err(|unsent| unsent.why)));
+        became.push(Became { channel: name.clone(), fault: sent.err().map(|unsent| unsent.why) });
+    }
+    if became.is_empty() {
+        let (wanted, file) = (only.map(str::to_owned), place.dir.root().join(CHANNELS));
+        return Err(AppError::NoChannel { wanted, file });
     }
     Ok(became)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::place::decode_events;
 use super::{AppError, Place};
@@ -16,7 +17,7 @@ use crate::machine::event::{Event, Recorded};
 use crate::model::ids::{BatchId, Oid, RunId};
 
 /// Tells what is proven of a run, and what is not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proof {
     /// The run.
     pub run: RunId,
@@ -49,7 +50,7 @@ pub struct Proof {
 }
 
 /// States one thing that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The first event in question; none where no event is.
     pub from: Option<u64>,

@@ -7,14 +7,14 @@ use std::fmt::Write;
 use petgraph::Direction;
 use petgraph::graphmap::DiGraphMap;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::machine::state::{Planning, State};
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::inert::inert;
 
 /// Shows a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanTree {
     /// The goal's name.
     pub goal: String,
@@ -29,7 +29,7 @@ pub struct PlanTree {
 }
 
 /// Shows a scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeNode {
     /// The scope.
     pub scope: ScopeId,
@@ -52,7 +52,7 @@ pub struct ScopeNode {
 }
 
 /// Shows a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskNode {
     /// The task.
     pub task: TaskId,
@@ -75,7 +75,7 @@ pub struct TaskNode {
     /// Whether it belongs to the sample.
     pub sample: bool,
     /// Its state in one word.
-    pub status: &'static str,
+    pub status: String,
 }
 
 /// Reads the plan of an open run; none before the run is open.
@@ -95,7 +95,7 @@ pub fn plan_tree(state: &State) -> Option<PlanTree> {
             weight: task.draft.weight,
             rank: task.rank,
             sample: task.sample,
-            status: task.status.word(),
+            status: task.status.word().to_owned(),
         })
         .collect();
     let roots = state.scopes.iter().filter(|(_, scope)| scope.parent.is_none());

@@ -1,6 +1,8 @@
-//! Tells that verbs do with a server's runs what they do with runs of this machine.
+//! Tells that verbs do with a server's machine and its runs what they do with those of this machine.
 
 use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::common::{House, Said, said};
 use crate::crew::{open_gate, playing};
@@ -43,7 +45,6 @@ fn verbs_look_and_ask_over_the_wire_as_they_do_here() {
     assert_eq!(diff, house.artel(&["diff", "t1"]).exits(0).out);
     afar(&house, &server, "operator", &["deliver"]).exits(0).says("delivered into main");
     afar(&house, &server, "viewer", &["status", "none"]).exits(11);
-    afar(&house, &server, "operator", &["verify"]).exits(2).says("on the machine itself");
     assert!(!house.root().join("elsewhere").exists());
 }
 
@@ -78,4 +79,196 @@ fn a_server_that_is_not_there_or_knows_nobody_is_told_as_such() {
     let at = server.at.clone();
     server.kill();
     ask(&format!("http://{at}"), "t").exits(4).says("artel serve");
+}
+
+/// Asserts that a verb tells there what it tells here, and that its exit code is the same.
+#[track_caller]
+fn same(house: &House, server: &Server<'_>, standing: &str, args: &[&str]) -> Said {
+    let (there, here) = (afar(house, server, standing, args), house.artel(args));
+    assert_eq!((there.code, &there.out, &there.err), (here.code, &here.out, &here.err), "{args:?}");
+    there
+}
+
+/// A house whose run is done, with what it needs no longer lying about.
+fn done() -> House {
+    let house = gated("");
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    house.artel(&playing(&["--name", "DONE-1"])).exits(0);
+    house
+}
+
+#[test]
+fn what_a_run_proves_and_what_its_sessions_were_told_and_wrote_is_read_from_afar() {
+    let house = done();
+    let server = Server::start(&house);
+    for (args, code) in [
+        (&["verify"][..], 0),
+        (&["verify", "DONE-1", "--json"], 0),
+        (&["verify", "--anchor", "refs/heads/none"], 14),
+        (&["show", "t1", "--transcript"], 0),
+        (&["show", "t1", "--transcript=t2.1"], 0),
+        (&["show", "t1", "--transcript=t9.9"], 11),
+        (&["show", "t1", "--transcript=../journal"], 11),
+        (&["roles", "show", "worker", "--task", "t1"], 0),
+        (&["roles", "show", "worker", "--task", "DONE-1/t2", "--json"], 0),
+        (&["roles", "show", "shard", "--task", "t1"], 11),
+        (&["inbox", "--all"], 0),
+        (&["inbox", "DONE-1", "--json"], 0),
+        (&["prices", "--json"], 0),
+        (&["prices", "claude"], 0),
+        (&["schema"], 0),
+        (&["schema", "goal"], 0),
+        (&["schema", "--names"], 0),
+    ] {
+        assert_eq!(same(&house, &server, "viewer", args).code, Some(code), "{args:?}");
+    }
+    let log = std::fs::read_dir(house.home().join("runs").join(house.run()).join("logs")).unwrap();
+    let of_t1 = |name: &str| name.starts_with("t1.1.log");
+    let file = log.flatten().map(|entry| entry.path()).find(|path| of_t1(path.file_name().unwrap().to_str().unwrap()));
+    let file = file.unwrap();
+    std::fs::write(&file, "another story\n").unwrap();
+    same(&house, &server, "viewer", &["show", "t1", "--transcript"]).exits(14).says("wrong:");
+    same(&house, &server, "viewer", &["verify"]).exits(14);
+}
+
+#[test]
+fn the_machine_of_a_server_is_looked_at_by_its_operators_alone() {
+    let house = done();
+    house.write("faulty.md", "---\nnmae: x\n---\n");
+    let server = Server::start(&house);
+    let (repo, goal) = (house.repo(), house.repo().join("goal.md"));
+    let (repo, goal) = (repo.to_str().unwrap(), goal.to_str().unwrap());
+    let plan: Vec<&str> = ["plan", goal].iter().chain(&playing(&[])[2..]).copied().collect();
+    let (faulty, none) = (format!("{repo}/faulty.md"), format!("{repo}/none.md"));
+    for (args, code) in [
+        (plan.clone(), 0),
+        ([&plan[..], &["--json"]].concat(), 0),
+        ([&plan[..], &["--dot"]].concat(), 0),
+        (vec!["roles", "--repo", repo], 0),
+        (
+            vec![
+                "roles",
+                "--repo",
+                repo,
+                "--json",
+                "--role",
+                "worker.limits.attempts=7",
+                "--role",
+                "worker.about=a b&c",
+            ],
+            0,
+        ),
+        (vec!["roles", "--agents"], 0),
+        (vec!["roles", "--agents", "--json"], 0),
+        (vec!["doctor", "--repair"], 0),
+        (vec!["doctor", "--repair", "--json"], 0),
+        (vec!["gc", "--dry-run", "--repo", repo], 0),
+    ] {
+        for standing in ["viewer", "approver"] {
+            afar(&house, &server, standing, &args).exits(10).says("an operator");
+        }
+        assert_eq!(same(&house, &server, "operator", &args).code, Some(code), "{args:?}");
+    }
+    // How much of a disk is free is another number each time.
+    let facts = |said: Said| -> Vec<Value> {
+        let all = said.json().as_array().unwrap().clone();
+        all.into_iter().filter(|fact| fact["name"] != "disk").collect()
+    };
+    let args = ["doctor", "--repo", repo, "--json"];
+    let (there, here) = (afar(&house, &server, "operator", &args), house.artel(&args));
+    assert_eq!((there.code, facts(there)), (here.code, facts(here)));
+    let alone = facts(afar(&house, &server, "operator", &["doctor", "--json"]));
+    assert!(alone.iter().all(|fact| fact["name"] != "repository") && alone.len() > 3, "{alone:?}");
+    afar(&house, &server, "viewer", &["doctor"]).exits(10).says("an operator");
+
+    let operator = |args: &[&str]| afar(&house, &server, "operator", args);
+    operator(&["plan", &faulty]).exits(3).says("nmae");
+    operator(&["plan", &none]).exits(3).says("none.md");
+    operator(&["plan", "goal.md"]).exits(2).says("from the root on");
+    operator(&["roles", "--repo", "here"]).exits(2).says("from the root on");
+    operator(&["roles", "--role", "worker.agents=5:5"]).exits(3);
+    operator(&["gc"]).exits(2).says("--repo");
+    assert_eq!(house.artel(&["list", "--json"]).json().as_array().unwrap().len(), 1, "a plan opens no run");
+}
+
+#[test]
+fn what_is_no_longer_needed_is_cleared_away_once_and_channels_are_tried_once() {
+    let house = done();
+    let server = Server::start(&house);
+    let repo = house.repo();
+    let repo = repo.to_str().unwrap();
+    let found = house.artel(&["gc", "--dry-run", "--json"]).exits(0).json();
+    assert!(found.as_array().unwrap().len() > 1, "{found}");
+    let key = "Idempotency-Key: once\r\n";
+    let gone = server.post("operator", "/api/v1/gc", key, &json!({"repo": repo})).is(200).json();
+    assert_eq!(gone, found);
+    assert_eq!(house.artel(&["gc", "--dry-run", "--json"]).exits(0).json(), json!([]));
+    assert_eq!(server.post("operator", "/api/v1/gc", key, &json!({"repo": repo})).is(200).json(), found);
+    server.post("operator", "/api/v1/gc", key, &json!({"repo": "/"})).is(422).says("Idempotency-Key");
+    server.post("operator", "/api/v1/gc", "", &json!({"repo": "repo"})).is(422).says("from the root on");
+    server.get("operator", "/api/v1/gc?repo=repo").is(422).says("from the root on");
+    afar(&house, &server, "operator", &["gc", "--repo", repo]).exits(0).says("nothing to clear away");
+    afar(&house, &server, "approver", &["gc", "--repo", repo]).exits(10).says("an operator");
+
+    same(&house, &server, "operator", &["notify"]).exits(11).says("names none");
+    same(&house, &server, "operator", &["notify", "other"]).exits(11).says("the channel `other`");
+    let tried = house.root().join("tried");
+    let line = format!("[channels.note]\ncommand = [\"sh\", \"-c\", \"echo tried >> {}\"]\n", tried.display());
+    std::fs::write(house.home().join("notify.toml"), line).unwrap();
+    afar(&house, &server, "approver", &["notify"]).exits(10).says("an operator");
+    for _ in 0..2 {
+        let told = server.post("operator", "/api/v1/notices", "Idempotency-Key: n\r\n", &json!({"channel": "note"}));
+        assert_eq!(told.is(200).json(), json!([{"channel": "note", "fault": null}]));
+    }
+    assert_eq!(std::fs::read_to_string(&tried).unwrap(), "tried\n");
+    same(&house, &server, "operator", &["notify", "--json"]).exits(0);
+}
+
+#[test]
+fn a_run_that_is_opened_only_waits_to_be_resumed_from_afar() {
+    let house = gated("");
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
+    let server = Server::start(&house);
+    let mut args = playing(&["--open-only"]);
+    let goal = house.repo().join("goal.md");
+    args[1] = goal.to_str().unwrap();
+    let run = afar(&house, &server, "operator", &args).exits(0).out;
+    let run = run.trim();
+    assert_eq!((house.events().len(), house.board()["coordinated"].clone()), (1, json!(false)));
+    afar(&house, &server, "approver", &["resume", run]).exits(10).says("an operator");
+    afar(&house, &server, "operator", &["resume", run]).exits(0).says("landed");
+    assert_eq!(house.board()["counts"]["landed"], 2);
+    // Who has ended stays so.
+    let taken = server.post("operator", &format!("/api/v1/runs/{run}/host"), "", &json!({})).is(200).json();
+    assert_eq!(taken, json!({"run": run, "coordinated": false}));
+    server.post("operator", "/api/v1/runs/none/host", "", &json!({})).is(404);
+}
+
+#[test]
+fn a_link_is_made_from_afar_where_nobody_else_reads_it_and_what_means_no_machine_says_so() {
+    let house = gated("");
+    let server = Server::start(&house);
+    let link = afar(&house, &server, "operator", &["serve", "--link", "viewer"]).exits(0).out;
+    let path = link.trim().strip_prefix(&format!("http://{}", server.at)).unwrap();
+    server.send("GET", path, "", "").is(200);
+    afar(&house, &server, "approver", &["serve", "--link"]).exits(10).says("an operator");
+    let open = ["--server", "http://artel.invalid", "serve", "--link"];
+    afar(&house, &server, "operator", &open).exits(2).says("nothing is encrypted");
+    for (args, why) in [
+        (&["serve"][..], "where it is typed"),
+        (&["init"], "where it is typed"),
+        (&["demo", "--sample"], "where it is typed"),
+        (&["run", "/goal.md", "--sandbox", "none"], "artel serve --sandbox"),
+        (&["resume", "--sandbox", "none"], "artel serve --sandbox"),
+        (&["run", "add a flag"], "where its repository is"),
+    ] {
+        afar(&house, &server, "operator", args).exits(2).says(why);
+    }
+    afar(&house, &server, "operator", &["completions", "bash"]).exits(0).says("_artel");
+    afar(&house, &server, "operator", &["--server", "http://x", "completions", "bash"])
+        .exits(2)
+        .says("of this program");
+    assert!(!house.root().join("elsewhere").exists());
 }

@@ -16,6 +16,18 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         let Some(told) = methods.get("get") else { continue };
         let filled = path.replace("{run}", &run).replace("{task}", "t1").replace("{attempt}", "t1.1");
+        let filled = filled.replace("{transcript}", "t1.1");
+        if told["description"].as_str().unwrap().ends_with("For: operator.") {
+            server.get("approver", &filled).is(403);
+            let folder = format!("{filled}?repo={}", house.repo().display());
+            server.get("operator", &folder).is(200).says("[");
+            server.get("operator", &format!("{filled}?repo=..%2F")).is(if filled.ends_with("agents") {
+                200
+            } else {
+                422
+            });
+            continue;
+        }
         if path.ends_with("/plan/draft") {
             // There is one while a plan waits for a word; this run's has begun.
             server.get("viewer", &filled).is(404);
@@ -33,7 +45,9 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
             ["..", "%00", "t999", "%E2%80%AE", "r-none", "-1", "%3Cscript%3E", "a%2F..%2Fb", &"9".repeat(400)]
         {
             let fill = path.replace("{run}", hostile).replace("{task}", hostile).replace("{attempt}", hostile);
+            let fill = fill.replace("{transcript}", hostile);
             let of_run = path.replace("{run}", &run).replace("{task}", hostile).replace("{attempt}", hostile);
+            let of_run = of_run.replace("{transcript}", hostile);
             for path in [fill, of_run] {
                 let status = server.get("viewer", &path).status;
                 assert!(status == 200 || (400..500).contains(&status), "{path}: {status}");

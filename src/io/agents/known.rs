@@ -1,27 +1,29 @@
 //! Owns what is known of agents before one is set to work: how each is got, and what it can tell. What is written here was
 //! measured; runs nothing.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::found::Programs;
 use super::{claude, codex};
 use crate::model::login::{LOGINS, Named, OwnLogin};
 
 /// Describes an agent that roles can name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownAgent {
     /// The name that roles give it.
-    pub agent: &'static str,
+    pub agent: Cow<'static, str>,
     /// The program that it needs; nothing where it is part of artel, or is what the user names.
-    pub program: Option<&'static str>,
+    pub program: Option<Cow<'static, str>>,
     /// Where that program lies on this machine; nothing where it was not found.
     pub found: Option<PathBuf>,
     /// Whether it can be set to work on this machine.
     pub installed: bool,
     /// How it is got; nothing where there is nothing to be got.
-    pub get: Option<&'static str>,
+    pub get: Option<Cow<'static, str>>,
     /// What it tells of the tokens that it used.
     pub usage: Says,
     /// What it tells of what they cost.
@@ -35,7 +37,7 @@ pub struct KnownAgent {
 }
 
 /// Says how much an agent tells of a quantity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Says {
     /// Nothing.
@@ -47,7 +49,7 @@ pub enum Says {
 }
 
 /// Says what an agent tells of a limit that it met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Limits {
     /// Nothing: it waits, or fails as it would for any other reason; or it meets none.
@@ -148,11 +150,11 @@ pub fn known_agents(programs: &Programs) -> Vec<KnownAgent> {
     let known = |Entry(agent, program, get, usage, cost, resume, limits): &Entry| {
         let found = program.and_then(|program| programs.find(program)).map(|found| found.program);
         KnownAgent {
-            agent,
-            program: *program,
+            agent: (*agent).into(),
+            program: program.map(Cow::Borrowed),
             installed: program.is_none() || found.is_some(),
             found,
-            get: *get,
+            get: get.map(Cow::Borrowed),
             usage: *usage,
             cost: *cost,
             resume: *resume,
@@ -202,7 +204,7 @@ mod tests {
     #[test]
     fn of_each_login_it_is_known_what_its_agent_tells() {
         let known = known_agents(&Programs::default());
-        let with_login: Vec<&str> = known.iter().filter(|known| known.login).map(|known| known.agent).collect();
+        let with_login: Vec<&str> = known.iter().filter(|known| known.login).map(|known| &*known.agent).collect();
         assert_eq!(with_login.len(), LOGINS.len(), "{with_login:?}");
         let of = |name: &str| tells(LOGINS.iter().find(|login| login.agent == name).unwrap());
         assert_eq!(of("claude"), (Says::Session, Says::Session));

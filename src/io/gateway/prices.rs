@@ -1,12 +1,13 @@
 //! Owns what models cost, in whole nano-dollars a token (dollars a million tokens, times 1,000), and the sums made of
 //! it. Never rounds down, never uses a fraction.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::call::Tokens;
 
 /// Holds the prices of one token, in nano-dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rates {
     /// Read afresh.
     pub input: u64,
@@ -21,7 +22,7 @@ pub struct Rates {
 }
 
 /// Holds what one model costs and how much it takes and gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// What its tokens cost.
     pub rates: Rates,
@@ -78,7 +79,7 @@ fn sum(parts: &[(u64, u64)]) -> u64 {
 }
 
 /// Prices the models of one provider that fit, as people and programs are shown it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriceRow {
     /// The provider, by its name in the configuration.
     pub provider: String,

@@ -1,5 +1,7 @@
 //! Owns the shape of the command line: its verbs and what all of them share. Does nothing.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Parser, Subcommand};
 
 use super::exit;
@@ -126,6 +128,21 @@ impl RunFlag {
     /// Gives what was written, if anything.
     pub fn text(&self) -> Option<&str> {
         self.run.as_deref()
+    }
+}
+
+/// Names a repository.
+#[derive(Debug, Args)]
+pub struct RepoFlag {
+    /// Repository that is meant, by a folder in it [default: the one here; with --server none]
+    #[arg(long = "repo", value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
+impl RepoFlag {
+    /// Gives the folder, if one was named.
+    pub fn folder(&self) -> Option<&Path> {
+        self.repo.as_deref()
     }
 }
 

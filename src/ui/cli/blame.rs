@@ -78,6 +78,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Gateway(_) => {
             (Exit::Unfit, Some("look at the system's certificates, and at `gateway.toml` in the state directory"))
         }
+        AppError::NoChannel { .. } => (Exit::Missing, Some("docs/notify.md says what stands there")),
         AppError::NoRun => (Exit::Missing, Some("`artel run goal.md` opens one; `artel list` shows all runs")),
         AppError::Held { .. } => {
             (Exit::Held, Some("`artel watch` follows it; `artel stop` has it finish what runs and end"))

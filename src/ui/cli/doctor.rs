@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::Format;
+use super::args::{Format, RepoFlag};
 use super::columns::{Cell, Columns};
 use super::exit::Exit;
 use super::fail::Fail;
@@ -19,6 +19,8 @@ pub struct DoctorArgs {
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
+    repo: RepoFlag,
+    #[command(flatten)]
     format: Format,
 }
 
@@ -27,7 +29,7 @@ pub struct DoctorArgs {
 /// # Errors
 /// Where the answer cannot be written.
 pub fn doctor(out: &Out, args: &DoctorArgs) -> Result<Exit, Fail> {
-    let facts = if args.repair { seam::repair() } else { seam::facts() };
+    let facts = if args.repair { seam::repair()? } else { seam::facts(args.repo.folder())? };
     if args.format.json {
         out.json(&facts)?;
     } else {

@@ -23,14 +23,15 @@ pub fn enter() -> Exit {
 }
 
 fn parse_and_run() -> Exit {
-    let parsed = super::examples::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = super::examples::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return refuse(&error),
     };
     let out = Out::look(cli.color);
-    super::seam::mean(cli.server);
-    match verb(&out, cli.verb) {
+    let named = super::seam::mean(cli.server);
+    match super::afar::may(&matches, named).and_then(|()| verb(&out, cli.verb)) {
         Ok(exit) => exit,
         Err(fail) => {
             let text = fail.render(out.error_paint);

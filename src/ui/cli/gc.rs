@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::args::RepoFlag;
 use super::columns::{Cell, Columns};
 use super::exit::Exit;
 use super::fail::Fail;
@@ -16,6 +17,8 @@ pub struct GcArgs {
     /// Only show what would be cleared away
     #[arg(long, short = 'n')]
     dry_run: bool,
+    #[command(flatten)]
+    repo: RepoFlag,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -27,10 +30,8 @@ pub struct GcArgs {
 /// Where the state directory cannot be read or something cannot be removed.
 pub fn gc(out: &Out, args: &GcArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
-    let found = seam::garbage(&place)?;
-    if !args.dry_run {
-        seam::clear(&place, &found)?;
-    }
+    let repo = args.repo.folder();
+    let found = if args.dry_run { seam::garbage(&place, repo)? } else { seam::clear(&place, repo)? };
     if args.json {
         out.json(&found)?;
     } else {

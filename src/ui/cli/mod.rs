@@ -12,6 +12,8 @@ pub mod columns;
 pub mod seam;
 pub mod remote;
 pub mod reach;
+mod calls;
+pub mod afar;
 pub mod pick;
 pub mod asking;
 pub mod live;

@@ -16,7 +16,7 @@ use super::plan_edit::{Source, edit};
 use super::run::OpeningArgs;
 use super::seam;
 use crate::model::inert::{fit, inert};
-use crate::views::plan_tree::{self, PlanTree, ScopeNode, plan_tree};
+use crate::views::plan_tree::{self, PlanTree, ScopeNode};
 use crate::views::words;
 
 /// Widest scope that is drawn.
@@ -62,10 +62,7 @@ pub fn plan(out: &Out, args: &PlanArgs) -> Result<Exit, Fail> {
         let run = named.map(|run| run.to_string_lossy().into_owned());
         return edit(out, run.as_deref(), source, Format { json: args.json });
     }
-    let planned = seam::plan(named.unwrap_or(Path::new("")), &args.opening.options())?;
-    let Some(plan) = plan_tree(&planned) else {
-        return Err(Fail::new(Exit::Bug, "read the plan").because("the planned run was never opened"));
-    };
+    let plan = seam::plan(named.unwrap_or(Path::new("")), &args.opening.options())?;
     if args.json {
         out.json(&plan)?;
     } else if args.dot {

@@ -7,11 +7,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::afar::Named;
 use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::remote::Remote;
-use super::seam::OpenOptions;
 use crate::app;
 use crate::machine::command::Ask;
 use crate::machine::event::{Event, Recorded};
@@ -37,7 +37,7 @@ pub enum Place {
 
 /// Leads to a server's runs.
 pub struct There {
-    remote: Remote,
+    pub(super) remote: Remote,
     /// What was told of each run beside its state when that was last read.
     seen: Mutex<BTreeMap<RunId, Outside>>,
 }
@@ -62,11 +62,17 @@ pub struct RunRow {
 /// The server that the command line names.
 static SERVER: OnceLock<Option<String>> = OnceLock::new();
 
-/// Has a server's runs meant wherever runs are, for as long as this process lives.
-pub fn mean(server: Option<String>) {
-    let env = || std::env::var("ARTEL_SERVER").ok().filter(|url| !url.is_empty());
+/// Has a server's runs meant wherever runs are, for as long as this process lives; tells who names that server.
+pub fn mean(server: Option<String>) -> Named {
+    let around = std::env::var("ARTEL_SERVER").ok().filter(|url| !url.is_empty());
+    let named = match (&server, &around) {
+        (Some(_), _) => Named::Here,
+        (None, Some(_)) => Named::Around,
+        (None, None) => Named::Nowhere,
+    };
     // Only the first word counts, and there is only one.
-    let _ = SERVER.set(server.or_else(env));
+    let _ = SERVER.set(server.or(around));
+    named
 }
 
 /// Gives the environment and the folder that artel was started in.
@@ -89,7 +95,7 @@ impl Place {
     pub fn open() -> Result<Self, Fail> {
         let (env, cwd) = surroundings()?;
         match There::meant(&env)? {
-            Some(there) => Ok(there),
+            Some(there) => Ok(Self::There(Box::new(there))),
             None => app::Place::open(env, cwd).map(|place| Self::Here(Box::new(place))).map_err(blame),
         }
     }
@@ -119,7 +125,7 @@ impl Place {
     pub fn open_read_only() -> Result<Self, Fail> {
         let (env, cwd) = surroundings()?;
         match There::meant(&env)? {
-            Some(there) => Ok(there),
+            Some(there) => Ok(Self::There(Box::new(there))),
             None => app::Place::open_read_only(env, cwd).map(|place| Self::Here(Box::new(place))).map_err(blame),
         }
     }
@@ -144,20 +150,19 @@ impl Place {
 }
 
 impl There {
-    fn meant(env: &BTreeMap<String, String>) -> Result<Option<Place>, Fail> {
+    fn meant(env: &BTreeMap<String, String>) -> Result<Option<Self>, Fail> {
         let Some(url) = SERVER.get().cloned().flatten() else { return Ok(None) };
         let token = env.get("ARTEL_TOKEN").filter(|token| !token.is_empty()).ok_or_else(|| {
             Fail::new(Exit::Usage, format!("use the server `{url}`"))
                 .because("ARTEL_TOKEN is not set")
                 .hint("it holds one of the tokens that stand in serve/tokens.toml in the server's state directory")
         })?;
-        let there = Self { remote: Remote::new(&url, token)?, seen: Mutex::default() };
-        Ok(Some(Place::There(Box::new(there))))
+        Ok(Some(Self { remote: Remote::new(&url, token)?, seen: Mutex::default() }))
     }
 
     fn load(&self, run: &RunId) -> Result<(State, Pace), Fail> {
         let answered = self.remote.get(&format!("/api/v1/runs/{run}/state"))?;
-        if answered.form.as_deref() != Some(snapshot::FORM) {
+        if answered.header("artel-form") != Some(snapshot::FORM) {
             // Another version of artel writes states in another way; events are read by all.
             return self.fold(run);
         }
@@ -208,6 +213,14 @@ impl There {
     }
 }
 
+/// Gives the way to the server that is meant; nothing where this machine is.
+///
+/// # Errors
+/// Where no token is set, or the address is none.
+pub fn elsewhere() -> Result<Option<There>, Fail> {
+    There::meant(&surroundings()?.0)
+}
+
 /// Tells the time, in milliseconds since 1970.
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
@@ -254,8 +267,8 @@ pub fn find(place: &Place, text: Option<&str>) -> Result<RunId, Fail> {
     run.ok_or_else(|| there.remote.garbled(&path))
 }
 
-/// Writes a text as one step of a path.
-fn escaped(text: &str) -> String {
+/// Writes a text as one step of a path, or as the value of a query.
+pub fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
@@ -337,34 +350,6 @@ pub fn ask_there(place: &Place, run: &RunId, ask: &Ask) -> Result<Option<bool>, 
     let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     let answer = there.remote.post(&format!("/api/v1/runs/{run}/requests"), Some(&key), &body)?;
     Ok(Some(answer["answer"] == "carried_out"))
-}
-
-/// Opens a run on a server, for a goal file of its machine, and has it hosted there; gives what was noticed too.
-///
-/// # Errors
-/// Where the file is not named from the root on, no server is meant, or it refuses.
-pub fn open_there(place: &Place, goal: &Path, options: &OpenOptions) -> Result<(RunId, Vec<String>), Fail> {
-    let tried = || Fail::new(Exit::Usage, format!("open a run for `{}` on a server", goal.display()));
-    let Place::There(there) = place else { return Err(tried().because("no server is meant")) };
-    let (Some(folder), Some(name), true) = (goal.parent(), goal.file_name(), goal.is_absolute()) else {
-        return Err(tried()
-            .because("the goal file lies on the server's machine, and is not named from the root on")
-            .hint("such as /srv/engine/goal.md"));
-    };
-    let body = serde_json::json!({
-        "repo": folder, "goal": Path::new(name), "name": options.name, "base": options.base, "roles": options.roles,
-        "workers": options.workers, "seed": options.seed,
-    });
-    let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-    #[derive(Deserialize)]
-    struct Opened {
-        run: RunId,
-        notes: Vec<String>,
-    }
-    let told = there.remote.post("/api/v1/runs", Some(&key), &body)?;
-    let Opened { run, notes } =
-        serde_json::from_value(told).map_err(|error| there.remote.garbled("/api/v1/runs").because(error))?;
-    Ok((run, notes))
 }
 
 /// Tells whether a coordinator works on the run; not where that cannot be known.

@@ -1,9 +1,11 @@
 //! Owns the way to a server on another machine: what is asked, with which token, and how its refusals are told. Holds no
 //! logic of a run.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::{Client, Method, Response};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, Response, Url};
 use serde_json::Value;
 
 use super::exit::Exit;
@@ -25,10 +27,16 @@ pub struct Remote {
 
 /// An answer with its headers.
 pub struct Answered {
-    /// The form in which a state is written, where it is one.
-    pub form: Option<String>,
+    headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Answered {
+    /// Gives the value of a header, where it is a text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Remote {
@@ -56,6 +64,13 @@ impl Remote {
     /// Gives its address.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Tells whether nobody else can read what is sent: it is encrypted, or does not leave this machine unless by a tunnel.
+    pub fn is_private(&self) -> bool {
+        let host = Url::parse(&self.base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        self.base.starts_with("https://") || host == "localhost" || address.is_ok_and(|at| at.is_loopback())
     }
 
     /// Asks for something.
@@ -106,15 +121,11 @@ impl Remote {
         };
         self.runtime.block_on(async {
             let response = request.send().await.map_err(unreached)?;
-            let (status, form) = (response.status(), header(&response, "artel-form"));
+            let (status, headers) = (response.status(), response.headers().clone());
             let body = read(response).await.map_err(unreached)?;
-            if status.is_success() { Ok(Answered { form, body }) } else { Err(refused(status.as_u16(), &body)) }
+            if status.is_success() { Ok(Answered { headers, body }) } else { Err(refused(status.as_u16(), &body)) }
         })
     }
-}
-
-fn header(response: &Response, name: &str) -> Option<String> {
-    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
@@ -140,12 +151,37 @@ fn refused(status: u16, body: &[u8]) -> Fail {
         _ => Exit::Unfit,
     };
     let tried = text("tried").unwrap_or_else(|| "ask the server".to_owned());
-    let fail =
-        Fail::new(exit, tried).because(text("why").unwrap_or_else(|| format!("it answered with status {status}")));
+    let fail = match text("why") {
+        // All is said by what was tried.
+        Some(why) if why.is_empty() => Fail::new(exit, tried),
+        Some(why) => Fail::new(exit, tried).because(why),
+        None => Fail::new(exit, tried).because(format!("it answered with status {status}")),
+    };
     // Too much was asked at once, or what stands before a server does not reach it.
     let fail = if matches!(status, 429 | 502..=504) { fail.passing() } else { fail };
     match text("next") {
         Some(next) => fail.hint(next),
         None => fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encrypted_or_stays_on_this_machine_is_private() {
+        for (url, is_private) in [
+            ("https://host", true),
+            ("http://localhost:7433", true),
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:7433/", true),
+            ("http://host:7433", false),
+            ("http://localhost.example", false),
+            ("http://127.0.0.1@host", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(Remote::new(url, "t").unwrap().is_private(), is_private, "{url}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 
-use super::args::Format;
+use super::args::{Format, RepoFlag};
 use super::columns::{Cell, Columns};
 use super::exit::Exit;
 use super::fail::Fail;
@@ -27,8 +27,10 @@ pub struct RolesArgs {
     #[arg(long = "role", value_name = "ROLE.FIELD=VALUE")]
     changes: Vec<String>,
     /// Show the agents that roles may name instead: whether they are installed, and what each can tell
-    #[arg(long, conflicts_with = "changes")]
+    #[arg(long, conflicts_with_all = ["changes", "repo"])]
     agents: bool,
+    #[command(flatten)]
+    repo: RepoFlag,
     #[command(flatten)]
     format: Format,
 }
@@ -49,9 +51,6 @@ enum RolesPart {
     },
 }
 
-/// Bytes of a token, about, in the tokenizers of today's models over English and code.
-const TOKEN_BYTES: usize = 4;
-
 /// Shows a task's brief; how long it is goes beside it, so that what is written is the brief alone.
 fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
@@ -62,21 +61,18 @@ fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit,
         return Err(Fail::new(Exit::Missing, format!("show the brief of {} for the role `{role}`", task.task))
             .because(format!("the role `{does}` does it")));
     }
-    let text = seam::brief(&read.state, task.task)?;
-    let text = text.ok_or_else(|| {
-        Fail::new(Exit::Missing, format!("show the brief of {}", task.task)).because("its work needs none")
-    })?;
-    let tokens = text.len().div_ceil(TOKEN_BYTES);
+    let made = seam::brief(&place, &read.state, &read.run, task.task)?;
+    let text = &made.brief;
     if format.json {
-        out.json(&serde_json::json!({ "role": role, "task": task.task, "brief": text, "tokens": tokens }))?;
+        out.json(&made)?;
     } else {
         // A terminal is shown nothing that it would obey; a file or a pipe gets each byte.
         if std::io::stdout().is_terminal() {
-            out.lines(inert_lines(&text).lines())?;
+            out.lines(inert_lines(text).lines())?;
         } else {
             out.raw(text.as_bytes())?;
         }
-        out.remark(&format!("{} bytes, about {tokens} tokens", text.len()));
+        out.remark(&format!("{} bytes, about {} tokens", text.len(), made.tokens));
     }
     Ok(Exit::Done)
 }
@@ -98,7 +94,7 @@ pub fn roles(out: &Out, args: &RolesArgs) -> Result<Exit, Fail> {
         }
         return Ok(Exit::Done);
     }
-    let roles = seam::roles(&args.changes)?;
+    let roles = seam::roles(args.repo.folder(), &args.changes)?;
     if args.format.json {
         out.json(&roles)?;
     } else {
@@ -159,21 +155,21 @@ pub fn agent_lines(agents: &[KnownAgent], width: usize, paint: Paint) -> Vec<Str
             LimitsTold::Kind => "that",
             LimitsTold::Reset => "until when",
         };
-        let (here, hue) = match (known.program, known.installed) {
+        let (here, hue) = match (&known.program, known.installed) {
             (None, _) => ("built in", Hue::Plain),
             (Some(_), true) => ("yes", Hue::Good),
             (Some(_), false) => ("no", Hue::Faint),
         };
         let found = known.found.as_ref().map(|path| path.to_string_lossy().into_owned());
         table.row([
-            Cell::new(known.agent).hue(Hue::Strong),
+            Cell::new(&known.agent).hue(Hue::Strong),
             Cell::new(here).hue(hue),
             Cell::new(says(known.usage)),
             Cell::new(says(known.cost)),
             Cell::new(if known.resume { "yes" } else { "-" }),
             Cell::new(limits),
             Cell::new(if known.login { "yes" } else { "-" }),
-            Cell::new(found.or_else(|| known.get.map(str::to_owned)).unwrap_or_default()).hue(Hue::Faint),
+            Cell::new(found.or_else(|| known.get.as_deref().map(str::to_owned)).unwrap_or_default()).hue(Hue::Faint),
         ]);
     }
     table.lines(width, paint)

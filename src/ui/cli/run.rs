@@ -1,7 +1,5 @@
 //! Owns `artel run`: opens a run for a goal and works on it in this process.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::args::{Sandbox, Shown};
@@ -9,7 +7,7 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::live::{self, Shape};
 use super::out::Out;
-use super::seam::{self, OpenOptions, Place};
+use super::seam::{self, OpenOptions, Opened, Place};
 use super::serve;
 use super::words::{self, Meant, Way};
 use crate::model::inert::inert;
@@ -62,7 +60,7 @@ impl OpeningArgs {
     /// Gives the options.
     pub fn options(&self) -> OpenOptions {
         let (name, base) = (self.name.clone(), self.base.clone());
-        OpenOptions { name, base, roles: self.roles.clone(), workers: self.workers, seed: self.seed }
+        OpenOptions { name, base, roles: self.roles.clone(), workers: self.workers, seed: self.seed, open_only: false }
     }
 }
 
@@ -72,9 +70,8 @@ impl OpeningArgs {
 /// Where the goal is faulty, the repository not fit, or the run cannot be hosted.
 pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
-    // A server's files are not here to be looked at.
-    let meant = if place.is_there() { Meant::File(PathBuf::from(&args.goal)) } else { words::meant(&args.goal)? };
-    let mut options = args.opening.options();
+    let meant = if place.is_there() { words::meant_there(&args.goal)? } else { words::meant(&args.goal)? };
+    let mut options = OpenOptions { open_only: args.open_only, ..args.opening.options() };
     let goal = match meant {
         Meant::File(goal) => goal,
         Meant::Words(wanted) => {
@@ -88,8 +85,7 @@ pub fn run(out: &Out, args: &RunArgs) -> Result<Exit, Fail> {
             }
         }
     };
-    let open = if place.is_there() { seam::open_there } else { seam::open_run };
-    let (run, notes) = open(&place, &goal, &options)?;
+    let Opened { run, notes } = seam::open_run(&place, &goal, &options)?;
     for note in notes {
         out.remark(&format!("note: {}", inert(&note)));
     }

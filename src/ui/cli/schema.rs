@@ -23,7 +23,7 @@ pub struct SchemaArgs {
 /// # Errors
 /// Where there is no such schema.
 pub fn schema(out: &Out, args: &SchemaArgs) -> Result<Exit, Fail> {
-    let all = seam::schemas();
+    let all = seam::schemas()?;
     if args.names {
         out.lines(all.keys())?;
         return Ok(Exit::Done);

@@ -4,29 +4,31 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
-use super::reach::surroundings;
 pub use super::reach::{
     Place, RunRow, ask, ask_there, board_there, coordinator_lives, events, find, glance, is_answered, is_due, load,
-    load_paced, mean, now_ms, open_there, outside, patch, runs, server,
+    load_paced, mean, now_ms, outside, patch, runs, server,
 };
+use super::reach::{elsewhere, surroundings};
 use crate::actors::progress::Progress;
 use crate::app;
-use crate::io::agents::{KnownAgent, Programs, known_agents};
+pub use crate::app::{Became, Fact, Fitness as Fit, Left as Garbage, RoleRow};
+use crate::io::agents::KnownAgent;
 use crate::io::files::StateDir;
 use crate::io::gateway::PriceRow;
+use crate::io::git::Repo;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
-use crate::model::role::Role;
+use crate::views::plan_tree::{PlanTree, plan_tree};
 
 /// Says how a run is opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct OpenOptions {
     /// The user's own name for it.
     pub name: Option<String>,
@@ -38,53 +40,8 @@ pub struct OpenOptions {
     pub workers: Option<u32>,
     /// What all chance in the run is drawn from; none is drawn itself.
     pub seed: Option<u64>,
-}
-
-/// Tells of a role and where it comes from.
-#[derive(Debug, Clone, Serialize)]
-pub struct RoleRow {
-    /// The role.
-    pub role: Role,
-    /// Where it comes from: `built in`, or files and overrides in order.
-    pub from: Vec<String>,
-}
-
-/// States a fact about the machine or the repository.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fact {
-    /// What was looked at.
-    pub name: String,
-    /// Whether it is fit.
-    pub fit: Fit,
-    /// What was found.
-    pub found: String,
-    /// What to do about it, where something should be done.
-    pub advice: Option<String>,
-}
-
-/// Says whether something is fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// It is.
-    Good,
-    /// artel works, but not as well as it could.
-    Weak,
-    /// artel cannot work.
-    Unfit,
-}
-
-/// Names something that could be cleared away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Garbage {
-    /// What it is: a worktree, a cache, a lock, the journal of an ended run.
-    pub what: String,
-    /// Where it lies.
-    pub path: String,
-    /// How large it is, in bytes.
-    pub bytes: u64,
-    /// Why it is not needed.
-    pub why: String,
+    /// Whether nobody is to work on it before that is asked for.
+    pub open_only: bool,
 }
 
 /// Says what `init` did with one file.
@@ -101,7 +58,10 @@ pub struct Laid {
 /// # Errors
 /// Where the journal cannot be read at all.
 pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::Proof, Fail> {
-    app::verify(place.here()?, run, anchor).map_err(blame)
+    match place {
+        Place::Here(place) => app::verify(place, run, anchor).map_err(blame),
+        Place::There(there) => there.verify(run, anchor),
+    }
 }
 
 /// Opens what a session wrote; nothing where there is none of that name.
@@ -109,15 +69,21 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::P
 /// # Errors
 /// Where it or the journal cannot be read.
 pub fn transcript(place: &Place, run: &RunId, name: &str) -> Result<Option<app::Transcript>, Fail> {
-    place.here()?.transcript(run, name).map_err(blame)
+    match place {
+        Place::Here(place) => place.transcript(run, name).map_err(blame),
+        Place::There(there) => there.transcript(run, name),
+    }
 }
 
 /// Lists what sessions wrote, by name.
 ///
 /// # Errors
-/// Where the run is one of another machine.
+/// Where a server is meant and does not answer.
 pub fn transcripts(place: &Place, run: &RunId) -> Result<Vec<String>, Fail> {
-    Ok(place.here()?.transcripts(run))
+    match place {
+        Place::Here(place) => Ok(place.transcripts(run)),
+        Place::There(there) => there.transcripts(run),
+    }
 }
 
 /// Runs the coordinator until the run rests or ends.
@@ -140,31 +106,67 @@ pub(super) fn opening(goal: &Path, options: &OpenOptions) -> app::OpenOptions {
     }
 }
 
-/// Reads a goal, locks it and opens a run; nothing is started. Gives what was noticed about the repository too.
-///
-/// # Errors
-/// Where the goal is faulty or the repository not fit.
-pub fn open_run(place: &Place, goal: &Path, options: &OpenOptions) -> Result<(RunId, Vec<String>), Fail> {
-    app::open_run(place.here()?, &opening(goal, options)).map_err(blame)
+/// Tells of a run that was opened.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Opened {
+    /// The run.
+    pub run: RunId,
+    /// What was noticed about the repository.
+    pub notes: Vec<String>,
 }
 
-/// Plans a goal and creates nothing; gives what the run's state would be when planning ends.
+/// Reads a goal, locks it and opens a run; nothing is started here, but a server hosts it unless it is opened only.
 ///
 /// # Errors
 /// Where the goal is faulty or the repository not fit.
-pub fn plan(goal: &Path, options: &OpenOptions) -> Result<State, Fail> {
+pub fn open_run(place: &Place, goal: &Path, options: &OpenOptions) -> Result<Opened, Fail> {
+    match place {
+        Place::Here(place) => {
+            let (run, notes) = app::open_run(place, &opening(goal, options)).map_err(blame)?;
+            Ok(Opened { run, notes })
+        }
+        Place::There(there) => there.open(goal, options),
+    }
+}
+
+/// Has a server host a run on which nobody works; nothing where no server is meant.
+///
+/// # Errors
+/// Where it does not answer, or refuses.
+pub fn host_there(place: &Place, run: &RunId) -> Result<(), Fail> {
+    match place {
+        Place::Here(_) => Ok(()),
+        Place::There(there) => there.host(run),
+    }
+}
+
+/// Plans a goal and creates nothing; gives the plan as it would be when planning ends.
+///
+/// # Errors
+/// Where the goal is faulty or the repository not fit.
+pub fn plan(goal: &Path, options: &OpenOptions) -> Result<PlanTree, Fail> {
+    if let Some(there) = elsewhere()? {
+        return there.plan(goal, options);
+    }
     let (_, cwd) = surroundings()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start the threads of planning").because(error))?;
-    runtime.block_on(app::draft_plan(&cwd, &opening(goal, options))).map_err(blame)
+    let planned = runtime.block_on(app::draft_plan(&cwd, &opening(goal, options))).map_err(blame)?;
+    let unopened = || Fail::new(Exit::Bug, "read the plan").because("the planned run was never opened");
+    plan_tree(&planned).ok_or_else(unopened)
 }
 
 /// Gives the brief of a task's running attempt, or of the one that would come next.
 ///
 /// # Errors
-/// Where the repository is not there, or the prompt cannot be filled.
-pub fn brief(state: &State, task: TaskId) -> Result<Option<String>, Fail> {
-    app::brief_of(state, task).map_err(blame)
+/// Where the repository is not there, the prompt cannot be filled, or the task's work needs no brief.
+pub fn brief(place: &Place, state: &State, run: &RunId, task: TaskId) -> Result<app::Brief, Fail> {
+    match place {
+        Place::Here(_) => app::brief_of(state, task).map_err(blame)?.ok_or_else(|| {
+            Fail::new(Exit::Missing, format!("show the brief of {task}")).because("its work needs none")
+        }),
+        Place::There(there) => there.brief(run, task),
+    }
 }
 
 /// Writes what `init` lays down and does not overwrite.
@@ -204,41 +206,32 @@ pub fn init() -> Result<Vec<Laid>, Fail> {
     Ok(laid)
 }
 
-/// Lists the roles as a run of the repository would have them.
+/// Lists the roles as a run of a repository would have them: the one that is named, or that artel was started in.
 ///
 /// # Errors
-/// Where a role file is faulty.
-pub fn roles(changes: &[String]) -> Result<Vec<RoleRow>, Fail> {
+/// Where there is no repository of that name, or a role file or change is faulty.
+pub fn roles(repo: Option<&Path>, changes: &[String]) -> Result<Vec<RoleRow>, Fail> {
+    if let Some(there) = elsewhere()? {
+        return there.roles(repo, changes);
+    }
     let (_, cwd) = surroundings()?;
-    // Without a repository there are the built-in roles.
-    let repo = crate::io::git::Repo::discover(&cwd).ok();
-    let roles = app::read_roles(repo.as_ref(), changes).map_err(blame)?;
-    let builtin = app::read_roles(None, &[]).map_err(blame)?;
-    let root = repo.as_ref().and_then(|repo| repo.workdir());
-    let row = |role: &Role| {
-        let mut from = Vec::new();
-        if builtin.get(&role.name).is_some() {
-            from.push("built in".to_owned());
-        }
-        let file = format!(".artel/roles/{}.toml", role.name);
-        if root.is_some_and(|root| root.join(&file).exists()) {
-            from.push(file);
-        }
-        let own = format!("{}.", role.name);
-        from.extend(changes.iter().filter(|change| change.trim().starts_with(&own)).cloned());
-        RoleRow { role: role.clone(), from }
+    let found = match repo {
+        Some(repo) => Some(Repo::discover(&cwd.join(repo)).map_err(|error| blame(error.into()))?),
+        // Without a repository there are the built-in roles.
+        None => Repo::discover(&cwd).ok(),
     };
-    Ok(roles.iter().map(row).collect())
+    app::role_rows(found.as_ref(), changes).map_err(blame)
 }
 
-/// Lists what is known of agents, and which of them this machine has.
+/// Lists what is known of agents, and which of them the machine has.
 ///
 /// # Errors
-/// Where there is no working directory.
+/// Where there is no working directory, or a server is meant and does not answer.
 pub fn agents() -> Result<Vec<KnownAgent>, Fail> {
-    let (env, _) = surroundings()?;
-    let home = env.get("HOME").map(std::path::PathBuf::from);
-    Ok(known_agents(&Programs::new(env.get("PATH").cloned(), home)))
+    match elsewhere()? {
+        Some(there) => there.agents(),
+        None => Ok(app::agents_here(&surroundings()?.0)),
+    }
 }
 
 /// Lists what models cost: the user's own prices first.
@@ -246,56 +239,88 @@ pub fn agents() -> Result<Vec<KnownAgent>, Fail> {
 /// # Errors
 /// Where there is no state directory, or the user's price file is faulty.
 pub fn prices() -> Result<Vec<PriceRow>, Fail> {
+    if let Some(there) = elsewhere()? {
+        return there.prices();
+    }
     let (env, _) = surroundings()?;
     let dir = StateDir::locate(|name| env.get(name).map(Into::into)).map_err(|error| blame(error.into()))?;
     Ok(app::read_prices(&dir).map_err(blame)?.rows().collect())
 }
 
 /// Lists the JSON schemas of all files, by name.
-pub fn schemas() -> BTreeMap<String, serde_json::Value> {
-    super::schemas::schemas().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+///
+/// # Errors
+/// Where a server is meant and does not answer.
+pub fn schemas() -> Result<BTreeMap<String, serde_json::Value>, Fail> {
+    match elsewhere()? {
+        Some(there) => there.schemas(),
+        None => Ok(super::schemas::schemas().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()),
+    }
 }
 
-/// Looks at the machine and the repository.
-pub fn facts() -> Vec<Fact> {
-    let Ok((env, cwd)) = surroundings() else { return Vec::new() };
-    app::doctor(env, &cwd).into_iter().map(fact).collect()
+/// Looks at the machine and at a repository: the one that is named, or on this machine the one that artel was started in.
+///
+/// # Errors
+/// Where there is no working directory, or a server is meant and does not answer.
+pub fn facts(repo: Option<&Path>) -> Result<Vec<Fact>, Fail> {
+    if let Some(there) = elsewhere()? {
+        return there.facts(repo);
+    }
+    let (env, cwd) = surroundings()?;
+    let within = repo.map_or_else(|| cwd.clone(), |repo| cwd.join(repo));
+    Ok(app::doctor(env, &cwd, Some(&within)))
 }
 
 /// Looks through every run of the journal; empties caches that do not fit.
-pub fn repair() -> Vec<Fact> {
-    let Ok((env, cwd)) = surroundings() else { return Vec::new() };
-    app::repair(env, &cwd).into_iter().map(fact).collect()
-}
-
-fn fact(fact: app::Fact) -> Fact {
-    let fit = match fact.fit {
-        app::Fitness::Good => Fit::Good,
-        app::Fitness::Weak => Fit::Weak,
-        app::Fitness::Unfit => Fit::Unfit,
-    };
-    Fact { name: fact.name.to_owned(), fit, found: fact.found, advice: fact.advice }
-}
-
-/// Lists what could be cleared away.
 ///
 /// # Errors
-/// Where the state directory cannot be read.
-pub fn garbage(place: &Place) -> Result<Vec<Garbage>, Fail> {
-    let found = app::garbage(place.here()?).map_err(blame)?;
-    let row = |found: &app::Left| Garbage {
-        what: found.what.to_owned(),
-        path: found.path.clone(),
-        bytes: found.bytes,
-        why: found.why.clone(),
-    };
-    Ok(found.iter().map(row).collect())
+/// As [`facts`].
+pub fn repair() -> Result<Vec<Fact>, Fail> {
+    if let Some(there) = elsewhere()? {
+        return there.repair();
+    }
+    let (env, cwd) = surroundings()?;
+    Ok(app::repair(env, &cwd))
 }
 
-/// Clears away what can be.
+/// Sends a test notice by each channel, or by one.
 ///
 /// # Errors
-/// Where something cannot be removed.
-pub fn clear(place: &Place, _listed: &[Garbage]) -> Result<(), Fail> {
-    app::clear(place.here()?).map_err(blame)
+/// Where the channels are faulty, or there is none that is meant.
+pub fn notify(place: &Place, channel: Option<&str>) -> Result<Vec<Became>, Fail> {
+    match place {
+        Place::Here(place) => super::live::runtime()?.block_on(app::try_channels(place, channel)).map_err(blame),
+        Place::There(there) => there.notify(channel),
+    }
+}
+
+/// Lists what could be cleared away of a repository: the one that is named, or that artel was started in.
+///
+/// # Errors
+/// Where there is no repository, or the state directory cannot be read.
+pub fn garbage(place: &Place, repo: Option<&Path>) -> Result<Vec<Garbage>, Fail> {
+    match place {
+        Place::Here(place) => app::garbage(&within(place, repo)).map_err(blame),
+        Place::There(there) => there.garbage(repo),
+    }
+}
+
+/// Clears away what can be, and lists what that was.
+///
+/// # Errors
+/// As [`garbage`], and where something cannot be removed.
+pub fn clear(place: &Place, repo: Option<&Path>) -> Result<Vec<Garbage>, Fail> {
+    match place {
+        Place::Here(here) => {
+            let found = garbage(place, repo)?;
+            app::clear(&within(here, repo)).map_err(blame)?;
+            Ok(found)
+        }
+        Place::There(there) => there.clear(repo),
+    }
+}
+
+fn within(place: &app::Place, repo: Option<&Path>) -> app::Place {
+    let cwd = repo.map_or_else(|| place.cwd.clone(), |repo| place.cwd.join(repo));
+    app::Place { cwd, ..place.clone() }
 }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::Sandbox;
 use super::blame::blame;
+use super::calls;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
@@ -44,11 +45,15 @@ pub struct ServeArgs {
 /// Where another process serves this state already, or the address cannot be listened at.
 pub fn serve(out: &Out, args: &ServeArgs) -> Result<Exit, Fail> {
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
-    let place = place.here()?;
     if let Some(standing) = args.link {
-        out.line(&link(place, standing)?)?;
+        let link = match &place {
+            Place::Here(place) => link(place, standing)?,
+            Place::There(there) => there.link(standing)?,
+        };
+        out.line(&link)?;
         return Ok(Exit::Done);
     }
+    let place = place.here()?;
     let runtime = super::live::runtime()?;
     let exit = runtime.block_on(serving(out, place, args));
     // What runs is ended with this process, and begun again by the next one.
@@ -58,19 +63,14 @@ pub fn serve(out: &Out, args: &ServeArgs) -> Result<Exit, Fail> {
 
 /// Asks the server that lives for a link.
 fn link(place: &app::Place, standing: Standing) -> Result<String, Fail> {
-    let tried = "make a link to log in";
     let Some(address) = app::address(place) else {
-        return Err(Fail::new(Exit::Missing, tried)
+        return Err(Fail::new(Exit::Missing, "make a link to log in")
             .because("nothing serves this state directory")
             .hint("`artel serve` does, and prints a link as it begins"));
     };
     let token = app::read_token(place, Standing::Operator).map_err(blame)?;
     let there = super::remote::Remote::new(&address.url, &token)?;
-    let made = there.post("/api/v1/links", None, &serde_json::json!({ "standing": standing }))?;
-    match made["path"].as_str() {
-        Some(path) => Ok(format!("{}{path}", address.url)),
-        None => Err(Fail::new(Exit::Bug, tried).because("the server gave none")),
-    }
+    calls::link(&there, standing)
 }
 
 async fn bind(place: &app::Place, args: &ServeArgs) -> Result<TcpListener, Fail> {

@@ -69,6 +69,19 @@ pub fn meant(text: &str) -> Result<Meant, Fail> {
         .hint("a goal in words has several: artel run \"add a --json flag to list\""))
 }
 
+/// Takes a text for a goal file of a server's machine, whose files are not here to be looked at.
+///
+/// # Errors
+/// Where it is words: a draft is tried out and agreed on where its repository is.
+pub fn meant_there(text: &str) -> Result<Meant, Fail> {
+    if text.starts_with('/') || text.split_whitespace().count() < 2 {
+        return Ok(Meant::File(text.into()));
+    }
+    Err(Fail::new(Exit::Usage, "draft a goal on another machine")
+        .because("a draft is tried out and agreed on where its repository is")
+        .hint("name a goal file of that machine, such as /srv/engine/goal.md; or type this there"))
+}
+
 /// Drafts a goal, shows it, and asks; nothing where it was not agreed to.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! reader takes what it can; nothing piles up for one who takes nothing.
 
 use std::fmt::Write as _;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -104,10 +105,10 @@ async fn next(
 }
 
 /// Sends pieces until the reader is gone; one who takes none for too long loses the connection, and this ends with it.
-async fn stream(follower: Arc<Follower>, mut after: u64, pieces: mpsc::Sender<Bytes>) {
+async fn stream(follower: Arc<Follower>, mut after: u64, pieces: mpsc::Sender<io::Result<Bytes>>) {
     let (mut cursor, mut news) = (Cursor::default(), follower.news());
     // Said at once, so that a reader knows that it is connected.
-    if pieces.send(Bytes::from_static(b"retry: 1000\n\n")).await.is_err() {
+    if pieces.send(Ok(Bytes::from_static(b"retry: 1000\n\n"))).await.is_err() {
         return;
     }
     loop {
@@ -137,7 +138,7 @@ async fn stream(follower: Arc<Follower>, mut after: u64, pieces: mpsc::Sender<By
                 () = tokio::time::sleep(SIGN_EVERY) => Bytes::from_static(b": nothing new\n\n"),
             },
         };
-        if pieces.send(piece).await.is_err() {
+        if pieces.send(Ok(piece)).await.is_err() {
             return;
         }
     }
@@ -153,16 +154,17 @@ fn piece(told: &[Told]) -> Bytes {
     text.into()
 }
 
-/// Hands pieces to a connection.
-struct Pieces {
-    read: mpsc::Receiver<Bytes>,
+/// Hands pieces to a connection, until there are no more or one could not be read.
+pub struct Pieces {
+    /// Where they come from.
+    pub read: mpsc::Receiver<io::Result<Bytes>>,
 }
 
 impl Stream for Pieces {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.read.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        self.read.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }

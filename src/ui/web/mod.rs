@@ -15,6 +15,8 @@ pub mod past;
 pub mod transcripts;
 pub mod events;
 pub mod writes;
+pub mod once;
+pub mod machine;
 pub mod metrics;
 pub mod login;
 pub mod assets;

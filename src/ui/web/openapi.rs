@@ -75,6 +75,7 @@ fn parameters(method: &str, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
         let says = match name {
             "run" => "run, by id, a unique beginning of it, or its name",
             "task" => "task, as t12",
+            "transcript" => "what a session wrote, by its name, as t12.1",
             _ => "attempt, as t12.1",
         };
         json!({ "name": name, "in": "path", "required": true, "description": says, "schema": { "type": "string" } })
@@ -83,12 +84,17 @@ fn parameters(method: &str, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
     all.extend(query.iter().map(|(name, says)| {
         let schema = match *name {
             "text" | "kind" | "task" | "actor" => json!({ "type": "string", "maxLength": 400 }),
+            "anchor" => json!({ "type": "string" }),
+            "repo" => json!({ "type": "string", "pattern": "^/" }),
+            "role" => json!({ "type": "array", "items": { "type": "string" } }),
             _ => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
         };
-        json!({ "name": name, "in": "query", "description": says, "schema": schema })
+        // Without a repository there is nothing to be cleared away.
+        let required = *name == "repo" && path == "/gc";
+        json!({ "name": name, "in": "query", "required": required, "description": says, "schema": schema })
     }));
     // A link is another one each time.
-    if method == "post" && path.starts_with("/runs") {
+    if method == "post" && path != "/links" {
         let says = "names the request, so that it may be sent any number of times";
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
         all.push(json!({ "name": "Idempotency-Key", "in": "header", "description": says, "schema": schema }));

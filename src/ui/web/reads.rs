@@ -15,7 +15,8 @@ use super::extract::{Path, Query};
 use super::refused::Refused;
 use super::site::{Site, Summed};
 use crate::actors::world::blocking;
-use crate::app::{self, Follower};
+use crate::app::{self, Brief, Follower, Proof};
+use crate::io::gateway::PriceRow;
 use crate::machine::snapshot;
 use crate::machine::state::State as RunState;
 use crate::model::ids::{RunId, TaskId};
@@ -158,7 +159,11 @@ pub fn named<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Refuse
 pub fn task_of(site: &Site, run: &RunId, follower: &Follower, id: TaskId) -> Result<TaskView, Refused> {
     let now_ms = site.place.clock.now_ms();
     let seen = follower.see(|loaded, _| task_view(&loaded.state, id, now_ms));
-    seen.ok_or_else(|| Refused::missing(format!("find task {id}"), format!("run {run} has no such task")))
+    seen.ok_or_else(|| no_task(run, id))
+}
+
+fn no_task(run: &RunId, id: TaskId) -> Refused {
+    Refused::missing(format!("find task {id}"), format!("run {run} has no such task"))
 }
 
 /// Shows a task.
@@ -192,6 +197,43 @@ pub async fn diff(
 ) -> Result<impl IntoResponse, Refused> {
     let id = named(&task)?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], patch(&site, &run, id).await?))
+}
+
+/// Shows the brief of a task's running attempt, or of the one that would come next.
+///
+/// # Errors
+/// Where there is no such run or task, or its work needs no brief.
+pub async fn brief(State(site): State<Arc<Site>>, Path((run, task)): Path<(String, String)>) -> Told<Brief> {
+    let id: TaskId = named(&task)?;
+    let made = site.see(&run, move |_, run, follower| {
+        let state = follower.see(|loaded, _| loaded.state.clone());
+        if !state.tasks.contains_key(&id) {
+            return Err(no_task(run, id));
+        }
+        app::brief_of(&state, id)?
+            .ok_or_else(|| Refused::missing(format!("show the brief of {id}"), "its work needs none"))
+    });
+    Ok(Json(made.await?))
+}
+
+/// Says what a journal is held against.
+#[derive(Debug, Deserialize)]
+pub struct Against {
+    /// A ref or commit; none is the run's anchor.
+    anchor: Option<String>,
+}
+
+/// Looks whether a run's journal is what was stored, and what landed is what was checked.
+///
+/// # Errors
+/// Where there is no such run, or its journal cannot be read at all.
+pub async fn verify(
+    State(site): State<Arc<Site>>,
+    Path(run): Path<String>,
+    Query(Against { anchor }): Query<Against>,
+) -> Told<Proof> {
+    let run = site.find(&run).await?;
+    Ok(Json(blocking(move || app::verify(&site.place, &run, anchor.as_deref())).await?))
 }
 
 /// Shows the plan.
@@ -356,9 +398,9 @@ pub async fn state(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Re
 ///
 /// # Errors
 /// Where the user's own prices cannot be read.
-pub async fn prices(State(site): State<Arc<Site>>) -> Told<Vec<Any>> {
+pub async fn prices(State(site): State<Arc<Site>>) -> Told<Vec<PriceRow>> {
     let rows = blocking(move || app::read_prices(&site.place.dir)).await?;
-    Ok(Json(rows.rows().filter_map(|row| serde_json::to_value(row).ok()).collect()))
+    Ok(Json(rows.rows().collect()))
 }
 
 /// Gives the schemas of the files that artel reads.

@@ -61,6 +61,7 @@ impl From<AppError> for Refused {
     fn from(error: AppError) -> Self {
         let status = match &error {
             AppError::Journal(JournalError::NoSuchRun { .. } | JournalError::NoRunLike { .. })
+            | AppError::NoChannel { .. }
             | AppError::NoRun
             | AppError::Unopened { .. } => StatusCode::NOT_FOUND,
             AppError::Journal(JournalError::Ambiguous { .. }) | AppError::Held { .. } => StatusCode::CONFLICT,
@@ -91,6 +92,9 @@ impl From<AppError> for Refused {
         let refused = Self::new(status, error.to_string(), why);
         if let AppError::Unfit { next, .. } = error {
             return refused.next(next);
+        }
+        if let AppError::NoChannel { .. } = error {
+            return refused.next("docs/notify.md says what stands there");
         }
         if matches!(error, AppError::Journal(JournalError::NoRunLike { .. } | JournalError::Ambiguous { .. })) {
             return refused.next("GET /api/v1/runs lists all runs");

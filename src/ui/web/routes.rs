@@ -10,9 +10,12 @@ use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
-    assets, events, guard, login, metrics, openapi, pages, past, reads, refused, site::Site, transcripts, writes,
+    assets, events, guard, login, machine, metrics, openapi, pages, past, reads, refused, site::Site, transcripts,
+    writes,
 };
-use crate::app::Standing;
+use crate::app::{Became, Brief, Fact, Left, Proof, RoleRow, Standing};
+use crate::io::agents::KnownAgent;
+use crate::io::gateway::PriceRow;
 use crate::machine::command::Ask;
 use crate::model::plan_edit::PlanEdit;
 use crate::model::plan_text;
@@ -88,7 +91,16 @@ fn writes<T: JsonSchema>(
     Route { method: "post", path, needs, tells, query: &[], body, body_bytes, answer, serves }
 }
 
+/// Has something done that needs no more to be said.
+fn does(path: &'static str, tells: &'static str, answer: Answer, serves: MethodRouter<Arc<Site>>) -> Route {
+    Route { method: "post", needs: Standing::Operator, ..reads(path, tells, answer, serves) }
+}
+
 impl Route {
+    fn for_operators(self) -> Self {
+        Self { needs: Standing::Operator, ..self }
+    }
+
     fn with(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.query = query;
         self
@@ -109,7 +121,7 @@ const WAIT: (&str, &str) = ("wait_s", "how many seconds to wait for news, 30 at 
 
 /// Lists the routes for programs.
 pub fn routes() -> Vec<Route> {
-    looks().into_iter().chain(looks_back()).chain(follows()).chain(asks()).collect()
+    looks().into_iter().chain(looks_back()).chain(evidence()).chain(follows()).chain(machines()).chain(asks()).collect()
 }
 
 /// Lists the routes that show what there is.
@@ -203,6 +215,78 @@ fn looks_back() -> Vec<Route> {
     ]
 }
 
+/// Lists the routes that show what a run's agents were told and wrote, and what its journal proves.
+fn evidence() -> Vec<Route> {
+    vec![
+        reads(
+            "/runs/{run}/tasks/{task}/brief",
+            "Shows the brief of a task's running attempt, or of the one that would come next.",
+            json::<Brief>(),
+            get(reads::brief),
+        ),
+        reads(
+            "/runs/{run}/transcripts",
+            "Lists what a run's sessions wrote, by name.",
+            json::<Vec<String>>(),
+            get(transcripts::transcripts),
+        ),
+        reads(
+            "/runs/{run}/transcripts/{transcript}",
+            "Gives what a session wrote, byte for byte. The header `artel-noted` says up to which byte the journal tells \
+             what it holds, and `artel-flaw` what is wrong with it by the journal.",
+            Answer::Text(&["application/octet-stream"]),
+            get(transcripts::transcript),
+        ),
+        reads(
+            "/runs/{run}/verify",
+            "Looks whether a run's journal is what was stored, and what landed is what was checked.",
+            json::<Proof>(),
+            get(reads::verify),
+        )
+        .with(&[("anchor", "a ref or commit that the journal is held against, in place of the run's anchor")]),
+    ]
+}
+
+/// Which repository is meant, in a query.
+const REPO: (&str, &str) = ("repo", "a folder in a repository of the server's machine, from the root on");
+
+/// Lists the routes that tell of the server's machine and of repositories on it.
+fn machines() -> Vec<Route> {
+    vec![
+        reads(
+            "/doctor",
+            "Looks whether the server's machine is fit, and a repository where one is named.",
+            json::<Vec<Fact>>(),
+            get(machine::doctor),
+        )
+        .with(&[REPO])
+        .for_operators(),
+        reads(
+            "/roles",
+            "Lists the roles as a run of a repository would have them; without one those that are built in.",
+            json::<Vec<RoleRow>>(),
+            get(machine::roles),
+        )
+        .with(&[REPO, ("role", "changes to roles, each ROLE.FIELD=VALUE")])
+        .for_operators(),
+        reads(
+            "/agents",
+            "Lists the agents that roles may name, and which of them the server's machine has.",
+            json::<Vec<KnownAgent>>(),
+            get(machine::agents),
+        )
+        .for_operators(),
+        reads(
+            "/gc",
+            "Lists what ended runs of a repository have left that could be cleared away.",
+            json::<Vec<Left>>(),
+            get(machine::garbage),
+        )
+        .with(&[REPO])
+        .for_operators(),
+    ]
+}
+
 /// Lists the routes by which runs are followed, and those that tell of this program.
 fn follows() -> Vec<Route> {
     vec![
@@ -221,7 +305,7 @@ fn follows() -> Vec<Route> {
             Answer::Text(&["application/octet-stream"]),
             get(reads::state),
         ),
-        reads("/prices", "Lists what models cost.", json::<Vec<reads::Any>>(), get(reads::prices)),
+        reads("/prices", "Lists what models cost.", json::<Vec<PriceRow>>(), get(reads::prices)),
         reads(
             "/schemas",
             "Gives the JSON schemas of the files that artel reads.",
@@ -251,6 +335,39 @@ fn asks() -> Vec<Route> {
             post(writes::ask),
         )
         .holding(PLAN_BYTES),
+        does(
+            "/runs/{run}/host",
+            "Hosts a run on which nobody works, until it rests or ends.",
+            json::<writes::Taken>(),
+            post(writes::host),
+        ),
+        writes::<writes::Opening>(
+            "/plans",
+            Standing::Operator,
+            "Plans a goal file of the server's machine, and creates nothing.",
+            json::<PlanTree>(),
+            post(machine::plan),
+        ),
+        writes::<machine::Of>(
+            "/gc",
+            Standing::Operator,
+            "Clears away what ended runs of a repository have left; what did not land is kept.",
+            json::<Vec<Left>>(),
+            post(machine::clear),
+        ),
+        does(
+            "/repair",
+            "Looks through every run of the journal and drops caches that do not fit; no event is ever changed.",
+            json::<Vec<Fact>>(),
+            post(machine::repair),
+        ),
+        writes::<machine::Channel>(
+            "/notices",
+            Standing::Operator,
+            "Sends a test notice by each channel of `notify.toml`, or by one.",
+            json::<Vec<Became>>(),
+            post(machine::notify),
+        ),
         writes::<login::Wanted>(
             "/links",
             Standing::Operator,

@@ -11,6 +11,7 @@ use crate::model::ids::RunId;
 use crate::views::summary::{Summary, summary};
 
 use super::limits::Limits;
+use super::once::Once;
 use super::refused::Refused;
 
 /// A run with how it stands, or why it cannot be read.
@@ -36,6 +37,8 @@ pub struct Site {
     pub any_address: Option<u16>,
     /// The name of the cookie by which a browser is known.
     pub cookie: String,
+    /// What was done under which key beside runs.
+    pub once: Once,
     summaries: Mutex<BTreeMap<RunId, (u64, Summary)>>,
 }
 
@@ -55,6 +58,7 @@ impl Site {
             names: own.map(|name| name.to_ascii_lowercase()).collect(),
             any_address: (!at.ip().is_loopback()).then_some(port),
             cookie: format!("artel-{port}"),
+            once: Once::default(),
             summaries: Mutex::default(),
         }
     }

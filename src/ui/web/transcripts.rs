@@ -1,18 +1,24 @@
-//! Owns what programs and pages are told of one attempt beside its task: what it printed, also while it prints, and what
-//! its candidate changes. Changes nothing.
+//! Owns what programs and pages are told of one attempt beside its task: what it printed, also while it prints, what its
+//! candidate changes, and what sessions wrote, byte for byte. Changes nothing.
 
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
+use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
+use super::events::Pieces;
 use super::extract::{Path, Query};
-use super::reads::named;
+use super::reads::{Told, named};
 use super::refused::Refused;
 use super::site::Site;
+use crate::actors::world::blocking;
 use crate::app::Follower;
 use crate::machine::state::Attempt;
 use crate::model::ids::{AttemptId, RunId};
@@ -81,4 +87,60 @@ pub async fn diff(
 ) -> Result<impl IntoResponse, Refused> {
     let id = named(&attempt)?;
     Ok(([TEXT], patch(&site, &run, id).await?))
+}
+
+/// Names the header that says up to which byte the journal tells what a transcript holds.
+const NOTED: HeaderName = HeaderName::from_static("artel-noted");
+/// Names the header that says what is wrong with a transcript, by the journal.
+const FLAW: HeaderName = HeaderName::from_static("artel-flaw");
+
+/// Lists what a run's sessions wrote, by name.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn transcripts(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Vec<String>> {
+    let run = site.find(&run).await?;
+    Ok(Json(blocking(move || site.place.transcripts(&run)).await))
+}
+
+/// Gives what a session wrote, byte for byte, and in its headers what the journal says of it.
+///
+/// # Errors
+/// Where there is no such run or transcript, or it cannot be read.
+pub async fn transcript(
+    State(site): State<Arc<Site>>,
+    Path((run, name)): Path<(String, String)>,
+) -> Result<impl IntoResponse, Refused> {
+    let run = site.find(&run).await?;
+    let missing =
+        Refused::missing(format!("find the transcript `{name}`"), format!("run {run} has no such transcript"));
+    let found = blocking(move || site.place.transcript(&run, &name)).await?.ok_or(missing)?;
+    let (pieces, read) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || send(found.from, &pieces));
+    let flaw = found.flaw.map(|flaw| [(FLAW, plain(&flaw))]);
+    let heads = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (NOTED, found.noted.to_string())];
+    Ok((heads, flaw.map(axum::response::AppendHeaders), Body::new(Pieces { read })))
+}
+
+/// Sends all that is read until the reader is gone; one that takes nothing for too long loses the connection.
+fn send(mut from: Box<dyn Read + Send>, pieces: &mpsc::Sender<std::io::Result<Bytes>>) {
+    let mut chunk = vec![0; PIECE_BYTES as usize];
+    loop {
+        let piece = match from.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(read) => Ok(Bytes::copy_from_slice(&chunk[..read])),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let is_last = piece.is_err();
+        if pieces.blocking_send(piece).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Writes a text in the characters that a header may hold.
+fn plain(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_graphic() || c == ' ';
+    text.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }

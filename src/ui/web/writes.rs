@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::extract::{Path, Weighed};
 use super::guard::{Caller, too_little};
+use super::machine::from_root;
 use super::reads::Told;
 use super::refused::Refused;
 use super::routes::BODY_BYTES;
@@ -32,8 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Longest key of a request.
 const KEY_BYTES: usize = 200;
 
-/// Says how a run is to be opened.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// Says how a run is to be opened, or planned.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     /// The repository: a folder on the server's machine, named from the root on.
@@ -53,6 +54,21 @@ pub struct Opening {
     workers: Option<u32>,
     /// What all chance in the run is drawn from.
     seed: Option<u64>,
+    /// Whether nobody is to work on the run before that is asked for.
+    #[serde(default)]
+    open_only: bool,
+}
+
+impl Opening {
+    /// Gives the folder of the repository, and how the run is opened there.
+    ///
+    /// # Errors
+    /// Where the folder is not named from the root on.
+    pub fn options(self) -> Result<(PathBuf, OpenOptions), Refused> {
+        let tried = format!("open a run in `{}`", self.repo.display());
+        let Self { goal, name, base, roles, workers, seed, .. } = self;
+        Ok((from_root(self.repo, &tried)?, OpenOptions { goal, name, base, roles, workers, seed, run: None }))
+    }
 }
 
 /// Tells of a run that was opened.
@@ -95,35 +111,53 @@ pub async fn open(
     body: Result<Json<Opening>, JsonRejection>,
 ) -> Told<Opened> {
     let Json(wanted) = body.map_err(|fault| unreadable("open a run", &fault))?;
-    let tried = format!("open a run in `{}`", wanted.repo.display());
-    if !wanted.repo.is_absolute() {
-        let why = "the folder of the repository is not named from the root on";
-        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, tried, why));
-    }
+    let open_only = wanted.open_only;
+    let (cwd, options) = wanted.options()?;
     let run = key(&headers)?.map(|key| {
         RunId::from_str(&format!("r-{}", &key[..12])).map_err(|error| {
             Refused::new(StatusCode::BAD_REQUEST, "name a run after the request's key", error.to_string())
         })
     });
     let run = run.transpose()?;
-    let options = OpenOptions {
-        goal: wanted.goal,
-        name: wanted.name,
-        base: wanted.base,
-        roles: wanted.roles,
-        workers: wanted.workers,
-        seed: wanted.seed,
-        run,
-    };
-    let place = Place { cwd: wanted.repo, ..site.place.clone() };
+    let options = OpenOptions { run, ..options };
+    let place = Place { cwd, ..site.place.clone() };
     let (run, notes) = blocking(move || app::open_run(&place, &options)).await?;
-    site.hosts.take(&run);
-    // Whoever follows it from here on must not find that nobody works on it.
-    let until = Instant::now() + PATIENCE;
-    while site.hosts.at_work().contains(&run) && !app::is_hosted(&site.place, &run) && Instant::now() < until {
-        tokio::time::sleep(LOOK_EVERY).await;
+    if !open_only {
+        take(&site, &run).await;
     }
     Ok(Json(Opened { run, notes }))
+}
+
+/// Hosts a run, and waits until that has begun: whoever follows it from here on must not find that nobody works on it.
+async fn take(site: &Arc<Site>, run: &RunId) {
+    site.hosts.take(run);
+    let until = Instant::now() + PATIENCE;
+    while site.hosts.at_work().contains(run) && !app::is_hosted(&site.place, run) && Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Tells whether somebody works on a run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Taken {
+    /// The run.
+    pub run: RunId,
+    /// Whether somebody works on it; nobody has to where it rests or has ended.
+    pub coordinated: bool,
+}
+
+/// Hosts a run on which nobody works.
+///
+/// # Errors
+/// Where there is no such run.
+pub async fn host(State(site): State<Arc<Site>>, Path(run): Path<String>, headers: HeaderMap) -> Told<Taken> {
+    key(&headers)?;
+    let run = site.find(&run).await?;
+    if !app::is_hosted(&site.place, &run) {
+        take(&site, &run).await;
+    }
+    let coordinated = app::is_hosted(&site.place, &run);
+    Ok(Json(Taken { run, coordinated }))
 }
 
 /// Asks something of a run.
@@ -156,12 +190,16 @@ pub fn fits(tried: &str, ask: &Ask, bytes: usize) -> Result<(), Refused> {
     Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, tried, why))
 }
 
-fn unreadable(tried: &str, fault: &JsonRejection) -> Refused {
+/// Says that a body could not be read.
+pub fn unreadable(tried: &str, fault: &JsonRejection) -> Refused {
     Refused::new(fault.status(), tried, fault.body_text()).next("GET /api/v1/openapi.json describes what is read")
 }
 
-/// Gives a request's key in a form that ids may have.
-fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+/// Gives a request's key in a form that ids may have; nothing where it has none.
+///
+/// # Errors
+/// Where it is empty or too long.
+pub fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     if value.is_empty() || value.len() > KEY_BYTES {
         let why = format!("`Idempotency-Key` is empty or longer than {KEY_BYTES} bytes");

@@ -11,7 +11,7 @@ use crate::ui::cli::exit::Exit;
 use crate::ui::cli::fail::Fail;
 use crate::ui::cli::live::{self, Shape};
 use crate::ui::cli::out::Out;
-use crate::ui::cli::seam::{self, OpenOptions, Place};
+use crate::ui::cli::seam::{self, OpenOptions, Opened, Place};
 
 /// Migrates the published source of a real crate.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub fn demo(out: &Out, args: &DemoArgs) -> Result<Exit, Fail> {
     let place = Place::open_in(&dir)?.in_sandbox(args.sandbox.tier());
     let options = OpenOptions { workers: Some(args.workers), ..OpenOptions::default() };
     out.remark(&format!("the repository is {}; its goal is {}", dir.display(), goal.display()));
-    let (run, _) = seam::open_run(&place, &goal, &options)?;
+    let Opened { run, .. } = seam::open_run(&place, &goal, &options)?;
     let shape = args.shown.into();
     let exit = live::host(out, &place, &run, shape)?;
     if shape != Shape::Json {

@@ -299,7 +299,7 @@ impl Drawing<'_> {
     /// Draws a scope; where tasks are many, only the outermost is open.
     fn scope(&self, node: &ScopeNode, is_outer: bool) -> Markup {
         let own: Vec<&TaskNode> = node.tasks.iter().filter_map(|id| self.tasks.get(id).copied()).collect();
-        let through = own.iter().filter(|task| matches!(task.status, "landed" | "nothing")).count();
+        let through = own.iter().filter(|task| matches!(task.status.as_str(), "landed" | "nothing")).count();
         html! {
             details.scope id={ "box-" (node.scope) } open[is_outer || !self.are_many] {
                 summary.head {
@@ -316,9 +316,9 @@ impl Drawing<'_> {
     fn task(&self, task: &TaskNode) -> Markup {
         let (run, is_critical) = (self.run.as_str(), self.critical.contains(&task.task));
         if self.are_many {
-            small_chip(run, task.task, task.status, is_critical)
+            small_chip(run, task.task, &task.status, is_critical)
         } else {
-            chip(run, task.task, task.status, is_critical, Some(&task.title))
+            chip(run, task.task, &task.status, is_critical, Some(&task.title))
         }
     }
 }
