@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::common::{House, Said, said};
-use crate::crew::{open_gate, playing};
+use crate::crew::{crew, open_gate, playing};
 use crate::wire::{Server, gated};
 
 /// Runs a verb as if on another machine: with a state directory of its own, and a token.
@@ -89,11 +89,12 @@ fn same(house: &House, server: &Server<'_>, standing: &str, args: &[&str]) -> Sa
     there
 }
 
-/// A house whose run is done, with what it needs no longer lying about.
+/// A house whose run is done: its sessions have written something, and what it needs no longer lies about.
 fn done() -> House {
-    let house = gated("");
-    open_gate(&house, "t1");
-    open_gate(&house, "t2");
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    house.in_the_open();
+    let steps = "  - run: \"echo as told\"\n  - write: {text: \"new\\n\"}\n";
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], steps, "");
     house.artel(&playing(&["--name", "DONE-1"])).exits(0);
     house
 }
@@ -228,21 +229,24 @@ fn what_is_no_longer_needed_is_cleared_away_once_and_channels_are_tried_once() {
 #[test]
 fn a_run_that_is_opened_only_waits_to_be_resumed_from_afar() {
     let house = gated("");
-    open_gate(&house, "t1");
-    open_gate(&house, "t2");
     let server = Server::start(&house);
     let mut args = playing(&["--open-only"]);
     let goal = house.repo().join("goal.md");
     args[1] = goal.to_str().unwrap();
     let run = afar(&house, &server, "operator", &args).exits(0).out;
     let run = run.trim();
-    assert_eq!((house.events().len(), house.board()["coordinated"].clone()), (1, json!(false)));
+    // Whoever worked on it would wait at its gates.
+    assert_eq!(house.board()["coordinated"], false);
+    open_gate(&house, "t1");
+    open_gate(&house, "t2");
     afar(&house, &server, "approver", &["resume", run]).exits(10).says("an operator");
     afar(&house, &server, "operator", &["resume", run]).exits(0).says("landed");
     assert_eq!(house.board()["counts"]["landed"], 2);
-    // Who has ended stays so.
+    let landed = house.told("BatchLanded").len();
     let taken = server.post("operator", &format!("/api/v1/runs/{run}/host"), "", &json!({})).is(200).json();
-    assert_eq!(taken, json!({"run": run, "coordinated": false}));
+    assert_eq!(taken["run"], run);
+    house.until("nobody works on what has ended", || house.board()["coordinated"] == false);
+    assert_eq!(house.told("BatchLanded").len(), landed);
     server.post("operator", "/api/v1/runs/none/host", "", &json!({})).is(404);
 }
 
