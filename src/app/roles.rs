@@ -15,7 +15,8 @@ use crate::model::role::Role;
 /// Tells of a role and where it comes from.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RoleRow {
-    /// The role.
+    /// The role; its money is told in nano-dollars, which a file writes in dollars.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub role: Role,
     /// Where it comes from: `built in`, or files and overrides in order.
     pub from: Vec<String>,

@@ -2,7 +2,7 @@
 //! it moves by itself, in none. Never shows it.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ended::{Class, ended};
 use super::limits::{LimitRow, of_a_person};
@@ -14,7 +14,7 @@ use crate::model::goal::Gate;
 use crate::model::ids::{RunId, TaskId};
 
 /// Names a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
     /// It goes on once a person has said or mended something.
@@ -37,7 +37,7 @@ impl Bucket {
 }
 
 /// Holds one thing in a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
     /// The bucket.
     pub bucket: Bucket,
@@ -53,6 +53,13 @@ pub struct Item {
     pub next: String,
     /// What waits for a word there.
     pub waiting: Option<Waiting>,
+}
+
+impl Item {
+    /// Tells whether it is shown without being asked for: a task that is finished is not.
+    pub fn is_open(&self) -> bool {
+        self.task.is_none() || self.bucket != Bucket::Finished
+    }
 }
 
 /// Sorts a run and its tasks into buckets; nothing for a run that is not open.

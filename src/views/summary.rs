@@ -44,7 +44,7 @@ impl Summary {
 pub fn summary(state: &State) -> Option<Summary> {
     let opening = state.opening.as_deref()?;
     let mut items = inbox(state);
-    items.retain(|item| item.task.is_none() || item.bucket != Bucket::Finished);
+    items.retain(Item::is_open);
     Some(Summary {
         run: opening.run.clone(),
         goal: opening.goal.name.clone(),

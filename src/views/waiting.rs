@@ -20,7 +20,7 @@ const ROWS: usize = 64;
 const PATHS: usize = 4;
 
 /// Shows a thing that waits for a word; holds paths of the repository, hence not inert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiting {
     /// What happens when it is approved, in words.
     pub then: String,

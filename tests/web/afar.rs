@@ -115,6 +115,7 @@ fn what_a_run_proves_and_what_its_sessions_were_told_and_wrote_is_read_from_afar
         (&["roles", "show", "worker", "--task", "DONE-1/t2", "--json"], 0),
         (&["roles", "show", "shard", "--task", "t1"], 11),
         (&["inbox", "--all"], 0),
+        (&["inbox", "--json"], 0),
         (&["inbox", "DONE-1", "--json"], 0),
         (&["prices", "--json"], 0),
         (&["prices", "claude"], 0),
@@ -124,6 +125,7 @@ fn what_a_run_proves_and_what_its_sessions_were_told_and_wrote_is_read_from_afar
     ] {
         assert_eq!(same(&house, &server, "viewer", args).code, Some(code), "{args:?}");
     }
+    afar(&house, &server, "viewer", &["inbox", "none"]).exits(11);
     let log = std::fs::read_dir(house.home().join("runs").join(house.run()).join("logs")).unwrap();
     let of_t1 = |name: &str| name.starts_with("t1.1.log");
     let file = log.flatten().map(|entry| entry.path()).find(|path| of_t1(path.file_name().unwrap().to_str().unwrap()));

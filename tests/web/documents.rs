@@ -3,6 +3,14 @@
 use crate::crew::{open_gate, playing};
 use crate::wire::{Server, gated};
 
+/// Asks about a repository of the server's machine.
+fn is_for_operators(server: &Server<'_>, path: &str, repo: &str) {
+    server.get("approver", path).is(403);
+    server.get("operator", &format!("{path}?repo={repo}")).is(200).says("[");
+    let is_of_machine = path.ends_with("/agents");
+    server.get("operator", &format!("{path}?repo=..%2F")).is(if is_of_machine { 200 } else { 422 });
+}
+
 #[test]
 fn each_described_path_answers_as_described_and_looking_changes_nothing() {
     let house = gated("");
@@ -18,14 +26,7 @@ fn each_described_path_answers_as_described_and_looking_changes_nothing() {
         let filled = path.replace("{run}", &run).replace("{task}", "t1").replace("{attempt}", "t1.1");
         let filled = filled.replace("{transcript}", "t1.1");
         if told["description"].as_str().unwrap().ends_with("For: operator.") {
-            server.get("approver", &filled).is(403);
-            let folder = format!("{filled}?repo={}", house.repo().display());
-            server.get("operator", &folder).is(200).says("[");
-            server.get("operator", &format!("{filled}?repo=..%2F")).is(if filled.ends_with("agents") {
-                200
-            } else {
-                422
-            });
+            is_for_operators(&server, &filled, &house.repo().display().to_string());
             continue;
         }
         if path.ends_with("/plan/draft") {

@@ -16,6 +16,7 @@ use crate::app::{Became, Brief, Fact, Left, Proof, RoleRow, Standing, Transcript
 use crate::io::agents::KnownAgent;
 use crate::io::gateway::PriceRow;
 use crate::model::ids::{RunId, TaskId};
+use crate::views::inbox::Item;
 use crate::views::plan_tree::PlanTree;
 
 impl There {
@@ -44,6 +45,16 @@ impl There {
     /// Has a run hosted on which nobody works.
     pub(super) fn host(&self, run: &RunId) -> Result<(), Fail> {
         self.post(&format!("/runs/{run}/host"), &json!({})).map(|_: Value| ())
+    }
+
+    /// Lists what needs a person, of all runs; finished tasks are left out.
+    pub(super) fn inbox(&self) -> Result<Vec<Item>, Fail> {
+        self.get("/inbox")
+    }
+
+    /// Lists what of a run needs a person, failed or is finished.
+    pub(super) fn inbox_of(&self, run: &str) -> Result<Vec<Item>, Fail> {
+        self.get(&format!("/runs/{}/inbox", escaped(run)))
     }
 
     /// Looks whether a run proves what it holds.

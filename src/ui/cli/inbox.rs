@@ -7,7 +7,6 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::list;
 use super::out::Out;
-use super::seam::{self, Place};
 
 /// Shows what needs you.
 #[derive(Debug, Args)]
@@ -27,10 +26,5 @@ pub struct InboxArgs {
 /// # Errors
 /// Where there is no such run, or the journal cannot be read.
 pub fn inbox(out: &Out, args: &InboxArgs) -> Result<Exit, Fail> {
-    let place = Place::open_read_only()?;
-    let runs = match &args.run {
-        Some(text) => vec![seam::find(&place, Some(text))?],
-        None => seam::runs(&place)?.into_iter().map(|row| row.run).collect(),
-    };
-    list::show_inbox(out, &place, &runs, args.all, args.format)
+    list::show_inbox(out, (args.run.as_deref(), args.all), args.format)
 }

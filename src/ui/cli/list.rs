@@ -9,10 +9,8 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::paint::{Hue, Paint};
-use super::pick;
 use super::seam::{self, Place, RunRow};
-use crate::model::ids::RunId;
-use crate::views::inbox::{Bucket, Item, inbox};
+use crate::views::inbox::{Bucket, Item};
 
 /// Lists runs, or what needs you.
 #[derive(Debug, Args)]
@@ -32,30 +30,32 @@ pub struct ListArgs {
 /// # Errors
 /// Where the journal cannot be read.
 pub fn list(out: &Out, args: &ListArgs) -> Result<Exit, Fail> {
+    if args.inbox {
+        return show_inbox(out, (None, args.all), args.format);
+    }
     let place = Place::open_read_only()?;
     let runs = seam::runs(&place)?;
-    if !args.inbox {
-        if args.format.json {
-            out.json(&runs)?;
-        } else {
-            out.lines(run_lines(&runs, out.width, out.paint, &TimeZone::system()))?;
-        }
-        return Ok(Exit::Done);
+    if args.format.json {
+        out.json(&runs)?;
+    } else {
+        out.lines(run_lines(&runs, out.width, out.paint, &TimeZone::system()))?;
     }
-    let runs: Vec<RunId> = runs.into_iter().map(|row| row.run).collect();
-    show_inbox(out, &place, &runs, args.all, args.format)
+    Ok(Exit::Done)
 }
 
-/// Shows what of these runs needs a person, failed or is finished; finished tasks only where all is wanted.
+/// Shows what of a run, or of all, needs a person, failed or is finished; finished tasks only where all is wanted.
 ///
 /// # Errors
-/// Where the journal cannot be read.
-pub fn show_inbox(out: &Out, place: &Place, runs: &[RunId], all: bool, format: Format) -> Result<Exit, Fail> {
-    let mut items = Vec::new();
-    for run in runs {
-        items.extend(inbox(&pick::read(place, Some(run.as_str()))?.state));
-    }
-    items.retain(|item| all || item.task.is_none() || item.bucket != Bucket::Finished);
+/// Where there is no such run, or the journal cannot be read.
+pub fn show_inbox(out: &Out, (run, all): (Option<&str>, bool), format: Format) -> Result<Exit, Fail> {
+    let place = Place::open_read_only()?;
+    let mut items = match run {
+        Some(run) => seam::inbox_of(&place, run)?,
+        None if all => seam::whole_inbox(&place)?,
+        None => seam::inbox(&place)?,
+    };
+    items.retain(|item| all || item.is_open());
+    items.sort_by_key(|item| item.bucket);
     if format.json {
         out.json(&items)?;
     } else {

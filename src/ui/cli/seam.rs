@@ -11,6 +11,7 @@ use super::blame::blame;
 use super::exit::Exit;
 use super::fail::Fail;
 use super::lay::{RULE_PATH, plan_init};
+use super::pick::read;
 pub use super::reach::{
     Place, RunRow, ask, ask_there, board_there, coordinator_lives, events, find, glance, is_answered, is_due, load,
     load_paced, mean, now_ms, outside, patch, runs, server,
@@ -25,6 +26,7 @@ use crate::io::gateway::PriceRow;
 use crate::io::git::Repo;
 use crate::machine::state::State;
 use crate::model::ids::{RunId, TaskId};
+use crate::views::inbox::{Item, inbox as items};
 use crate::views::plan_tree::{PlanTree, plan_tree};
 
 /// Says how a run is opened.
@@ -62,6 +64,38 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::P
         Place::Here(place) => app::verify(place, run, anchor).map_err(blame),
         Place::There(there) => there.verify(run, anchor),
     }
+}
+
+/// Lists what of a run needs a person, failed or is finished.
+///
+/// # Errors
+/// Where there is no such run, or the journal cannot be read.
+pub fn inbox_of(place: &Place, run: &str) -> Result<Vec<Item>, Fail> {
+    match place {
+        Place::Here(_) => Ok(items(&read(place, Some(run))?.state)),
+        Place::There(there) => there.inbox_of(run),
+    }
+}
+
+/// Lists what needs a person, failed or is finished, in all runs; finished tasks may be left out.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn inbox(place: &Place) -> Result<Vec<Item>, Fail> {
+    match place {
+        Place::Here(_) => whole_inbox(place),
+        Place::There(there) => there.inbox(),
+    }
+}
+
+/// Lists what needs a person, failed or is finished, in all runs.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn whole_inbox(place: &Place) -> Result<Vec<Item>, Fail> {
+    let of_run = |row: RunRow| inbox_of(place, row.run.as_str());
+    let all: Result<Vec<Vec<Item>>, Fail> = runs(place)?.into_iter().map(of_run).collect();
+    Ok(all?.concat())
 }
 
 /// Opens what a session wrote; nothing where there is none of that name.
