@@ -48,14 +48,15 @@ impl Cost {
 
 /// Does work and tells what it cost.
 pub fn cost<T>(work: impl FnOnce() -> T) -> (T, Cost) {
-    let (cpu, wall) = (cpu_s(), Instant::now());
+    let this = std::process::id();
+    let (cpu, wall) = (cpu_s_of(this), Instant::now());
     let done = work();
-    (done, Cost { wall_s: wall.elapsed().as_secs_f64(), cpu_s: cpu_s() - cpu })
+    (done, Cost { wall_s: wall.elapsed().as_secs_f64(), cpu_s: cpu_s_of(this) - cpu })
 }
 
-/// Reads the processor time of this process and its dead children, from fields 14 to 17 of its line in the table.
-fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("the kernel's table is readable");
+/// Reads the processor time of a process and its dead children, in seconds, from fields 14 to 17 of its line in the table.
+pub fn cpu_s_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the kernel's table is readable");
     let after_name = &stat[stat.rfind(')').expect("the name stands in brackets") + 1..];
     let ticks = after_name.split_ascii_whitespace().skip(11).take(4).filter_map(|field| field.parse::<u64>().ok());
     ticks.sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64

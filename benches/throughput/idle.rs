@@ -1,21 +1,27 @@
 //! Owns the measuring of what waiting costs: a run that waits for one agent which says nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::figure::cpu_s_of;
 use super::ground::{Lab, Spread, write_goal};
 
 /// What a coordinator did while it had nothing to do.
 pub struct Idle {
-    /// How often it was woken, a minute.
+    /// How often its threads were woken, a minute.
     pub wakes: f64,
     /// Processor time of one core, in per cent.
     pub cpu: f64,
     /// Processes that it had more of, or fewer, than before.
     pub started: f64,
 }
+
+/// How often the threads are counted. One that was begun for something which blocks lives ten seconds longer than that.
+const COUNT_EVERY_S: u64 = 5;
 
 /// Watches a waiting run for so many seconds.
 pub fn idle(seconds: u64) -> Idle {
@@ -37,12 +43,20 @@ pub fn idle(seconds: u64) -> Idle {
         sleep(Duration::from_millis(50));
     }
     sleep(Duration::from_secs(15));
-    let (wakes, cpu, children) = (wakes(&run), cpu_s(&run), children(&run));
-    sleep(Duration::from_secs(seconds));
-    let minutes = seconds as f64 / 60.0;
+    let (cpu_s, children, mut seen) = (cpu_s_of(run.id()), self::children(&run), counts(&run));
+    let mut woken = 0;
+    for _ in 0..seconds.div_ceil(COUNT_EVERY_S) {
+        sleep(Duration::from_secs(COUNT_EVERY_S));
+        let now = counts(&run);
+        // To end, too, a thread has to be woken.
+        woken += seen.keys().filter(|thread| !now.contains_key(*thread)).count() as u64;
+        woken += now.iter().map(|(thread, count)| count - seen.get(thread).copied().unwrap_or(0)).sum::<u64>();
+        seen = now;
+    }
+    let seconds = (seconds.div_ceil(COUNT_EVERY_S) * COUNT_EVERY_S) as f64;
     let idle = Idle {
-        wakes: (self::wakes(&run) - wakes) / minutes,
-        cpu: (cpu_s(&run) - cpu) / seconds as f64 * 100.0,
+        wakes: woken as f64 / seconds * 60.0,
+        cpu: (cpu_s_of(run.id()) - cpu_s) / seconds * 100.0,
         started: self::children(&run).abs_diff(children) as f64,
     };
     run.kill().expect("it runs");
@@ -50,30 +64,22 @@ pub fn idle(seconds: u64) -> Idle {
     idle
 }
 
-fn tasks(run: &Child) -> Vec<std::path::PathBuf> {
+fn tasks(run: &Child) -> Vec<PathBuf> {
     let folder = format!("/proc/{}/task", run.id());
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 fn children(run: &Child) -> usize {
-    let read = |task: &std::path::PathBuf| fs::read_to_string(task.join("children")).unwrap_or_default();
+    let read = |task: &PathBuf| fs::read_to_string(task.join("children")).unwrap_or_default();
     tasks(run).iter().map(|task| read(task).split_whitespace().count()).sum()
 }
 
-/// Counts how often the threads of a run have been woken and found nothing more to do.
-fn wakes(run: &Child) -> f64 {
-    let count = |task: std::path::PathBuf| {
+/// Counts how often each thread of a run has been woken and found nothing more to do.
+fn counts(run: &Child) -> BTreeMap<PathBuf, u64> {
+    let count = |task: &Path| {
         let status = fs::read_to_string(task.join("status")).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        line.trim().parse::<f64>().ok()
+        line.trim().parse().ok()
     };
-    tasks(run).into_iter().filter_map(count).sum()
-}
-
-fn cpu_s(run: &Child) -> f64 {
-    let spent = |task: std::path::PathBuf| {
-        let schedstat = fs::read_to_string(task.join("schedstat")).ok()?;
-        schedstat.split_whitespace().next()?.parse::<f64>().ok()
-    };
-    tasks(run).into_iter().filter_map(spent).sum::<f64>() / 1e9
+    tasks(run).into_iter().filter_map(|task| Some((task.clone(), count(&task)?))).collect()
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::figure::cost;
+use super::figure::{cost, quantile};
 use super::ground::{Lab, folder};
 use super::queue;
 
@@ -32,9 +32,34 @@ fn small() -> NewEntry {
 /// An event to store, and whom to tell when it is durable.
 type Asked = (NewEntry, oneshot::Sender<()>);
 
+/// Tells how fast durable appends are, as the medians of some rounds.
+pub struct Appends {
+    /// Appends a second by many at once.
+    pub by_many: f64,
+    /// Appends a second by one.
+    pub by_one: f64,
+    /// How many times as many the many did as the one did just before or after.
+    pub ratio: f64,
+}
+
+/// Has many and one append in turns, so many times each: how long a disk takes to flush changes from one second to the
+/// next, and a ratio means something only of what met the same disk.
+pub fn in_turns(rounds: usize, many: (usize, usize), one: (usize, usize)) -> Appends {
+    let round = |number: usize| {
+        let mut taken = [many, one];
+        taken.rotate_left(number % 2);
+        let mut taken = taken.map(|(appenders, each)| appends(appenders, each));
+        taken.rotate_left(number % 2);
+        taken
+    };
+    let rounds: Vec<[f64; 2]> = (0..rounds).map(round).collect();
+    let of = |value: fn(&[f64; 2]) -> f64| quantile(&mut rounds.iter().map(value).collect::<Vec<_>>(), 0.5);
+    Appends { by_many: of(|it| it[0]), by_one: of(|it| it[1]), ratio: of(|it| it[0] / it[1]) }
+}
+
 /// Has appenders store one event at a time each, as tasks of a runtime, grouped as the coordinator does: whatever waits
 /// while the disk is busy goes with the next write. Gives appends a second.
-pub fn appends(appenders: usize, each: usize) -> f64 {
+fn appends(appenders: usize, each: usize) -> f64 {
     let dir = folder();
     let journal = SqliteJournal::open(&dir.join("journal.db")).expect("a journal");
     let run = new_run();

@@ -85,7 +85,7 @@ fn machine() {
 
 /// Measures what a run costs that waits for an agent.
 fn idles(size: Size) {
-    let seconds = if size == Size::Quick { 5 } else { 300 };
+    let seconds = if size == Size::Quick { 5 } else { 960 };
     let idle = idle::idle(seconds);
     figure("idle_wakes", idle.wakes, "/min", Goal::Most(1.0));
     figure("idle_processor", idle.cpu, "%", Goal::Most(0.1));
@@ -94,11 +94,11 @@ fn idles(size: Size) {
 
 /// Measures the journal.
 fn journals(size: Size) {
-    let (each, alone, tasks) = if size == Size::Quick { (4, 20, 4_000) } else { (100, 1000, 270_000) };
-    let (many, one) = (journal::appends(256, each), journal::appends(1, alone));
-    figure("appends_by_256", many, "1/s", Goal::None);
-    figure("appends_by_1", one, "1/s", Goal::None);
-    figure("appends_256_to_1", many / one, "x", Goal::Least(50.0));
+    let (rounds, each, alone, tasks) = if size == Size::Quick { (3, 4, 20, 4_000) } else { (11, 400, 2_000, 270_000) };
+    let appends = journal::in_turns(rounds, (256, each), (1, alone));
+    figure("appends_by_256", appends.by_many, "1/s", Goal::None);
+    figure("appends_by_1", appends.by_one, "1/s", Goal::None);
+    figure("appends_256_to_1", appends.ratio, "x", Goal::Least(50.0));
     let (_, mut events) = queue::play(tasks, queue::Odds { bad: 0.05, flaky: 0.0 });
     events.truncate(1_000_000);
     let waking = journal::waking(&events);

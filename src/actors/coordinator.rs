@@ -24,7 +24,7 @@ use crate::io::failpoint::{self, Point};
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
 use crate::machine::decide::decide;
-use crate::machine::due::{Effect, deadline, due};
+use crate::machine::due::{Effect, deadline_beside, due};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::laws::{Broken, follows, moves_or_rests};
@@ -345,18 +345,17 @@ impl Coordinator {
         is_short
     }
 
-    /// Renews what lapsed while this process did not run, or by a clock that was set, though its session lives: it is
-    /// by its limits that a session is ended.
+    /// Renews what lapsed while nothing happened, or by a clock that was set, though its session lives: it is by its
+    /// limits that a session is ended. What a session left undone that is over has a whole lease again.
     fn renew_lapsed(&mut self, now_ms: i64, entries: &mut Vec<NewEntry>) {
         let is_lapsed = |id| self.state.attempt(id).is_some_and(|attempt| attempt.until_ms < now_ms);
-        let living = self.under_way.iter().filter_map(|(effect, under_way)| {
+        let renewed = self.under_way.iter().filter_map(|(effect, under_way)| {
             let Effect::Work { attempt, fence } = effect else { return None };
             let UnderWay::Session { actor, .. } = under_way else { return None };
-            let is_alive = !self.over.contains(&actor.id());
-            (is_alive && is_lapsed(*attempt)).then_some((*attempt, *fence))
+            (self.over.contains(&actor.id()) || is_lapsed(*attempt)).then_some((*attempt, *fence))
         });
-        for (attempt, fence) in living.collect::<Vec<_>>() {
-            // Refused where its report came just before.
+        for (attempt, fence) in renewed.collect::<Vec<_>>() {
+            // Refused where its report came before.
             let _ = self.decide(&Command::RenewLease { attempt, fence }, now_ms, entries);
         }
     }
@@ -440,7 +439,7 @@ impl Coordinator {
     }
 
     /// Gives up: what was not stored has not happened, and whoever wakes the run next replays what was.
-    fn stop(&self, lost: Lost, ctx: &mut Context<Self, ()>) {
+    pub(super) fn stop(&self, lost: Lost, ctx: &mut Context<Self, ()>) {
         self.progress.send_modify(|progress| progress.lost = Some(lost));
         ctx.stop();
     }
@@ -480,7 +479,8 @@ impl Coordinator {
             shortage::patience(self.looks)
         } else {
             let now_ms = self.world.now_ms();
-            let Some(at) = deadline(&self.state, now_ms) else { return };
+            let is_played = |attempt, fence| self.under_way.contains_key(&Effect::Work { attempt, fence });
+            let Some(at) = deadline_beside(&self.state, now_ms, is_played) else { return };
             Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0)).min(LONGEST_WAIT)
         };
         let at = Instant::now() + wait;

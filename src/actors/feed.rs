@@ -1,5 +1,5 @@
-//! Owns the way of requests from people to a live coordinator: stored first, then nudged over a socket. Never answers
-//! one itself.
+//! Owns the way of requests from people to a live coordinator: stored first, then nudged over a socket; and how one learns
+//! that another has taken its run over. Never answers a request itself.
 
 use std::io;
 use std::path::Path;
@@ -10,14 +10,27 @@ use kameo::prelude::*;
 use tokio::net::UnixDatagram;
 
 use super::coordinator::{Coordinator, Tell};
+use super::progress::Lost;
 use super::world::World;
+use crate::io::journal::JournalError;
 use crate::machine::command::{Ask, Command};
 
-/// How long a request may lie whose nudge was lost, which takes a machine in trouble.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a request may lie whose nudge was lost, which takes a sender that dies between the two.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// How long a request may lie where no nudge can come.
 const DEAF_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Brings that another coordinator has claimed the run.
+struct PassedOver;
+
+impl Message<PassedOver> for Coordinator {
+    type Reply = ();
+
+    async fn handle(&mut self, _: PassedOver, ctx: &mut Context<Self, ()>) {
+        self.stop(Lost::PassedOver, ctx);
+    }
+}
 
 /// Tells a coordinator that requests are stored for it; says whether one listens.
 pub fn nudge(socket: &Path) -> bool {
@@ -34,22 +47,29 @@ pub fn nudge(socket: &Path) -> bool {
     }
 }
 
-/// Brings stored requests to the coordinator for as long as it lives.
+/// Brings requests that are stored after a row to the coordinator, for as long as it lives and nobody has claimed the run
+/// after its epoch.
 pub async fn follow(
     world: Arc<World>,
-    mut last: i64,
+    (epoch, mut last): (u64, i64),
     socket: Option<UnixDatagram>,
     coordinator: WeakActorRef<Coordinator>,
 ) {
     let mut nudged = [0_u8; 16];
     loop {
         let (journal, run) = (Arc::clone(&world.journal), world.run.clone());
-        let read = tokio::task::spawn_blocking(move || journal.requests(&run, last)).await;
-        let Ok(Ok(rows)) = read else {
+        let look = move || Ok::<_, JournalError>((journal.epoch(&run)?, journal.requests(&run, last)?));
+        let Ok(Ok((owner, rows))) = tokio::task::spawn_blocking(look).await else {
             tracing::warn!(run = %world.run, "failed to read requests; trying again");
             tokio::time::sleep(DEAF_PATIENCE).await;
             continue;
         };
+        if owner != epoch {
+            if let Some(coordinator) = coordinator.upgrade() {
+                let _ = coordinator.tell(PassedOver).send().await;
+            }
+            return;
+        }
         for row in rows {
             last = row.row;
             let Some(coordinator) = coordinator.upgrade() else { return };
@@ -73,11 +93,13 @@ pub async fn follow(
     }
 }
 
-/// Listens for nudges, in place of whoever listened there before and is dead.
+/// Listens for nudges, in place of whoever listened there before. Where that one lives all the same, it is nudged a last
+/// time, and finds that its run was taken over.
 ///
 /// # Errors
 /// What the system refuses; requests then wait for the feed's patience.
 pub fn listen(socket: &Path) -> io::Result<UnixDatagram> {
+    nudge(socket);
     match std::fs::remove_file(socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

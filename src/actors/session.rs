@@ -205,10 +205,7 @@ async fn carry_out(
             if !matches!(order.agent, AgentRef::Codemod | AgentRef::Revert) {
                 begins(&coordinator, (Seat::Attempt(attempt), fence), order.heard).await;
             }
-            let renewing = tokio::spawn(worker::keep_lease(Arc::clone(&world), attempt, fence, coordinator.clone()));
-            let report = worker::play(&world, *order, &coordinator, cancelled).await;
-            renewing.abort();
-            report
+            worker::play(&world, *order, &coordinator, cancelled).await
         }
         Errand::Plan(order) => {
             let of_run = u32::try_from(order.steering.len()).unwrap_or(u32::MAX);

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::briefing::brief;
-use super::coordinator::{Coordinator, Tell};
+use super::coordinator::Coordinator;
 use super::llm_worker;
 use super::measure::measure;
 use super::order::{Order, WorkOrder};
@@ -25,19 +24,9 @@ use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Mer
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::command::Command;
 use crate::model::attempt::{Candidate, Handoff, Outcome, Usage};
-use crate::model::ids::{AttemptId, Oid};
+use crate::model::ids::Oid;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
-
-/// Renews an attempt's lease for as long as it is let run.
-pub async fn keep_lease(world: Arc<World>, attempt: AttemptId, fence: u64, coordinator: WeakActorRef<Coordinator>) {
-    let third = Duration::from_millis(world.opening.config.lease_s.max(1) * 1000 / 3);
-    loop {
-        tokio::time::sleep(third).await;
-        let Some(coordinator) = coordinator.upgrade() else { return };
-        let _ = coordinator.tell(Tell::report(Command::RenewLease { attempt, fence })).send().await;
-    }
-}
 
 /// Plays an attempt to its end; gives its report, or nothing where it was cancelled.
 pub async fn play(

@@ -89,7 +89,8 @@ async fn host_telling(
     if let Err(error) = &listening {
         tracing::warn!(%error, socket = %socket.display(), "no nudges: requests are found at intervals");
     }
-    let following = tokio::spawn(feed::follow(Arc::clone(&world), last, listening.ok(), coordinator.downgrade()));
+    let since = (epoch, last);
+    let following = tokio::spawn(feed::follow(Arc::clone(&world), since, listening.ok(), coordinator.downgrade()));
     // The sender lives as long as the coordinator does.
     let end = seen.wait_for(|now| now.lost.is_some() || (now.is_idle && now.is_resting)).await;
     let lost = match end.map(|progress| progress.lost.clone()) {
@@ -99,8 +100,10 @@ async fn host_telling(
     following.abort();
     coordinator.kill();
     coordinator.wait_for_shutdown().await;
-    // Nobody listens there any more; a socket that stays behind is replaced by the next coordinator.
-    let _ = std::fs::remove_file(&socket);
+    if !matches!(lost, Some(Lost::PassedOver)) {
+        // Nobody listens there any more; a socket that stays behind is replaced by the next coordinator.
+        let _ = std::fs::remove_file(&socket);
+    }
     match lost {
         None => {}
         Some(Lost::Broken(broken)) => return Err(AppError::Bug { run: run.to_string(), broken }),

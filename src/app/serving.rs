@@ -31,7 +31,7 @@ const NAME_BYTES: usize = 64;
 /// Pause after the system could not give what it was told.
 const BREATH: Duration = Duration::from_millis(50);
 /// How long a clock that was set may go unseen.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Says what became of a hosted run, for whoever keeps a log.
 #[derive(Debug, Clone, PartialEq, Eq)]

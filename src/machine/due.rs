@@ -90,13 +90,22 @@ pub fn due(state: &State) -> Vec<Effect> {
 /// Tells when time alone may bring something, in milliseconds since 1970: a lease lapses, the time is used up, a limit
 /// is lifted, more may begin, or a person's word is overdue.
 pub fn deadline(state: &State, now_ms: i64) -> Option<i64> {
+    deadline_beside(state, now_ms, |_, _| false)
+}
+
+/// Does as [`deadline`] for whoever sees which attempts are played, by their fences: the leases of these do not lapse,
+/// because they are renewed before time is let pass.
+pub fn deadline_beside(state: &State, now_ms: i64, is_played: impl Fn(AttemptId, u64) -> bool) -> Option<i64> {
     state.opening.as_ref()?;
     // A word is overdue only once that is said, which may be later than it is.
     let overdue = next_lapse(state).map(|at| at.max(now_ms.saturating_add(1)));
     if !state.is_live() {
         return overdue;
     }
-    let leases = state.running.iter().filter_map(|id| state.attempt(*id).map(|it| it.until_ms.saturating_add(1)));
+    let leases = state.running.iter().filter_map(|id| {
+        let attempt = state.attempt(*id).filter(|it| !is_played(*id, it.fence))?;
+        Some(attempt.until_ms.saturating_add(1))
+    });
     let wall_ms = state.budget.wall_s.and_then(|s| i64::try_from(s).ok()?.checked_mul(1000));
     let used_up = wall_ms.map(|limit| state.opened_ms.saturating_add(limit));
     leases

@@ -38,7 +38,7 @@ pub struct Config {
     pub sandbox: Option<Tier>,
     /// Paths outside the worktree that all sandboxed agents and checks may read and run; absolute.
     pub read: BTreeSet<PathBuf>,
-    /// How long a task is leased to a worker before it must renew, in seconds.
+    /// How long an attempt that no session plays any more counts as running, in seconds.
     pub lease_s: u64,
     /// Space that must be free where state and the repository lie for an attempt to be begun, in MiB; 0 asks for none.
     pub free_mib_min: u64,

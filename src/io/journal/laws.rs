@@ -57,10 +57,13 @@ fn what_was_appended_is_read_back_in_order() {
 fn an_older_epoch_can_append_no_more() {
     on_each(|journal| {
         let run = open(journal, "r-1", None, 1);
+        assert_eq!(journal.epoch(&run).unwrap(), 0);
         let old = journal.claim(&run, "1@here").unwrap();
+        assert_eq!(journal.epoch(&run).unwrap(), old);
         journal.append(&run, old, 0, &events(&["A"])).unwrap();
         let new = journal.claim(&run, "2@there").unwrap();
         assert!(new > old);
+        assert_eq!(journal.epoch(&run).unwrap(), new);
         let fault = journal.append(&run, old, 1, &events(&["B"])).unwrap_err();
         let JournalError::Stale { expected, found, holder, .. } = fault else { panic!("{fault:?}") };
         assert_eq!(expected, Position { epoch: old, seq: 1 });
@@ -113,6 +116,7 @@ fn an_unknown_run_is_named_by_every_call() {
             journal.for_each(&nobody, 1, &mut |_| ()),
             journal.read(&nobody, 1, 1).map(|_| ()),
             journal.last_seq(&nobody).map(|_| ()),
+            journal.epoch(&nobody).map(|_| ()),
             journal.set_ended(&nobody, Some("done")),
             journal.send_request(&nobody, &request, 1, "{}").map(|_| ()),
             journal.requests(&nobody, 0).map(|_| ()),

@@ -88,6 +88,10 @@ impl Journal for MemoryJournal {
         Ok(book.epoch)
     }
 
+    fn epoch(&self, run: &RunId) -> Result<u64, JournalError> {
+        Ok(self.books().of(run)?.epoch)
+    }
+
     fn append(&self, run: &RunId, epoch: u64, after_seq: u64, entries: &[NewEntry]) -> Result<u64, JournalError> {
         let mut books = self.books();
         let book = books.of(run)?;

@@ -47,6 +47,12 @@ pub trait Journal: Send + Sync {
     /// [`JournalError::NoSuchRun`]; the faults of writing.
     fn claim(&self, run: &RunId, holder: &str) -> Result<u64, JournalError>;
 
+    /// Returns the epoch of a run's owner, 0 when it has had none.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`]; the faults of reading.
+    fn epoch(&self, run: &RunId) -> Result<u64, JournalError>;
+
     /// Appends `entries` as events `after_seq + 1` and on, all or none, and returns the last sequence number.
     /// Durable when it returns, at the price of one flush however many entries. Without entries it asks only
     /// whether the caller still owns the run.

@@ -250,6 +250,13 @@ impl Journal for SqliteJournal {
         })
     }
 
+    fn epoch(&self, run: &RunId) -> Result<u64, JournalError> {
+        self.look("read a run", |tx| {
+            let mut query = tx.prepare_cached("SELECT epoch FROM runs WHERE run = ?1")?;
+            query.query_row([run.as_str()], |row| number(row, 0)).optional()?.ok_or_else(|| missing(run))
+        })
+    }
+
     fn append(&self, run: &RunId, epoch: u64, after_seq: u64, entries: &[NewEntry]) -> Result<u64, JournalError> {
         let last = self.write("append events", |tx| {
             let last = after_seq.saturating_add(entries.len() as u64);

@@ -143,6 +143,7 @@ pub(in crate::machine) fn gives_one_answer(state: &State, task: &Task) -> bool {
 mod tests {
     use super::*;
     use crate::machine::command::{Ask, Command};
+    use crate::machine::due::{deadline, deadline_beside};
     use crate::machine::state::Status;
     use crate::machine::testing::{Scene, attempt, candidate, draft, failed, verdict};
     use crate::model::attempt::Leftover;
@@ -198,6 +199,15 @@ mod tests {
         let scene = scene.does(Command::RenewLease { attempt: attempt(1, 1), fence: 1 }).later(200_000);
         assert!(scene.state.running.contains(&attempt(1, 1)));
         assert!(!scene.later(200_000).state.running.contains(&attempt(1, 1)));
+    }
+
+    #[test]
+    fn time_is_let_pass_for_the_lease_of_an_attempt_that_nobody_plays_and_of_no_other() {
+        let (scene, one) = (running(), attempt(1, 1));
+        let lapses_at = scene.state.attempt(one).unwrap().until_ms + 1;
+        let next = |played: u64| deadline_beside(&scene.state, scene.now_ms, |id, fence| (id, fence) == (one, played));
+        assert_eq!(deadline(&scene.state, scene.now_ms), Some(lapses_at));
+        assert_eq!((next(1), next(2)), (None, Some(lapses_at)));
     }
 
     #[test]
