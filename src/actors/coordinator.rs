@@ -9,7 +9,7 @@ use std::time::Duration;
 use kameo::error::Infallible;
 use kameo::prelude::*;
 use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::task::JoinSet;
 
 use super::entry;
 use super::mirror::{Mirror, Untrue};
@@ -20,6 +20,7 @@ use super::seated;
 use super::session::{Errand, Session, SessionArgs};
 use super::shortage;
 use super::world::{World, blocking, told};
+use crate::io::clock::pass;
 use crate::io::failpoint::{self, Point};
 use crate::io::journal::{JournalError, NewEntry};
 use crate::machine::command::Command;
@@ -38,9 +39,6 @@ pub const MAILBOX: usize = 4096;
 
 /// How often an effect is carried out whose report is refused.
 const STARTS_AT_MOST: u32 = 3;
-
-/// How long time may pass unseen at most while something depends on it: clocks are set, and machines sleep.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Says whether a command was followed.
 pub type Answer = Result<(), Rejection>;
@@ -88,8 +86,8 @@ pub struct Coordinator {
     is_sealing: bool,
     /// What the journal gave when it was last folded again; gone while it is being folded.
     mirror: Option<Box<Mirror>>,
-    /// When time is let pass next.
-    ticks_at: Option<Instant>,
+    /// When time is let pass next, in milliseconds since 1970, and who waits for that.
+    alarm: Option<(i64, JoinSet<()>)>,
     /// Whether something was not done for want of space, so that nothing is begun until there is some.
     is_held: bool,
     /// How often the disk was found short of space since it last was not.
@@ -146,7 +144,7 @@ impl Actor for Coordinator {
             broken: None,
             sealed: 0,
             is_sealing: false,
-            ticks_at: None,
+            alarm: None,
             is_held: false,
             looks: 0,
             under_way: BTreeMap::new(),
@@ -266,7 +264,7 @@ impl Message<Tick> for Coordinator {
     type Reply = ();
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self, ()>) {
-        self.ticks_at = None;
+        self.alarm = None;
         self.waiting.push(Tell::report(Command::LetLapse));
         if !self.is_storing {
             self.turn(ctx).await;
@@ -475,20 +473,25 @@ impl Coordinator {
 
     /// Has time pass again when something depends on it.
     fn keep_time(&mut self) {
+        let now_ms = self.world.now_ms();
         let wait = if self.is_held || self.state.short.is_some() {
             shortage::patience(self.looks)
         } else {
-            let now_ms = self.world.now_ms();
             let is_played = |attempt, fence| self.under_way.contains_key(&Effect::Work { attempt, fence });
-            let Some(at) = deadline_beside(&self.state, now_ms, is_played) else { return };
-            Duration::from_millis(u64::try_from(at - now_ms).unwrap_or(0)).min(LONGEST_WAIT)
+            let Some(at_ms) = deadline_beside(&self.state, now_ms, is_played) else { return };
+            Duration::from_millis(u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0))
         };
-        let at = Instant::now() + wait;
-        if self.ticks_at.is_none_or(|armed| at < armed)
-            && let Some(me) = self.me.upgrade()
-        {
-            self.ticks_at = Some(at);
-            me.tell(Tick).send_after(wait);
+        let at_ms = now_ms.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        if self.alarm.as_ref().is_some_and(|(armed_ms, _)| *armed_ms <= at_ms) {
+            return;
         }
+        let (me, mut alarm) = (self.me.clone(), JoinSet::new());
+        alarm.spawn(async move {
+            pass(wait).await;
+            if let Some(me) = me.upgrade() {
+                let _ = me.tell(Tick).send().await;
+            }
+        });
+        self.alarm = Some((at_ms, alarm));
     }
 }

@@ -1,7 +1,19 @@
-//! Owns the reading of the time of day. Never waits: timers belong to the actors.
+//! Owns the reading of the time of day, and waiting by it. Never decides what is waited for: that belongs to the actors.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// How long it is waited at once where the system gives no alarm: nobody tells then that the clock was set.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Tells the time, so that nothing else has to ask the machine for it.
 pub trait Clock: Send + Sync {
@@ -66,6 +78,30 @@ impl Clock for ManualClock {
     }
 }
 
+/// Waits so long by the machine's clock, also while the machine sleeps, and is not woken meanwhile. It may come back early,
+/// and does when the clock is set: whoever waits for a time looks at the clock again.
+pub async fn pass(wait: Duration) {
+    let is_over = match alarm(wait) {
+        Ok(alarm) => alarm.readable().await.is_ok(),
+        Err(_) => false,
+    };
+    if !is_over {
+        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+    }
+}
+
+/// Has the system tell when so much time has passed, or the clock was set.
+fn alarm(wait: Duration) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+    let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+    let at = clock_gettime(ClockId::Realtime).checked_add(wait).ok_or(io::ErrorKind::InvalidInput)?;
+    let once = Itimerspec { it_interval: Timespec::default(), it_value: at };
+    timerfd_settime(&fd, TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET, &once)?;
+    #[expect(unsafe_code, reason = "the descriptor is owned, and so stays open and the same")]
+    let alarm = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
+    Ok(alarm?)
+}
+
 fn whole_ms(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
@@ -81,6 +117,19 @@ mod tests {
         assert_eq!(clock.advance(Duration::from_millis(250)), 1_250);
         clock.set(10);
         assert_eq!(clock.now_ms(), 10);
+    }
+
+    #[tokio::test]
+    async fn no_less_time_passes_than_is_waited_for_and_no_wait_is_too_long_to_ask_for() {
+        for wait in [Duration::ZERO, Duration::from_millis(20)] {
+            let (began, began_ms) = (tokio::time::Instant::now(), SystemClock.now_ms());
+            pass(wait).await;
+            // A clock that is set ends the wait.
+            let was_set = (SystemClock.now_ms() - began_ms).abs_diff(whole_ms(began.elapsed())) > 1;
+            assert!(began.elapsed() >= wait || was_set);
+        }
+        assert!(alarm(Duration::from_secs(100 * 365 * 86_400)).is_ok());
+        assert!(alarm(Duration::MAX).is_err());
     }
 
     #[test]
