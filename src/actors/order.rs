@@ -10,6 +10,7 @@ use crate::machine::state::{BatchStep, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+use crate::model::paths::PathSet;
 use crate::model::review::{Criterion, Lens, RunRuling, RunVerdict};
 use crate::model::role::{AgentRef, Part, Role};
 use crate::model::seat::Seat;
@@ -288,21 +289,43 @@ pub struct PlanOrder {
     pub depth: u32,
     /// The tree that is planned on.
     pub tree: Oid,
-    /// The handoffs that woke it, with the keys of their tasks.
-    pub handoffs: Vec<(String, Handoff)>,
+    /// The handoffs that woke it.
+    pub handoffs: Vec<HandedUp>,
     /// Files that are left out, because a task on them failed or was taken back out.
     pub stop_list: BTreeSet<String>,
+}
+
+/// Holds what an attempt has handed up.
+#[derive(Debug, Clone)]
+pub struct HandedUp {
+    /// The key of its task.
+    pub task: String,
+    /// The key of the scope whose task it is, where that lies below the planner's own.
+    pub below: Option<String>,
+    /// The scope above whose planner was asked what the planner's own scope does not hold.
+    pub asked: Option<ScopeId>,
+    /// What it says.
+    pub handoff: Handoff,
+}
+
+fn handed_up(state: &State, scope: ScopeId, id: AttemptId) -> Option<HandedUp> {
+    let task = state.tasks.get(&id.task)?;
+    let below = state.scopes.get(&task.scope).filter(|_| task.scope != scope);
+    let wants = task.wants.as_ref().filter(|_| below.is_none());
+    let asked = wants.and_then(|wants| state.answers_above(scope, &PathSet::parse(wants.paths.iter().cloned())));
+    Some(HandedUp {
+        task: task.draft.key.clone(),
+        below: below.map(|below| below.draft.key.clone()),
+        asked,
+        // The attempt's own: the task may have been leased again since.
+        handoff: state.attempt(id)?.handoff.clone()?,
+    })
 }
 
 /// Gives a planner's order.
 pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
     let scope = state.scopes.get(&id)?;
     let opening = state.opening();
-    // Each attempt's own: the task may have been leased again since.
-    let handoff = |id: &AttemptId| {
-        let key = state.tasks.get(&id.task)?.draft.key.clone();
-        Some((key, state.attempt(*id)?.handoff.clone()?))
-    };
     let is_stopped = |status: &Status| {
         matches!(
             status,
@@ -317,7 +340,7 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
         iteration: state.iteration,
         depth: scope.depth,
         tree: state.plan_tree.unwrap_or(opening.base_tree),
-        handoffs: scope.given.iter().filter_map(handoff).collect(),
+        handoffs: scope.given.iter().filter_map(|attempt| handed_up(state, id, *attempt)).collect(),
         stop_list: failed.flat_map(|task| task.draft.paths.files.iter().cloned()).collect(),
     })
 }
@@ -349,8 +372,8 @@ pub struct SessionPlan {
     pub status: Vec<String>,
     /// What people have said.
     pub steering: Vec<String>,
-    /// The handoffs that woke it, with the keys of their tasks.
-    pub handoffs: Vec<(String, Handoff)>,
+    /// The handoffs that woke it.
+    pub handoffs: Vec<HandedUp>,
     /// Done-conditions that did not hold before this iteration.
     pub red: Vec<CheckResult>,
     /// What the run's judge said at the end of the iteration before.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::asking::{Asking, Silence};
 use super::coordinator::Coordinator;
-use super::order::SessionPlan;
+use super::order::{HandedUp, SessionPlan};
 use super::planning::Mouth;
 use super::tools::PlanningTools;
 use super::world::World;
@@ -95,9 +95,7 @@ fn view(world: &World, order: &SessionPlan, folders: &[(String, usize)]) -> Brie
         material.push_str("Folders of the repository, with how many files lie below each:\n");
         folders.iter().for_each(|(folder, files)| material.push_str(&format!("{folder} {files}\n")));
     }
-    for (key, handoff) in &order.handoffs {
-        material.push_str(&format!("\n{key} reports:\n{}", report(handoff)));
-    }
+    order.handoffs.iter().for_each(|handed_up| material.push_str(&format!("\n{}", report(handed_up))));
     for result in &order.red {
         let CheckResult { name, tail, .. } = result;
         material.push_str(&format!("\nthe condition `{name}` does not hold:\n{}\n", tail.trim_end()));
@@ -157,9 +155,10 @@ fn ruled(verdict: &RunVerdict) -> Vec<String> {
 }
 
 /// Puts a handoff into lines.
-fn report(handoff: &Handoff) -> String {
+fn report(HandedUp { task, below, asked, handoff }: &HandedUp) -> String {
     let Handoff { done, concerns, deviations, findings, leftovers, blocked, flagged, wants } = handoff;
-    let mut text = format!("done: {}\n", done.trim());
+    let whose = below.as_ref().map(|below| format!(" (of the scope {below}, below yours)")).unwrap_or_default();
+    let mut text = format!("{task}{whose} reports:\ndone: {}\n", done.trim());
     for (word, lines) in [("concern", concerns), ("left its brief", deviations), ("found", findings)] {
         lines.iter().for_each(|line| text.push_str(&format!("{word}: {}\n", line.trim())));
     }
@@ -171,6 +170,13 @@ fn report(handoff: &Handoff) -> String {
     }
     if let Some(wants) = wants {
         text.push_str(&format!("asks for {}\n", wants.words()));
+        match (below, asked) {
+            (Some(_), _) => text.push_str("that lies outside its planner's scope and in yours: answer it\n"),
+            (None, Some(asked)) => {
+                text.push_str(&format!("that lies outside your scope: the planner of {asked} was asked\n"));
+            }
+            (None, None) => {}
+        }
     }
     if let Some(missing) = blocked.as_ref().filter(|_| wants.is_none()) {
         text.push_str(&format!("is blocked, missing: {missing}\n"));

@@ -143,8 +143,8 @@ async fn play_part(text: &str, name: &str, order: &PlanOrder, mouth: &Mouth) -> 
         let named: Vec<String> = faults.iter().map(ToString::to_string).collect();
         format!("the part {name} has faults: {}", named.join("; "))
     })?;
-    let woken: Vec<Woken> =
-        order.handoffs.iter().map(|(task, handoff)| Woken { task: task.clone(), handoff: handoff.clone() }).collect();
+    let woken = order.handoffs.iter().map(|it| Woken { task: it.task.clone(), handoff: it.handoff.clone() });
+    let woken: Vec<Woken> = woken.collect();
     let moves = planner_moves(&part, &order.draft.key, order.wake.saturating_sub(1), &woken);
     let moves = moves.ok_or_else(|| format!("the part {name} says nothing of planning"))?;
     for planned in moves {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{State, Status, Task};
+use super::state::{Planning, Scope, State, Status, Task};
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
@@ -53,15 +53,40 @@ impl Heard {
 }
 
 impl State {
-    /// Tells whether a task that asks to change what it does not own waits for its planner to answer: not where that one
-    /// plans by rule, or was told of it and has said nothing.
+    /// Tells whether a task that asks to change what it does not own waits for its planner to answer, or for one above: not
+    /// for one that plans by rule, has failed, or was told of it and has said nothing.
     pub fn waits_for_planner(&self, id: TaskId) -> bool {
         let asks = |task: &&Task| task.wants.is_some() && matches!(task.status, Status::Blocked { .. });
-        let scope = self.tasks.get(&id).filter(asks).and_then(|task| self.scopes.get(&task.scope));
-        scope.is_some_and(|scope| {
+        let Some(task) = self.tasks.get(&id).filter(asks) else { return false };
+        let own = self.scopes.get(&task.scope).into_iter();
+        own.chain(self.above(task.scope).map(|(_, scope)| scope)).any(|scope| {
             let is_told = scope.inbox.iter().chain(&scope.given).any(|attempt| attempt.task == id);
-            is_told && !self.plans_by_rule(&scope.draft.role)
+            is_told && self.can_answer(scope)
         })
+    }
+
+    /// Lists the scopes that a scope lies in, the nearest first.
+    pub fn above(&self, scope: ScopeId) -> impl Iterator<Item = (ScopeId, &Scope)> {
+        let parent = |id: ScopeId| {
+            let parent = self.scopes.get(&id)?.parent?;
+            Some((parent, self.scopes.get(&parent)?))
+        };
+        std::iter::successors(parent(scope), move |(id, _)| parent(*id))
+    }
+
+    /// Finds the nearest planner above a scope that answers a task of it which asks for these paths: none where the scope's own
+    /// may answer, or no scope of one that can holds them all.
+    pub fn answers_above(&self, scope: ScopeId, asked: &PathSet) -> Option<ScopeId> {
+        let may_answer = |scope: &Scope| scope.draft.paths.covers(asked) && self.can_answer(scope);
+        if self.scopes.get(&scope).is_none_or(may_answer) {
+            return None;
+        }
+        self.above(scope).find(|(_, above)| may_answer(above)).map(|(id, _)| id)
+    }
+
+    /// Tells whether a scope's planner hears what is asked: one that has failed, or plans by rule, does not.
+    fn can_answer(&self, scope: &Scope) -> bool {
+        !matches!(scope.status, Planning::Failed(_)) && !self.plans_by_rule(&scope.draft.role)
     }
 
     /// Lists what was decided for the whole run, a line each.

@@ -45,6 +45,8 @@ pub enum Event {
     PlannerWoken { scope: ScopeId, wake: u32, handoffs: Vec<TaskId> },
     /// A planner decided something once for the whole run.
     DecisionClaimed { scope: ScopeId, decision: String, value: String },
+    /// What a task asks to change lies outside its planner's scope, and was put before a planner above, whose scope holds it.
+    ScopeAskRaised { task: TaskId, to: ScopeId },
     /// A task that asked to change what it does not own was answered, by a scope's planner or a person.
     ScopeAnswered { task: TaskId, granted: bool, paths: PathSet, reason: String, by: Option<ScopeId> },
     /// A session was told what people have said, before its call of a tool with that number.
@@ -198,6 +200,7 @@ impl Event {
             Self::PlannerFailed { .. } => "PlannerFailed",
             Self::PlannerWoken { .. } => "PlannerWoken",
             Self::DecisionClaimed { .. } => "DecisionClaimed",
+            Self::ScopeAskRaised { .. } => "ScopeAskRaised",
             Self::ScopeAnswered { .. } => "ScopeAnswered",
             Self::SteeringHeard { .. } => "SteeringHeard",
             Self::AttemptLeased(_) => "AttemptLeased",

@@ -55,6 +55,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         }
         Event::PlannerWoken { scope, wake, handoffs } => plan::wake(&mut state, *scope, *wake, handoffs),
         Event::DecisionClaimed { scope, decision, value } => asked::decide(&mut state, *scope, decision, value),
+        Event::ScopeAskRaised { task, to } => asked::raise(&mut state, *task, *to),
         Event::ScopeAnswered { task, granted, paths, reason, .. } => {
             asked::answer(&mut state, *task, granted.then_some(paths), reason);
         }

@@ -50,6 +50,10 @@ fn named(paths: &PathSet) -> String {
     paths.iter().collect::<Vec<_>>().join(", ")
 }
 
+pub(super) fn raised(task: String, to: ScopeId) -> Line {
+    progress(format!("what {task} asks to change lies outside its planner's scope: the planner of {to} is asked"))
+}
+
 pub(super) fn answered(task: String, (granted, paths): (bool, &PathSet), reason: &str, by: Option<ScopeId>) -> Line {
     let who = by.map_or_else(|| "a person".to_owned(), |by| format!("the planner of {by}"));
     let (paths, reason) = (text(&named(paths)), text(reason));

@@ -21,6 +21,7 @@ pub fn tasks_of(state: &State, event: &Event) -> Vec<TaskId> {
         Event::TaskOverruled { task }
         | Event::TaskDropped { task, .. }
         | Event::TaskRetried { task }
+        | Event::ScopeAskRaised { task, .. }
         | Event::ScopeAnswered { task, .. } => vec![*task],
         Event::PlanEdited { .. } => crate::views::origin::tasks(event),
         Event::TasksEmitted { tasks, .. } => tasks.iter().map(|task| task.id).collect(),

@@ -97,6 +97,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::DecisionClaimed { scope, decision, value } => {
             progress(format!("{scope} decided {}: {}", text(decision), text(value)))
         }
+        Event::ScopeAskRaised { task, to } => asked::raised(titled(state, *task), *to),
         Event::ScopeAnswered { task, granted, paths, reason, by } => {
             asked::answered(titled(state, *task), (*granted, paths), reason, *by)
         }

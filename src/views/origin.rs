@@ -25,6 +25,7 @@ pub fn tasks(event: &Event) -> Vec<TaskId> {
     if let Event::TaskOverruled { task }
     | Event::TaskDropped { task, .. }
     | Event::TaskRetried { task }
+    | Event::ScopeAskRaised { task, .. }
     | Event::ScopeAnswered { task, .. }
     | Event::Steered { task: Some(task), .. } = event
     {

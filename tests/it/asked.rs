@@ -203,3 +203,50 @@ fn a_planner_s_session_decides_splits_and_answers_in_its_block() {
     assert_eq!((house.landed("b.txt"), house.landed("big.txt")), ("b\nmore".into(), "all\nmore".into()));
     assert_eq!(house.told("ScopeAnswered")[0]["reason"], "go on");
 }
+
+/// A planner whose sub-planner hands out a task that asks for what lies outside its scope.
+fn planned_below(answer: &str) -> String {
+    format!(
+        "
+plan:
+  - spawn: [{{key: one, paths: [a.txt], role: planner}}]
+on_handoff:
+  - {{task: asks, says: \"it calls what lies there\", then: [{answer}]}}
+scopes:
+  one: {{plan: [{{emit: [{{key: asks, paths: [a.txt]}}]}}]}}
+  two: {{plan: [{{emit: [{{key: later, paths: [b.txt], after: [asks]}}]}}]}}
+"
+    )
+}
+
+#[test]
+fn the_planner_above_grants_what_its_scope_holds_and_those_whose_files_it_is_are_told_why() {
+    let another = "spawn: [{key: two, paths: [b.txt], role: planner}]";
+    let plan = planned_below(&format!("{{grant: {{reason: \"nobody else does\"}}}}, {{{another}}}"));
+    let house = house(&plan, &asking("you asked to change b.txt too, and may: nobody else does"));
+    house.artel(&["run", "goal.md"]).exits(0);
+    assert_eq!((house.landed("a.txt"), house.landed("b.txt")), ("a\nmore".into(), "b\nmore\nlater".into()));
+    let answered = &house.told("ScopeAnswered")[0];
+    assert_eq!((&answered["granted"], &answered["by"]), (&json!(true), &json!("s0")));
+    assert_eq!(house.told("ScopeAskRaised")[0]["to"], "s0");
+    let of_root = |it: &Value| it["scope"] == "s0";
+    assert_eq!(house.told("PlannerWoken").into_iter().filter(of_root).count(), 1, "it is woken for that, once");
+    house
+        .artel(&["log"])
+        .says("what t1 asks asks to change lies outside its planner's scope: the planner of s0 is asked");
+}
+
+#[test]
+fn the_planner_above_refuses_with_a_reason_or_leaves_it_to_a_person() {
+    let plan = planned_below("{refuse: {reason: \"call it by its old name\"}}");
+    let refuses = house(&plan, &asking("it may not change b.txt: call it by its old name"));
+    refuses.artel(&["run", "goal.md"]).exits(0);
+    refuses.artel(&["log"]).says("the planner of s0 does not let t1 asks change b.txt: call it by its old name");
+    assert_eq!((refuses.landed("a.txt"), refuses.landed("b.txt")), ("a\nmore".into(), "b".into()));
+    let silent = house(&planned_below(""), &asking("you asked to change b.txt too, and may: go on"));
+    silent.artel(&["run", "goal.md"]).exits(5);
+    silent.artel(&["list", "--inbox"]).exits(0).says("asks: leave to change b.txt too");
+    silent.artel(&["grant", "t1", "-m", "go on"]).exits(0);
+    silent.artel(&["resume"]).exits(0);
+    assert_eq!(silent.landed("b.txt"), "b\nmore");
+}

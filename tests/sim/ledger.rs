@@ -62,6 +62,19 @@ impl Ledger {
                 }
                 Ok(())
             }
+            Event::ScopeAskRaised { task, to } => {
+                self.handoffs.entry(*to).or_default().insert(*task);
+                Ok(())
+            }
+            Event::ScopeAnswered { task, .. } | Event::TaskRetried { task } | Event::TaskDropped { task, .. } => {
+                // Who was asked beside its own planner need not hear of it any longer.
+                let own = state.tasks[task].scope;
+                for (_, owed) in self.handoffs.iter_mut().filter(|(scope, _)| **scope != own) {
+                    owed.remove(task);
+                }
+                self.handoffs.retain(|_, owed| !owed.is_empty());
+                Ok(())
+            }
             Event::SeatTaken { seat, agent, resumes, .. } => {
                 let parked = self.parked.remove(seat);
                 let is_its_own = resumes.is_none() || parked == resumes.map(|fence| (agent.clone(), fence));
@@ -110,7 +123,6 @@ impl Ledger {
             | Event::PlannerFinished { .. }
             | Event::PlannerFailed { .. }
             | Event::LeaseRenewed { .. }
-            | Event::ScopeAnswered { .. }
             | Event::SteeringHeard { .. }
             | Event::AllowanceGranted { .. }
             | Event::AllowanceReturned { .. }
@@ -138,8 +150,6 @@ impl Ledger {
             | Event::IterationBegan { .. }
             | Event::ConditionsChecked { .. }
             | Event::TaskOverruled { .. }
-            | Event::TaskDropped { .. }
-            | Event::TaskRetried { .. }
             | Event::Steered { .. }
             | Event::DeliveryAsked { .. }
             | Event::Delivered { result: Err(_), .. }

@@ -41,7 +41,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 64;
+const KINDS: usize = 65;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -395,6 +395,15 @@ fn laws_find_the_bugs_that_are_put_in() {
         survivors.len(),
         all.len()
     );
+}
+
+#[test]
+fn a_law_finds_who_grants_or_is_asked_for_what_its_scope_does_not_hold() {
+    for mutant in [Mutant::GrantedOutsideScope, Mutant::AskedElsewhere] {
+        let (seed, fall) = found(mutant).expect("it is found");
+        let broken = fall.unwrap_or_else(|| panic!("{mutant:?} breaks the world of seed {seed}, and no law")).broken;
+        assert!(broken.at.file().ends_with("laws/asked.rs"), "{mutant:?}: {broken}");
+    }
 }
 
 #[test]

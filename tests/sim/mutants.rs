@@ -115,6 +115,10 @@ mutants! {
     DecidedAgain,
     /// A task may change more than it asked for.
     GrantedBeyond,
+    /// A planner lets a task change what lies outside the planner's own scope.
+    GrantedOutsideScope,
+    /// What a task asks for is put before a planner whose scope does not hold it.
+    AskedElsewhere,
     /// A task asks for more again and again.
     AsksNotCounted,
     /// What was heard is heard again.
@@ -301,6 +305,9 @@ fn blinded_to_asks(mutant: Mutant, seen: &mut State, command: &Command) -> bool 
             seen.decided.clear();
             seen.decisions.clear();
         }
+        (Mutant::GrantedOutsideScope, Command::ReportPlan { scope, step: PlanStep::AnswerScope(_), .. }) => {
+            seen.scopes.get_mut(scope).expect("it plans").draft.paths = artel::model::paths::PathSet::everything();
+        }
         (Mutant::AsksNotCounted, Command::ReportAttempt { attempt, .. }) => {
             if let Some(task) = seen.tasks.get_mut(&attempt.task) {
                 task.asked = 0;
@@ -419,6 +426,7 @@ fn spoil(mutant: Mutant, state: &State, command: &Command, event: &mut Event) {
             let members = &state.batch.as_ref().expect("it has members").members;
             *attempt = members.iter().copied().find(|member| member != attempt).unwrap_or(*attempt);
         }
+        (Mutant::AskedElsewhere, Event::ScopeAskRaised { task, to }) => *to = state.tasks[task].scope,
         (Mutant::GrantedBeyond, Event::ScopeAnswered { paths, .. }) => _ = paths.folders.insert("z/".to_owned()),
         (Mutant::BatchOnOldHead, Event::BatchFormed { onto, .. }) => *onto = state.opening().base,
         (Mutant::LandsBeyondGreen, Event::BatchLanded { landed, .. }) => {

@@ -59,6 +59,21 @@ fn asked(world: &World, id: ScopeId, moves: &mut VecDeque<(PlanStep, Must)>) {
             _ => {}
         }
     }
+    for (number, (_, task)) in world.state.tasks.iter().filter(|(_, task)| task.scope != id).enumerate() {
+        if task.wants.is_none() {
+            continue;
+        }
+        // Who has nothing to do with it answers it too, now and then, and is refused.
+        let mut rng = world.beside(300 + number as u64);
+        let granted = rng.bool();
+        let answer =
+            ScopeAnswer { task: task.draft.key.clone(), granted, paths: PathSet::default(), reason: "so".into() };
+        let is_above = world.state.above(task.scope).any(|(above, _)| above == id);
+        let must = if is_above { Must::Anything } else { Must::BeRefused };
+        if rng.u8(0..4) < 3 {
+            moves.push_back((PlanStep::AnswerScope(answer), must));
+        }
+    }
     if world.beside_chance(3, 15) {
         let ghost = ScopeAnswer { task: "ghost".into(), granted: true, paths: PathSet::default(), reason: "so".into() };
         let elsewhere = TaskDraft { splits: PathSet::of_files(["z/9".into()]), ..task(format!("odd-{id}"), &["a/0"]) };

@@ -147,8 +147,8 @@ impl Toolbox for PlanningTools {
             ),
             tool(
                 "answer_scope",
-                "Answers one of your tasks that asks to change files which it does not own: it goes on with them, or with \
-                 your reason why not.",
+                "Answers a task that asks to change files which it does not own, one of yours or one below you that asks for \
+                 what lies in your scope: it goes on with them, or with your reason why not.",
                 schema_of::<WrittenAnswer>(),
             ),
             tool("plan_status", "Tells how what you have handed out stands now.", schema_of::<PlanStatus>()),

@@ -4,7 +4,7 @@ use super::attempts::attempt_mut;
 use super::plan::set_status;
 use crate::machine::asked::{Decided, Granted, Heard};
 use crate::machine::state::{State, Status};
-use crate::model::ids::{ScopeId, TaskId};
+use crate::model::ids::{AttemptId, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::seat::Seat;
 use crate::model::verdict::{Finding, Rung};
@@ -12,6 +12,25 @@ use crate::model::verdict::{Finding, Rung};
 pub(super) fn decide(state: &mut State, scope: ScopeId, decision: &str, value: &str) {
     state.decisions.insert(decision.to_owned(), scope);
     state.decided.insert(decision.to_owned(), Decided { scope, value: value.to_owned() });
+}
+
+/// Puts what a task asks before a planner above its own.
+pub(super) fn raise(state: &mut State, id: TaskId, to: ScopeId) {
+    let Some(number) = state.tasks.get(&id).and_then(|task| u32::try_from(task.attempts.len()).ok()) else { return };
+    if let Some(scope) = state.scopes.get_mut(&to) {
+        scope.inbox.push(AttemptId { task: id, number });
+    }
+}
+
+/// Takes what a task asks for no longer off the desks of the planners above its own.
+pub(super) fn withdraw(state: &mut State, id: TaskId) {
+    let Some(own) = state.tasks.get(&id).map(|task| task.scope) else { return };
+    let above: Vec<ScopeId> = state.above(own).map(|(id, _)| id).collect();
+    for scope in above {
+        if let Some(scope) = state.scopes.get_mut(&scope) {
+            scope.inbox.retain(|attempt| attempt.task != id);
+        }
+    }
 }
 
 /// Has a task go on that had asked to change more than it owns: with that, or with the reason why not.
@@ -36,6 +55,7 @@ pub(super) fn answer(state: &mut State, id: TaskId, granted: Option<&PathSet>, r
             });
         }
     }
+    withdraw(state, id);
     set_status(state, id, Status::Ready);
 }
 

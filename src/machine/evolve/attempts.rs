@@ -1,5 +1,6 @@
 //! Owns how attempts change the state: leased, renewed, lost, ended, judged; and a person's word on a task.
 
+use super::asked::withdraw;
 use super::plan::set_status;
 use super::{limits, money};
 use crate::machine::asked::Heard;
@@ -191,6 +192,7 @@ pub(super) fn overrule(state: &mut State, task: TaskId) {
 }
 
 pub(super) fn drop_task(state: &mut State, task: TaskId, reason: &str) {
+    withdraw(state, task);
     set_status(state, task, Status::Dropped { reason: reason.to_owned() });
 }
 
@@ -201,6 +203,7 @@ pub(super) fn retry(state: &mut State, id: TaskId) {
         task.conflicts = 0;
         task.wants = None;
     }
+    withdraw(state, id);
     set_status(state, id, Status::Ready);
 }
 

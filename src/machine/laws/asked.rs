@@ -1,7 +1,7 @@
 //! Owns the laws of what planners and workers ask for: a decision is taken once, a task is let change no more than it asked
 //! for, and what a session hears was said.
 
-use super::broken::{Law, broken, law};
+use super::broken::{Broken, Law, broken, law};
 use super::tasks::{runs, task};
 use crate::machine::asked::Heard;
 use crate::machine::event::Next;
@@ -20,14 +20,34 @@ pub(super) fn decided(state: &State, scope: ScopeId, decision: &str) -> Law {
     law(owner.is_none_or(|owner| *owner == scope), || format!("{scope} decides `{decision}`, which is {owner:?}'s"))
 }
 
-pub(super) fn answered(state: &State, id: TaskId, granted: Option<&PathSet>, by: Option<ScopeId>) -> Law {
+/// Gives the scope of a task that asks to change more than it owns, and what it asks for.
+fn asks(state: &State, id: TaskId) -> Result<(ScopeId, PathSet), Broken> {
     let task = task(state, id)?;
     let is_blocked = matches!(task.status, Status::Blocked { .. });
     let wants = task.wants.as_ref().filter(|_| is_blocked);
     let wants = wants.ok_or_else(|| broken(format!("{id} is {} and asks for nothing", task.status.word())))?;
-    law(by.is_none_or(|by| by == task.scope), || format!("{id} is answered by {by:?}, which is not its planner"))?;
+    Ok((task.scope, PathSet::written(&wants.paths).unwrap_or_default()))
+}
+
+/// Tells whether a scope lies in another that holds all that is asked for.
+fn is_above(state: &State, scope: ScopeId, asked: &PathSet, other: ScopeId) -> bool {
+    state.above(scope).any(|(id, above)| id == other && above.draft.paths.covers(asked))
+}
+
+pub(super) fn raised(state: &State, id: TaskId, to: ScopeId) -> Law {
+    let (own, asked) = asks(state, id)?;
+    law(is_above(state, own, &asked, to), || {
+        format!("{id} asks {to} for {asked:?}, which is not above it or owns less")
+    })?;
+    let is_known = state.scopes.get(&to).is_some_and(|scope| scope.inbox.iter().any(|attempt| attempt.task == id));
+    law(!is_known, || format!("{to} is asked by {id} again, and has not heard the first"))
+}
+
+pub(super) fn answered(state: &State, id: TaskId, granted: Option<&PathSet>, by: Option<ScopeId>) -> Law {
+    let (own, asked) = asks(state, id)?;
+    let may_answer = |by: ScopeId| by == own || is_above(state, own, &asked, by);
+    law(by.is_none_or(may_answer), || format!("{id} is answered by {by:?}, which may not"))?;
     let Some(paths) = granted else { return Ok(()) };
-    let asked = PathSet::written(&wants.paths).unwrap_or_default();
     law(!paths.is_empty() && asked.covers(paths), || format!("{id} is granted {paths:?} and asked for {asked:?}"))?;
     let owns = |by: ScopeId| state.scopes.get(&by).is_some_and(|scope| scope.draft.paths.covers(paths));
     law(by.is_none_or(owns), || format!("{by:?} grants {paths:?}, which it does not own"))

@@ -37,6 +37,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::PlannerWoken { scope, wake, handoffs } => planning::woken(state, *scope, *wake, handoffs),
         Event::IterationBegan { iteration } => planning::anew(state, *iteration),
         Event::DecisionClaimed { scope, decision, .. } => asked::decided(state, *scope, decision),
+        Event::ScopeAskRaised { task, to } => asked::raised(state, *task, *to),
         Event::ScopeAnswered { task, granted, paths, by, .. } => {
             asked::answered(state, *task, granted.then_some(paths), *by)
         }

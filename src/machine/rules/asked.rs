@@ -7,6 +7,7 @@ use crate::machine::rejection::Rejection;
 use crate::machine::rules::attempt::leased;
 use crate::machine::rules::seat::sits;
 use crate::machine::state::{State, Status, Task};
+use crate::model::attempt::ScopeAsk;
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::seat::Seat;
@@ -52,11 +53,18 @@ pub(in crate::machine) fn claim(
     Ok(vec![Event::DecisionClaimed { scope, decision: decision(), value: value.to_owned() }])
 }
 
-/// Has a planner answer what a task of its scope asks to change.
+/// Puts what a task asks before a planner above its own, where it lies outside its own planner's scope and inside that one's.
+pub(in crate::machine) fn raise(state: &State, (id, task): (TaskId, &Task), wants: &ScopeAsk) -> Option<Event> {
+    let to = state.answers_above(task.scope, &asked_paths(wants))?;
+    Some(Event::ScopeAskRaised { task: id, to })
+}
+
+/// Has a planner answer what a task of its scope asks to change, or a task of a scope below that asks for what lies in its own.
 pub(in crate::machine) fn answer(state: &State, scope: ScopeId, answer: &ScopeAnswer) -> Result<Vec<Event>, Rejection> {
     let found = state.task_keys.get(&answer.task).and_then(|id| Some((*id, state.tasks.get(id)?)));
+    let lies_below = |task: &Task| state.above(task.scope).any(|(above, _)| above == scope);
     let (id, task) = found
-        .filter(|(_, task)| task.scope == scope)
+        .filter(|(_, task)| task.scope == scope || lies_below(task))
         .ok_or_else(|| Rejection::NoSuchTask { key: answer.task.clone(), scope })?;
     // What was answered stays so.
     if task.wants.is_none() && task.asked > 0 {
@@ -64,12 +72,17 @@ pub(in crate::machine) fn answer(state: &State, scope: ScopeId, answer: &ScopeAn
     }
     let event = answered(id, task, answer, Some(scope))?;
     let owns = |paths: &PathSet| state.scopes.get(&scope).is_some_and(|it| it.draft.paths.covers(paths));
-    if let Event::ScopeAnswered { granted: true, paths, .. } = &event
-        && !owns(paths)
-    {
+    let granted = if let Event::ScopeAnswered { granted: true, paths, .. } = &event { Some(paths) } else { None };
+    // Nobody says no to another's task over what is none of its own.
+    let may_answer = task.scope == scope || task.wants.as_ref().is_some_and(|wants| owns(&asked_paths(wants)));
+    if !may_answer || granted.is_some_and(|paths| !owns(paths)) {
         return Err(Rejection::TaskOutside { key: answer.task.clone(), scope });
     }
     Ok(vec![event])
+}
+
+fn asked_paths(wants: &ScopeAsk) -> PathSet {
+    PathSet::written(&wants.paths).unwrap_or_default()
 }
 
 /// Has a person answer it.
@@ -90,7 +103,7 @@ fn answered(id: TaskId, task: &Task, answer: &ScopeAnswer, by: Option<ScopeId>) 
     if answer.reason.trim().is_empty() {
         return Err(Rejection::NoReason(id));
     }
-    let asked = PathSet::written(&wants.paths).unwrap_or_default();
+    let asked = asked_paths(wants);
     let paths = if answer.paths.is_empty() { asked.clone() } else { answer.paths.clone() };
     if !asked.covers(&paths) {
         return Err(Rejection::AskedForLess(id));
@@ -128,9 +141,11 @@ pub(in crate::machine) fn heard(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::command::{Ask, Command, PlanStep};
+    use crate::machine::command::{Ask, Command, Opening, PlanStep};
+    use crate::machine::laws::follows;
+    use crate::machine::state::Planning;
     use crate::machine::testing::{Scene, attempt, draft, kinds, part};
-    use crate::model::attempt::{Handoff, Outcome, ScopeAsk};
+    use crate::model::attempt::{Handoff, Outcome};
     use crate::model::role::AgentRef;
 
     fn claims(key: &str, value: &str) -> PlanStep {
@@ -263,7 +278,7 @@ mod tests {
 
     #[test]
     fn where_a_planner_plans_by_rule_or_says_nothing_a_person_answers() {
-        let by_rule = |opening: &mut crate::machine::command::Opening| {
+        let by_rule = |opening: &mut Opening| {
             opening.roles.get_mut("planner").unwrap().agents = vec![AgentRef::Shard];
         };
         let scene = asking(Scene::opened(by_rule).begun().planned(vec![draft("a", "a")]), 1, &["b"]);
@@ -275,6 +290,119 @@ mod tests {
         let granted = silent.asks(Ask::AnswerScope { task: TaskId(1), granted: true, reason: "yes".into() }).settled();
         assert_eq!(granted.status(1), &Status::Running, "an ended run is taken up again");
         assert!(!granted.refusal(Ask::AnswerScope { task: TaskId(1), granted: true, reason: "x".into() }).is_empty());
+    }
+
+    /// Has one of two sub-planners hand out the task `a`, whose first attempt asks to change these paths.
+    fn asking_below(scene: Scene, paths: &[&str]) -> Scene {
+        let scene = scene.plans(PlanStep::Spawn(vec![part("one", "a/"), part("two", "b/")]));
+        let scene = scene.does(below(1, PlanStep::Emit(vec![draft("a", "a/x")])));
+        asking(scene.does(below(1, PlanStep::Done)).does(below(2, PlanStep::Done)).settled(), 1, paths)
+    }
+
+    fn answer_of(scene: &Scene, scope: u32, granted: bool) -> Command {
+        let answer = ScopeAnswer { task: "a".into(), granted, paths: PathSet::default(), reason: "so be it".into() };
+        scene.plan(scope, PlanStep::AnswerScope(answer))
+    }
+
+    #[test]
+    fn what_lies_outside_a_planner_s_scope_is_granted_by_the_one_above_whose_scope_holds_it() {
+        let scene = asking_below(Scene::open().begun(), &["b/y"]);
+        let [root, own] = [0, 1].map(|scope| &scene.state.scopes[&ScopeId(scope)]);
+        assert_eq!((&root.inbox, &own.given), (&vec![attempt(1, 1)], &vec![attempt(1, 1)]), "both are told");
+        let again = follows(&scene.state, &Event::ScopeAskRaised { task: TaskId(1), to: ScopeId(0) });
+        assert!(again.unwrap_err().what.contains("has not heard the first"));
+        let aside = follows(&scene.state, &Event::ScopeAskRaised { task: TaskId(1), to: ScopeId(2) });
+        assert!(aside.unwrap_err().what.contains("is not above it"));
+        let scene = scene.plans(PlanStep::Done).settled();
+        assert_eq!(scene.state.scopes[&ScopeId(0)].given, [attempt(1, 1)], "it is woken");
+        let outside = Rejection::TaskOutside { key: "a".into(), scope: ScopeId(1) };
+        assert_eq!(scene.when(&answer_of(&scene, 1, true)), Err(outside), "its own planner has not that to give");
+        let command = answer_of(&scene, 0, true);
+        let scene = scene.does(command).settled();
+        assert!(scene.task(1).draft.paths.holds("b/y") && scene.status(1) == &Status::Running);
+        assert_eq!(scene.when(&answer_of(&scene, 0, false)), Ok(Vec::new()), "what was answered stays so");
+    }
+
+    #[test]
+    fn a_planner_beside_or_with_less_than_is_asked_for_answers_nothing() {
+        let scene = asking_below(Scene::open().begun(), &["b/y", "c"]);
+        let nobody = Rejection::NoSuchTask { key: "a".into(), scope: ScopeId(2) };
+        let beside = PlanStep::AnswerScope(ScopeAnswer {
+            task: "a".into(),
+            granted: false,
+            paths: PathSet::default(),
+            reason: "no".into(),
+        });
+        let beside = Command::ReportPlan { scope: ScopeId(2), wake: 1, fence: 0, step: beside };
+        let mut planning = scene.clone();
+        planning.state.scopes.get_mut(&ScopeId(2)).unwrap().status = Planning::Active;
+        assert_eq!(planning.when(&beside), Err(nobody));
+        let mut narrow = scene;
+        let holds = PathSet::parse(["a/", "b/"].map(str::to_owned));
+        narrow.state.scopes.get_mut(&ScopeId(0)).unwrap().draft.paths = holds;
+        let outside = Err(Rejection::TaskOutside { key: "a".into(), scope: ScopeId(0) });
+        assert_eq!(
+            [true, false].map(|granted| narrow.when(&answer_of(&narrow, 0, granted))),
+            [outside.clone(), outside]
+        );
+        let by = |by| Event::ScopeAnswered {
+            task: TaskId(1),
+            granted: false,
+            paths: PathSet::parse(["c".to_owned()]),
+            reason: "no".into(),
+            by: Some(ScopeId(by)),
+        };
+        let may = [0, 1, 2].map(|scope| follows(&narrow.state, &by(scope)).is_ok());
+        assert_eq!(may, [false, true, false], "its own may say no to it, whatever it is");
+    }
+
+    #[test]
+    fn the_nearest_above_that_holds_it_is_asked_and_none_where_the_own_planner_may_answer() {
+        let deep = |opening: &mut Opening| opening.roles.get_mut("planner").unwrap().limits.depth = 2;
+        let scene = Scene::opened(deep).begun().plans(PlanStep::Spawn(vec![part("one", "a/")]));
+        let scene = scene.does(below(1, PlanStep::Spawn(vec![part("two", "a/b/")])));
+        let scene = scene.does(below(2, PlanStep::Emit(vec![draft("a", "a/b/x")]))).settled();
+        let told = |paths: &[&str]| {
+            let scene = asking(scene.clone(), 1, paths);
+            [0, 1, 2].map(|scope| scene.state.scopes[&ScopeId(scope)].inbox.len())
+        };
+        assert_eq!(told(&["a/b/y"]), [0, 0, 1]);
+        assert_eq!(told(&["a/b/y", "a/z"]), [0, 1, 1]);
+        assert_eq!(told(&["a/z", "c"]), [1, 0, 1]);
+    }
+
+    #[test]
+    fn what_a_planner_above_does_not_answer_a_person_does() {
+        let scene = asking_below(Scene::open().begun(), &["b/y"]).plans(PlanStep::Done).settled();
+        let own = scene.plan(1, PlanStep::Done);
+        let scene = scene.does(own).settled();
+        assert!(scene.state.waits_for_planner(TaskId(1)), "one of them has not spoken");
+        let scene = scene.unplanned();
+        assert!(!scene.state.waits_for_planner(TaskId(1)));
+        let by_rule = |opening: &mut Opening| {
+            opening.roles.get_mut("planner").unwrap().agents = vec![AgentRef::Shard];
+        };
+        let ruled = asking_below(Scene::opened(by_rule).begun(), &["b/y"]);
+        assert!(!ruled.state.waits_for_planner(TaskId(1)) && ruled.state.scopes[&ScopeId(0)].inbox.is_empty());
+        let failed = PlanStep::Fail("it broke".into());
+        let failed = asking_below(Scene::open().begun(), &["b/y"]).plans(failed).settled();
+        let own = failed.plan(1, PlanStep::Done);
+        assert!(!failed.does(own).settled().state.waits_for_planner(TaskId(1)), "who has failed hears nothing");
+    }
+
+    #[test]
+    fn who_was_asked_beside_another_is_not_woken_for_what_was_answered() {
+        let scene = asking_below(Scene::open().begun(), &["b/y"]);
+        let refuses = answer_of(&scene, 1, false);
+        for scene in [
+            scene.clone().does(refuses),
+            scene.clone().asks(Ask::AnswerScope { task: TaskId(1), granted: true, reason: "yes".into() }),
+            scene.clone().asks(Ask::Retry(TaskId(1))),
+            scene.asks(Ask::DenyTask { task: TaskId(1), reason: "no".into() }),
+        ] {
+            let root = &scene.plans(PlanStep::Done).settled().state.scopes[&ScopeId(0)];
+            assert_eq!((root.wake, &root.status), (1, &Planning::Finished));
+        }
     }
 
     #[test]

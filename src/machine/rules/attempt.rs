@@ -2,7 +2,7 @@
 
 use crate::machine::event::{Again, Event, Next};
 use crate::machine::rejection::Rejection;
-use crate::machine::rules::asked::SCOPE_ASKS_AT_MOST;
+use crate::machine::rules::asked::{self, SCOPE_ASKS_AT_MOST};
 use crate::machine::state::{Flow, State, Task};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::{AttemptId, Oid};
@@ -43,8 +43,11 @@ pub(in crate::machine) fn report(
         }
         Outcome::Blocked { missing } => Next::Block { missing: missing.clone() },
     };
+    let asks = handoff.wants.as_ref().filter(|_| matches!(next, Next::Block { .. }));
+    let raised = asks.and_then(|wants| asked::raise(state, (id.task, task), wants));
     let (outcome, handoff) = (outcome.clone(), handoff.clone());
-    Ok(vec![Event::AttemptEnded { attempt: id, outcome, handoff, usage, next }])
+    let ended = Event::AttemptEnded { attempt: id, outcome, handoff, usage, next };
+    Ok([ended].into_iter().chain(raised).collect())
 }
 
 /// Believes that there was nothing to do only where nobody has found that there is: what a judge refused, or an

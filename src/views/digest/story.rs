@@ -74,6 +74,7 @@ fn is_turn(event: &Event) -> bool {
         | Event::IterationBegan { .. }
         | Event::ConditionsChecked { .. }
         | Event::DecisionClaimed { .. }
+        | Event::ScopeAskRaised { .. }
         | Event::ScopeAnswered { .. }
         | Event::CandidateDenied { .. }
         | Event::WordOverdue { .. }
