@@ -47,6 +47,16 @@ pub enum AppError {
         /// What is wrong.
         what: String,
     },
+    /// Nobody counted the tokens of a brief.
+    #[error("have the tokens counted of what {agent} is given: {why}")]
+    Uncounted {
+        /// The agent.
+        agent: String,
+        /// Why.
+        why: String,
+        /// How many they are, about.
+        estimate: String,
+    },
     /// A file that people wrote could not be read.
     #[error("read {what} `{}`", path.display())]
     Read {

@@ -244,6 +244,23 @@ impl AgentRef {
         }
     }
 
+    /// Names the model that it asks, after whose it is; none where artel does not know which that is.
+    pub fn model(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Llm(name) => Some((name.provider(), name.model())),
+            Self::Claude { model } => Some(("anthropic", model.as_deref()?)),
+            Self::Codex { model } => Some(("openai", model.as_deref()?)),
+            Self::Acp(_)
+            | Self::Command(_)
+            | Self::Script(_)
+            | Self::Codemod
+            | Self::Shard
+            | Self::Whole
+            | Self::Ladder
+            | Self::Revert => None,
+        }
+    }
+
     /// Tells whether it plans or judges in a session of its own, and not by rule.
     pub fn is_session(&self) -> bool {
         match self {

@@ -334,6 +334,11 @@ fn a_brief_is_shown_byte_for_byte_as_the_agent_got_it() {
     let shown = house.artel(&["roles", "show", "worker", "--task", "t1", "--json"]).exits(0).json();
     let (brief, got) = (shown["brief"].as_str().unwrap(), house.landed("b.txt"));
     assert_eq!(brief.trim_end(), got.replace("attempt 1.", "attempt 2."));
-    assert_eq!(shown["tokens"].as_u64().unwrap(), brief.len().div_ceil(4) as u64);
+    let tokens = brief.len().div_ceil(4);
+    assert_eq!((&shown["tokens"], &shown["exact"]), (&tokens.into(), &false.into()));
+    let args = ["roles", "show", "worker", "--task", "t1"];
+    house.artel(&args).exits(0).says(&format!("{} bytes, about {tokens} tokens (bytes / 4)", brief.len()));
+    let exact = house.artel(&[&args[..], &["--exact"]].concat()).exits(4);
+    exact.says("artel does not know which model it asks").says(&format!("about {tokens} tokens (bytes / 4)"));
     house.artel(&["roles", "show", "judge", "--task", "t1"]).exits(11).says("the role `worker` does it");
 }

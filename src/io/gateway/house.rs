@@ -95,9 +95,14 @@ impl Gateway {
         Ok(Self { house: Arc::new(House { policy, ways, follow, body_bytes_max, clock }) })
     }
 
+    /// Gives the rules that are in force.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        self.house.policy()
+    }
+
     /// Tells whether a provider is known and there is where its key may come from, if it needs one.
     pub fn has_key(&self, provider: &str) -> bool {
-        self.house.policy().upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
+        self.policy().upstreams.get(provider).is_some_and(|upstream| upstream.keys.is_set())
     }
 
     /// Tells what a provider speaks; nothing where it is not known.

@@ -35,6 +35,7 @@ mod server;
 mod policy;
 mod follow;
 mod house;
+mod count;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use crate::io::keys::KeySource;
 pub use breaker::BreakerLimits;
 pub use call::{Api, Call, Metered, Outcome, Tokens};
 pub use config::{Family, GatewayConfig, Provider, UnknownModels};
+pub use count::Uncounted;
 pub use follow::Follow;
 pub use house::{Gateway, GatewayError};
 pub use policy::Rules;

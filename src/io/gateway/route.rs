@@ -96,6 +96,7 @@ fn anthropic(rest: &str) -> Option<Route> {
 fn openai(rest: &str) -> Option<Route> {
     match rest {
         "v1/responses" => to(Asks::Answer(Api::Responses), "/responses"),
+        "v1/responses/input_tokens" => to(Asks::Count(Api::Responses), "/responses/input_tokens"),
         "v1/chat/completions" => to(Asks::Answer(Api::Chat), "/chat/completions"),
         "v1/models" => to(Asks::Models, ""),
         _ => None,
@@ -174,6 +175,7 @@ mod tests {
             ("HEAD /anthropic/api/hello", Asks::Hello, ""),
             ("GET /anthropic/v1/models?limit=1000", Asks::Models, ""),
             ("POST /openai/v1/responses", Asks::Answer(Api::Responses), "/responses"),
+            ("POST /openai/v1/responses/input_tokens", Asks::Count(Api::Responses), "/responses/input_tokens"),
             ("POST /openai/v1/chat/completions", Asks::Answer(Api::Chat), "/chat/completions"),
             ("POST /local/v1/chat/completions?key=x", Asks::Answer(Api::Chat), "/chat/completions"),
             ("GET /openai/v1/models?client_version=1", Asks::Models, ""),
@@ -248,7 +250,8 @@ mod tests {
             let Ok(uri) = target.parse::<Uri>() else { return Ok(()) };
             if let Ok(route) = route(&Method::POST, &uri, speaks) {
                 let path = route.path.split('?').next().unwrap();
-                let is_known = ["/v1/messages", "/v1/messages/count_tokens", "/responses", "/chat/completions"].contains(&path);
+                let counts = ["/v1/messages/count_tokens", "/responses/input_tokens"];
+                let is_known = ["/v1/messages", "/responses", "/chat/completions"].contains(&path) || counts.contains(&path);
                 let is_gemini = route.model.is_some_and(|model| path.starts_with(&format!("/v1beta/models/{model}:")));
                 prop_assert!(is_known || is_gemini, "{target}: {path}");
             }

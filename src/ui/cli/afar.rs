@@ -68,6 +68,7 @@ pub const FORMS: [(&str, Afar); 49] = [
     ("gc", Calls(&["POST /gc"])),
     ("doctor --repair", Calls(&["POST /repair"])),
     ("doctor", Calls(&["GET /doctor"])),
+    ("roles show --exact", Calls(&["GET /runs/{run}/tasks/{task}/tokens"])),
     ("roles show", Calls(&["GET /runs/{run}/tasks/{task}/brief"])),
     ("roles --agents", Calls(&["GET /agents"])),
     ("roles", Calls(&["GET /roles"])),

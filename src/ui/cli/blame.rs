@@ -63,6 +63,7 @@ fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
         AppError::Roles(_) | AppError::Prompt { .. } | AppError::Brief { .. } => {
             (Exit::Faulty, Some("`artel roles` shows the roles and where each comes from"))
         }
+        AppError::Uncounted { .. } => (Exit::Unfit, None),
         AppError::Read { .. } => (Exit::Faulty, Some("look whether it is there and can be read")),
         AppError::Faults { .. } | AppError::Unfit { .. } => (Exit::Faulty, None),
         AppError::PrefixTaken { .. } => {

@@ -62,9 +62,9 @@ impl There {
         self.get(&format!("/runs/{run}/verify{}", query(&[("anchor", anchor)])))
     }
 
-    /// Gives the brief of a task.
-    pub(super) fn brief(&self, run: &RunId, task: TaskId) -> Result<Brief, Fail> {
-        self.get(&format!("/runs/{run}/tasks/{task}/brief"))
+    /// Gives the brief of a task, with its tokens counted by the provider where they are to be exact.
+    pub(super) fn brief(&self, run: &RunId, task: TaskId, is_exact: bool) -> Result<Brief, Fail> {
+        self.get(&format!("/runs/{run}/tasks/{task}/{}", if is_exact { "tokens" } else { "brief" }))
     }
 
     /// Lists what a run's sessions wrote.

@@ -39,29 +39,36 @@ pub struct RolesArgs {
 #[derive(Debug, Subcommand)]
 enum RolesPart {
     /// Show the brief that a role's agent is given for a task, byte for byte
-    Show {
-        /// Role that does the task
-        #[arg(value_name = "ROLE")]
-        role: String,
-        /// Task, as t12 or RUN/t12
-        #[arg(long, value_name = "TASK")]
-        task: TaskRef,
-        #[command(flatten)]
-        format: Format,
-    },
+    Show(Shown),
+}
+
+/// Names the brief that is shown.
+#[derive(Debug, Args)]
+struct Shown {
+    /// Role that does the task
+    #[arg(value_name = "ROLE")]
+    role: String,
+    /// Task, as t12 or RUN/t12
+    #[arg(long, value_name = "TASK")]
+    task: TaskRef,
+    /// Have its tokens counted by the provider of the agent's model, by artel's key and at no cost, instead of estimated
+    #[arg(long)]
+    exact: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Shows a task's brief; how long it is goes beside it, so that what is written is the brief alone.
-fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit, Fail> {
+fn brief(out: &Out, Shown { role, task, exact, format }: &Shown) -> Result<Exit, Fail> {
     let place = Place::open_read_only()?;
     let read = read(&place, task.run.as_deref())?;
     let found = read.state.tasks.get(&task.task).ok_or_else(|| no_task(&read.run, task.task))?;
     let does = read.state.role_of(found).map(|role| role.name.clone()).unwrap_or_default();
-    if does != role {
+    if does != *role {
         return Err(Fail::new(Exit::Missing, format!("show the brief of {} for the role `{role}`", task.task))
             .because(format!("the role `{does}` does it")));
     }
-    let made = seam::brief(&place, &read.state, &read.run, task.task)?;
+    let made = seam::brief(&place, &read.state, (&read.run, task.task), *exact)?;
     let text = &made.brief;
     if format.json {
         out.json(&made)?;
@@ -72,7 +79,7 @@ fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit,
         } else {
             out.raw(text.as_bytes())?;
         }
-        out.remark(&format!("{} bytes, about {} tokens", text.len(), made.tokens));
+        out.remark(&format!("{} bytes, {}", text.len(), made.length()));
     }
     Ok(Exit::Done)
 }
@@ -82,8 +89,8 @@ fn brief(out: &Out, role: &str, task: &TaskRef, format: &Format) -> Result<Exit,
 /// # Errors
 /// Where a role file or a change is faulty.
 pub fn roles(out: &Out, args: &RolesArgs) -> Result<Exit, Fail> {
-    if let Some(RolesPart::Show { role, task, format }) = &args.part {
-        return brief(out, role, task, format);
+    if let Some(RolesPart::Show(shown)) = &args.part {
+        return brief(out, shown);
     }
     if args.agents {
         let agents = seam::agents()?;

@@ -193,13 +193,17 @@ pub fn plan(goal: &Path, options: &OpenOptions) -> Result<PlanTree, Fail> {
 /// Gives the brief of a task's running attempt, or of the one that would come next.
 ///
 /// # Errors
-/// Where the repository is not there, the prompt cannot be filled, or the task's work needs no brief.
-pub fn brief(place: &Place, state: &State, run: &RunId, task: TaskId) -> Result<app::Brief, Fail> {
+/// Where the repository is not there, the prompt cannot be filled, or the task's work needs no brief; where its tokens are to
+/// be counted exactly and nobody counts them.
+pub fn brief(place: &Place, state: &State, (run, task): (&RunId, TaskId), is_exact: bool) -> Result<app::Brief, Fail> {
     match place {
-        Place::Here(_) => app::brief_of(state, task).map_err(blame)?.ok_or_else(|| {
-            Fail::new(Exit::Missing, format!("show the brief of {task}")).because("its work needs none")
-        }),
-        Place::There(there) => there.brief(run, task),
+        Place::Here(here) => {
+            let made = app::brief_of(state, task).map_err(blame)?.ok_or_else(|| {
+                Fail::new(Exit::Missing, format!("show the brief of {task}")).because("its work needs none")
+            })?;
+            if is_exact { made.counted(here).map_err(blame) } else { Ok(made) }
+        }
+        Place::There(there) => there.brief(run, task, is_exact),
     }
 }
 

@@ -204,8 +204,21 @@ pub async fn diff(
 /// # Errors
 /// Where there is no such run or task, or its work needs no brief.
 pub async fn brief(State(site): State<Arc<Site>>, Path((run, task)): Path<(String, String)>) -> Told<Brief> {
-    let id: TaskId = named(&task)?;
-    let made = site.see(&run, move |_, run, follower| {
+    Ok(Json(made(&site, &run, &task).await?))
+}
+
+/// Shows a brief as [`brief`] does, its tokens counted by the provider of the agent's model.
+///
+/// # Errors
+/// As there, and where nobody counts.
+pub async fn tokens(State(site): State<Arc<Site>>, Path((run, task)): Path<(String, String)>) -> Told<Brief> {
+    let made = made(&site, &run, &task).await?;
+    Ok(Json(blocking(move || made.counted(&site.place)).await?))
+}
+
+async fn made(site: &Arc<Site>, run: &str, task: &str) -> Result<Brief, Refused> {
+    let id: TaskId = named(task)?;
+    let made = site.see(run, move |_, run, follower| {
         let state = follower.see(|loaded, _| loaded.state.clone());
         if !state.tasks.contains_key(&id) {
             return Err(no_task(run, id));
@@ -213,7 +226,7 @@ pub async fn brief(State(site): State<Arc<Site>>, Path((run, task)): Path<(Strin
         app::brief_of(&state, id)?
             .ok_or_else(|| Refused::missing(format!("show the brief of {id}"), "its work needs none"))
     });
-    Ok(Json(made.await?))
+    made.await
 }
 
 /// Says what a journal is held against.

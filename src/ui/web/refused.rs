@@ -69,6 +69,7 @@ impl From<AppError> for Refused {
             | AppError::Unfit { .. }
             | AppError::Prompt { .. }
             | AppError::Brief { .. }
+            | AppError::Uncounted { .. }
             | AppError::Roles(_)
             | AppError::Read { .. }
             | AppError::PrefixTaken { .. }

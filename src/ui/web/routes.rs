@@ -225,6 +225,13 @@ fn evidence() -> Vec<Route> {
             get(reads::brief),
         ),
         reads(
+            "/runs/{run}/tasks/{task}/tokens",
+            "Shows the same brief, its tokens counted by the provider of the agent's model, by the server's key.",
+            json::<Brief>(),
+            get(reads::tokens),
+        )
+        .for_operators(),
+        reads(
             "/runs/{run}/transcripts",
             "Lists what a run's sessions wrote, by name.",
             json::<Vec<String>>(),

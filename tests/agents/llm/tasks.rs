@@ -421,3 +421,24 @@ fn a_long_context_is_made_shorter_where_its_role_says_so() {
     assert!(!turns[4].holds("were taken out to make room"));
     scene.is_accounted();
 }
+
+#[test]
+fn a_brief_is_counted_by_the_provider_of_its_agent_s_model_and_that_costs_nothing() {
+    let args = ["roles", "show", "worker", "--task", "t1", "--exact"];
+    let counts =
+        ["/v1/messages/count_tokens", "/v1/responses/input_tokens", "/v1/responses/input_tokens", ":countTokens"];
+    for (agent, path) in AGENTS.into_iter().zip(counts) {
+        let scene =
+            Scene::of(agent, [Turn::writes("b.txt", "after\n").using(USED), Turn::says("Written.").using(USED)]);
+        scene.run(&[]).exits(0);
+        let shown = scene.artel(&[&args[..], &["--json"]].concat()).exits(0).json();
+        assert_eq!((&shown["tokens"], &shown["exact"]), (&json!(100), &json!(true)), "{agent}");
+        scene.artel(&args).exits(0).says(&format!("100 tokens (counted for {agent} by its provider)"));
+        let seen = scene.model.seen();
+        let counted = seen.iter().filter(|it| it.target.ends_with(path)).collect::<Vec<_>>();
+        assert!(counted.len() == 2 && counted.iter().all(|it| it.holds("This is task-a")), "{agent}: {counted:?}");
+        scene.is_accounted();
+        let unasked = scene.house.artel(&args).exits(4);
+        unasked.says("there is no key for").says("without --exact it has about").says("tokens (bytes / 4)");
+    }
+}

@@ -355,7 +355,7 @@ fn fixed(request: &Request) -> (u16, Value) {
         (426, json!({"error": {"message": "no websockets here"}}))
     } else if let Some(told) = vendor::beside(request) {
         (200, told)
-    } else if is_post && path.ends_with("/count_tokens") {
+    } else if is_post && (path.ends_with("/count_tokens") || path.ends_with("/input_tokens")) {
         (200, json!({"input_tokens": 100}))
     } else if is_post && path.ends_with(":countTokens") {
         (200, json!({"totalTokens": 100}))
