@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
+use super::relay::Passage;
 
-/// Chunks of an answer that wait for a slow client, and the word that it broke off.
-pub(super) const CHUNKS: usize = 8 + 1;
 /// Counts memory for bodies in KiB.
 const KIB: usize = 1 << 10;
 /// Least memory that a body takes, unless no body may be so large.
@@ -30,7 +28,7 @@ pub(super) enum Answer {
     /// All of it.
     Whole(Option<Bytes>),
     /// What comes of it.
-    Passing(mpsc::Receiver<Result<Bytes, Broken>>),
+    Passing(Passage),
 }
 
 impl Answer {
@@ -46,7 +44,9 @@ impl Body for Answer {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Passing(chunks) => chunks.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Self::Passing(passage) => {
+                passage.poll_chunk(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::body::{Answer, CHUNKS, Collected};
+use super::body::{Answer, Collected};
 use super::bound::Bound;
 use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
@@ -20,7 +20,7 @@ use super::limits::{PATIENCE, Permit};
 use super::policy::Policy;
 use super::prices::Price;
 use super::refusal::Refusal;
-use super::relay::{End, error_body, relay};
+use super::relay::{End, Relay, error_body};
 use super::request::Wish;
 use super::route::{Asks, Route};
 use super::session::{Inner, Open};
@@ -261,19 +261,19 @@ async fn passed(
     bound: &Bound,
     price: Option<&Price>,
 ) -> Ended {
-    let mut meter = Meter::new(asked.api().unwrap_or(Api::Chat), framing(answer.headers()));
-    let (to, chunks) = mpsc::channel(CHUNKS);
-    let mut head = Response::new(Answer::Passing(chunks));
-    *head.status_mut() = answer.status();
-    *head.headers_mut() = headers::to_client(answer.headers());
+    let (told, from) = Response::from(answer).into_parts();
+    let relay = Relay::new(from, Meter::new(asked.api().unwrap_or(Api::Chat), framing(&told.headers)));
+    let mut head = Response::new(Answer::Passing(relay.passage()));
+    *head.status_mut() = told.status;
+    *head.headers_mut() = headers::to_client(&told.headers);
     let status = hand(client, head);
-    let (end, response_bytes) = relay(session, answer, to, &mut meter).await;
+    let Some((end, flow)) = relay.ended(session).await else { return Ended::in_doubt(status, bound) };
     let ended = if asked.is_count() {
         Ended::free(status, if end == End::Whole { Outcome::Complete } else { Outcome::Cut })
     } else {
-        counted(&meter, end, asked, status, bound, price)
+        counted(&flow.meter, end, asked, status, bound, price)
     };
-    Ended { response_bytes, ..ended }
+    Ended { response_bytes: flow.passed, ..ended }
 }
 
 fn framing(headers: &HeaderMap) -> Framing {

@@ -378,6 +378,19 @@ async fn a_count_that_is_the_last_one_holds_though_the_rest_is_cut() {
 }
 
 #[tokio::test]
+async fn a_session_closes_though_its_client_takes_nothing() {
+    let text = format!("data: {}\n\n", "x".repeat(1 << 16));
+    let said = Said::Stream(vec![text; 128], Rest::Silence(gate()));
+    let room = Room::new(move |_| said.clone()).await;
+    let mut wire = Wire::to(&room.address).await;
+    wire.stream.write_all(room.request(MESSAGES, HI_STREAM).as_bytes()).await.unwrap();
+    assert_eq!(wire.head().await.unwrap().status(), 200);
+    let (metered, calls) = room.end().await;
+    assert_eq!((metered.cut, &calls[0].outcome, calls[0].nano_usd), (1, &Outcome::Cut, bound(HI_STREAM, 10)));
+    assert!(wire.until("\r\n0\r\n").await.is_none(), "what was broken off does not look whole");
+}
+
+#[tokio::test]
 async fn who_goes_away_before_the_answer_is_charged_what_it_may_cost() {
     let (gate, gone) = (gate(), gate());
     let said = Said::After(Arc::clone(&gate), Box::new(Said::json(DONE)));
