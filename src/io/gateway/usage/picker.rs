@@ -101,9 +101,32 @@ impl Picker {
 
     /// Takes the next piece and gives out what is whole by it: the number of its path, and the value as it is written.
     pub(super) fn feed(&mut self, piece: &[u8], found: &mut impl FnMut(usize, &[u8])) {
-        for byte in piece {
-            self.step(*byte, found);
+        let mut rest = piece;
+        while let Some((byte, behind)) = rest.split_first() {
+            let plain = self.plain(rest);
+            if plain > 0 {
+                rest = &rest[plain..];
+            } else {
+                self.step(*byte, found);
+                rest = behind;
+            }
         }
+    }
+
+    /// Takes what stands within a text or a key before its next quote or escape, where no value is being picked; tells how
+    /// many bytes.
+    fn plain(&mut self, rest: &[u8]) -> usize {
+        if !matches!(self.state, State::Text | State::InKey) || self.escaped || self.picked.is_some() {
+            return 0;
+        }
+        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
+        if self.state == State::Text {
+            self.weigh(length);
+        } else {
+            let room = (KEY_BYTES + 1).saturating_sub(self.key.len());
+            self.key.extend_from_slice(&rest[..length.min(room)]);
+        }
+        length
     }
 
     fn step(&mut self, byte: u8, found: &mut impl FnMut(usize, &[u8])) {
@@ -136,7 +159,7 @@ impl Picker {
             }
             State::Text => {
                 self.keep(byte);
-                self.weigh();
+                self.weigh(1);
                 if self.ends_text(byte) {
                     self.value_ended(found);
                 }
@@ -147,7 +170,7 @@ impl Picker {
                     self.step(byte, found);
                 } else {
                     self.keep(byte);
-                    self.weigh();
+                    self.weigh(1);
                 }
             }
             State::After => self.after(byte, found),
@@ -181,7 +204,7 @@ impl Picker {
             b'"' => self.state = State::Text,
             _ => {
                 self.state = State::Bare;
-                self.weigh();
+                self.weigh(1);
             }
         }
     }
@@ -256,14 +279,14 @@ impl Picker {
         }
     }
 
-    /// Counts a byte of a text or a number that is weighed.
-    fn weigh(&mut self) {
+    /// Counts so many bytes of a text or a number that is weighed.
+    fn weigh(&mut self, bytes: usize) {
         let on = self.next;
         let is_weighed = |(which, (how, path)): (usize, &Wanted)| {
             *how == How::Weigh && on.paths & (1 << which) != 0 && path.len() <= on.keys
         };
         if on.paths != 0 && self.wanted.iter().enumerate().any(is_weighed) {
-            self.weight += 1;
+            self.weight += bytes as u64;
         }
     }
 }
