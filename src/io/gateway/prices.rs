@@ -107,8 +107,11 @@ pub(super) struct Entry {
 impl Prices {
     /// Finds what a model costs.
     pub fn of(&self, provider: &str, model: &str) -> Option<&Price> {
+        // Most globs are told apart by how they begin, before their expressions are tried.
+        let begins = |glob: &str| model.starts_with(glob.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default());
         let fits = |entry: &&Entry| {
-            entry.provider == provider && entry.models.iter().any(|(_, matcher)| matcher.is_match(model))
+            let mut models = entry.models.iter();
+            entry.provider == provider && models.any(|(glob, matcher)| begins(glob) && matcher.is_match(model))
         };
         self.entries.iter().find(fits).map(|entry| &entry.price)
     }
