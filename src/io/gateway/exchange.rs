@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::body::{Answer, Collected};
 use super::bound::Bound;
-use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
 use super::fault::{Fault, fault};
@@ -43,6 +42,8 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     /// The body as it came, and the memory that is counted for it.
     pub(super) body: Collected,
+    /// By what the body is known again.
+    pub(super) mark: u64,
 }
 
 impl Asked {
@@ -141,7 +142,7 @@ async fn admitted(session: &Inner, asked: &Asked, client: &mut Client) -> Result
     {
         let mut ledger = session.ledger();
         ledger.breaker.obey(asked.policy.breaker);
-        ledger.breaker.check(mark(&asked.body.bytes), Instant::now())?;
+        ledger.breaker.check(asked.mark, Instant::now())?;
     }
     let (bound, price) = if asked.is_count() {
         (Bound::default(), None)
@@ -176,7 +177,7 @@ fn note(session: &Inner, asked: &Asked, ended: &Ended) {
     let mut ledger = session.ledger();
     ledger.breaker.spent(ended.nano_usd, Instant::now());
     match &ended.outcome {
-        Outcome::Complete => ledger.breaker.answered(mark(&asked.body.bytes)),
+        Outcome::Complete => ledger.breaker.answered(asked.mark),
         Outcome::Failed => ledger.breaker.failed(),
         Outcome::Cut | Outcome::Refused(_) => {}
     }

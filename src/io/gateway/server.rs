@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::body::{Answer, Never, collect, memory};
+use super::breaker::mark;
 use super::call::{Api, Call, Outcome, Tokens};
 use super::config::Family;
 use super::exchange::{Asked, exchange};
@@ -160,7 +161,8 @@ async fn understood(
     unmade.request_bytes = body.bytes.len() as u64;
     let wish = wish(api, &route, &body.bytes)?;
     let headers = headers::to_provider(&head.headers);
-    Ok(Understood::Call(Box::new(Asked { number, began, policy, upstream, route, wish, headers, body })))
+    let mark = mark(&body.bytes);
+    Ok(Understood::Call(Box::new(Asked { number, began, policy, upstream, route, wish, headers, body, mark })))
 }
 
 fn wish(api: Api, route: &Route, body: &hyper::body::Bytes) -> Result<request::Wish, Refusal> {
