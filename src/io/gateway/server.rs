@@ -72,6 +72,7 @@ async fn connection(session: Arc<Inner>, stream: TcpStream, memory: Arc<Semaphor
         .max_header_size(HEAD_BYTES)
         .max_buf_size(READ_BYTES)
         .max_headers(HEADERS)
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
