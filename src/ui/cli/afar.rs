@@ -26,7 +26,7 @@ const ASKED: Afar = Calls(&["POST /runs/{run}/requests"]);
 const HELD: Afar = Refused("how a server's runs are held apart is said where it starts: `artel serve --sandbox`");
 
 /// Lists all verbs, with a flag where that makes another call; what stands earlier fits first.
-pub const FORMS: [(&str, Afar); 49] = [
+pub const FORMS: [(&str, Afar); 50] = [
     ("demo", Refused("it makes a folder where it is typed, and works on that")),
     ("init", Refused("it lays files down in the checkout where it is typed")),
     ("run --sandbox", HELD),

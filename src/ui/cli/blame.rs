@@ -29,6 +29,9 @@ pub fn blame(error: AppError) -> Fail {
     if let AppError::Unfit { next, .. } = &error {
         return fail.hint(next);
     }
+    if let AppError::Uncounted { estimate, .. } = &error {
+        return fail.hint(format!("without --exact it has {estimate}"));
+    }
     match hint {
         Some(hint) => fail.hint(hint),
         None => fail,
