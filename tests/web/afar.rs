@@ -13,7 +13,13 @@ fn afar(house: &House, server: &Server<'_>, standing: &str, args: &[&str]) -> Sa
     let mut command: Command = house.command(args);
     command.current_dir("/").env("ARTEL_HOME", house.root().join("elsewhere"));
     command.env("ARTEL_SERVER", format!("http://{}", server.at)).env("ARTEL_TOKEN", server.token(standing));
+    behind_a_proxy(&mut command);
     said(&command.output().unwrap())
+}
+
+/// Names a proxy that is not there: whoever told it a token, or anything else, would fail.
+fn behind_a_proxy(command: &mut Command) {
+    command.env("HTTP_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
 }
 
 #[test]
@@ -259,6 +265,9 @@ fn a_link_is_made_from_afar_where_nobody_else_reads_it_and_what_means_no_machine
     let link = afar(&house, &server, "operator", &["serve", "--link", "viewer"]).exits(0).out;
     let path = link.trim().strip_prefix(&format!("http://{}", server.at)).unwrap();
     server.send("GET", path, "", "").is(200);
+    let mut command = house.command(&["serve", "--link", "viewer"]);
+    behind_a_proxy(&mut command);
+    said(&command.output().unwrap()).exits(0).says(&format!("http://{}/login", server.at));
     afar(&house, &server, "approver", &["serve", "--link"]).exits(10).says("an operator");
     let open = ["--server", "http://artel.invalid", "serve", "--link"];
     afar(&house, &server, "operator", &open).exits(2).says("nothing is encrypted");

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::fail::Fail;
+use crate::io::http::client_for;
 
 /// How long a server may take to be reached, and to answer.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -50,11 +51,8 @@ impl Remote {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(tried().because("it begins neither with http:// nor with https://"));
         }
-        // One that is installed already does as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder().http1_only().redirect(reqwest::redirect::Policy::none()).referer(false);
-        let builder = builder.connect_timeout(CONNECT).timeout(ANSWER);
-        let builder = if base.starts_with("http://") { builder.tls_certs_only([]) } else { builder };
+        // No proxy is told a token that is not encrypted.
+        let builder = client_for(&base).connect_timeout(CONNECT).timeout(ANSWER);
         let client = builder.build().map_err(|error| tried().because(error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start what asks a server").because(error))?;
