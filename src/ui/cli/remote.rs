@@ -5,16 +5,18 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 
 use super::exit::Exit;
 use super::fail::Fail;
 use crate::io::http::client_for;
 
-/// How long a server may take to be reached, and to answer.
+/// How long a server may take to be reached, and be silent: longer than it takes to say that it is still at it.
 const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_secs(150);
+/// How often that which has a key is asked again of a server that is still at it.
+const AGAIN: u32 = 60;
 /// Largest answer that is read.
 const BYTES_AT_MOST: usize = 1 << 30;
 
@@ -52,7 +54,7 @@ impl Remote {
             return Err(tried().because("it begins neither with http:// nor with https://"));
         }
         // No proxy is told a token that is not encrypted.
-        let builder = client_for(&base).connect_timeout(CONNECT).timeout(ANSWER);
+        let builder = client_for(&base).connect_timeout(CONNECT).read_timeout(SILENCE);
         let client = builder.build().map_err(|error| tried().because(error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start what asks a server").because(error))?;
@@ -103,26 +105,37 @@ impl Remote {
     }
 
     fn send(&self, method: &Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Answered, Fail> {
-        let url = format!("{}{path}", self.base);
-        let mut request = self.client.request(method.clone(), &url).bearer_auth(&self.token);
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let unreached = |error: reqwest::Error| {
-            Fail::new(Exit::Unfit, format!("ask the server at {}", self.base))
-                .because(error.without_url())
-                .hint("does `artel serve` run there, and is the way to it open?")
-                .passing()
-        };
+        // What has a key is done once, however often it is asked.
+        let mut left = key.map_or(0, |_| AGAIN);
         self.runtime.block_on(async {
-            let response = request.send().await.map_err(unreached)?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = read(response).await.map_err(unreached)?;
-            if status.is_success() { Ok(Answered { headers, body }) } else { Err(refused(status.as_u16(), &body)) }
+            loop {
+                let request = request.try_clone().ok_or_else(|| Fail::new(Exit::Bug, "ask a server once more"))?;
+                let response = request.send().await.map_err(|error| self.unreached(error))?;
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = read(response).await.map_err(|error| self.unreached(error))?;
+                if status.is_success() {
+                    return Ok(Answered { headers, body });
+                }
+                if status != StatusCode::REQUEST_TIMEOUT || left == 0 {
+                    return Err(refused(status.as_u16(), &body));
+                }
+                left -= 1;
+            }
         })
+    }
+
+    fn unreached(&self, error: reqwest::Error) -> Fail {
+        Fail::new(Exit::Unfit, format!("ask the server at {}", self.base))
+            .because(error.without_url())
+            .hint("does `artel serve` run there, and is the way to it open?")
+            .passing()
     }
 }
 

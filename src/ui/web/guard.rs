@@ -73,7 +73,7 @@ async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(WRITE_PATIENCE, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Refused::new(StatusCode::REQUEST_TIMEOUT, "change something on this server", "it took too long")
-            .next("ask how it stands: what was asked may have been stored")
+            .next("ask how it stands, or the same under its `Idempotency-Key` again: what was asked may be stored, or being done")
             .into_response(),
     }
 }

@@ -74,7 +74,7 @@ pub async fn doctor(State(site): State<Arc<Site>>, Query(Within { repo }): Query
 /// Where the key stands for something else.
 pub async fn repair(State(site): State<Arc<Site>>, headers: HeaderMap) -> Told<Any> {
     let (env, cwd) = (site.place.env.clone(), site.place.cwd.clone());
-    let work = async { Ok(blocking(move || app::repair(env, &cwd)).await) };
+    let work = async move { Ok(blocking(move || app::repair(env, &cwd)).await) };
     site.once.done(&headers, ("look through the journal", &()), work).await
 }
 
@@ -130,7 +130,7 @@ pub async fn clear(
 ) -> Told<Any> {
     let Json(of) = body.map_err(|fault| unreadable(CLEAR, &fault))?;
     let place = at(&site, of.repo.clone(), CLEAR)?;
-    let work = async {
+    let work = async move {
         let cleared = blocking(move || {
             let found = app::garbage(&place)?;
             app::clear(&place)?;
@@ -152,7 +152,8 @@ pub async fn notify(
 ) -> Told<Any> {
     let tried = "send a test notice";
     let Json(wanted) = body.map_err(|fault| unreadable(tried, &fault))?;
-    let work = async { Ok(app::try_channels(&site.place, wanted.channel.as_deref()).await?) };
+    let (place, channel) = (site.place.clone(), wanted.channel.clone());
+    let work = async move { Ok(app::try_channels(&place, channel.as_deref()).await?) };
     site.once.done(&headers, (tried, &wanted), work).await
 }
 
@@ -167,8 +168,9 @@ pub async fn plan(
 ) -> Told<Any> {
     let tried = "plan a goal";
     let Json(wanted) = body.map_err(|fault| unreadable(tried, &fault))?;
-    let work = async {
-        let (repo, options) = wanted.clone().options()?;
+    let opening = wanted.clone();
+    let work = async move {
+        let (repo, options) = opening.options()?;
         let planned = app::draft_plan(&repo, &options).await?;
         plan_tree(&planned).ok_or_else(|| Refused::missing(tried, "the planned run was never opened"))
     };
