@@ -142,6 +142,22 @@ fn what_a_run_proves_and_what_its_sessions_were_told_and_wrote_is_read_from_afar
 }
 
 #[test]
+fn who_reads_transcripts_slowly_holds_up_nobody_but_further_readers_of_transcripts() {
+    let house = done();
+    let log = house.home().join("runs").join(house.run()).join("logs/t1.1.log");
+    std::fs::write(log, vec![b'x'; 16 << 20]).unwrap();
+    let server = Server::started(&house, &[], &[("ARTEL_TEST_READ_PATIENCE_MS", "600000")]);
+    let path = format!("/api/v1/runs/{}/transcripts/t1.1", house.run());
+    let mut slow: Vec<_> = (0..32).map(|_| server.hang("viewer", &path)).collect();
+    assert!(slow.iter().all(|(status, _)| *status == 200));
+    server.get("viewer", &path).is(429).says("32 transcripts");
+    server.get("viewer", "/api/v1/runs").is(200);
+    afar(&house, &server, "viewer", &["verify"]).exits(14);
+    slow.pop();
+    house.until("one more is let in", || server.hang("viewer", &path).0 == 200);
+}
+
+#[test]
 fn the_machine_of_a_server_is_looked_at_by_its_operators_alone() {
     let house = done();
     house.write("faulty.md", "---\nnmae: x\n---\n");

@@ -135,6 +135,17 @@ impl<'a> Server<'a> {
         self.raw(request.as_bytes())
     }
 
+    /// Asks for something large and reads no more than the status of the answer, whose connection stays open.
+    pub fn hang(&self, standing: &str, path: &str) -> (u16, BufReader<TcpStream>) {
+        let mut wire = connect(&self.at);
+        let (at, token) = (&self.at, self.token(standing));
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nAuthorization: Bearer {token}\r\n\r\n");
+        wire.write_all(request.as_bytes()).unwrap();
+        let (mut wire, mut line) = (BufReader::new(wire), String::new());
+        wire.read_line(&mut line).unwrap();
+        (line.split(' ').nth(1).unwrap().parse().unwrap(), wire)
+    }
+
     /// Opens a stream of a run's events after a number.
     pub fn stream(&self, run: &str, after: u64) -> Stream {
         let (at, token) = (&self.at, self.token("viewer"));

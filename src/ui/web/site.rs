@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use crate::actors::world::blocking;
 use crate::app::{Access, AppError, Follower, Followers, Hosts, Pasts, Place};
 use crate::io::journal::RunRow;
@@ -13,6 +15,7 @@ use crate::views::summary::{Summary, summary};
 use super::limits::Limits;
 use super::once::Once;
 use super::refused::Refused;
+use super::transcripts::TRANSCRIPTS;
 
 /// A run with how it stands, or why it cannot be read.
 pub type Summed = (RunRow, Result<Summary, String>);
@@ -39,6 +42,8 @@ pub struct Site {
     pub cookie: String,
     /// What was done under which key beside runs.
     pub once: Once,
+    /// Who reads a transcript has one of these, so that slow readers do not hold all files and memory.
+    pub transcripts: Arc<Semaphore>,
     summaries: Mutex<BTreeMap<RunId, (u64, Summary)>>,
 }
 
@@ -59,6 +64,7 @@ impl Site {
             any_address: (!at.ip().is_loopback()).then_some(port),
             cookie: format!("artel-{port}"),
             once: Once::default(),
+            transcripts: Arc::new(Semaphore::new(TRANSCRIPTS)),
             summaries: Mutex::default(),
         }
     }
