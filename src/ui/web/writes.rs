@@ -18,18 +18,21 @@ use tokio::time::Instant;
 use super::extract::{Path, Weighed};
 use super::guard::{Caller, too_little};
 use super::machine::from_root;
-use super::reads::Told;
+use super::reads::{Any, Told};
 use super::refused::Refused;
 use super::routes::BODY_BYTES;
 use super::site::Site;
 use crate::actors::world::blocking;
 use crate::app::{self, Follower, OpenOptions, Place, Put, Standing};
+use crate::io::journal::RunRow;
 use crate::machine::command::Ask;
 use crate::model::ids::{RequestId, RunId};
 
 /// How long an answer is waited for, and how often it is looked for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Says what is done to open one.
+const OPEN: &str = "open a run";
 /// Longest key of a request.
 const KEY_BYTES: usize = 200;
 
@@ -104,28 +107,50 @@ pub struct Answered {
 /// Opens a run and hosts it.
 ///
 /// # Errors
-/// Where the goal is faulty or the repository not fit.
+/// Where the goal is faulty, the repository not fit, or the key stands for something else.
 pub async fn open(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
     body: Result<Json<Opening>, JsonRejection>,
-) -> Told<Opened> {
-    let Json(wanted) = body.map_err(|fault| unreadable("open a run", &fault))?;
+) -> Told<Any> {
+    let Json(wanted) = body.map_err(|fault| unreadable(OPEN, &fault))?;
+    let named = key(&headers)?.map(|key| named_after(&key, &wanted)).transpose()?;
+    let work = opened(Arc::clone(&site), wanted.clone(), named);
+    site.once.done(&headers, (OPEN, &wanted), work).await
+}
+
+async fn opened(site: Arc<Site>, wanted: Opening, named: Option<(String, RunId)>) -> Result<Opened, Refused> {
     let open_only = wanted.open_only;
     let (cwd, options) = wanted.options()?;
-    let run = key(&headers)?.map(|key| {
-        RunId::from_str(&format!("r-{}", &key[..12])).map_err(|error| {
-            Refused::new(StatusCode::BAD_REQUEST, "name a run after the request's key", error.to_string())
-        })
-    });
-    let run = run.transpose()?;
-    let options = OpenOptions { run, ..options };
+    let options = OpenOptions { run: named.as_ref().map(|(_, run)| run.clone()), ..options };
     let place = Place { cwd, ..site.place.clone() };
-    let (run, notes) = blocking(move || app::open_run(&place, &options)).await?;
+    let opened = blocking(move || {
+        if let Some((beginning, run)) = named {
+            let is_other = |row: &RunRow| row.run.as_str().starts_with(&beginning) && row.run != run;
+            if let Some(other) = place.runs()?.iter().find(|row| is_other(row)) {
+                let why = format!("run {} was opened under that `Idempotency-Key` by another request", other.run);
+                return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, OPEN, why));
+            }
+        }
+        Ok(app::open_run(&place, &options)?)
+    });
+    let (run, notes) = opened.await?;
     if !open_only {
         take(&site, &run).await;
     }
-    Ok(Json(Opened { run, notes }))
+    Ok(Opened { run, notes })
+}
+
+/// Names a run after the key and the body of the request that opens it, so that both are known for as long as the run is;
+/// gives the beginning of the names of all runs of that key too.
+fn named_after(key: &str, wanted: &Opening) -> Result<(String, RunId), Refused> {
+    let fault = |error: &dyn std::fmt::Display| {
+        Refused::new(StatusCode::BAD_REQUEST, "name a run after the request's key", error.to_string())
+    };
+    let body = hashed(&serde_json::to_vec(wanted).map_err(|error| fault(&error))?);
+    let beginning = format!("r-{}", &key[..12]);
+    let run = RunId::from_str(&format!("{beginning}{}", &body[..6])).map_err(|error| fault(&error))?;
+    Ok((beginning, run))
 }
 
 /// Hosts a run, and waits until that has begun: whoever follows it from here on must not find that nobody works on it.
