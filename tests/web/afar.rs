@@ -208,7 +208,18 @@ fn the_machine_of_a_server_is_looked_at_by_its_operators_alone() {
     afar(&house, &server, "viewer", &["doctor"]).exits(10).says("an operator");
 
     let operator = |args: &[&str]| afar(&house, &server, "operator", args);
-    operator(&["plan", &faulty]).exits(3).says("nmae");
+    let told = |said: Said| (said.code, said.err.replace(&format!("{repo}/"), ""));
+    for args in [
+        &["plan", &faulty][..],
+        &["plan", &none],
+        &["roles", "--repo", repo, "--role", "worker.limits.wal_s=60"],
+        &["roles", "--repo", "/"],
+        &["plan", goal, "--base", "none"],
+    ] {
+        assert_eq!(told(operator(args)), told(house.artel(args)), "{args:?}");
+    }
+    operator(&["plan", &faulty]).exits(3).says("faulty.md:2:1: ").says("nmae");
+    operator(&["roles", "--repo", "/"]).exits(4);
     operator(&["plan", &none]).exits(3).says("none.md");
     operator(&["plan", "goal.md"]).exits(2).says("from the root on");
     operator(&["roles", "--repo", "here"]).exits(2).says("from the root on");

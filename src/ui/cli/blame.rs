@@ -18,13 +18,10 @@ const UNTRUE: &str = "nothing more was landed: `artel verify` tells whether some
 
 /// Turns an error from below into what a person is told.
 pub fn blame(error: AppError) -> Fail {
-    if let AppError::Faults { name, text, faults, .. } = &error {
-        return Fail::rendered(Exit::Faulty, render(name, text, faults, look()));
-    }
-    if let AppError::Roles(RolesError::Refused(refused)) = &error {
-        return Fail::rendered(Exit::Faulty, render_refused(refused, look()));
-    }
     let (exit, hint) = verdict(&error);
+    if let Some(drawn) = drawn(&error, look()) {
+        return Fail::rendered(exit, drawn);
+    }
     let fail = told(exit, &error);
     if let AppError::Unfit { next, .. } = &error {
         return fail.hint(next);
@@ -36,6 +33,17 @@ pub fn blame(error: AppError) -> Fail {
         Some(hint) => fail.hint(hint),
         None => fail,
     }
+}
+
+/// Draws what is wrong with files that people wrote; nothing where that is not what the error is.
+pub fn drawn(error: &AppError, look: Look) -> Option<String> {
+    if let AppError::Faults { name, text, faults, .. } = error {
+        return Some(render(name, text, faults, look));
+    }
+    if let AppError::Roles(RolesError::Refused(refused)) = error {
+        return Some(render_refused(refused, look));
+    }
+    None
 }
 
 /// Splits an error into what was tried and what caused it.
@@ -52,7 +60,8 @@ fn look() -> Look {
     if console::colors_enabled_stderr() { Look::Fancy } else { Look::Plain }
 }
 
-fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
+/// Gives what `artel` exits with where it meets an error, and what is to be done next where that is always the same.
+pub fn verdict(error: &AppError) -> (Exit, Option<&'static str>) {
     match error {
         AppError::Files(error) => of_files(error),
         AppError::Journal(error) => of_journal(error),

@@ -84,6 +84,12 @@ impl Exit {
         }
     }
 
+    /// Gives the failure that has this number; nothing where none has.
+    pub fn of_failure(code: u64) -> Option<Self> {
+        let mut failures = TABLE.iter().map(|(exit, _)| *exit).filter(|exit| *exit != Self::Done);
+        failures.find(|exit| u64::from(exit.code()) == code)
+    }
+
     /// Gives the code for how a run stands once nobody works on it any more.
     pub fn of_run(class: Class) -> Self {
         match class {
@@ -119,6 +125,10 @@ mod tests {
     fn every_code_is_documented_once() {
         let codes: BTreeSet<u8> = TABLE.iter().map(|(exit, _)| exit.code()).collect();
         assert_eq!(codes.len(), TABLE.len());
+        for (exit, _) in TABLE {
+            assert_eq!(Exit::of_failure(exit.code().into()), (exit != Exit::Done).then_some(exit));
+        }
+        assert_eq!(Exit::of_failure(256), None);
         let page = include_str!("../../../docs/exit-codes.md");
         let rows: Vec<String> =
             TABLE.iter().map(|(exit, meaning)| format!("| {} | {meaning} |", exit.code())).collect();

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::exit::Exit;
 use super::fail::Fail;
 use crate::io::http::client_for;
+use crate::model::inert::inert_lines;
 
 /// How long a server may take to be reached, and be silent: longer than it takes to say that it is still at it.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -154,13 +155,16 @@ async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
 fn refused(status: u16, body: &[u8]) -> Fail {
     let told: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| told["error"][name].as_str().map(str::to_owned);
-    let exit = match status {
+    let met = told["error"]["exit"].as_u64().and_then(Exit::of_failure);
+    let exit = met.unwrap_or(match status {
         404 => Exit::Missing,
-        401 | 403 => Exit::Refused,
-        409 => Exit::Refused,
+        401 | 403 | 409 => Exit::Refused,
         422 => Exit::Faulty,
         _ => Exit::Unfit,
-    };
+    });
+    if let Some(drawn) = text("drawn") {
+        return Fail::rendered(exit, inert_lines(&drawn));
+    }
     let tried = text("tried").unwrap_or_else(|| "ask the server".to_owned());
     let fail = match text("why") {
         // All is said by what was tried.
@@ -179,6 +183,22 @@ fn refused(status: u16, body: &[u8]) -> Fail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_with_the_exit_code_that_it_has_there_and_never_as_done() {
+        let of = |status: u16, error: Value| {
+            let fail = refused(status, &serde_json::to_vec(&serde_json::json!({ "error": error })).unwrap());
+            (fail.exit(), fail.render(super::super::paint::Paint::plain()))
+        };
+        let told = |exit: Value| serde_json::json!({ "tried": "open a run", "why": "held", "exit": exit });
+        assert_eq!(of(409, told(12.into())).0, Exit::Held);
+        assert_eq!(of(500, told(70.into())).0, Exit::JournalLost);
+        for other in [0.into(), 77.into(), (-1).into(), "12".into(), Value::Null] {
+            assert_eq!(of(409, told(other)).0, Exit::Refused);
+        }
+        let drawn = serde_json::json!({ "tried": "read", "why": "x", "exit": 3, "drawn": "goal.md:2:1: \u{1b}[2J\n ^" });
+        assert_eq!(of(422, drawn), (Exit::Faulty, "goal.md:2:1: \\x1b[2J\n ^\n".to_owned()));
+    }
 
     #[test]
     fn what_is_encrypted_or_stays_on_this_machine_is_private() {
