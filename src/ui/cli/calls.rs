@@ -1,7 +1,6 @@
 //! Owns what is asked of a server on another machine where a verb is one call: plans, proofs, what sessions wrote, and the
 //! machine itself. Shows nothing.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use serde::Serialize;
@@ -74,14 +73,14 @@ impl There {
 
     /// Gives what a session wrote; nothing where there is none of that name.
     pub(super) fn transcript(&self, run: &RunId, name: &str) -> Result<Option<Transcript>, Fail> {
-        let found = self.remote.get(&format!("/api/v1/runs/{run}/transcripts/{}", escaped(name)));
+        let found = self.remote.open(&format!("/api/v1/runs/{run}/transcripts/{}", escaped(name)));
         let answered = match found {
             Err(fail) if fail.exit() == Exit::Missing => return Ok(None),
             other => other?,
         };
         let noted = answered.header("artel-noted").and_then(|text| text.parse().ok()).unwrap_or(0);
         let flaw = answered.header("artel-flaw").map(str::to_owned);
-        Ok(Some(Transcript { from: Box::new(Cursor::new(answered.body)), noted, flaw }))
+        Ok(Some(Transcript { from: Box::new(answered.body), noted, flaw }))
     }
 
     /// Lists what models cost there.

@@ -1,12 +1,16 @@
 //! Owns the way to a server on another machine: what is asked, with which token, and how its refusals are told. Holds no
 //! logic of a run.
 
+use std::io::{self, Read};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use super::exit::Exit;
 use super::fail::Fail;
@@ -18,28 +22,52 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(150);
 /// How often that which has a key is asked again of a server that is still at it.
 const AGAIN: u32 = 60;
-/// Largest answer that is read.
+/// Largest answer that is read and kept.
 const BYTES_AT_MOST: usize = 1 << 30;
+/// Largest refusal that is read.
+const REFUSAL_BYTES_AT_MOST: usize = 16 << 20;
 
 /// Leads to a server.
 pub struct Remote {
     base: String,
     token: String,
     client: Client,
-    runtime: tokio::runtime::Runtime,
+    runtime: Arc<Runtime>,
 }
 
 /// An answer with its headers.
-pub struct Answered {
+pub struct Answered<T = Vec<u8>> {
     headers: HeaderMap,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: T,
 }
 
-impl Answered {
+impl<T> Answered<T> {
     /// Gives the value of a header, where it is a text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A body that is read as it comes.
+pub struct Coming {
+    response: Response,
+    runtime: Arc<Runtime>,
+    piece: Bytes,
+}
+
+impl Read for Coming {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            let piece = self.runtime.block_on(self.response.chunk());
+            match piece.map_err(|error| io::Error::other(error.without_url()))? {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let read = into.len().min(self.piece.len());
+        into[..read].copy_from_slice(&self.piece.split_to(read));
+        Ok(read)
     }
 }
 
@@ -59,7 +87,7 @@ impl Remote {
         let client = builder.build().map_err(|error| tried().because(error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fail::new(Exit::Unfit, "start what asks a server").because(error))?;
-        Ok(Self { base, token: token.to_owned(), client, runtime })
+        Ok(Self { base, token: token.to_owned(), client, runtime: Arc::new(runtime) })
     }
 
     /// Gives its address.
@@ -79,7 +107,17 @@ impl Remote {
     /// # Errors
     /// Where the server is not reached or refuses.
     pub fn get(&self, path: &str) -> Result<Answered, Fail> {
-        self.send(&Method::GET, path, None, None)
+        self.whole(path, self.send(&Method::GET, path, None, None)?)
+    }
+
+    /// Asks for something that is read as it comes, however large it is.
+    ///
+    /// # Errors
+    /// As [`Remote::get`].
+    pub fn open(&self, path: &str) -> Result<Answered<Coming>, Fail> {
+        let response = self.send(&Method::GET, path, None, None)?;
+        let (headers, runtime) = (response.headers().clone(), Arc::clone(&self.runtime));
+        Ok(Answered { headers, body: Coming { response, runtime, piece: Bytes::new() } })
     }
 
     /// Asks for JSON.
@@ -96,16 +134,27 @@ impl Remote {
     /// # Errors
     /// As [`Remote::json`].
     pub fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Result<Value, Fail> {
-        let answered = self.send(&Method::POST, path, key, Some(body))?;
+        let answered = self.whole(path, self.send(&Method::POST, path, key, Some(body))?)?;
         serde_json::from_slice(&answered.body).map_err(|error| self.garbled(path).because(error))
     }
 
     /// Says that an answer was not understood.
     pub fn garbled(&self, path: &str) -> Fail {
-        Fail::new(Exit::Unfit, format!("read what {}{path} answers", self.base)).hint("is it another version of artel?")
+        self.unread(path).hint("is it another version of artel?")
     }
 
-    fn send(&self, method: &Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Answered, Fail> {
+    fn unread(&self, path: &str) -> Fail {
+        Fail::new(Exit::Unfit, format!("read what {}{path} answers", self.base))
+    }
+
+    fn whole(&self, path: &str, response: Response) -> Result<Answered, Fail> {
+        let headers = response.headers().clone();
+        let body = self.runtime.block_on(read(response, BYTES_AT_MOST)).map_err(|error| self.unreached(error))?;
+        let body = body.ok_or_else(|| self.unread(path).because(format!("it has more than {BYTES_AT_MOST} bytes")))?;
+        Ok(Answered { headers, body })
+    }
+
+    fn send(&self, method: &Method, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Response, Fail> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -119,13 +168,13 @@ impl Remote {
             loop {
                 let request = request.try_clone().ok_or_else(|| Fail::new(Exit::Bug, "ask a server once more"))?;
                 let response = request.send().await.map_err(|error| self.unreached(error))?;
-                let (status, headers) = (response.status(), response.headers().clone());
-                let body = read(response).await.map_err(|error| self.unreached(error))?;
+                let status = response.status();
                 if status.is_success() {
-                    return Ok(Answered { headers, body });
+                    return Ok(response);
                 }
                 if status != StatusCode::REQUEST_TIMEOUT || left == 0 {
-                    return Err(refused(status.as_u16(), &body));
+                    let told = read(response, REFUSAL_BYTES_AT_MOST).await.map_err(|error| self.unreached(error))?;
+                    return Err(refused(status.as_u16(), &told.unwrap_or_default()));
                 }
                 left -= 1;
             }
@@ -140,15 +189,16 @@ impl Remote {
     }
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+/// Reads a body; nothing where it has more than so many bytes.
+async fn read(mut response: Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await? {
-        if body.len() + piece.len() > BYTES_AT_MOST {
-            break;
+        if body.len() + piece.len() > most {
+            return Ok(None);
         }
         body.extend_from_slice(&piece);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// Tells a refusal as if it had been met here.
@@ -182,7 +232,62 @@ fn refused(status: u16, body: &[u8]) -> Fail {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
     use super::*;
+
+    /// A server that gives these answers, each on a connection of its own, and then the heads of what it was asked.
+    fn played(answers: &'static [&'static str]) -> (Remote, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = move |answer: &&str| {
+            let mut wire = BufReader::new(listener.accept().unwrap().0);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert!(wire.read_line(&mut head).unwrap() > 0);
+            }
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            wire.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
+            wire.get_mut().write_all(format!("HTTP/1.1 {answer}").as_bytes()).unwrap();
+            head
+        };
+        let asked = std::thread::spawn(move || answers.iter().map(answer).collect());
+        (Remote::new(&url, "t").unwrap(), asked)
+    }
+
+    const AT_IT: &str = "408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const DONE: &str = "200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ntrue";
+
+    #[test]
+    fn what_is_still_being_done_is_asked_for_again_where_it_has_a_key() {
+        let (remote, asked) = played(&[AT_IT, AT_IT, DONE]);
+        assert_eq!(remote.post("/plans", Some("k"), &Value::Null).unwrap(), true);
+        let asked = asked.join().unwrap();
+        assert!(asked.iter().all(|head| head.contains("idempotency-key: k\r\n")), "{asked:?}");
+        let (remote, asked) = played(&[AT_IT]);
+        assert_eq!(remote.post("/links", None, &Value::Null).unwrap_err().exit(), Exit::Unfit);
+        asked.join().unwrap();
+    }
+
+    #[test]
+    fn no_part_of_an_answer_passes_for_all_of_it() {
+        const CUT: &str = "200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntrue";
+        let (remote, _) = played(&[DONE, DONE, DONE, CUT, CUT]);
+        let kept = |most: usize| {
+            let response = remote.send(&Method::GET, "/x", None, None).unwrap();
+            remote.runtime.block_on(read(response, most)).unwrap()
+        };
+        assert_eq!((kept(4), kept(3)), (Some(b"true".to_vec()), None));
+        let stream = || {
+            let mut text = String::new();
+            remote.open("/x").unwrap().body.read_to_string(&mut text).map(|_| text)
+        };
+        assert_eq!(stream().unwrap(), "true");
+        assert!(stream().is_err());
+        assert!(remote.get("/x").is_err());
+    }
 
     #[test]
     fn a_refusal_is_told_with_the_exit_code_that_it_has_there_and_never_as_done() {
@@ -196,7 +301,8 @@ mod tests {
         for other in [0.into(), 77.into(), (-1).into(), "12".into(), Value::Null] {
             assert_eq!(of(409, told(other)).0, Exit::Refused);
         }
-        let drawn = serde_json::json!({ "tried": "read", "why": "x", "exit": 3, "drawn": "goal.md:2:1: \u{1b}[2J\n ^" });
+        let drawn =
+            serde_json::json!({ "tried": "read", "why": "x", "exit": 3, "drawn": "goal.md:2:1: \u{1b}[2J\n ^" });
         assert_eq!(of(422, drawn), (Exit::Faulty, "goal.md:2:1: \\x1b[2J\n ^\n".to_owned()));
     }
 
