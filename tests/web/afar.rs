@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::common::{House, Said, said};
 use crate::crew::{crew, open_gate, playing};
-use crate::wire::{Server, gated};
+use crate::wire::{Server, gated, stranger};
 
 /// Runs a verb as if on another machine: with a state directory of its own, and a token.
 fn afar(house: &House, server: &Server<'_>, standing: &str, args: &[&str]) -> Said {
@@ -313,4 +313,40 @@ fn a_link_is_made_from_afar_where_nobody_else_reads_it_and_what_means_no_machine
         .exits(2)
         .says("of this program");
     assert!(!house.root().join("elsewhere").exists());
+}
+
+#[test]
+fn nothing_that_a_server_tells_steers_the_terminal() {
+    let house = gated("");
+    let url = stranger(&[
+        ("/schemas", r#"{"\u001b[2Jgoal": {}}"#),
+        ("/links", r#"{"path": "/login?code=a\u001b]0;x\u0007"}"#),
+        ("/runs/r-1", r#"{"run": "r-1"}"#),
+        (
+            "/verify",
+            r#"{"run": "r-1", "events": 1, "unlinked": 0, "checkpoints": 0, "checkpointed_to": 0, "anchors": 0,
+                "anchor": "\u001b[2J", "anchored_to": 0, "key": "\u001b[2J", "landed": 0, "transcripts": 0,
+                "transcripts_are_cleared": false, "flaws": [{"from": 1, "to": 1, "what": "\u001b[2J"}],
+                "unsealed": {"from": null, "to": null, "what": "\u001b[2J"}}"#,
+        ),
+        ("/doctor", r#"[{"name": "\u001b[2J", "fit": "unfit", "found": "\u001b[2J", "advice": "\u001b[2J"}]"#),
+    ]);
+    for (args, code) in [
+        (&["schema", "--names"][..], 0),
+        (&["schema"], 0),
+        (&["schema", "none"], 2),
+        (&["serve", "--link"], 4),
+        (&["verify", "r-1"], 14),
+        (&["doctor"], 4),
+    ] {
+        let mut command = house.command(&[&["--server", &url], args].concat());
+        let said = said(&command.env("ARTEL_TOKEN", "t").output().unwrap());
+        assert_eq!(said.code, Some(code), "{args:?}: {}{}", said.out, said.err);
+        assert!(
+            !format!("{}{}", said.out, said.err).contains(['\u{1b}', '\u{7}']),
+            "{args:?}: {}{}",
+            said.out,
+            said.err
+        );
+    }
 }

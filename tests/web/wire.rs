@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 use std::time::Duration;
 
@@ -202,6 +202,27 @@ impl Drop for Left {
     fn drop(&mut self) {
         let _ = std::process::Command::new("kill").args(["-KILL", &self.0.to_string()]).status();
     }
+}
+
+/// Starts something that is no server of artel's, and gives its address: it answers with JSON by what a path ends with, for
+/// as long as the tests run.
+pub fn stranger(answers: &'static [(&'static str, &'static str)]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |wire: TcpStream| {
+        let (mut wire, mut head) = (BufReader::new(wire), String::new());
+        while !head.ends_with("\r\n\r\n") {
+            assert!(wire.read_line(&mut head).unwrap() > 0);
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        wire.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
+        let path = head.split(' ').nth(1).unwrap();
+        let body = answers.iter().find(|(end, _)| path.ends_with(end)).unwrap().1;
+        let told = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        wire.get_mut().write_all(told.as_bytes()).unwrap();
+    };
+    std::thread::spawn(move || listener.incoming().for_each(|wire| answer(wire.unwrap())));
+    url
 }
 
 fn connect(at: &str) -> TcpStream {

@@ -15,6 +15,7 @@ use crate::app::{Became, Brief, Fact, Left, Proof, RoleRow, Standing, Transcript
 use crate::io::agents::KnownAgent;
 use crate::io::gateway::PriceRow;
 use crate::model::ids::{RunId, TaskId};
+use crate::ui::web::login;
 use crate::views::inbox::Item;
 use crate::views::plan_tree::PlanTree;
 
@@ -148,9 +149,10 @@ impl There {
 /// # Errors
 /// Where it is not reached or refuses.
 pub fn link(remote: &super::remote::Remote, standing: Standing) -> Result<String, Fail> {
-    let made = remote.post("/api/v1/links", None, &json!({ "standing": standing }))?;
-    let path = made["path"].as_str().map(|path| format!("{}{path}", remote.base()));
-    path.ok_or_else(|| Fail::new(Exit::Bug, "make a link to log in").because("the server gave none"))
+    let path = "/api/v1/links";
+    let made = remote.post(path, None, &json!({ "standing": standing }))?;
+    let code = made["path"].as_str().and_then(login::code).ok_or_else(|| remote.garbled(path))?;
+    Ok(format!("{}{}", remote.base(), login::path(code)))
 }
 
 /// Writes how a goal is opened or planned, by the folder that it lies in.

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::fail::Fail;
 use super::out::Out;
 use super::seam;
+use crate::model::inert::inert;
 
 /// Prints JSON schemas.
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub struct SchemaArgs {
 pub fn schema(out: &Out, args: &SchemaArgs) -> Result<Exit, Fail> {
     let all = seam::schemas()?;
     if args.names {
-        out.lines(all.keys())?;
+        out.lines(all.keys().map(|name| inert(name)))?;
         return Ok(Exit::Done);
     }
     let Some(name) = &args.name else {

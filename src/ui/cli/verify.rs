@@ -10,6 +10,7 @@ use super::out::Out;
 use super::paint::{Hue, Paint};
 use super::seam::{self, Place};
 use crate::app::{Finding, Proof};
+use crate::model::inert::inert;
 
 /// Looks whether a run's journal proves what it holds.
 #[derive(Debug, Args)]
@@ -69,7 +70,7 @@ pub fn lines(proof: &Proof, width: usize, paint: Paint) -> Vec<String> {
     );
     let mut lines = table.lines(width, paint);
     for wrong in &proof.flaws {
-        lines.push(format!("{} {}", paint.on(Hue::Bad, "wrong:"), crate::model::inert::inert(&sentence(wrong))));
+        lines.push(format!("{} {}", paint.on(Hue::Bad, "wrong:"), sentence(wrong)));
     }
     if let Some(tail) = &proof.unsealed {
         lines.push(sentence(tail));
@@ -82,9 +83,10 @@ pub fn lines(proof: &Proof, width: usize, paint: Paint) -> Vec<String> {
 }
 
 fn sentence(found: &Finding) -> String {
+    let what = inert(&found.what);
     match (found.from, found.to) {
-        (Some(from), Some(to)) if from == to => format!("event {from}: {}", found.what),
-        (Some(from), Some(to)) => format!("events {from} to {to}: {}", found.what),
-        (Some(_) | None, _) => found.what.clone(),
+        (Some(from), Some(to)) if from == to => format!("event {from}: {what}"),
+        (Some(from), Some(to)) => format!("events {from} to {to}: {what}"),
+        (Some(_) | None, _) => what,
     }
 }

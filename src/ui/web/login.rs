@@ -67,14 +67,22 @@ pub fn path(code: &str) -> String {
     format!("/login?code={code}")
 }
 
+/// Gives the code of such a path; nothing where it is another one.
+pub fn code(path: &str) -> Option<&str> {
+    path.strip_prefix("/login?code=").filter(|code| is_code(code))
+}
+
+fn is_code(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !text.is_empty()
+}
+
 /// Shows the button that logs in.
 pub async fn look(Query(Code { code }): Query<Code>) -> Markup {
-    let is_code = code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !code.is_empty();
     bare(
         &Frame::titled("Log in"),
         html! {
             h1 { "artel" }
-            @if is_code {
+            @if is_code(&code) {
                 p { "This link logs this browser in once, for 30 days." }
                 form method="post" action="/login" {
                     input type="hidden" name="code" value=(code);
@@ -122,4 +130,18 @@ pub async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Resul
     }
     let gone = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict", site.cookie);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, "/login".to_owned()), (SET_COOKIE, gone)]).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_link_holds_its_code_and_nothing_else() {
+        assert_eq!(code(&path("1a-B2")), Some("1a-B2"));
+        for other in ["/login?code=", "/login?code=a\u{1b}]0;x", "/login?code=a&b", "/login", "@evil/login?code=a", ""]
+        {
+            assert_eq!(code(other), None, "{other:?}");
+        }
+    }
 }
