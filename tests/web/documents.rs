@@ -6,6 +6,11 @@ use crate::wire::{Server, gated};
 /// Asks about a repository of the server's machine.
 fn is_for_operators(server: &Server<'_>, path: &str, repo: &str) {
     server.get("approver", path).is(403);
+    if path.ends_with("/tokens") {
+        // What a script is given, no provider counts.
+        server.get("operator", path).is(422).says("which model");
+        return;
+    }
     server.get("operator", &format!("{path}?repo={repo}")).is(200).says("[");
     let is_of_machine = path.ends_with("/agents");
     server.get("operator", &format!("{path}?repo=..%2F")).is(if is_of_machine { 200 } else { 422 });
