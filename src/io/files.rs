@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{Access, FlockOperation};
 use rustix::io::Errno;
@@ -18,6 +19,8 @@ use crate::model::ids::RunId;
 
 /// Longest path that a unix socket takes: `sun_path` holds 108 bytes, the last of them zero.
 const SOCKET_PATH_MAX: usize = 107;
+/// How often a lock is tried for that somebody only looks at.
+const LOOKS: u32 = 100;
 
 /// Says which step on the state directory failed, on which path, and what a person can do.
 #[derive(Debug, thiserror::Error)]
@@ -246,20 +249,33 @@ pub struct RunLock {
 
 impl RunLock {
     /// Takes the lock at `path`, or says who holds it. The file stays when the lock goes; a file that a dead owner
-    /// left is no obstacle. Does not wait.
+    /// left is no obstacle. Waits for nobody but those who look whether it is held, [`LOOKS`] milliseconds at most.
     ///
     /// # Errors
     /// [`FilesError::Held`] while another holder lives, in this process too; else what the file system refused.
     pub fn try_acquire(path: &Path) -> Result<Self, FilesError> {
+        Self::acquire_between(path, || std::thread::sleep(Duration::from_millis(1)))
+    }
+
+    fn acquire_between(path: &Path, mut pause: impl FnMut()) -> Result<Self, FilesError> {
         if let Some(parent) = path.parent() {
             make_private(parent)?;
         }
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let mut file = open.map_err(|no| FilesError::of("open the lock", path, no))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(FilesError::Held { path: path.to_owned(), pid: holder(&mut file) }),
-            Err(no) => return Err(FilesError::of("lock", path, no.into())),
+        for look in 0.. {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // Whoever looks shares the lock for as long as that takes; who holds it does not.
+                Err(Errno::WOULDBLOCK) if look < LOOKS && !is_locked(&file) => {
+                    let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingUnlock);
+                    pause();
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(FilesError::Held { path: path.to_owned(), pid: holder(&mut file) });
+                }
+                Err(no) => return Err(FilesError::of("lock", path, no.into())),
+            }
         }
         write_pid(&mut file).map_err(|no| FilesError::of("write", path, no))?;
         Ok(Self { _file: file })
@@ -270,11 +286,15 @@ impl RunLock {
         Self::is_held(path).then(|| holder(&mut File::open(path).ok()?)).flatten()
     }
 
-    /// Tells whether somebody holds the lock at `path`; writes nothing.
+    /// Tells whether somebody holds the lock at `path`; writes nothing, and keeps nobody from taking it.
     pub fn is_held(path: &Path) -> bool {
-        let lock = |file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-        File::open(path).is_ok_and(|file| lock(file) == Err(Errno::WOULDBLOCK))
+        File::open(path).is_ok_and(|file| is_locked(&file))
     }
+}
+
+/// Tells whether somebody holds the lock; shares it where nobody does.
+fn is_locked(file: &File) -> bool {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
 }
 
 fn holder(file: &mut File) -> Option<u32> {
@@ -486,6 +506,30 @@ pub(in crate::io) mod tests {
         drop(first);
         assert!(!RunLock::is_held(&path));
         RunLock::try_acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn whoever_looks_at_a_lock_keeps_nobody_from_taking_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("lock");
+        drop(RunLock::try_acquire(&path).unwrap());
+        let mut looks = vec![looks_at(&path)];
+        assert!(!RunLock::is_held(&path), "two who look are no holder");
+        let held = RunLock::acquire_between(&path, || looks.clear()).unwrap();
+        assert!(looks.is_empty() && RunLock::is_held(&path));
+        let fault = RunLock::acquire_between(&path, || panic!("a holder is not waited for")).map(drop).unwrap_err();
+        assert!(matches!(fault, FilesError::Held { .. }), "{fault:?}");
+        drop(held);
+        let _stuck = looks_at(&path);
+        let mut pauses = 0;
+        let fault = RunLock::acquire_between(&path, || pauses += 1).map(drop).unwrap_err();
+        assert!(matches!(fault, FilesError::Held { .. }) && pauses == LOOKS, "{fault:?} after {pauses}");
+    }
+
+    fn looks_at(path: &Path) -> File {
+        let file = File::open(path).unwrap();
+        assert!(!is_locked(&file));
+        file
     }
 
     #[test]
