@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::opening::{read_config, read_roles};
-use super::{AppError, Place, sandbox};
+use super::{AppError, Place, is_hosted, sandbox};
 use crate::actors::world::told;
 use crate::io::files::{RepoKey, RunLock, StateDir};
 use crate::io::git::{Pool, RefNames, Repo};
@@ -193,21 +193,21 @@ pub struct Left {
     pub why: String,
 }
 
-/// Holds an ended run whose things may be cleared away, and its lock so that nobody takes it up meanwhile.
+/// Holds an ended run whose things may be cleared away.
 struct Ended {
     state: State,
     row: RunRow,
-    _lock: RunLock,
 }
 
-/// Lists what ended runs of the present repository have left; never what did not land.
+/// Lists what ended runs of the present repository have left; never what did not land. Takes no run's lock: whoever is
+/// asked for one meanwhile takes it up.
 ///
 /// # Errors
 /// Fails where git or the state directory cannot be read.
 pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
     let repo = place.repo()?;
     let mut left = Vec::new();
-    for run in ended_runs(place, &repo)? {
+    for run in ended_runs(place, &repo)?.filter(|run| !is_hosted(place, &run.row.run)) {
         let why = format!("{} has ended", run.row.run);
         let row = |what: &str, path: &Path| Left {
             what: what.to_owned(),
@@ -242,6 +242,9 @@ pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
 pub fn clear(place: &Place) -> Result<(), AppError> {
     let repo = place.repo()?;
     for run in ended_runs(place, &repo)? {
+        // Nobody takes it up meanwhile.
+        let Ok(_lock) = RunLock::try_acquire(&place.dir.lock(&run.row.run)) else { continue };
+        let Some(run) = ended(place, run.row) else { continue };
         for dir in pool_dirs(place, &repo, &run.row).into_iter().filter(|dir| dir.is_dir()) {
             Pool::open(&repo, dir, &[])?.close()?;
         }
@@ -264,12 +267,13 @@ pub fn clear(place: &Place) -> Result<(), AppError> {
 /// Goes through the ended runs one by one: many states together would be large.
 fn ended_runs<'a>(place: &'a Place, repo: &'a Repo) -> Result<impl Iterator<Item = Ended> + use<'a>, AppError> {
     let rows = place.runs()?.into_iter().filter(|row| row.repo == repo.identity());
-    Ok(rows.filter_map(|row| {
-        let lock = RunLock::try_acquire(&place.dir.lock(&row.run)).ok()?;
-        // What cannot be read is left alone.
-        let state = place.load(&row.run).ok()?;
-        state.end.is_some().then_some(Ended { state, row, _lock: lock })
-    }))
+    Ok(rows.filter_map(|row| ended(place, row)))
+}
+
+/// Reads a run that has ended; nothing where it goes on. What cannot be read is left alone.
+fn ended(place: &Place, row: RunRow) -> Option<Ended> {
+    let state = place.load(&row.run).ok()?;
+    state.end.is_some().then_some(Ended { state, row })
 }
 
 fn pool_dirs(place: &Place, repo: &Repo, row: &RunRow) -> [PathBuf; 2] {

@@ -46,6 +46,24 @@ fn kept(house: &House) -> Vec<PathBuf> {
     found
 }
 
+#[test]
+fn a_look_at_what_could_be_cleared_away_takes_no_lock_and_clearing_none_of_a_run_that_goes_on() {
+    let house = House::with(&[]);
+    noting(&house, 1);
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let lock = house.home().join("runs").join(house.run()).join("lock");
+    for args in [&["gc", "--dry-run"][..], &["gc"]] {
+        house.artel(args).exits(0).says("nothing to clear away");
+        assert!(!lock.exists(), "{args:?} took the lock of a run that nobody has worked on");
+    }
+    house.artel(&["resume", "--sandbox", "none"]).exits(0);
+    fs::write(&lock, "whoever was last\n").unwrap();
+    house.artel(&["gc", "--dry-run"]).exits(0).says("logs");
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "whoever was last\n");
+    house.artel(&["gc"]).exits(0).says("cleared away");
+    assert_ne!(fs::read_to_string(&lock).unwrap(), "whoever was last\n");
+}
+
 /// Has a run die as soon as its end is stored, with all that it had still there, and clears it away.
 #[cfg(debug_assertions)]
 #[test]
