@@ -286,6 +286,20 @@ fn a_run_that_is_opened_only_waits_to_be_resumed_from_afar() {
 }
 
 #[test]
+fn a_run_that_cannot_be_hosted_says_why() {
+    let house = gated("");
+    let server = Server::start(&house);
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let (run, moved) = (house.run(), house.root().join("moved"));
+    std::fs::rename(house.repo(), &moved).unwrap();
+    let path = format!("/api/v1/runs/{run}/host");
+    let told = server.post("operator", &path, "", &json!({})).is(500).says("work on run").says("artel doctor").json();
+    assert!(told["error"]["why"].as_str().unwrap().contains(house.repo().to_str().unwrap()), "{told}");
+    std::fs::rename(&moved, house.repo()).unwrap();
+    server.post("operator", &path, "", &json!({})).is(200);
+}
+
+#[test]
 fn a_link_is_made_from_afar_where_nobody_else_reads_it_and_what_means_no_machine_says_so() {
     let house = gated("");
     let server = Server::start(&house);

@@ -60,9 +60,7 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     let shape = args.shown.into();
     // What was asked is done by who holds the run already; who asks for nothing is told who that is.
     let has_asked = must_be_asked || raised != Budget::default();
-    if !has_asked {
-        seam::host_there(&place, &read.run)?;
-    }
+    seam::host_there(&place, &read.run)?;
     if place.is_there() || (has_asked && seam::coordinator_lives(&place, &read.run)) {
         return live::watch(out, &place, &read.run, shape);
     }

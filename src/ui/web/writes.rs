@@ -134,9 +134,9 @@ async fn opened(site: Arc<Site>, wanted: Opening, named: Option<(String, RunId)>
         }
         Ok(app::open_run(&place, &options)?)
     });
-    let (run, notes) = opened.await?;
-    if !open_only {
-        take(&site, &run).await;
+    let (run, mut notes) = opened.await?;
+    if !open_only && let Some(why) = take(&site, &run).await {
+        notes.push(format!("nobody works on it: {why}"));
     }
     Ok(Opened { run, notes })
 }
@@ -154,12 +154,17 @@ fn named_after(key: &str, wanted: &Opening) -> Result<(String, RunId), Refused> 
 }
 
 /// Hosts a run, and waits until that has begun: whoever follows it from here on must not find that nobody works on it.
-async fn take(site: &Arc<Site>, run: &RunId) {
+/// Tells why it cannot be hosted, where it cannot.
+async fn take(site: &Arc<Site>, run: &RunId) -> Option<String> {
     site.hosts.take(run);
     let until = Instant::now() + PATIENCE;
-    while site.hosts.at_work().contains(run) && !app::is_hosted(&site.place, run) && Instant::now() < until {
+    while site.hosts.at_work().contains(run) {
+        if app::is_hosted(&site.place, run) || Instant::now() >= until {
+            return None;
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    site.hosts.trouble(run)
 }
 
 /// Tells whether somebody works on a run.
@@ -174,12 +179,15 @@ pub struct Taken {
 /// Hosts a run on which nobody works.
 ///
 /// # Errors
-/// Where there is no such run.
+/// Where there is no such run, or it cannot be hosted.
 pub async fn host(State(site): State<Arc<Site>>, Path(run): Path<String>, headers: HeaderMap) -> Told<Taken> {
     key(&headers)?;
     let run = site.find(&run).await?;
-    if !app::is_hosted(&site.place, &run) {
-        take(&site, &run).await;
+    if !app::is_hosted(&site.place, &run)
+        && let Some(why) = take(&site, &run).await
+    {
+        let refused = Refused::new(StatusCode::INTERNAL_SERVER_ERROR, format!("work on run {run}"), why);
+        return Err(refused.next("`artel doctor` tells whether the server's machine is fit"));
     }
     let coordinated = app::is_hosted(&site.place, &run);
     Ok(Json(Taken { run, coordinated }))
