@@ -19,9 +19,14 @@ const AHEAD: u64 = 8;
 
 impl Place {
     /// Folds the events after those that are in.
-    pub(super) fn fold_after(&self, run: &RunId, mut loaded: Loaded) -> Result<Loaded, AppError> {
+    pub(super) fn fold_after(&self, run: &RunId, loaded: Loaded) -> Result<Loaded, AppError> {
+        self.fold_to(run, loaded, self.journal.last_seq(run)?)
+    }
+
+    /// Folds the events after those that are in, up to that of a number.
+    pub(super) fn fold_to(&self, run: &RunId, mut loaded: Loaded, last: u64) -> Result<Loaded, AppError> {
         let from = loaded.state.seq + 1;
-        let pages = Pages::of(from, self.journal.last_seq(run)?);
+        let pages = Pages::of(from, last);
         loaded.replayed = 0;
         let read = |number| self.page(run, from + number * PAGE);
         std::thread::scope(|scope| {
@@ -35,7 +40,8 @@ impl Place {
                 });
             }
             for number in 0..pages.count {
-                for recorded in pages.take(number, &read)? {
+                // Others append to a live run meanwhile.
+                for recorded in pages.take(number, &read)?.into_iter().filter(|recorded| recorded.seq <= last) {
                     loaded.pace.learn(&recorded);
                     loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
                     loaded.replayed += 1;

@@ -38,7 +38,7 @@ fn look(place: &Place, row: &RunRow) -> Option<Fact> {
     match place.replay(&row.run) {
         // A run that was begun and never opened holds nothing that could be damaged.
         Err(AppError::Unopened { .. }) if row.last_seq == 0 => None,
-        Ok(whole) => cache(place, row, &whole),
+        Ok(whole) => cache(place, row, whole),
         Err(error) => {
             let found = format!("{}: {}; {}", row.run, sound(place, row), told(&error));
             Some(Fact::bad("run", Fitness::Unfit, found, RESTORE))
@@ -59,11 +59,16 @@ fn sound(place: &Place, row: &RunRow) -> String {
     }
 }
 
-/// Empties a snapshot that is not what the events give.
-fn cache(place: &Place, row: &RunRow, whole: &Loaded) -> Option<Fact> {
+/// Empties a snapshot that is not what the events give. Both are folded to the same event: a live run grows, and has its
+/// snapshot kept anew, while it is looked at.
+fn cache(place: &Place, row: &RunRow, whole: Loaded) -> Option<Fact> {
     let kept = place.journal.snapshot(&row.run, snapshot::FORM).ok()??;
-    let is_sound = Loaded::from_snapshot(&kept.bytes, kept.seq).is_some()
-        && place.load_paced(&row.run).is_ok_and(|loaded| loaded.state == whole.state && loaded.pace == whole.pace);
+    let last = kept.seq.max(whole.state.seq);
+    let folded = |loaded| place.fold_to(&row.run, loaded, last).ok();
+    let by_snapshot = Loaded::from_snapshot(&kept.bytes, kept.seq).and_then(folded);
+    let is_sound = by_snapshot
+        .zip(folded(whole))
+        .is_some_and(|(quick, slow)| quick.state == slow.state && quick.pace == slow.pace);
     if is_sound {
         return None;
     }
@@ -72,4 +77,45 @@ fn cache(place: &Place, row: &RunRow, whole: &Loaded) -> Option<Fact> {
         Ok(()) => Fact::bad("snapshot", Fitness::Weak, found, "it was dropped: the events are read instead"),
         Err(error) => Fact::bad("snapshot", Fitness::Unfit, format!("{found}; failed to {}", told(&error)), RESTORE),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::testing::store;
+    use super::*;
+    use crate::io::journal::{NewRun, Snapshot};
+    use crate::machine::event::Event;
+    use crate::views::story::Story;
+
+    #[test]
+    fn a_run_that_grows_while_it_is_looked_at_keeps_a_snapshot_that_fits() {
+        let temp = tempfile::tempdir().unwrap();
+        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
+        let place = Place::open(env, temp.path().to_owned()).unwrap();
+        let opening = Story::at_work("").state.opening().clone();
+        let run = opening.run.clone();
+        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
+        place.journal.open_run(&new).unwrap();
+        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let row = place.runs().unwrap().remove(0);
+        let keep = |loaded: &Loaded| {
+            let (seq, bytes) = (loaded.state.seq, loaded.to_snapshot().unwrap());
+            let chain = place.journal.chain_at(&run, seq).unwrap().unwrap();
+            let kept = Snapshot { form: snapshot::FORM.to_owned(), seq, chain, bytes };
+            place.journal.keep_snapshot(&run, Some(&kept)).unwrap();
+        };
+        let is_kept = || place.journal.snapshot(&run, snapshot::FORM).unwrap().is_some();
+        let whole = place.replay(&run).unwrap();
+        keep(&whole);
+        store(&place, &run, &[Event::Steered { task: None, message: "a".to_owned() }]);
+        assert_eq!(cache(&place, &row, whole.clone()), None, "events came after they were read");
+        keep(&place.replay(&run).unwrap());
+        assert_eq!(cache(&place, &row, whole.clone()), None, "a snapshot was kept after they were read");
+        assert!(is_kept());
+        let mut other = place.replay(&run).unwrap();
+        other.state.steering.clear();
+        keep(&other);
+        let fact = cache(&place, &row, whole).unwrap();
+        assert!(fact.fit == Fitness::Weak && !is_kept(), "{fact:?}");
+    }
 }
