@@ -1,5 +1,6 @@
 //! Owns the life of a run's coordinator in this process: the lock, the world, the actors, and the end.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -216,8 +217,12 @@ fn signing(repo: Repo) -> Result<Repo, AppError> {
 /// Refuses a journal that ends before what was signed of it, or holds other events: a copy from another day, or a file
 /// that lost its end without being torn. To go on from there would do again what was done.
 fn reaches_its_anchor(place: &Place, run: &RunId, repo: &Repo, refs: &RefNames) -> Result<(), AppError> {
-    let texts = repo.anchors(&refs.anchor(), 1)?.unwrap_or_default();
-    let Some(anchor) = texts.first().and_then(|text| Checkpoint::from_text(text)) else { return Ok(()) };
+    let mut newest = None;
+    repo.anchors(&refs.anchor(), |text| {
+        newest = Checkpoint::from_text(text);
+        ControlFlow::Break(())
+    })?;
+    let Some(anchor) = newest else { return Ok(()) };
     // What others signed binds nobody here; `artel verify` tells of it.
     let is_ours = Signer::read(&place.dir.journal_key()).is_ok_and(|signer| signer.public() == anchor.key);
     if !is_ours

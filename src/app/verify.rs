@@ -1,6 +1,7 @@
 //! Owns the proof of a run: its journal as evidence, and what landed by its account. Never mends anything.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,10 +76,10 @@ impl Finding {
 }
 
 /// Looks whether a run's journal is what was appended, by its chain, its checkpoints and its anchor, and whether what
-/// landed by its account is there and is what was checked. `anchor` names another ref or commit to hold it against.
+/// landed by its account is there and is what was checked. `anchor` names another ref or commit to hold it against, whole.
 ///
 /// # Errors
-/// Fails where there is no such run or the journal's file cannot be read at all.
+/// Fails where there is no such run, the journal's file cannot be read at all, or `anchor` is no whole name.
 pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof, AppError> {
     let mut flaws = Vec::new();
     // Noted only once the end was sealed, and read before the events, which others may append to meanwhile.
@@ -250,18 +251,23 @@ impl Evidence {
     }
 }
 
-/// Reads the checkpoints that an anchor keeps, the oldest first; none where there is no such anchor.
+/// Reads the checkpoints that an anchor keeps, the oldest first; none where there is no such anchor. A commit without one
+/// ends it: whatever else was named may be any history.
 fn anchored(repo: &Repo, anchor: &str, flaws: &mut Vec<Finding>) -> Result<Option<Vec<Checkpoint>>, AppError> {
-    let Some(texts) = repo.anchors(anchor, usize::MAX)? else { return Ok(None) };
     let mut kept = Vec::new();
-    for text in texts {
-        match Checkpoint::from_text(&text) {
-            Some(checkpoint) => kept.push(checkpoint),
-            None => flaws.push(Finding::whole(format!("the anchor `{anchor}` holds a commit without a checkpoint"))),
+    let is_there = repo.anchors(anchor, |text| match Checkpoint::from_text(text) {
+        Some(checkpoint) => {
+            kept.push(checkpoint);
+            ControlFlow::Continue(())
         }
-    }
+        None => {
+            let what = format!("the anchor `{anchor}` holds a commit without a checkpoint, and was read no further");
+            flaws.push(Finding::whole(what));
+            ControlFlow::Break(())
+        }
+    })?;
     kept.sort_by_key(|checkpoint| checkpoint.seq);
-    Ok(Some(kept))
+    Ok(is_there.then_some(kept))
 }
 
 /// Tells what of a landing is not there or is not what was checked; `checked` is none where the goal has no check.

@@ -70,6 +70,14 @@ fn a_run_that_has_ended_is_proven_to_its_last_event() {
     house.git(&["push", "--quiet", "../elsewhere", anchor]);
     house.git(&["fetch", "--quiet", "../elsewhere", &format!("{anchor}:refs/kept")]);
     house.artel(&["verify", "--anchor", "refs/kept"]).exits(0);
+    // Any other history is read to its first commit, and no other is searched for.
+    house.git(&["commit", "--quiet", "--allow-empty", "--message", "one more"]);
+    let other = house.artel(&["verify", "--anchor", "refs/heads/main", "--json"]).exits(14).json();
+    let of_anchor = |flaw: &&serde_json::Value| flaw["what"].as_str().unwrap().contains("without a checkpoint");
+    assert_eq!(other["flaws"].as_array().unwrap().iter().filter(of_anchor).count(), 1, "{other}");
+    for searched in ["main", ":/one", "HEAD~1"] {
+        house.artel(&["verify", "--anchor", searched]).exits(4).says("whole name of a ref");
+    }
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(house.home().join("journal.key")).unwrap().permissions(),
     );

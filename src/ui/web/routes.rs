@@ -250,7 +250,7 @@ fn evidence() -> Vec<Route> {
             json::<Proof>(),
             get(reads::verify),
         )
-        .with(&[("anchor", "a ref or commit that the journal is held against, in place of the run's anchor")]),
+        .with(&[("anchor", "a whole ref or commit id that the journal is held against, in place of the run's anchor")]),
     ]
 }
 
