@@ -27,6 +27,7 @@ mod gateway;
 mod verify;
 mod transcripts;
 mod repair;
+mod needs;
 
 /// Names the log that says which check runs.
 pub use crate::actors::checks::CHECKING;
@@ -38,6 +39,7 @@ pub use facts::{Fact, Fitness, Left, clear, doctor, garbage};
 pub use following::{Cursor, Follower, Followers, Told};
 pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
+pub use needs::{needs_repair, whole_inbox};
 pub use notices::Notices;
 pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, read_roles};
 pub use past::Pasts;

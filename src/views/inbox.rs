@@ -62,6 +62,19 @@ impl Item {
     }
 }
 
+/// Tells of a run that cannot be read, and why; `name` is the user's own for it.
+pub fn unreadable(run: &RunId, name: Option<&str>, why: &str) -> Item {
+    Item {
+        bucket: Bucket::NeedsInput,
+        run: run.clone(),
+        task: None,
+        title: name.unwrap_or("a run that cannot be read").to_owned(),
+        why: format!("cannot be read: {why}"),
+        next: "artel doctor --repair".to_owned(),
+        waiting: None,
+    }
+}
+
 /// Sorts a run and its tasks into buckets; nothing for a run that is not open.
 pub fn inbox(state: &State) -> Vec<Item> {
     let Some(opening) = &state.opening else { return Vec::new() };

@@ -300,6 +300,23 @@ fn a_run_that_cannot_be_hosted_says_why() {
 }
 
 #[test]
+fn a_run_that_cannot_be_read_stands_in_the_inbox_here_and_from_afar() {
+    let house = done();
+    let run = house.run();
+    house.artel(&playing(&["--name", "DONE-2"])).exits(0);
+    let raw = rusqlite::Connection::open(house.home().join("artel.db")).unwrap();
+    raw.execute("DROP TRIGGER events_are_never_changed", []).unwrap();
+    raw.execute("UPDATE events SET at_ms = at_ms + 1 WHERE seq = 5 AND run = ?1", [&run]).unwrap();
+    let server = Server::start(&house);
+    for args in [&["inbox"][..], &["inbox", "--json"], &["inbox", "--all", "--json"], &["list", "--inbox", "--all"]] {
+        same(&house, &server, "viewer", args).exits(0).says(&run).says("cannot be read").says("artel doctor --repair");
+    }
+    let whole = house.artel(&["inbox", "--all", "--json"]).exits(0).json();
+    assert_eq!(whole.as_array().unwrap().iter().filter(|item| item["run"] != *run).count(), 3, "the other's: {whole}");
+    server.get("viewer", "/inbox").is(200).says("cannot be read").says("needs input (1)");
+}
+
+#[test]
 fn a_link_is_made_from_afar_where_nobody_else_reads_it_and_what_means_no_machine_says_so() {
     let house = gated("");
     let server = Server::start(&house);

@@ -52,6 +52,11 @@ impl There {
         self.get("/inbox")
     }
 
+    /// Lists what needs a person, failed or is finished, in all runs.
+    pub(super) fn whole_inbox(&self) -> Result<Vec<Item>, Fail> {
+        self.get("/inbox?all=true")
+    }
+
     /// Lists what of a run needs a person, failed or is finished.
     pub(super) fn inbox_of(&self, run: &str) -> Result<Vec<Item>, Fail> {
         self.get(&format!("/runs/{}/inbox", escaped(run)))

@@ -93,9 +93,10 @@ pub fn inbox(place: &Place) -> Result<Vec<Item>, Fail> {
 /// # Errors
 /// Where the journal cannot be read.
 pub fn whole_inbox(place: &Place) -> Result<Vec<Item>, Fail> {
-    let of_run = |row: RunRow| inbox_of(place, row.run.as_str());
-    let all: Result<Vec<Vec<Item>>, Fail> = runs(place)?.into_iter().map(of_run).collect();
-    Ok(all?.concat())
+    match place {
+        Place::Here(place) => app::whole_inbox(place).map_err(blame),
+        Place::There(there) => there.whole_inbox(),
+    }
 }
 
 /// Opens what a session wrote; nothing where there is none of that name.

@@ -85,6 +85,7 @@ fn parameters(method: &str, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
         let schema = match *name {
             "text" | "kind" | "task" | "actor" => json!({ "type": "string", "maxLength": 400 }),
             "anchor" => json!({ "type": "string" }),
+            "all" => json!({ "type": "boolean" }),
             "repo" => json!({ "type": "string", "pattern": "^/" }),
             "role" => json!({ "type": "array", "items": { "type": "string" } }),
             _ => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),

@@ -371,23 +371,35 @@ pub async fn inbox_of(State(site): State<Arc<Site>>, Path(run): Path<String>) ->
     Ok(Json(site.see(&run, |_, run, follower| viewed(run, follower, |state| Some(items(state)))).await?))
 }
 
-/// Lists what needs a person, of all runs; finished tasks are left out.
-///
-/// # Errors
-/// Where the journal cannot be read.
-pub async fn inbox(State(site): State<Arc<Site>>) -> Told<Vec<Item>> {
-    Ok(Json(blocking(move || all_items(&site)).await?))
+/// Says whether what is finished is wanted too.
+#[derive(Debug, Deserialize)]
+pub struct Sorted {
+    /// Finished tasks too.
+    #[serde(default)]
+    all: bool,
 }
 
-/// Lists what needs a person, of all runs. Blocks on the disk.
+/// Lists what needs a person, of all runs; finished tasks are left out unless all is wanted.
 ///
 /// # Errors
 /// Where the journal cannot be read.
-pub fn all_items(site: &Site) -> Result<Vec<Item>, Refused> {
-    let mut all: Vec<Item> =
-        site.summaries()?.into_iter().filter_map(|(_, summary)| summary.ok()).flat_map(|it| it.inbox).collect();
-    all.sort_by_key(|item| item.bucket);
-    Ok(all)
+pub async fn inbox(State(site): State<Arc<Site>>, Query(Sorted { all }): Query<Sorted>) -> Told<Vec<Item>> {
+    let listed = blocking(move || if all { Ok(app::whole_inbox(&site.place)?) } else { open_items(&site) });
+    Ok(Json(listed.await?))
+}
+
+/// Lists what needs a person, of all runs; finished tasks are left out. Blocks on the disk.
+///
+/// # Errors
+/// Where the journal cannot be read.
+pub fn open_items(site: &Site) -> Result<Vec<Item>, Refused> {
+    let of_run = |(row, summary): Summed| match summary {
+        Ok(summary) => summary.inbox,
+        Err(why) => app::needs_repair(&row, &why).into_iter().collect(),
+    };
+    let mut items: Vec<Item> = site.summaries()?.into_iter().flat_map(of_run).collect();
+    items.sort_by_key(|item| item.bucket);
+    Ok(items)
 }
 
 /// Gives a run's folded state in the form of this program.

@@ -176,7 +176,8 @@ fn looks() -> Vec<Route> {
             json::<Vec<reads::Item>>(),
             get(reads::inbox_of),
         ),
-        reads("/inbox", "Lists what needs a person, of all runs.", json::<Vec<reads::Item>>(), get(reads::inbox)),
+        reads("/inbox", "Lists what needs a person, of all runs.", json::<Vec<reads::Item>>(), get(reads::inbox))
+            .with(&[("all", "finished tasks too")]),
     ]
 }
 

@@ -10,7 +10,7 @@ use super::frame::{Frame, line, page};
 use crate::actors::world::blocking;
 use crate::app::Standing;
 use crate::ui::web::guard::Caller;
-use crate::ui::web::reads::all_items;
+use crate::ui::web::reads::open_items;
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
 use crate::views::inbox::{Bucket, Item};
@@ -31,22 +31,21 @@ pub async fn inbox(
 }
 
 fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
-    let items = all_items(site)?;
-    let bucket = |bucket: Bucket| -> Result<Markup, Refused> {
+    let items = open_items(site)?;
+    let bucket = |bucket: Bucket| {
         let of_bucket: Vec<&Item> = items.iter().filter(|item| item.bucket == bucket).collect();
-        let cards: Result<Vec<Markup>, Refused> =
-            of_bucket.iter().take(SHOWN).map(|item| card(site, standing, item)).collect();
-        let cards = cards?;
-        Ok(html! {
+        html! {
             h2 { (bucket.word()) " (" (of_bucket.len()) ")" }
-            ul.cards { @for (item, card) in of_bucket.iter().zip(cards) { li.card data-key=(key(item)) { (card) } } }
-        })
+            ul.cards {
+                @for item in of_bucket.iter().take(SHOWN) { li.card data-key=(key(item)) { (card(site, standing, item)) } }
+            }
+        }
     };
     Ok(html! {
         h1 { "Inbox" }
         div #inbox data-live {
             @if items.is_empty() { p { "Nothing needs you." } }
-            (bucket(Bucket::NeedsInput)?) (bucket(Bucket::Failed)?) (bucket(Bucket::Finished)?)
+            (bucket(Bucket::NeedsInput)) (bucket(Bucket::Failed)) (bucket(Bucket::Finished))
         }
     })
 }
@@ -56,34 +55,36 @@ fn key(item: &Item) -> String {
     format!("{} {} {}", item.run, item.task.map(|task| task.to_string()).unwrap_or_default(), item.bucket.word())
 }
 
-fn card(site: &Site, standing: Standing, item: &Item) -> Result<Markup, Refused> {
-    let of = |moved_on| Buttons { run: &item.run, standing, back: "/inbox", moved_on };
-    // What is finished needs nobody, and there may be years of it: no fold is made for a button.
-    let acts = match item.bucket {
-        Bucket::Finished => html! {},
-        Bucket::NeedsInput | Bucket::Failed => {
-            let follower = site.followers.follow(&item.run)?;
-            // The branch that it was opened from is looked at only where somebody is asked about it.
-            let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));
-            let moved_on = waits.filter(|_| item.task.is_none()).and_then(|state| site.place.moved_on(&state));
-            let buttons = of(moved_on);
-            follower.see(|loaded, _| match item.task {
-                Some(task) => buttons.of_task(&loaded.state, task),
-                None => buttons.of_run(&loaded.state),
-            })
-        }
-    };
+fn card(site: &Site, standing: Standing, item: &Item) -> Markup {
     let path = match item.task {
         Some(task) => format!("/runs/{}/tasks/{task}", item.run),
         None => format!("/runs/{}", item.run),
     };
-    Ok(html! {
+    html! {
         h3 { a href=(path) { (line(&item.title)) } }
         p.faint { span.id { (item.run) @if let Some(task) = item.task { "/" (task) } } }
         p { (line(&item.why)) }
         @if item.task.is_some() && item.bucket != Bucket::Finished {
             p { a href={ (path) "#attempts" } { "What was tried" } " · " a href={ (path) "#diff" } { "changes" } }
         }
-        (acts)
+        (acts(site, standing, item))
+    }
+}
+
+/// Shows what may be said about a thing.
+fn acts(site: &Site, standing: Standing, item: &Item) -> Markup {
+    // What is finished needs nobody, and there may be years of it: no fold is made for a button.
+    if item.bucket == Bucket::Finished {
+        return html! {};
+    }
+    // About a run that cannot be read nothing can be said.
+    let Ok(follower) = site.followers.follow(&item.run) else { return html! {} };
+    // The branch that it was opened from is looked at only where somebody is asked about it.
+    let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));
+    let moved_on = waits.filter(|_| item.task.is_none()).and_then(|state| site.place.moved_on(&state));
+    let buttons = Buttons { run: &item.run, standing, back: "/inbox", moved_on };
+    follower.see(|loaded, _| match item.task {
+        Some(task) => buttons.of_task(&loaded.state, task),
+        None => buttons.of_run(&loaded.state),
     })
 }
