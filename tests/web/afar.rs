@@ -225,6 +225,7 @@ fn the_machine_of_a_server_is_looked_at_by_its_operators_alone() {
     operator(&["roles", "--repo", "here"]).exits(2).says("from the root on");
     operator(&["roles", "--role", "worker.agents=5:5"]).exits(3);
     operator(&["gc"]).exits(2).says("--repo");
+    operator(&["doctor", "--repair", "--repo", repo]).exits(2).says("cannot be used with");
     assert_eq!(house.artel(&["list", "--json"]).json().as_array().unwrap().len(), 1, "a plan opens no run");
 }
 

@@ -16,7 +16,7 @@ use crate::model::inert::fit;
 pub struct DoctorArgs {
     /// Look through every run of the journal, explain what is damaged, and drop caches that do not fit; no event is
     /// ever changed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "repo")]
     repair: bool,
     #[command(flatten)]
     repo: RepoFlag,
