@@ -178,7 +178,9 @@ mod tests {
             while read.is_empty() {
                 tokio::task::yield_now().await;
             }
-            assert_eq!(blocking(|| 1).await, 1);
+            for number in 0..9 {
+                assert_eq!(blocking(move || number).await, number);
+            }
             drop(read);
             sent.await.unwrap();
         });
