@@ -78,11 +78,12 @@ impl Once {
     ) -> Result<Outcome, Refused> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = held.iter().position(|known| known.key == key) {
-            if held[at].what != what {
+            let is_held = held[at].is_being_done() || held[at].is_done();
+            if is_held && held[at].what != what {
                 let why = "another request of that `Idempotency-Key` was made before";
                 return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, tried, why));
             }
-            if held[at].is_being_done() || held[at].is_done() {
+            if is_held {
                 return Ok(held[at].outcome.clone());
             }
             held.remove(at);
@@ -127,7 +128,7 @@ mod tests {
             };
             once.done(&keyed(key), ("clear", &what), work).await.map(|Json(told)| told).map_err(|it| it.status.as_u16())
         };
-        assert_eq!(ask("a", "x", false).await, Err(404));
+        assert_eq!(ask("a", "z", false).await, Err(404), "what is refused holds no key");
         assert_eq!(ask("a", "x", true).await, Ok(2.into()));
         assert_eq!(ask("a", "x", true).await, Ok(2.into()));
         assert_eq!(ask("a", "y", true).await, Err(422));
