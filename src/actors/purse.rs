@@ -220,8 +220,9 @@ impl Purse {
         self.pot().settle(reserved, call.nano_usd);
         if self.till.waiting.load(Ordering::SeqCst) > 0 {
             self.give_back().await;
-            self.till.changed.notify_waiters();
         }
+        // Also where nothing came back: who was told to wait for this call is to ask again.
+        self.till.changed.notify_waiters();
     }
 }
 

@@ -249,7 +249,7 @@ pub struct RunLock {
 
 impl RunLock {
     /// Takes the lock at `path`, or says who holds it. The file stays when the lock goes; a file that a dead owner
-    /// left is no obstacle. Waits for nobody but those who look whether it is held, [`LOOKS`] milliseconds at most.
+    /// left is no obstacle. Waits for nobody but those who look whether it is held, a tenth of a second at most.
     ///
     /// # Errors
     /// [`FilesError::Held`] while another holder lives, in this process too; else what the file system refused.

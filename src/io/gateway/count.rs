@@ -13,7 +13,7 @@ use super::config::Family;
 use super::fault::{Fault, fault};
 use super::house::Gateway;
 use super::refusal::Refusal;
-use super::route::route;
+use super::route::{Asks, route};
 use super::upstream::Upstream;
 use crate::io::http::chain;
 
@@ -88,14 +88,15 @@ async fn ask(upstream: &Upstream, model: &str, text: &str) -> Result<u64, Uncoun
     let mut answer = sent.map_err(|unsent| unreached(unsent.why))?;
     let status = answer.status();
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreached(chain(&error.without_url())))? {
+    while bytes.len() < ANSWER_BYTES
+        && let Some(chunk) = answer.chunk().await.map_err(|error| unreached(chain(&error.without_url())))?
+    {
         bytes.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES - bytes.len())]);
     }
     let count = counted(upstream.config.speaks, &bytes).filter(|_| status.is_success());
-    count.ok_or_else(|| {
-        let said = key.map_or_else(|| bytes.clone(), |key| key.mask(&bytes));
-        failed(upstream, status, &said)
-    })
+    // What was said is masked as it is told: in JSON a key may be written otherwise.
+    let masked = |said: &str| key.as_ref().map_or_else(|| said.into(), |key| key.mask(said.as_bytes()));
+    count.ok_or_else(|| failed(upstream, status, &bytes, masked))
 }
 
 /// Finds the path by which it is asked: one of those that the gateway knows.
@@ -107,7 +108,9 @@ fn path(upstream: &Upstream, model: &str) -> Result<String, Refusal> {
     };
     let no_path = |_| Refusal::bad("the model has no name that can stand in a path");
     let target: Uri = format!("/{}/{rest}", upstream.name).parse().map_err(no_path)?;
-    Ok(route(&Method::POST, &target, |_| Some(upstream.config.speaks))?.path)
+    let found = route(&Method::POST, &target, |_| Some(upstream.config.speaks))?;
+    let counts = matches!(found.asks, Asks::Count(_)) && found.model.as_deref().is_none_or(|it| it == model);
+    if counts { Ok(found.path) } else { Err(Refusal::bad("the model's name would make another call")) }
 }
 
 fn question(speaks: Family, model: &str, text: &str) -> Value {
@@ -136,7 +139,7 @@ fn counted(speaks: Family, body: &[u8]) -> Option<u64> {
     answer.get(name)?.as_u64()
 }
 
-fn failed(upstream: &Upstream, status: StatusCode, body: &[u8]) -> Uncounted {
+fn failed(upstream: &Upstream, status: StatusCode, body: &[u8], masked: impl Fn(&str) -> Vec<u8>) -> Uncounted {
     let provider = upstream.name.clone();
     if fault(status.as_u16(), body) == Fault::Key {
         // What it says of a key may hold a part of it.
@@ -149,7 +152,8 @@ fn failed(upstream: &Upstream, status: StatusCode, body: &[u8]) -> Uncounted {
     }
     let said = serde_json::from_slice::<Value>(body).ok();
     let said = said.as_ref().and_then(|said| said.pointer("/error/message")?.as_str());
-    let said = said.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
+    let said = masked(&said.map_or_else(|| String::from_utf8_lossy(body), Into::into));
+    let said = String::from_utf8_lossy(&said);
     Uncounted::Failed { provider, status: status.as_u16(), said: said.trim().chars().take(SAID_MOST).collect() }
 }
 
@@ -186,6 +190,10 @@ mod tests {
                 Said::Whole(401, Vec::new(), r#"{"error":{"type":"authentication_error","message":"x"}}"#.into())
             }
             (text, _) if text.contains("odd") => Said::json(r#"{"input_tokens":"many"}"#),
+            (text, _) if text.contains("written") => {
+                let key: String = KEY.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
+                Said::Whole(500, Vec::new(), format!(r#"{{"error":{{"message":"no {key}"}}}}"#))
+            }
             (_, true) => Said::Whole(500, Vec::new(), format!("no {KEY}\n")),
             _ => Said::Whole(404, Vec::new(), r#"{"error":{"message":"no such model"}}"#.into()),
         })
@@ -199,9 +207,14 @@ mod tests {
         assert_eq!(why("openai", "m", "").await, "`openai` answered 404: no such model");
         assert_eq!(why("anthropic", "m", "refused").await, "`anthropic` does not accept the key that artel has for it");
         assert_eq!(why("anthropic", "m", "odd").await, r#"`anthropic` answered 200: {"input_tokens":"many"}"#);
-        assert_eq!(why("gemini", "m", "").await, format!("`gemini` answered 500: no {}", "*".repeat(KEY.len())));
+        for text in ["", "written"] {
+            let masked = "*".repeat(KEY.len());
+            assert_eq!(why("gemini", "m", text).await, format!("`gemini` answered 500: no {masked}"));
+        }
         let asked = room.fake.heard().len();
-        for model in ["../m", "m:generateContent?", "a b", ""] {
+        for model in
+            ["../m", "m:generateContent?", "m:generateContent#", "m:generateContent?key=", "m#-small", "a b", ""]
+        {
             assert!(matches!(room.gateway.count("gemini", model, "").await, Err(Uncounted::Refused(_))), "{model}");
         }
         assert_eq!(room.fake.heard().len(), asked, "what leads elsewhere is not sent");

@@ -63,15 +63,19 @@ pub(super) fn read_count(model: Option<&str>, body: Bytes) -> Result<Wish, Refus
     #[derive(Deserialize)]
     struct Count {
         model: String,
+        tools: Option<Vec<Tool>>,
     }
-    let model = match model {
-        Some(model) => model.to_owned(),
+    let (model, extra) = match model {
+        Some(model) => (model.to_owned(), None),
         None => {
-            from_json::<Count>(&body).map_err(|error| Refusal::bad(format!("the body counts nothing: {error}")))?.model
+            let read = from_json::<Count>(&body);
+            let read = read.map_err(|error| Refusal::bad(format!("the body counts nothing: {error}")))?;
+            // To count what a tool says of itself a provider may have to ask it.
+            (read.model, extra_tool(read.tools.as_deref()))
         }
     };
     sound_model(&model)?;
-    Ok(Wish { model, output_max: Some(0), body, ..Wish::default() })
+    Ok(Wish { model, output_max: Some(0), extra, body, ..Wish::default() })
 }
 
 fn from_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, serde_json::Error> {
