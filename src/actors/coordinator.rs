@@ -485,9 +485,9 @@ impl Coordinator {
         if self.alarm.as_ref().is_some_and(|(armed_ms, _)| *armed_ms <= at_ms) {
             return;
         }
-        let (me, mut alarm) = (self.me.clone(), JoinSet::new());
+        let (me, passing, mut alarm) = (self.me.clone(), pass(wait), JoinSet::new());
         alarm.spawn(async move {
-            pass(wait).await;
+            passing.await;
             if let Some(me) = me.upgrade() {
                 let _ = me.tell(Tick).send().await;
             }

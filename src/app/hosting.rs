@@ -101,7 +101,8 @@ async fn host_telling(
     following.abort();
     coordinator.kill();
     coordinator.wait_for_shutdown().await;
-    if !matches!(lost, Some(Lost::PassedOver)) {
+    // Whoever has taken the run over listens there.
+    if world.journal.epoch(run).is_ok_and(|owner| owner == epoch) {
         // Nobody listens there any more; a socket that stays behind is replaced by the next coordinator.
         let _ = std::fs::remove_file(&socket);
     }
@@ -147,6 +148,8 @@ fn start(place: &Place, run: &RunId, found: Found, hands: Hands) -> Result<(Arc<
     let pools = pools(place, &opening, &repo)?;
     let holder = format!("process {}", std::process::id());
     let epoch = place.journal.claim(run, &holder)?;
+    // Whoever owned it until here and lives all the same is to end with its agents.
+    feed::nudge(&place.dir.socket(run)?);
     // Between reading and claiming, whoever owned the run before may have appended once more.
     let loaded = if place.journal.last_seq(run)? == loaded.state.seq { loaded } else { place.load_paced(run)? };
     keep_snapshot(place, run, &loaded);

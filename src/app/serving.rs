@@ -17,6 +17,7 @@ use super::{AppError, Hosted, Place, host, is_hosted};
 use crate::actors::feed;
 use crate::actors::progress::Progress;
 use crate::actors::world::{blocking, told};
+use crate::io::clock::pass;
 use crate::io::files::{RunLock, atomic_write, make_private};
 use crate::io::journal::RunRow;
 use crate::io::process::give_back_memory;
@@ -30,8 +31,6 @@ use crate::views::ended::ended;
 const NAME_BYTES: usize = 64;
 /// Pause after the system could not give what it was told.
 const BREATH: Duration = Duration::from_millis(50);
-/// How long a clock that was set may go unseen.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Says what became of a hosted run, for whoever keeps a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,8 +171,7 @@ impl Hosts {
                 if left <= 0 {
                     break;
                 }
-                // Clocks are set, and machines sleep.
-                tokio::time::sleep(Duration::from_millis(left.unsigned_abs()).min(LONGEST_WAIT)).await;
+                pass(Duration::from_millis(left.unsigned_abs())).await;
             }
             if hosts.has_work(&run).await {
                 hosts.take(&run);

@@ -80,13 +80,17 @@ impl Clock for ManualClock {
 
 /// Waits so long by the machine's clock, also while the machine sleeps, and is not woken meanwhile. It may come back early,
 /// and does when the clock is set: whoever waits for a time looks at the clock again.
-pub async fn pass(wait: Duration) {
-    let is_over = match alarm(wait) {
-        Ok(alarm) => alarm.readable().await.is_ok(),
-        Err(_) => false,
-    };
-    if !is_over {
-        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+/// The time counts from the call on.
+pub fn pass(wait: Duration) -> impl Future<Output = ()> + Send {
+    let alarm = alarm(wait);
+    async move {
+        let is_over = match alarm {
+            Ok(alarm) => alarm.readable().await.is_ok(),
+            Err(_) => false,
+        };
+        if !is_over {
+            tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::state::{Planning, Scope, State, Status, Task};
-use crate::model::ids::{ScopeId, TaskId};
+use crate::model::ids::{AttemptId, ScopeId, TaskId};
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
 
@@ -63,6 +63,13 @@ impl State {
             let is_told = scope.inbox.iter().chain(&scope.given).any(|attempt| attempt.task == id);
             is_told && self.can_answer(scope)
         })
+    }
+
+    /// Tells whether a scope's planner was told of what a task asks for at present.
+    pub fn was_asked(&self, scope: ScopeId, id: TaskId) -> bool {
+        let (Some(scope), Some(task)) = (self.scopes.get(&scope), self.tasks.get(&id)) else { return false };
+        let is_last = |attempt: &AttemptId| attempt.task == id && attempt.number as usize == task.attempts.len();
+        scope.inbox.iter().chain(&scope.given).any(is_last)
     }
 
     /// Lists the scopes that a scope lies in, the nearest first.

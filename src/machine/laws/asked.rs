@@ -45,7 +45,7 @@ pub(super) fn raised(state: &State, id: TaskId, to: ScopeId) -> Law {
 
 pub(super) fn answered(state: &State, id: TaskId, granted: Option<&PathSet>, by: Option<ScopeId>) -> Law {
     let (own, asked) = asks(state, id)?;
-    let may_answer = |by: ScopeId| by == own || is_above(state, own, &asked, by);
+    let may_answer = |by: ScopeId| by == own || (is_above(state, own, &asked, by) && state.was_asked(by, id));
     law(by.is_none_or(may_answer), || format!("{id} is answered by {by:?}, which may not"))?;
     let Some(paths) = granted else { return Ok(()) };
     law(!paths.is_empty() && asked.covers(paths), || format!("{id} is granted {paths:?} and asked for {asked:?}"))?;

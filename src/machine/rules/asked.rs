@@ -70,6 +70,11 @@ pub(in crate::machine) fn answer(state: &State, scope: ScopeId, answer: &ScopeAn
     if task.wants.is_none() && task.asked > 0 {
         return Ok(Vec::new());
     }
+    if task.scope != scope && !state.was_asked(scope, id) {
+        // What it was asked before is withdrawn; what is asked now is none of its own.
+        let is_late = task.asked > 1;
+        return if is_late { Ok(Vec::new()) } else { Err(Rejection::TaskOutside { key: answer.task.clone(), scope }) };
+    }
     let event = answered(id, task, answer, Some(scope))?;
     let owns = |paths: &PathSet| state.scopes.get(&scope).is_some_and(|it| it.draft.paths.covers(paths));
     let granted = if let Event::ScopeAnswered { granted: true, paths, .. } = &event { Some(paths) } else { None };
@@ -105,7 +110,8 @@ fn answered(id: TaskId, task: &Task, answer: &ScopeAnswer, by: Option<ScopeId>) 
     }
     let asked = asked_paths(wants);
     let paths = if answer.paths.is_empty() { asked.clone() } else { answer.paths.clone() };
-    if !asked.covers(&paths) {
+    // What cannot be read covers nothing, and is granted to nobody.
+    if !asked.covers(&paths) || (answer.granted && paths.is_empty()) {
         return Err(Rejection::AskedForLess(id));
     }
     let (granted, reason) = (answer.granted, answer.reason.clone());
@@ -321,6 +327,24 @@ mod tests {
         let scene = scene.does(command).settled();
         assert!(scene.task(1).draft.paths.holds("b/y") && scene.status(1) == &Status::Running);
         assert_eq!(scene.when(&answer_of(&scene, 0, false)), Ok(Vec::new()), "what was answered stays so");
+    }
+
+    #[test]
+    fn a_planner_above_answers_what_it_was_asked_and_not_what_is_asked_after_that_was_answered() {
+        let scene = asking_below(Scene::open().begun(), &["b/y"]).plans(PlanStep::Done).settled();
+        assert_eq!(scene.state.scopes[&ScopeId(0)].given, [attempt(1, 1)], "it is at it");
+        let refused = answer_of(&scene, 1, false);
+        let scene = asking(scene.does(refused).settled(), 2, &["a/z"]);
+        assert!(scene.task(1).wants.is_some() && !scene.state.was_asked(ScopeId(0), TaskId(1)));
+        assert_eq!([true, false].map(|granted| scene.when(&answer_of(&scene, 0, granted))), [Ok(vec![]), Ok(vec![])]);
+        let by = |by| Event::ScopeAnswered {
+            task: TaskId(1),
+            granted: true,
+            paths: PathSet::parse(["a/z".to_owned()]),
+            reason: "yes".into(),
+            by: Some(ScopeId(by)),
+        };
+        assert_eq!([0, 1].map(|scope| follows(&scene.state, &by(scope)).is_ok()), [false, true]);
     }
 
     #[test]
