@@ -93,13 +93,11 @@ pub async fn follow(
     }
 }
 
-/// Listens for nudges, in place of whoever listened there before. Where that one lives all the same, it is nudged a last
-/// time, and finds that its run was taken over.
+/// Listens for nudges, in place of whoever listened there before.
 ///
 /// # Errors
 /// What the system refuses; requests then wait for the feed's patience.
 pub fn listen(socket: &Path) -> io::Result<UnixDatagram> {
-    nudge(socket);
     match std::fs::remove_file(socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

@@ -243,11 +243,9 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::testing::store;
+    use super::super::place::testing::{opened, store};
     use super::*;
-    use crate::io::journal::NewRun;
     use crate::machine::event::Event;
-    use crate::views::story::Story;
 
     /// Reads all events after a number, in pieces of this size.
     fn read(follower: &Follower, mut seq: u64, piece: usize) -> Vec<Told> {
@@ -264,13 +262,7 @@ mod tests {
     #[test]
     fn readers_at_any_offset_are_told_the_same_also_of_what_is_no_longer_kept() {
         let temp = tempfile::tempdir().unwrap();
-        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
-        let place = Place::open(env, temp.path().to_owned()).unwrap();
-        let opening = Story::at_work("").state.opening().clone();
-        let run = opening.run.clone();
-        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
-        place.journal.open_run(&new).unwrap();
-        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let (place, run) = opened(temp.path());
         let followers = Followers::new(place.clone());
         let follower = followers.follow(&run).unwrap();
         assert_eq!(read(&follower, 0, 7).len(), 1);

@@ -172,9 +172,8 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::testing::store;
+    use super::super::place::testing::{store, stored};
     use super::*;
-    use crate::io::journal::NewRun;
     use crate::machine::event::Event;
     use crate::machine::state::State;
     use crate::views::journal::Sieve;
@@ -183,14 +182,9 @@ mod tests {
     #[test]
     fn a_run_is_seen_as_it_was_at_any_event_in_any_order() {
         let temp = tempfile::tempdir().unwrap();
-        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
-        let place = Place::open(env, temp.path().to_owned()).unwrap();
         let story = Story::incomplete("");
-        let run = story.state.opening().run.clone();
-        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
-        place.journal.open_run(&new).unwrap();
         let events: Vec<Event> = story.events.iter().map(|recorded| recorded.event.clone()).collect();
-        store(&place, &run, &events);
+        let (place, run) = stored(temp.path(), &story, &events);
         let told = events.len() as u64;
         let steered = |number: u64| Event::Steered { task: None, message: number.to_string() };
         let many: Vec<Event> = (0..3 * STEP).map(steered).collect();

@@ -253,8 +253,27 @@ pub fn decode_events(entry: EntryRef<'_>) -> Result<Recorded, FormatError> {
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
-    use crate::io::journal::NewEntry;
     use crate::io::journal::format::FORMAT;
+    use crate::io::journal::{NewEntry, NewRun};
+    use crate::views::story::Story;
+
+    /// Makes a place in a folder, with the run of a story that holds these events alone.
+    pub(in crate::app) fn stored(folder: &Path, story: &Story, events: &[Event]) -> (Place, RunId) {
+        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), folder.to_str().unwrap().to_owned())]);
+        let place = Place::open(env, folder.to_owned()).unwrap();
+        let run = story.state.opening().run.clone();
+        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
+        place.journal.open_run(&new).unwrap();
+        store(&place, &run, events);
+        (place, run)
+    }
+
+    /// Makes a place in a folder, with a run that was opened.
+    pub(in crate::app) fn opened(folder: &Path) -> (Place, RunId) {
+        let story = Story::at_work("");
+        let opening = Event::RunOpened(Box::new(story.state.opening().clone()));
+        stored(folder, &story, &[opening])
+    }
 
     /// Stores events at the end of a run.
     pub(in crate::app) fn store(place: &Place, run: &RunId, events: &[Event]) {
@@ -271,23 +290,15 @@ pub(super) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::store;
+    use super::testing::{opened, store};
     use super::*;
     use crate::io::files::RunLock;
-    use crate::io::journal::NewRun;
     use crate::views::board::{Board, Outside, board};
-    use crate::views::story::Story;
 
     #[test]
     fn a_snapshot_with_its_tail_is_the_replay_and_one_that_does_not_fit_is_none() {
         let temp = tempfile::tempdir().unwrap();
-        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
-        let place = Place::open(env, temp.path().to_owned()).unwrap();
-        let opening = Story::at_work("").state.opening().clone();
-        let run = opening.run.clone();
-        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
-        place.journal.open_run(&new).unwrap();
-        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let (place, run) = opened(temp.path());
         let steered = |message: &str| Event::Steered { task: None, message: message.to_owned() };
         place.keep_snapshot(&run, &place.replay(&run).unwrap()).unwrap();
         assert_eq!(place.load_paced(&run).unwrap().replayed, 1, "a short run needs none");

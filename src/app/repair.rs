@@ -81,22 +81,15 @@ fn cache(place: &Place, row: &RunRow, whole: Loaded) -> Option<Fact> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::testing::store;
+    use super::super::place::testing::{opened, store};
     use super::*;
-    use crate::io::journal::{NewRun, Snapshot};
+    use crate::io::journal::Snapshot;
     use crate::machine::event::Event;
-    use crate::views::story::Story;
 
     #[test]
     fn a_run_that_grows_while_it_is_looked_at_keeps_a_snapshot_that_fits() {
         let temp = tempfile::tempdir().unwrap();
-        let env = BTreeMap::from([("ARTEL_HOME".to_owned(), temp.path().to_str().unwrap().to_owned())]);
-        let place = Place::open(env, temp.path().to_owned()).unwrap();
-        let opening = Story::at_work("").state.opening().clone();
-        let run = opening.run.clone();
-        let new = NewRun { run: run.clone(), name: None, repo: "/".into(), opened_at_ms: 1 };
-        place.journal.open_run(&new).unwrap();
-        store(&place, &run, &[Event::RunOpened(Box::new(opening))]);
+        let (place, run) = opened(temp.path());
         let row = place.runs().unwrap().remove(0);
         let keep = |loaded: &Loaded| {
             let (seq, bytes) = (loaded.state.seq, loaded.to_snapshot().unwrap());

@@ -58,11 +58,9 @@ impl State {
     pub fn waits_for_planner(&self, id: TaskId) -> bool {
         let asks = |task: &&Task| task.wants.is_some() && matches!(task.status, Status::Blocked { .. });
         let Some(task) = self.tasks.get(&id).filter(asks) else { return false };
-        let own = self.scopes.get(&task.scope).into_iter();
-        own.chain(self.above(task.scope).map(|(_, scope)| scope)).any(|scope| {
-            let is_told = scope.inbox.iter().chain(&scope.given).any(|attempt| attempt.task == id);
-            is_told && self.can_answer(scope)
-        })
+        let own = self.scopes.get(&task.scope).map(|scope| (task.scope, scope));
+        let mut all = own.into_iter().chain(self.above(task.scope));
+        all.any(|(scope, held)| self.was_asked(scope, id) && self.can_answer(held))
     }
 
     /// Tells whether a scope's planner was told of what a task asks for at present.
