@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::instruments::{Engines, Instruments};
 use super::purse::Till;
 use super::room::{Room, Whose};
+use crate::io::agents::Desk;
 use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::{RepoKey, StateDir};
@@ -175,6 +176,28 @@ impl World {
         }
         env.insert("TMPDIR".to_owned(), tmp);
         env
+    }
+
+    /// Removes what a job that is over has left in its folder for temporary files: a disk is full of them before long.
+    pub async fn clear_tmp(&self, desk: &Desk) {
+        let desk = desk.clone();
+        if let Err(error) = blocking(move || desk.clear_tmp()).await {
+            tracing::warn!(run = %self.run, "temporary files stay until the run is cleared away: {}", told(&error));
+        }
+    }
+
+    /// Tells whether there is a worktree that nobody uses.
+    pub fn has_idle_trees(&self) -> bool {
+        [&self.workshop, &self.bench].into_iter().any(Pool::has_idle)
+    }
+
+    /// Removes the worktrees that nobody uses.
+    pub fn clear_idle_trees(&self) {
+        for pool in [&self.workshop, &self.bench] {
+            if let Err(error) = pool.clear() {
+                tracing::warn!(run = %self.run, "failed to {}", told(&error));
+            }
+        }
     }
 
     /// Runs blocking git or disk work where blocking is allowed.

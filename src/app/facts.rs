@@ -1,19 +1,17 @@
-//! Owns what is to be known of this machine and repository, and clearing away what no run needs any longer.
+//! Owns what is to be known of this machine and repository.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::SystemTime;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::opening::{read_config, read_roles};
-use super::{AppError, Place, is_hosted, sandbox};
+use super::{Place, sandbox};
 use crate::actors::world::told;
-use crate::io::files::{RepoKey, RunLock, StateDir};
-use crate::io::git::{Pool, RefNames, Repo};
-use crate::io::journal::RunRow;
-use crate::machine::state::{State, Status};
+use crate::io::files::StateDir;
+use crate::io::git::Repo;
 use crate::model::sandbox::Tier;
 
 /// States a fact about the machine or the repository.
@@ -178,141 +176,4 @@ fn what_a_run_needs(repo: &Repo) -> Vec<Fact> {
         Err(error) => facts.push(Fact::bad("branches", Fitness::Unfit, told(&error), "look at `git branch`")),
     }
     facts
-}
-
-/// Names something that no run needs any longer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Left {
-    /// What it is.
-    pub what: String,
-    /// Where it lies: a path, or a ref's name.
-    pub path: String,
-    /// How large it is, in bytes.
-    pub bytes: u64,
-    /// Why it is not needed.
-    pub why: String,
-}
-
-/// Holds an ended run whose things may be cleared away.
-struct Ended {
-    state: State,
-    row: RunRow,
-}
-
-/// Lists what ended runs of the present repository have left; never what did not land. Takes no run's lock: whoever is
-/// asked for one meanwhile takes it up.
-///
-/// # Errors
-/// Fails where git or the state directory cannot be read.
-pub fn garbage(place: &Place) -> Result<Vec<Left>, AppError> {
-    let repo = place.repo()?;
-    let mut left = Vec::new();
-    for run in ended_runs(place, &repo)?.filter(|run| !is_hosted(place, &run.row.run)) {
-        let why = format!("{} has ended", run.row.run);
-        let row = |what: &str, path: &Path| Left {
-            what: what.to_owned(),
-            path: path.display().to_string(),
-            bytes: size_of(path),
-            why: why.clone(),
-        };
-        for dir in pool_dirs(place, &repo, &run.row) {
-            let trees = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
-            left.extend(trees.filter(|path| path.is_dir()).map(|path| row("worktree", &path)));
-        }
-        let folders = folders(place, &run.row);
-        left.extend(
-            ["briefs", "logs"]
-                .into_iter()
-                .zip(&folders)
-                .filter(|(_, dir)| dir.exists())
-                .map(|(what, dir)| row(what, dir)),
-        );
-        for (name, _) in landed_refs(&repo, &run.state)? {
-            let why = format!("its commit is an ancestor of the branch of {}", run.row.run);
-            left.push(Left { what: "ref".to_owned(), path: name, bytes: 0, why });
-        }
-    }
-    Ok(left)
-}
-
-/// Clears away what [`garbage`] lists.
-///
-/// # Errors
-/// Fails where something cannot be removed; what was cleared until then stays cleared.
-pub fn clear(place: &Place) -> Result<(), AppError> {
-    let repo = place.repo()?;
-    for run in ended_runs(place, &repo)? {
-        // Nobody takes it up meanwhile.
-        let Ok(_lock) = RunLock::try_acquire(&place.dir.lock(&run.row.run)) else { continue };
-        let Some(run) = ended(place, run.row) else { continue };
-        for dir in pool_dirs(place, &repo, &run.row).into_iter().filter(|dir| dir.is_dir()) {
-            Pool::open(&repo, dir, &[])?.close()?;
-        }
-        if let Some(trees) = pool_dirs(place, &repo, &run.row)[0].parent() {
-            // What is not ours stays, and its folder with it.
-            let _ = std::fs::remove_dir(trees);
-        }
-        // Where its coordinator died, it still stands there.
-        let _ = std::fs::remove_file(place.dir.socket(&run.row.run)?);
-        for dir in folders(place, &run.row).into_iter().filter(|dir| dir.exists()) {
-            std::fs::remove_dir_all(&dir).map_err(|source| AppError::Read { what: "the folder", path: dir, source })?;
-        }
-        for (name, target) in landed_refs(&repo, &run.state)? {
-            repo.delete_ref(&name, target)?;
-        }
-    }
-    Ok(())
-}
-
-/// Goes through the ended runs one by one: many states together would be large.
-fn ended_runs<'a>(place: &'a Place, repo: &'a Repo) -> Result<impl Iterator<Item = Ended> + use<'a>, AppError> {
-    let rows = place.runs()?.into_iter().filter(|row| row.repo == repo.identity());
-    Ok(rows.filter_map(|row| ended(place, row)))
-}
-
-/// Reads a run that has ended; nothing where it goes on. What cannot be read is left alone.
-fn ended(place: &Place, row: RunRow) -> Option<Ended> {
-    let state = place.load(&row.run).ok()?;
-    state.end.is_some().then_some(Ended { state, row })
-}
-
-fn pool_dirs(place: &Place, repo: &Repo, row: &RunRow) -> [PathBuf; 2] {
-    let trees = place.dir.trees(&RepoKey::of(repo.identity())).join(row.run.as_str());
-    ["work", "check"].map(|name| trees.join(name))
-}
-
-fn folders(place: &Place, row: &RunRow) -> [PathBuf; 2] {
-    ["desks", "logs"].map(|name| place.dir.run_dir(&row.run).join(name))
-}
-
-fn size_of(path: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
-    let sizes = entries.flatten().map(|entry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => size_of(&entry.path()),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
-}
-
-/// Lists the pins and task branches whose commits are ancestors of the run's branch.
-fn landed_refs(repo: &Repo, state: &State) -> Result<Vec<(String, crate::model::ids::Oid)>, AppError> {
-    let opening = state.opening();
-    let refs = RefNames::new(&opening.config.branch_prefix, opening.run.clone())?;
-    let Some(head) = state.head else { return Ok(Vec::new()) };
-    let landed: BTreeSet<String> = state
-        .tasks
-        .iter()
-        .filter(|(_, task)| matches!(task.status, Status::Landed { .. } | Status::Reverted { .. }))
-        .map(|(id, _)| refs.task(*id))
-        .collect();
-    let mut gone = Vec::new();
-    for (name, target) in repo.list_refs(&refs.branches())?.into_iter().chain(repo.list_refs(&refs.pins())?) {
-        let is_pin = name.starts_with(&refs.pins());
-        // Whatever is no ancestor has not landed, whoever says so.
-        if (is_pin || landed.contains(&name)) && name != refs.branch() && repo.is_ancestor(target, head)? {
-            gone.push((name, target));
-        }
-    }
-    Ok(gone)
 }

@@ -263,19 +263,13 @@ fn keep_snapshot(place: &Place, run: &RunId, loaded: &Loaded) {
     }
 }
 
-/// Puts away what a run that ended needs no longer, and notes its end for listings.
+/// Puts away what a run that rests or ended needs no longer, and notes its end for listings.
 fn finish(place: &Place, run: &RunId, world: &World) -> Result<State, AppError> {
     let loaded = place.load_paced(run)?;
     keep_snapshot(place, run, &loaded);
     let state = loaded.state;
     let ended = state.end.as_ref().map(|_| crate::views::ended::ended(&state).words);
-    if state.end.is_some() {
-        for pool in [&world.workshop, &world.bench] {
-            if let Err(error) = pool.clear() {
-                tracing::warn!(%run, "failed to {}", told(&error));
-            }
-        }
-    }
+    world.clear_idle_trees();
     if let Err(error) = seal(world, Reach::Anchor) {
         tracing::warn!(%run, "failed to prove what the journal holds: {}", told(&error));
     }

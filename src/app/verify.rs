@@ -125,6 +125,9 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
         for landing in &landings {
             flaws.extend(unproven(repo, landing, checked)?);
         }
+        if let (Some(landing), Some(opened)) = (landings.last(), &opened) {
+            flaws.extend(unheld(repo, landing, &RefNames::new(&opened.prefix, run.clone())?)?);
+        }
     }
     if let (Ok(by_snapshot), Ok(by_events)) = (place.load(run), place.replay(run))
         && by_snapshot.seq == by_events.state.seq
@@ -294,6 +297,32 @@ fn unproven(
         wrong.push(Finding::at(*seq, format!("{batch} landed the tree {tree}, on which no check was green")));
     }
     Ok(wrong)
+}
+
+/// Tells that no branch holds any more what landed last: git's next clearing may take it away.
+fn unheld(repo: &Repo, last: &Landing, refs: &RefNames) -> Result<Option<Finding>, AppError> {
+    let Some((commit, _)) = last.commits.last().filter(|(commit, _)| repo.commit_of(*commit).is_ok()) else {
+        return Ok(None);
+    };
+    let holds = |at: Oid| repo.is_ancestor(*commit, at);
+    let own = repo.ref_target(&refs.branch())?;
+    if let Some(own) = own
+        && holds(own)?
+    {
+        return Ok(None);
+    }
+    for beginning in ["refs/heads/", "refs/remotes/", "refs/tags/"] {
+        for (name, at) in repo.list_refs(beginning)? {
+            if !name.starts_with(&refs.branches()) && holds(at)? {
+                return Ok(None);
+            }
+        }
+    }
+    let branch = refs.branch().replacen("refs/heads/", "", 1);
+    let how = if own.is_some() { format!("`{branch}` stands elsewhere") } else { format!("`{branch}` is gone") };
+    let what =
+        format!("no branch holds {commit}, which landed last: {how}; `git branch -f {branch} {commit}` keeps it");
+    Ok(Some(Finding::at(last.seq, what)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tells that no head that did not land is ever lost, by git's own clearing or by ours.
 
 use crate::common::House;
-use crate::crew::{crew, of_kind, playing, text};
+use crate::crew::{crew, landings, of_kind, open_gate, playing, processes, text, waits};
 
 /// Plays a run of three tasks: one lands, one is kept with a candidate, and one was refused once before it landed.
 fn with_leftovers() -> House {
@@ -65,6 +65,59 @@ fn artel_clears_away_only_what_landed() {
     }
     house.artel(&["gc"]).exits(0).says("nothing to clear away");
     house.artel(&["diff", "t2"]).exits(0).says("bad b");
+}
+
+#[test]
+fn what_landed_on_a_branch_that_stands_there_no_more_is_kept_and_told() {
+    for moves in [["-f", "main"].as_slice(), &["-D"]] {
+        let house = with_leftovers();
+        let branch = format!("artel/{}/main", house.run());
+        let last = landings(&house.events()).pop().unwrap().1;
+        let [how, to @ ..] = moves else { unreachable!() };
+        house.git(&[&["branch", how, &branch], to].concat());
+        let said = house.artel(&["verify"]).exits(14).says(&format!("no branch holds {last}, which landed last"));
+        said.says(&format!("`git branch -f {branch} {last}` keeps it"));
+        house.artel(&["gc"]).exits(0);
+        house.git(&["branch", "-f", &branch, &last]);
+        house.artel(&["verify"]).exits(0);
+        house.git(&["branch", "-D", &branch]);
+        house.git(&["reflog", "expire", "--expire=now", "--all"]);
+        house.git(&["gc", "--prune=now", "--quiet"]);
+        for (attempt, commit) in candidates(&house) {
+            assert!(house.try_git(&["cat-file", "-e", &commit]).status.success(), "{attempt} is gone");
+        }
+    }
+}
+
+#[test]
+fn what_landed_is_as_well_kept_on_another_branch() {
+    let house = with_leftovers();
+    let branch = format!("artel/{}/main", house.run());
+    house.git(&["branch", "-m", &branch, "mine"]);
+    house.artel(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_run_that_rests_or_was_killed_leaves_no_worktree() {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    let steps = format!("{}  - write: {{text: new}}\n", waits(&house, "{task}"));
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], &steps, "approve: [landing]\n");
+    let trees = || house.git(&["worktree", "list"]).lines().count() - 1;
+    let mut run = house.command(&playing(&[])).spawn().unwrap();
+    house.until("both have a worktree", || trees() == 2);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    house.until("its agents have ended with it", || processes(&house).is_empty());
+    assert_eq!(trees(), 2);
+    house.artel(&["gc", "--dry-run"]).exits(0).says("worktree").says("nobody works on");
+    house.artel(&["gc"]).exits(0);
+    assert_eq!(trees(), 0);
+    ["t1", "t2"].iter().for_each(|task| open_gate(&house, task));
+    house.artel(&["resume"]).exits(6);
+    assert_eq!(trees(), 0, "it waits for a word");
+    house.artel(&["gc"]).exits(0).says("nothing to clear away");
+    house.artel(&["approve", "--all", "--yes"]).exits(0);
+    house.artel(&["resume"]).exits(0);
 }
 
 #[test]

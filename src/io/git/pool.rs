@@ -285,6 +285,11 @@ impl Pool {
         }
     }
 
+    /// Tells whether there is a tree that nobody uses.
+    pub fn has_idle(&self) -> bool {
+        !self.state().idle.is_empty()
+    }
+
     /// Counts the trees, lent and idle.
     pub fn len(&self) -> usize {
         let state = self.state();

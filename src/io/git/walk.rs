@@ -243,7 +243,7 @@ impl Root {
 
 /// Removes a file, a link or a folder with all in it, however deep; nothing there is fine. The folder that it is in
 /// must be one that no agent writes.
-pub(super) fn remove_any(path: &Path) -> io::Result<()> {
+pub(in crate::io) fn remove_any(path: &Path) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
