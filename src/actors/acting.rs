@@ -102,6 +102,7 @@ pub async fn act(
     let ran = keeping.during(run(world, gate, job, cancelled)).await;
     let is_stopped = *stopping.borrow();
     forget_login(desk);
+    world.clear_tmp(desk).await;
     let (ended, metered) = ran.map_err(|error| failed(&error))?;
     if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
         return Ok(None);

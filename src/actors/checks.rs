@@ -211,6 +211,7 @@ async fn once(
     if std::fs::read_to_string(&sign).is_ok_and(|now| now == told) {
         let _ = std::fs::remove_file(&sign);
     }
+    world.clear_tmp(&desk).await;
     let ended = ended.map_err(|error| trouble(&error))?;
     *usage += ended.usage;
     if ended.how == How::Cancelled {

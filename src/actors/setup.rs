@@ -77,7 +77,9 @@ pub async fn set_up(
             tail_bytes: TAIL_BYTES,
         };
         let job = world.job(&room, work).map_err(NotSetUp::Failed)?;
-        match world.hands.run(job, cancelled.clone()).await {
+        let ended = world.hands.run(job, cancelled.clone()).await;
+        world.clear_tmp(&desk).await;
+        match ended {
             Ok(Ended { how: How::Exited(0), .. }) => {}
             Ok(Ended { how: How::Cancelled, .. }) => return Err(NotSetUp::Cancelled),
             Ok(ended) => return Err(failed(line, format!("{}:\n{}", ended.how, ended.tail.trim_end()))),

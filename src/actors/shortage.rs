@@ -1,5 +1,6 @@
-//! Owns what is made of a full disk: measuring it, and not believing what failed while it was full. Never waits.
+//! Owns what is made of a full disk: measuring it, making room, not believing what failed while it was full. Never waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::World;
@@ -16,11 +17,18 @@ const WORDS: [&str; 2] = ["No space left on device", "no space is left"];
 const PATIENCE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(32)];
 
 /// Says what is short where the run's state or its repository lies. A disk that was short must have a quarter more
-/// free, lest the run start and stop by turns.
-pub fn look(world: &World, was_short: bool) -> Option<String> {
+/// free, lest the run start and stop by turns. Worktrees that nobody uses are removed meanwhile: what was built in them may
+/// be what fills it, and nothing takes them while nothing new is begun.
+pub fn look(world: &Arc<World>, was_short: bool) -> Option<String> {
     let wanted = world.opening.config.free_mib_min.saturating_mul(1 << 20);
     let wanted = if was_short { wanted.saturating_add(wanted / 4) } else { wanted };
-    [world.place.root(), world.repo.identity()].into_iter().find_map(|place| space::shortage(place, wanted))
+    let short =
+        [world.place.root(), world.repo.identity()].into_iter().find_map(|place| space::shortage(place, wanted));
+    if short.is_some() && world.has_idle_trees() {
+        let world = Arc::clone(world);
+        drop(tokio::task::spawn_blocking(move || world.clear_idle_trees()));
+    }
+    short
 }
 
 /// Gives how long to wait after so many looks that found the disk still full.
@@ -36,7 +44,8 @@ pub fn believed(command: Command, is_short: bool) -> Option<Command> {
     if let Command::ReportAttempt { attempt, outcome: Outcome::Failed { why }, .. } = &command
         && is_doubtful(why)
     {
-        return Some(Command::ReportLost { attempt: *attempt, why: why.clone() });
+        // What a library says of a full disk may be anything.
+        return Some(Command::ReportLost { attempt: *attempt, why: format!("the disk is short of space: {why}") });
     }
     let is_heard = if let Command::ReportTrouble { what } = &command {
         !is_doubtful(what)

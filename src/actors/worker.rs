@@ -308,10 +308,12 @@ pub(super) fn snapshot(
     if order.role.limits.file_bytes > 0 {
         limits.file_bytes = order.role.limits.file_bytes;
     }
+    // What is far more than any judge would let through is not even stored: nobody takes it out of the repository again.
+    limits.total_bytes = order.role.limits.changed_bytes.saturating_mul(2);
     let Snapshot { edits, refused } = match tree.snapshot(limits) {
         Ok(snapshot) => snapshot,
-        // Both are the agent's own doing: tried again for nothing, they would be so for ever.
-        Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. })) => {
+        // All are the agent's own doing: tried again for nothing, they would be so for ever.
+        Err(error @ (GitError::TreeGone { .. } | GitError::TooManyFiles { .. } | GitError::TooManyBytes { .. })) => {
             return Ok(Outcome::Failed { why: format!("failed to {}", told(&error)) });
         }
         Err(error) => return Err(error),

@@ -95,7 +95,10 @@ impl Workplace {
         let mut inside = self.inside.lock().await;
         let usage = inside.usage;
         match inside.hall.take() {
-            Some(hall) => (Remains::Tree(Box::new(hall.tree)), usage),
+            Some(hall) => {
+                self.world.clear_tmp(&hall.desk).await;
+                (Remains::Tree(Box::new(hall.tree)), usage)
+            }
             None => (Remains::Edits(std::mem::take(&mut inside.edits)), usage),
         }
     }

@@ -144,6 +144,29 @@ fn a_disk_short_of_space_begins_nothing_new_and_the_run_goes_on_by_itself() {
     ends_whole(&small, run);
 }
 
+/// Plays two tasks, one after the other, of which the first leaves on the disk what fills it.
+fn what_is_left_behind_is_cleared(place: &str, steps: &str) {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n"), (".gitignore", "target\n")]);
+    house.in_the_open();
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], steps, "checks: [ls]\n");
+    let Some(small) = Small::of(house, 32) else { return };
+    let log = small.house.root().join("started.log");
+    let code = small.start(&playing(&["--workers", "1"])).wait().unwrap().code();
+    assert_eq!(code, Some(0), "{place}: {}", fs::read_to_string(log).unwrap());
+    assert_eq!(landed_tasks(&small.events()).len(), 2, "{place}");
+}
+
+#[test]
+fn what_an_attempt_built_stops_no_other_for_want_of_space() {
+    let fills = |place: &str| {
+        let line = format!("head -c 31000000 /dev/zero > {place}");
+        format!("  - match: {{title: a, then: [{{run: 'mkdir -p target && {line}'}}]}}\n  - write: {{text: new}}\n")
+    };
+    for place in ["target/built", "\"$TMPDIR\"/built"] {
+        what_is_left_behind_is_cleared(place, &fills(place));
+    }
+}
+
 #[test]
 fn a_full_disk_loses_nothing_and_the_run_goes_on_by_itself() {
     let Some(small) = Small::of(gated(), 16) else { return };

@@ -14,8 +14,22 @@ use crate::disk::has_strace;
 
 /// Calls that change what other processes, or a later start, find. A death before a file is made is one after the call
 /// before, so opening is none of them.
-const CHANGING: [&str; 10] =
-    ["write", "pwrite64", "fsync", "fdatasync", "link", "rename", "unlink", "mkdir", "rmdir", "ftruncate"];
+const CHANGING: [&str; 14] = [
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "link",
+    "linkat",
+    "rename",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "rmdir",
+    "utimensat",
+];
 
 /// How many deaths are died where not all are.
 const SAMPLE: usize = 4;

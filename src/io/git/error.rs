@@ -95,6 +95,14 @@ pub enum GitError {
         /// The most that is taken in.
         cap: usize,
     },
+    /// Changed files hold more than can be taken in.
+    #[error("take in the worktree `{}`: its changed files hold more than {cap} bytes", path.display())]
+    TooManyBytes {
+        /// The worktree.
+        path: PathBuf,
+        /// The most that is taken in.
+        cap: u64,
+    },
     /// Another process uses the pool.
     #[error("open the worktree pool `{}`: another process uses it", path.display())]
     PoolBusy {
@@ -156,7 +164,8 @@ impl GitError {
             | Self::Spec { .. }
             | Self::Path { .. }
             | Self::TreeGone { .. }
-            | Self::TooManyFiles { .. } => false,
+            | Self::TooManyFiles { .. }
+            | Self::TooManyBytes { .. } => false,
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::model::ids::Oid;
 pub struct Limits {
     /// The largest file, in bytes.
     pub file_bytes: u64,
+    /// The most bytes that all changed files may hold together.
+    pub total_bytes: u64,
     /// The most files that are not ignored.
     pub files: usize,
     /// The deepest folder.
@@ -31,7 +33,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: 100 << 20, files: 200_000, depth: 64 }
+        Self { file_bytes: 100 << 20, total_bytes: 4 << 30, files: 200_000, depth: 64 }
     }
 }
 
@@ -58,12 +60,13 @@ impl Tree {
     /// left out.
     ///
     /// # Errors
-    /// `TreeGone` where the tree was removed or replaced, `TooManyFiles` over the limit.
+    /// `TreeGone` where the tree was removed or replaced, `TooManyFiles` and `TooManyBytes` over a limit: what was not taken
+    /// in by then is not stored.
     pub fn snapshot(&self, limits: Limits) -> Result<Snapshot, GitError> {
         let root = Root::open(self.path())?;
         let rules = rules::handle(&self.repo, &self.rules)?;
         let (out, touched, left) = (Snapshot::default(), BTreeSet::new(), Left::all(&self.record));
-        let mut taking = Taking { root: &root, rules, limits, left, files: 0, touched, out };
+        let mut taking = Taking { root: &root, rules, limits, left, files: 0, bytes: 0, touched, out };
         taking.folder(b"", 0)?;
         if !root.still_there() {
             return Err(GitError::TreeGone { path: self.path().to_owned() });
@@ -82,6 +85,8 @@ struct Taking<'a> {
     limits: Limits,
     left: Left<'a>,
     files: usize,
+    /// What the changed files that were taken in hold together.
+    bytes: u64,
     /// Where something is not, or not surely, as it was written.
     touched: BTreeSet<Vec<u8>>,
     out: Snapshot,
@@ -154,6 +159,9 @@ impl Taking<'_> {
         if is_untouched {
             return Ok(());
         }
+        if before.is_none() {
+            self.bounded(stat)?;
+        }
         let read = if stat.st_mode & 0o170_000 == 0o120_000 { self.link(path, before)? } else { self.content(path)? };
         let (oid, mode, edit) = match read {
             Ok(read) => read,
@@ -173,9 +181,20 @@ impl Taking<'_> {
             Ok((_, Some(why))) => self.refuse(path, why),
             Ok((text, None)) => {
                 self.out.edits.insert(text.to_owned(), edit);
+                self.bounded(stat)?;
+                self.bytes += stat.st_size.unsigned_abs();
             }
         }
         Ok(())
+    }
+
+    /// Fails where a file, with all that was taken in, holds more than is taken in.
+    fn bounded(&self, stat: &Stat) -> Result<(), GitError> {
+        let size = stat.st_size.unsigned_abs();
+        let (cap, path) = (self.limits.total_bytes, self.root.path());
+        // One that is too large by itself is refused by its name.
+        let is_within = size > self.limits.file_bytes || self.bytes.saturating_add(size) <= cap;
+        if is_within { Ok(()) } else { Err(GitError::TooManyBytes { path: path.to_owned(), cap }) }
     }
 
     fn link(&self, path: &[u8], before: Option<Entry>) -> Result<Result<(git2::Oid, u32, Edit), String>, GitError> {
@@ -394,6 +413,14 @@ mod tests {
         assert!(why(&snapshot, "big").contains("larger"), "{snapshot:?}");
         let few = Limits { files: 0, ..Limits::default() };
         assert!(matches!(tree.snapshot(few), Err(GitError::TooManyFiles { .. })));
+        fs::write(tree.path().join("small"), "0123456789").unwrap();
+        for (total_bytes, fits) in [(9, false), (10, true)] {
+            let within = Limits { file_bytes: 1 << 20, total_bytes, ..Limits::default() };
+            match tree.snapshot(within) {
+                Ok(snapshot) => assert!(fits && snapshot.edits.contains_key("small"), "{snapshot:?}"),
+                Err(error) => assert!(!fits && matches!(error, GitError::TooManyBytes { cap: 9, .. }), "{error}"),
+            }
+        }
     }
 
     #[test]
