@@ -50,8 +50,8 @@ impl Place {
             let Line { result: Called { id, name, is_error }, from_ms, to_ms } = serde_json::from_str(line).ok()?;
             Some(ToolCall { id, name, from_ms, to_ms, is_error })
         };
-        let (text, _) = self.printed(run, attempt, NOTED_BYTES).unwrap_or_default();
-        text.lines().filter_map(read).collect()
+        let bytes = self.written_end(run, attempt, NOTED_BYTES).map(|it| it.bytes).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().filter_map(read).collect()
     }
 
     /// Reads another program's stream; what cannot be read tells of no tools.

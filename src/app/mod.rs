@@ -44,6 +44,7 @@ pub use leftovers::{Left, clear, garbage};
 pub use needs::{needs_repair, whole_inbox};
 pub use notices::Notices;
 pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, read_roles};
+pub use outside::{Printed, agent_of};
 pub use past::Pasts;
 pub use place::{Loaded, Place, decode_events};
 pub use rehearsal::rehearse;

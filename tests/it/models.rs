@@ -8,9 +8,13 @@ use std::process::{Command, Stdio};
 use crate::common::{House, Said, said};
 use crate::stage::{crew, run, task, told, why};
 
-/// Puts programs where the house finds them by name.
+/// Builds a house that finds programs by name.
 fn with_programs(tasks: &str, files: &[(&str, &str)], programs: &[(&str, &str)]) -> House {
-    let house = crew("", tasks, files);
+    put(crew("", tasks, files), programs)
+}
+
+/// Puts programs where a house finds them by name.
+fn put(house: House, programs: &[(&str, &str)]) -> House {
     for (name, text) in programs {
         let file = house.root().join("programs").join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -103,6 +107,29 @@ fn a_limit_that_an_agent_tells_of_is_waited_for_and_nothing_of_it_lands() {
     artel(&house, &["stop", "--now"]);
     waiting.wait().unwrap();
     assert_eq!(house.landed("a.txt"), "a");
+}
+
+#[test]
+fn what_an_agent_streams_is_told_in_words_where_its_last_line_is() {
+    let session = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/transcripts/claude/success.jsonl");
+    let house = crew("", ONE, &FILES);
+    let gate = house.root().join("gate").display().to_string();
+    let program = format!(
+        "cat > /dev/null; cat {session}; printf '{{\"type\":\"assis'; until test -e {gate}; do sleep 0.05; done; echo b > a.txt; echo; cat {session}"
+    );
+    let house = put(house, &[("claude", &program)]);
+    house.in_the_open();
+    let mut playing = command(&house, &run("worker.agents=claude", &[]));
+    let mut playing = playing.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut shown = String::new();
+    house.until("it has said all", || {
+        shown = artel(&house, &["status"]).out;
+        shown.contains("■ done")
+    });
+    assert!(shown.contains("■ done, 8500 tokens, $0.02") && !shown.contains("session_id"), "{shown}");
+    fs::write(gate, "").unwrap();
+    playing.wait().unwrap();
+    assert_eq!(house.landed("a.txt"), "b");
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Calls {
 
 /// Names the tool of a call by the name that agents give beside the protocol, else by its kind: a title holds what the tool
 /// was given.
-fn tool_of(update: &Value) -> &str {
+pub(super) fn tool_of(update: &Value) -> &str {
     let beside = update["_meta"].as_object().into_iter().flat_map(|meta| meta.values());
     let mut beside = beside.filter_map(|of| of["toolName"].as_str().or_else(|| of["toolCall"]["toolName"].as_str()));
     let named_so = named(update["name"].as_str()).or_else(|| named(beside.next()));

@@ -242,7 +242,7 @@ fn tokens_of_model(model: &Value) -> Tokens {
 }
 
 /// Sums what a result says of all of the session.
-fn whole(result: &Value) -> Option<Tokens> {
+pub(super) fn whole(result: &Value) -> Option<Tokens> {
     let models = result["modelUsage"].as_object()?;
     let mut tokens = Tokens::default();
     models.values().for_each(|model| tokens += tokens_of_model(model));
@@ -250,7 +250,7 @@ fn whole(result: &Value) -> Option<Tokens> {
 }
 
 /// Judges the last result. Its `subtype` is no sign: it is `success` where the model's provider refused.
-fn ending(result: &Value, has_changed: bool, resets_at_ms: Option<i64>) -> Ending {
+pub(super) fn ending(result: &Value, has_changed: bool, resets_at_ms: Option<i64>) -> Ending {
     let errors = result["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let said = text(result, "result").unwrap_or_else(|| errors.take(5).collect::<Vec<_>>().join("; "));
     let reason = text(result, "terminal_reason");

@@ -202,7 +202,7 @@ impl Story {
 }
 
 /// Reads a count of a whole thread, whose input contains what came from the cache or went into it.
-fn tokens(usage: &Value) -> Tokens {
+pub(super) fn tokens(usage: &Value) -> Tokens {
     let (cache_read, cache_write) = (count(usage, "cached_input_tokens"), count(usage, "cache_write_input_tokens"));
     let input = count(usage, "input_tokens").saturating_sub(cache_read).saturating_sub(cache_write);
     let (output, reasoning) = (count(usage, "output_tokens"), count(usage, "reasoning_output_tokens"));

@@ -308,8 +308,9 @@ pub fn load_paced(place: &Place, run: &RunId) -> Result<(State, Pace), Fail> {
 pub fn glance(place: &Place, run: &RunId) -> Result<Option<Glance>, Fail> {
     let Place::Here(place) = place else { return Ok(None) };
     let Some(mut glance) = place.glance(run).map_err(blame)? else { return Ok(None) };
-    let running: Vec<AttemptId> = glance.board.running.iter().map(|row| row.attempt).collect();
-    glance.later(now_ms(), &place.last_lines(run, &running));
+    let running = glance.board.running.iter().map(|row| (row.attempt, row.agent.as_str()));
+    let last_lines = place.last_lines(run, running);
+    glance.later(now_ms(), &last_lines);
     Ok(Some(glance))
 }
 

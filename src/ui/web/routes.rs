@@ -139,8 +139,8 @@ fn looks() -> Vec<Route> {
         ),
         reads(
             "/runs/{run}/attempts/{attempt}/log",
-            "Shows the end of what an attempt printed; from a place on, where one is given, and the header `artel-next` \
-             then says from where on there is more.",
+            "Shows the end of what an attempt printed, the stream of a model's agent as it is told to people; from a place \
+             on, where one is given, and the header `artel-next` then says from where on there is more.",
             TEXT,
             get(transcripts::printed),
         )

@@ -19,7 +19,7 @@ use super::reads::{Told, named};
 use super::refused::Refused;
 use super::site::Site;
 use crate::actors::world::blocking;
-use crate::app::Follower;
+use crate::app::{Follower, agent_of};
 use crate::machine::state::Attempt;
 use crate::model::ids::{AttemptId, RunId};
 use crate::model::inert::inert_lines;
@@ -41,7 +41,8 @@ pub struct From {
     from: Option<u64>,
 }
 
-/// Shows the end of what an attempt printed, or what it printed from a place on; inert.
+/// Shows the end of what an attempt printed, or what it printed from a place on; inert, and the stream of an agent as it is
+/// told to people.
 ///
 /// # Errors
 /// Where there is no such run or attempt, or it has printed nothing.
@@ -51,12 +52,13 @@ pub async fn printed(
     Query(From { from }): Query<From>,
 ) -> Result<impl IntoResponse, Refused> {
     let id: AttemptId = named(&attempt)?;
-    let read = move |site: &Site, run: &RunId, _: &Follower| {
+    let read = move |site: &Site, run: &RunId, follower: &Follower| {
+        let of = (id, follower.see(|loaded, _| agent_of(&loaded.state, id)));
         let nothing = || Refused::missing(format!("show what {id} printed"), "nothing is kept of it");
         let (text, next) = match from {
-            None => (site.place.printed(run, id, PRINTED_BYTES).ok_or_else(nothing)?.0, None),
+            None => (site.place.printed(run, of, PRINTED_BYTES).ok_or_else(nothing)?.text, None),
             Some(from) => {
-                let (text, next) = site.place.printed_from(run, id, from, PIECE_BYTES).ok_or_else(nothing)?;
+                let (text, next) = site.place.printed_from(run, of, from, PIECE_BYTES).ok_or_else(nothing)?;
                 (text, Some(next))
             }
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::outcome::{MARK, Outcome};
+use super::outcome::{MARK, ended};
 use super::verb::{ACP_VERB, GO_ON_VARIABLE, RESUME_VARIABLE};
 use crate::io::agents::agent::{Agent, AgentError, Left, Play, Report, report};
 use crate::io::agents::brief::{Brief, Desk, GO_ON_FILE};
@@ -12,7 +12,6 @@ use crate::io::agents::found::{Programs, quoted};
 use crate::io::agents::known;
 use crate::io::agents::lines::each_event;
 use crate::io::agents::login::Login;
-use crate::io::agents::told::Told;
 use crate::io::process::Program;
 
 /// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process; and leave to
@@ -153,7 +152,7 @@ impl Agent for Acp {
     }
 
     fn read(&self, left: Left<'_>) -> Report {
-        let mut last: Option<Outcome> = None;
+        let mut last = None;
         let mut said = String::new();
         each_event(left.log, |event| {
             let update = &event["from"]["params"]["update"];
@@ -164,11 +163,10 @@ impl Agent for Acp {
                 _ => {}
             }
             if event["artel"] == MARK {
-                last = serde_json::from_value(event).ok();
+                last = ended(&event);
             }
         });
-        let ending = last.as_ref().and_then(Outcome::ending);
-        let told = last.as_ref().map_or_else(Told::default, Outcome::told);
+        let (ending, told) = last.unwrap_or_default();
         report(left, ending, told).saying(said)
     }
 }

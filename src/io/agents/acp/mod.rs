@@ -11,4 +11,5 @@ mod agent;
 
 pub use agent::Acp;
 pub use bridge::{MCP_VERB, mcp_main};
+pub(super) use outcome::ended;
 pub use verb::{ACP_VERB, acp_main};

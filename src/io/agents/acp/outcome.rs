@@ -95,6 +95,12 @@ impl Trouble {
     }
 }
 
+/// Reads how a session ended and what it used from the line that tells it; nothing of any other line.
+pub(in crate::io::agents) fn ended(line: &Value) -> Option<(Option<Ending>, Told)> {
+    let outcome: Outcome = (line["artel"] == MARK).then(|| serde_json::from_value(line.clone()).ok()).flatten()?;
+    Some((outcome.ending(), outcome.told()))
+}
+
 impl Outcome {
     /// Judges the session.
     pub(super) fn ending(&self) -> Option<Ending> {

@@ -11,6 +11,7 @@ use super::forms::Buttons;
 use super::frame::{Frame, line, lines, page};
 use super::parts::{chip, time, took};
 use crate::actors::world::blocking;
+use crate::app::Printed;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, RunId, TaskId};
 use crate::model::spend::{Spend, Usd};
@@ -39,15 +40,6 @@ struct Seen {
     acts: Markup,
 }
 
-/// Holds what an attempt printed, as far as it is shown.
-struct Printed {
-    text: String,
-    /// Whether its beginning is left out.
-    is_cut: bool,
-    /// Where what it prints from here on begins.
-    next: u64,
-}
-
 /// Shows a task.
 ///
 /// # Errors
@@ -69,9 +61,7 @@ pub async fn task(
         });
         let first = view.attempts.len().saturating_sub(WITH_OUTPUT);
         let print = |(at, it): (usize, &AttemptView)| {
-            let (text, is_cut, next) =
-                (at >= first).then(|| site.place.printed_end(run, it.attempt, PRINTED)).flatten()?;
-            Some(Printed { text, is_cut, next })
+            (at >= first).then(|| site.place.printed(run, (it.attempt, &it.agent), PRINTED)).flatten()
         };
         let printed = view.attempts.iter().enumerate().map(print).collect();
         Ok(Seen { run: run.clone(), seq, view, spends, printed, acts })
