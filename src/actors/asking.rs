@@ -23,6 +23,7 @@ use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
+use crate::model::seat::again;
 use crate::views::answer::{Form, ask, ask_again};
 use crate::views::brief::BriefView;
 
@@ -237,13 +238,8 @@ impl Asking {
 
     /// Names the session's log and folder.
     fn name(&self, turn: u32) -> String {
-        let seat = self.seated.seat.to_string().replace('/', "-");
-        let kind = match self.form {
-            Form::Plan => "planner",
-            Form::Review => "judge",
-            Form::Run => "run-judge",
-        };
-        if turn == 1 { format!("{kind}-{seat}") } else { format!("{kind}-{seat}-again") }
+        let record = self.seated.seat.record();
+        if turn == 1 { record } else { again(&record) }
     }
 
     fn brief(&self, world: &World, text: String) -> Brief {

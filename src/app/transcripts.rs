@@ -7,6 +7,7 @@ use super::{AppError, Place};
 use crate::io::transcripts::{Mark, Noted, Shelf, audit};
 use crate::machine::event::Event;
 use crate::model::ids::RunId;
+use crate::model::seat::{Seat, again};
 
 /// Holds a transcript to be read.
 pub struct Transcript {
@@ -40,6 +41,14 @@ impl Place {
         let up_to = noted.iter().map(|it| it.mark.bytes).max().unwrap_or(0);
         let flaw = audit(&shelf, noted).first().map(ToString::to_string);
         Ok(Some(Transcript { from, noted: up_to, flaw }))
+    }
+
+    /// Lists the transcripts of who sat in a seat of a run, in order, as far as they are still there.
+    pub fn transcripts_of(&self, run: &RunId, seat: Seat) -> Vec<String> {
+        let (shelf, record) = (self.shelf(run), seat.record());
+        let mut all = shelf.all(&record);
+        all.extend(shelf.all(&again(&record)));
+        all
     }
 
     /// Lists the transcripts of a run by name.

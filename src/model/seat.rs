@@ -35,6 +35,23 @@ pub enum Seat {
     },
 }
 
+impl Seat {
+    /// Names the transcript of who sits there, as far as nobody sat there before.
+    pub fn record(self) -> String {
+        match self {
+            Self::Attempt(attempt) => attempt.to_string(),
+            Self::Planner { scope, wake } => format!("planner-{scope}-{wake}"),
+            Self::Judge { attempt, lens } => format!("judge-{attempt}-{lens}"),
+            Self::RunJudge { iteration } => format!("run-judge-run-{iteration}"),
+        }
+    }
+}
+
+/// Names the transcript of a session that was asked once more for what it did not answer.
+pub fn again(record: &str) -> String {
+    format!("{record}-again")
+}
+
 /// Says that a text names no seat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` names nobody who asks models, such as t12.1, s3/1, t12.1/2 or run/1")]

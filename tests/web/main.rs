@@ -18,6 +18,7 @@ mod approvals;
 mod pages;
 mod journal;
 mod documents;
+mod transcripts;
 mod afar;
 mod browser;
 mod fuzzing;

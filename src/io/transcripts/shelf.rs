@@ -70,6 +70,13 @@ impl Shelf {
         later.last().unwrap_or_else(|| name.to_owned())
     }
 
+    /// Lists the transcripts that were begun under that name, in order.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let is_there = |record: &String| self.file(record).exists() || self.packed(record).exists();
+        let later = (2..SAME_NAME).map(|number| format!("{name}~{number}"));
+        std::iter::once(name.to_owned()).chain(later).take_while(is_there).collect()
+    }
+
     /// Lists the transcripts whose names begin so.
     pub fn named(&self, beginning: &str) -> Vec<String> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
@@ -245,6 +252,7 @@ mod tests {
         shelf.pack("t1.1~2").unwrap();
         assert_eq!((shelf.fresh("t1.1"), shelf.fresh("t1.2")), ("t1.1~3".to_owned(), "t1.2".to_owned()));
         assert_eq!((shelf.last("t1.1"), shelf.last("t1.2")), ("t1.1~2".to_owned(), "t1.2".to_owned()));
+        assert_eq!((shelf.all("t1.1"), shelf.all("t1.2")), (vec!["t1.1".to_owned(), "t1.1~2".to_owned()], vec![]));
         std::os::unix::fs::symlink("t1.1.log", shelf.file("link")).unwrap();
         assert!(shelf.open("link").is_err() && shelf.open("none").unwrap().is_none());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -123,14 +123,20 @@ pub async fn transcript(
     let run = site.find(&run).await?;
     let missing =
         Refused::missing(format!("find the transcript `{name}`"), format!("run {run} has no such transcript"));
-    let found = blocking(move || site.place.transcript(&run, &name)).await?.ok_or(missing)?;
+    let asked = name.clone();
+    let found = blocking(move || site.place.transcript(&run, &asked)).await?.ok_or(missing)?;
     let (pieces, read) = mpsc::channel(1);
     tokio::spawn(async move {
         send(found.from, &pieces).await;
         drop(turn);
     });
     let flaw = found.flaw.map(|flaw| [(FLAW, plain(&flaw))]);
-    let heads = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (NOTED, found.noted.to_string())];
+    // A browser keeps it as a file: nothing of it is shown, and nothing done.
+    let heads = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.log\"")),
+        (NOTED, found.noted.to_string()),
+    ];
     Ok((heads, flaw.map(axum::response::AppendHeaders), Body::new(Pieces { read })))
 }
 

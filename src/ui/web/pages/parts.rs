@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::line;
+use crate::model::ids::RunId;
 use crate::model::spend::Usd;
 use crate::views::board::Counts;
 use crate::views::ended::{Class, Ended};
@@ -76,6 +77,25 @@ pub fn chip(run: &str, task: impl std::fmt::Display, status: &str, is_critical: 
         a class={ "k k-" (status) @if is_critical { " k-crit" } } href={ "/runs/" (run) "/tasks/" (name) }
             title=[label.as_deref()] aria-label=(label.as_deref().unwrap_or(&format!("{name} {status}"))) { (name) }
     }
+}
+
+/// Shows where all that sessions wrote is to be had, byte for byte; nothing where it was cleared away.
+pub fn whole(run: &RunId, records: &[String]) -> Markup {
+    html! {
+        @if !records.is_empty() {
+            p.faint { "All of it, as it was written: "
+                @for (at, record) in records.iter().enumerate() {
+                    @if at > 0 { " · " }
+                    (whole_of(run, record))
+                }
+            }
+        }
+    }
+}
+
+/// Shows where all that one session wrote is to be had.
+pub fn whole_of(run: &RunId, record: &str) -> Markup {
+    html! { a href={ "/api/v1/runs/" (run) "/transcripts/" (record) } download { (line(record)) } }
 }
 
 /// Shows a time as people of any zone read it.

@@ -12,6 +12,7 @@ use super::parts::{self, chip, small_chip, took};
 use crate::machine::state::State as RunState;
 use crate::model::ids::{RunId, TaskId};
 use crate::model::login::AS_TOLD;
+use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 use crate::ui::web::extract::{Path, Query};
 use crate::ui::web::guard::Caller;
@@ -52,6 +53,8 @@ struct Seen<'a> {
     told: &'a Chronicle,
     trouble: Option<String>,
     now_ms: i64,
+    /// Names what those wrote who sat in a seat.
+    wrote: &'a dyn Fn(Seat) -> Vec<String>,
     /// Whether the page is there already.
     is_there: bool,
 }
@@ -79,7 +82,8 @@ pub async fn run(
             let (trouble, now_ms) = (site.hosts.trouble(run), outside.now_ms);
             let back = format!("/runs/{run}");
             let buttons = Buttons { run, standing, back: &back, moved_on };
-            let seen = Seen { run, state, board: &board, told, trouble, now_ms, is_there };
+            let wrote = |seat| site.place.transcripts_of(run, seat);
+            let seen = Seen { run, state, board: &board, told, trouble, now_ms, wrote: &wrote, is_there };
             Some((title, state.seq, state.is_live(), content(&seen, &buttons)))
         };
         let made = follower.see(see).map(|made| (run.clone(), made));
@@ -125,6 +129,7 @@ fn content(seen: &Seen<'_>, buttons: &Buttons<'_>) -> Markup {
             }
             @if let Some(cost) = cost(state) { (costs(&cost)) }
         }
+        section #sittings data-live { (sittings(seen)) }
         section #conditions data-live { h2 { "Done-conditions" } (conditions(board)) }
         section #landed data-live { h2 { "Landed" } (landed(run, board)) }
         p.faint {
@@ -152,6 +157,26 @@ const DATA: [&str; 12] = [
     "/journal",
     "/events",
 ];
+
+/// Lists who planned and judged last, with all that they wrote.
+fn sittings(seen: &Seen<'_>) -> Markup {
+    let rows: Vec<_> = seen.told.seatings.over.iter().rev().take(ROWS).collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Planned and judged" }
+            div.wide tabindex="0" role="region" aria-label="who planned and judged" { table {
+                thead { tr { th { "seat" } th { "agent" } th { "from" } th.n { "for" } th { "all of it" } } }
+                tbody { @for sat in rows {
+                    tr {
+                        td.id { (sat.seat) } td { (line(&sat.agent)) } td { (parts::time(sat.from_ms)) }
+                        td.n { (took(words::between_ms(sat.from_ms, sat.to_ms))) }
+                        td { @for record in (seen.wrote)(sat.seat) { (parts::whole_of(seen.run, &record)) " " } }
+                    }
+                } }
+            } }
+        }
+    }
+}
 
 fn head(seen: &Seen<'_>) -> Markup {
     let Seen { run, state, board, .. } = seen;

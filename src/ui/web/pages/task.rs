@@ -9,11 +9,12 @@ use maud::{Markup, html};
 use super::diff::side_by_side;
 use super::forms::Buttons;
 use super::frame::{Frame, line, lines, page};
-use super::parts::{chip, time, took};
+use super::parts::{self, chip, time, took};
 use crate::actors::world::blocking;
 use crate::app::Printed;
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, RunId, TaskId};
+use crate::model::seat::Seat;
 use crate::model::spend::{Spend, Usd};
 use crate::model::verdict::{Finding, Ruling};
 use crate::ui::web::extract::Path;
@@ -30,6 +31,9 @@ const PRINTED: u64 = 64 << 10;
 /// Attempts whose output is shown; the last ones.
 const WITH_OUTPUT: usize = 3;
 
+/// Lenses that a judge may look through.
+const LENSES: u32 = 3;
+
 /// Holds what the page is made of.
 struct Seen {
     run: RunId,
@@ -37,7 +41,14 @@ struct Seen {
     view: TaskView,
     spends: Vec<Spend>,
     printed: Vec<Option<Printed>>,
+    wrote: Vec<Wrote>,
     acts: Markup,
+}
+
+/// Names what the sessions of an attempt wrote.
+struct Wrote {
+    worker: Vec<String>,
+    judges: Vec<String>,
 }
 
 /// Shows a task.
@@ -64,7 +75,8 @@ pub async fn task(
             (at >= first).then(|| site.place.printed(run, (it.attempt, &it.agent), PRINTED)).flatten()
         };
         let printed = view.attempts.iter().enumerate().map(print).collect();
-        Ok(Seen { run: run.clone(), seq, view, spends, printed, acts })
+        let wrote = view.attempts.iter().map(|it| wrote(site, run, it.attempt)).collect();
+        Ok(Seen { run: run.clone(), seq, view, spends, printed, wrote, acts })
     });
     let seen = seen.await?;
     let diff = match seen.view.attempts.iter().any(|attempt| attempt.commit.is_some()) {
@@ -75,6 +87,12 @@ pub async fn task(
     let frame = Frame::titled(&format!("{id} {}", seen.view.title)).following(events).about(id.to_string());
     // A diff of a megabyte is read as code.
     Ok(blocking(move || page(&frame, standing, content(&seen, diff.as_ref()))).await)
+}
+
+fn wrote(site: &Site, run: &RunId, attempt: AttemptId) -> Wrote {
+    let of = |seat| site.place.transcripts_of(run, seat);
+    let judges = (1..=LENSES).flat_map(|lens| of(Seat::Judge { attempt, lens })).collect();
+    Wrote { worker: of(Seat::Attempt(attempt)), judges }
 }
 
 fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
@@ -99,7 +117,7 @@ fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
         @if !view.brief.trim().is_empty() { section { h2 { "Brief" } pre { (lines(view.brief.trim())) } } }
         div #attempts data-live {
             @for (at, attempt_view) in view.attempts.iter().enumerate().rev() {
-                (attempt(run, attempt_view, seen.spends.get(at), seen.printed.get(at).and_then(Option::as_ref)))
+                (attempt(seen, at, attempt_view))
             }
         }
         div #diff data-live {
@@ -112,7 +130,9 @@ fn content(seen: &Seen, diff: Option<&Result<String, Refused>>) -> Markup {
     }
 }
 
-fn attempt(run: &RunId, it: &AttemptView, spend: Option<&Spend>, printed: Option<&Printed>) -> Markup {
+fn attempt(seen: &Seen, at: usize, it: &AttemptView) -> Markup {
+    let Seen { run, .. } = seen;
+    let (spend, printed) = (seen.spends.get(at), seen.printed.get(at).and_then(Option::as_ref));
     let is_running = it.outcome == "running";
     html! {
         section.card id={ "attempt-" (it.attempt) } {
@@ -149,6 +169,7 @@ fn attempt(run: &RunId, it: &AttemptView, spend: Option<&Spend>, printed: Option
                     @for it in &review.notes { li.faint { (finding(it)) } }
                 }
             }
+            @if let Some(wrote) = seen.wrote.get(at) { (parts::whole(run, &wrote.judges)) }
             @if let Some(verdict) = &it.verdict {
                 h3 { (ruled(verdict.ruling)) " by " (line(&verdict.judge)) }
                 ul { @for it in &verdict.findings { li { (finding(it)) } } }
@@ -164,6 +185,7 @@ fn attempt(run: &RunId, it: &AttemptView, spend: Option<&Spend>, printed: Option
                     }
                 }
             }
+            @if let Some(wrote) = seen.wrote.get(at) { (parts::whole(run, &wrote.worker)) }
         }
     }
 }
