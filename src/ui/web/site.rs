@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use crate::actors::world::blocking;
-use crate::app::{Access, AppError, Follower, Followers, Hosts, Pasts, Place};
+use crate::app::{Access, AppError, Follower, Followers, Hosts, Pasts, Place, States};
 use crate::io::journal::RunRow;
 use crate::model::ids::RunId;
 use crate::views::summary::{Summary, summary};
@@ -44,6 +44,8 @@ pub struct Site {
     pub once: Once,
     /// Who reads a transcript has one of these, so that slow readers do not hold all files and memory.
     pub transcripts: Arc<Semaphore>,
+    /// The states of runs that need a person.
+    pub states: States,
     summaries: Mutex<BTreeMap<RunId, (u64, Summary)>>,
 }
 
@@ -65,6 +67,7 @@ impl Site {
             cookie: format!("artel-{port}"),
             once: Once::default(),
             transcripts: Arc::new(Semaphore::new(TRANSCRIPTS)),
+            states: States::default(),
             summaries: Mutex::default(),
         }
     }

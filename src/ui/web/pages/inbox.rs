@@ -32,6 +32,7 @@ pub async fn inbox(
 
 fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
     let items = open_items(site)?;
+    site.states.keep_only(&items.iter().map(|item| &item.run).collect());
     let bucket = |bucket: Bucket| {
         let of_bucket: Vec<&Item> = items.iter().filter(|item| item.bucket == bucket).collect();
         html! {
@@ -73,18 +74,18 @@ fn card(site: &Site, standing: Standing, item: &Item) -> Markup {
 
 /// Shows what may be said about a thing.
 fn acts(site: &Site, standing: Standing, item: &Item) -> Markup {
-    // What is finished needs nobody, and there may be years of it: no fold is made for a button.
+    // What is finished needs nobody, and there may be years of it: nothing is read for a button.
     if item.bucket == Bucket::Finished {
         return html! {};
     }
     // About a run that cannot be read nothing can be said.
-    let Ok(follower) = site.followers.follow(&item.run) else { return html! {} };
+    let Ok(state) = site.states.of(&site.place, &item.run) else { return html! {} };
     // The branch that it was opened from is looked at only where somebody is asked about it.
-    let waits = follower.see(|loaded, _| loaded.state.waiting.is_some().then(|| loaded.state.clone()));
-    let moved_on = waits.filter(|_| item.task.is_none()).and_then(|state| site.place.moved_on(&state));
+    let is_asked = item.task.is_none() && state.waiting.is_some();
+    let moved_on = is_asked.then(|| site.place.moved_on(&state)).flatten();
     let buttons = Buttons { run: &item.run, standing, back: "/inbox", moved_on };
-    follower.see(|loaded, _| match item.task {
-        Some(task) => buttons.of_task(&loaded.state, task),
-        None => buttons.of_run(&loaded.state),
-    })
+    match item.task {
+        Some(task) => buttons.of_task(&state, task),
+        None => buttons.of_run(&state),
+    }
 }
