@@ -194,3 +194,50 @@ fn what_cannot_be_read_is_refused_in_one_form_by_every_route() {
     }
     server.send("POST", "/login", "Content-Type: text/plain\r\n", "code=x").is(415).says("artel failed to log in");
 }
+
+#[test]
+fn who_comes_by_a_link_of_another_site_comes_in_and_who_logs_in_comes_to_what_was_asked_for() {
+    let house = gated("");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let (run, server) = (house.run(), Server::start(&house));
+    let path = format!("/runs/{run}/journal?text=a&kind=%22%3E");
+    let opens =
+        |site: &str| format!("Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Site: {site}\r\n");
+    let shown = format!("content=\"0; url={}\"", path.replace('&', "&amp;"));
+    // A browser sends no cookie with such a link: it is sent on to the same page, once.
+    let page = server.send("GET", &path, &opens("cross-site"), "").is(401).says(&shown);
+    assert!(page.header("set-cookie").is_none() && page.header("location").is_none(), "{}", page.head);
+    let refused = |head: &str| {
+        let page = server.send("GET", &path, head, "").is(401).says("nobody is logged in");
+        assert!(!page.body.contains("http-equiv"), "{}", page.body);
+        page.header("set-cookie").map(str::to_owned)
+    };
+    let wanted = refused(&opens("same-origin")).unwrap();
+    assert!(wanted.contains(&format!("-wanted={path}; Path=/login; ")) && wanted.contains("HttpOnly"), "{wanted}");
+    assert_eq!(refused(&opens("none")), Some(wanted.clone()));
+    // What is no page that a browser opens is told as it is, and nothing is kept of it.
+    for head in ["", "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"] {
+        assert_eq!(refused(head), None, "{head}");
+    }
+    let frame = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\nSec-Fetch-Site: cross-site\r\n";
+    assert_eq!(refused(frame), None);
+    server.send("POST", &format!("/runs/{run}/ask"), &opens("cross-site"), STEER).is(403);
+    server.send("GET", &format!("/api/v1/runs/{run}"), &opens("cross-site"), "").is(401).says("{\"error\"");
+
+    let log_in_with = |cookie: &str| {
+        let link = house.artel(&["serve", "--link"]).exits(0).out;
+        let code = link.trim().split_once("code=").unwrap().1.to_owned();
+        let head = format!("Content-Type: application/x-www-form-urlencoded\r\n{cookie}");
+        server.send("POST", "/login", &head, &format!("code={code}")).is(303)
+    };
+    let pair = wanted.split(';').next().unwrap();
+    let answer = log_in_with(&format!("Cookie: {pair}\r\n"));
+    assert_eq!(answer.header("location"), Some(path.as_str()));
+    let cookies: Vec<&str> = answer.head.lines().filter(|line| line.starts_with("set-cookie: ")).collect();
+    assert!(cookies.len() == 2 && cookies[1].contains("-wanted=; Path=/login; Max-Age=0"), "{cookies:?}");
+    let name = pair.split('=').next().unwrap();
+    for elsewhere in ["//evil.example/", "/\\evil.example", "https://evil.example/", "", "/a,b"] {
+        let answer = log_in_with(&format!("Cookie: {name}={elsewhere}\r\n"));
+        assert_eq!(answer.header("location"), Some("/"), "{elsewhere}");
+    }
+}

@@ -23,6 +23,9 @@ pub struct Caller(pub Standing);
 /// How long a request that changes something may take, its arrival included.
 const WRITE_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Longest path that is led back to, in bytes.
+const PATH_BYTES: usize = 2000;
+
 /// What a browser is told with every answer.
 const TOLD: [(&str, &str); 6] = [
     (
@@ -172,9 +175,47 @@ fn foreign(why: &str) -> Refused {
     Refused::new(StatusCode::FORBIDDEN, "change something on this server", why)
 }
 
+/// Tells whether a path leads to a page of this server, however a browser reads it.
+pub fn leads_here(path: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\\\";,".contains(c);
+    path.starts_with('/') && !path.starts_with("//") && path.len() <= PATH_BYTES && path.chars().all(is_plain)
+}
+
+/// Tells whether a browser opens a page as such, and by a link on a page of another site: then it sends no cookie.
+pub fn comes_by_link(headers: &HeaderMap) -> bool {
+    opens_page(headers) && says(headers, "sec-fetch-site", "cross-site")
+}
+
+/// Tells whether a browser opens a page as such.
+pub fn opens_page(headers: &HeaderMap) -> bool {
+    says(headers, "sec-fetch-mode", "navigate") && says(headers, "sec-fetch-dest", "document")
+}
+
+fn says(headers: &HeaderMap, name: &str, value: &str) -> bool {
+    headers.get(name).is_some_and(|found| found == value)
+}
+
 /// Gives the value of a cookie.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_here_leads_nowhere_else() {
+        for own in ["/", "/inbox", "/runs/r-1/tasks/t1?live=1&text=%3Cb%3E", "/runs/r-1/attempts/t1.1/diff"] {
+            assert!(leads_here(own), "{own}");
+        }
+        let long = format!("/{}", "x".repeat(PATH_BYTES));
+        let others =
+            ["", "inbox", "//evil.example", "/\\evil.example", "/\t/evil", "/a\r\nSet-Cookie: b", "/\u{202e}", "/a b"];
+        for other in others.into_iter().chain(["http://evil.example/", "/a;Path=/", "/\"", &long]) {
+            assert!(!leads_here(other), "{other:?}");
+        }
+    }
 }

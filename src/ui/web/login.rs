@@ -8,14 +8,14 @@ use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{ConnectInfo, Form, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::extract::Query;
-use super::guard::cookie;
+use super::guard::{cookie, leads_here};
 use super::limits::Sort;
 use super::pages::frame::{Frame, bare};
 use super::reads::Told;
@@ -26,6 +26,9 @@ use crate::app::Standing;
 
 /// Seconds that a cookie is kept.
 const COOKIE_S: u64 = 30 * 24 * 3600;
+
+/// Seconds that the page is kept which somebody asked for before they were logged in.
+const WANTED_S: u64 = 3600;
 
 /// Carries the code of a link.
 #[derive(Debug, Deserialize)]
@@ -95,13 +98,25 @@ pub async fn look(Query(Code { code }): Query<Code>) -> Markup {
     )
 }
 
-/// Logs in.
+/// Names the cookie that holds the page which somebody asked for who is not logged in.
+fn wanted(site: &Site) -> String {
+    format!("{}-wanted", site.cookie)
+}
+
+/// Has a browser keep the page that was asked for until it is logged in.
+pub fn wants(site: &Site, path: &str) -> Option<HeaderValue> {
+    let name = wanted(site);
+    HeaderValue::try_from(format!("{name}={path}; Path=/login; Max-Age={WANTED_S}; HttpOnly; SameSite=Strict")).ok()
+}
+
+/// Logs in, and leads to the page that was asked for.
 ///
 /// # Errors
 /// Where the code was used, is too old or was never made.
 pub async fn log_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     form: Result<Form<Code>, FormRejection>,
 ) -> Result<Response, Refused> {
     let Form(Code { code }) = form.map_err(|fault| Refused::new(fault.status(), "log in", fault.body_text()))?;
@@ -115,8 +130,12 @@ pub async fn log_in(
         return Err(Refused::new(StatusCode::UNAUTHORIZED, "log in", "the link was used already, or is too old")
             .next("`artel serve --link` prints another"));
     };
-    let cookie = format!("{}={secret}; Path=/; Max-Age={COOKIE_S}; HttpOnly; SameSite=Strict", site.cookie);
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response())
+    let wanted = wanted(&site);
+    let back = cookie(&headers, &wanted).filter(|path| leads_here(path)).unwrap_or("/").to_owned();
+    let known = format!("{}={secret}; Path=/; Max-Age={COOKIE_S}; HttpOnly; SameSite=Strict", site.cookie);
+    let met = format!("{wanted}=; Path=/login; Max-Age=0; HttpOnly; SameSite=Strict");
+    let heads = AppendHeaders([(LOCATION, back), (SET_COOKIE, known), (SET_COOKIE, met)]);
+    Ok((StatusCode::SEE_OTHER, heads).into_response())
 }
 
 /// Logs out.

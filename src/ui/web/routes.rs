@@ -395,7 +395,7 @@ pub fn router(site: Arc<Site>) -> Router {
         router = router.route(&format!("{PREFIX}{path}"), held);
     }
     let metrics = get(metrics::metrics).layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
-    let pages = pages::router().layer(from_fn(pages::told_as_page));
+    let pages = pages::router().layer(from_fn_with_state(Arc::clone(&site), pages::told_as_page));
     router
         .route("/metrics", metrics)
         .merge(pages)

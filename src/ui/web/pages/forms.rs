@@ -24,7 +24,7 @@ use crate::model::plan_text;
 use crate::model::spend::{Usd, nano_usd_of};
 use crate::model::written::Fault;
 use crate::ui::web::extract::{Path, Weighed};
-use crate::ui::web::guard::Caller;
+use crate::ui::web::guard::{Caller, leads_here};
 use crate::ui::web::refused::Refused;
 use crate::ui::web::routes::PLAN_BYTES;
 use crate::ui::web::site::Site;
@@ -85,9 +85,7 @@ pub async fn ask(
         let key = if number == 0 { form.key.clone() } else { format!("{}/{number}", form.key) };
         put(&site, standing, &run, id_of_form(&key)?, ask).await?;
     }
-    let is_own = form.back.starts_with('/') && !form.back.starts_with("//") && form.back.is_ascii();
-    let is_plain = !form.back.contains(['\\', '\r', '\n']);
-    let back = if is_own && is_plain { form.back } else { "/".to_owned() };
+    let back = if leads_here(&form.back) { form.back } else { "/".to_owned() };
     Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
 }
 

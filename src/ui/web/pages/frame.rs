@@ -20,6 +20,7 @@ pub struct Frame {
     events: Option<String>,
     about: Option<String>,
     poll_ms: Option<u32>,
+    leads_to: Option<String>,
 }
 
 impl Frame {
@@ -53,6 +54,13 @@ impl Frame {
     #[must_use]
     pub fn looking_every_ms(mut self, ms: u32) -> Self {
         self.poll_ms = Some(ms);
+        self
+    }
+
+    /// Has a browser go on to a path of this server at once.
+    #[must_use]
+    pub fn leading_to(mut self, path: &str) -> Self {
+        self.leads_to = Some(format!("0; url={path}"));
         self
     }
 }
@@ -105,6 +113,7 @@ fn shell(frame: &Frame, top: Markup, content: Markup) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                @if let Some(to) = &frame.leads_to { meta http-equiv="refresh" content=(to); }
                 title { (frame.title) " · artel" }
                 link rel="icon" href="/static/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/static/page.css";

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use maud::html;
+use maud::{Markup, html};
 
 use super::frame::{Frame, bare, line, lines};
 use super::{digest, forms, inbox, journal, plan, run, runs, task};
@@ -39,10 +41,18 @@ pub fn router() -> Router<Arc<Site>> {
     looked_at.merge(changed).merge(asked).merge(open)
 }
 
-/// Tells as a page what was refused.
-pub async fn told_as_page(request: Request, next: Next) -> Response {
+/// Tells as a page what was refused. Who came by a link of another site, and so without a cookie, comes once more from here,
+/// with it; who is not logged in is led back once they are.
+pub async fn told_as_page(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
+    let path = path.filter(|path| request.method() == Method::GET && guard::leads_here(path));
+    let (comes_by_link, opens_page) = (guard::comes_by_link(request.headers()), guard::opens_page(request.headers()));
     let response = next.run(request).await;
     let Some(Refused { status, fault }) = response.extensions().get::<Refused>().cloned() else { return response };
+    let wanted = path.filter(|_| status == StatusCode::UNAUTHORIZED && opens_page);
+    if let Some(path) = wanted.as_deref().filter(|_| comes_by_link) {
+        return (status, once_more(path)).into_response();
+    }
     let page = bare(
         &Frame::titled("Not done"),
         html! {
@@ -52,7 +62,17 @@ pub async fn told_as_page(request: Request, next: Next) -> Response {
             p { a href="/" { "All runs" } " · " a href="/inbox" { "Inbox" } }
         },
     );
-    (status, page.into_response().into_body()).into_response().with_type()
+    let mut response = (status, page.into_response().into_body()).into_response().with_type();
+    if let Some(cookie) = wanted.and_then(|path| login::wants(&site, &path)) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Leads to a page of this server from this server.
+fn once_more(path: &str) -> Markup {
+    let frame = Frame::titled("On its way").leading_to(path);
+    bare(&frame, html! { p { a href=(path) { "Go on" } } })
 }
 
 trait WithType {
