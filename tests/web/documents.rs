@@ -106,6 +106,11 @@ fn a_digest_leads_to_the_events_and_the_pages_that_it_rests_on() {
         server.get("viewer", link).is(200);
     }
     let page = server.get("viewer", &format!("/runs/{run}/digest")).is(200).says("Landed (2)");
+    for attempt in ["t1.1", "t2.1"] {
+        let changes = format!("/runs/{run}/attempts/{attempt}/diff");
+        assert!(page.body.contains(&format!("href=\"{changes}\"")), "{}", page.body);
+        server.get("viewer", &changes).is(200).says("class=\"add\">new");
+    }
     let at = page.body.split("journal?at=").nth(1).unwrap().split('"').next().unwrap();
     let event = house.artel(&["log", "--at", at, "--json"]).exits(0).json_lines();
     assert_eq!(event, [events[at.parse::<usize>().unwrap() - 1].clone()]);

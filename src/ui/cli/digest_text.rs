@@ -65,7 +65,7 @@ pub fn markdown(laid: &Laid, links: &Links) -> Vec<String> {
             Piece::Quotes(text) => code(text),
             Piece::At(at) => format!(" ({})", links.event(*at)),
             Piece::Task(task) => format!("**{}**", links.task(&task.to_string(), &task.to_string())),
-            Piece::Commit(task, commit) => links.task(&task.to_string(), &code(&commit.short())),
+            Piece::Commit(attempt, commit) => links.task(&attempt.task.to_string(), &code(&commit.short())),
             Piece::Head(commit) => code(&commit.short()),
         };
         pieces.iter().map(piece).collect()

@@ -5,7 +5,7 @@ use super::page::{
     CheckTold, ConditionTold, ConflictTold, DeliveryTold, Digest, HotPlace, LandedTold, LeftTold, Moment, NeedTold,
     PlannerTold, SpendRow,
 };
-use crate::model::ids::{Oid, TaskId};
+use crate::model::ids::{AttemptId, Oid, TaskId};
 use crate::model::inert::headline;
 use crate::model::spend::Usd;
 use crate::views::words;
@@ -55,8 +55,8 @@ pub enum Piece {
     At(u64),
     /// A task.
     Task(TaskId),
-    /// The commit that a task landed as.
-    Commit(TaskId, Oid),
+    /// The commit that an attempt's candidate landed as.
+    Commit(AttemptId, Oid),
     /// A commit of no task.
     Head(Oid),
 }
@@ -200,7 +200,7 @@ fn landed(told: &LandedTold) -> Row {
     let files = words::count(told.files as usize, "file");
     let attempts = if told.attempts > 1 { format!(", {} attempts", told.attempts) } else { String::new() };
     let mut pieces = vec![Piece::Task(told.task), says(" "), quotes(&told.title), says(": ")];
-    pieces.extend([Piece::Commit(told.task, told.commit), says(format!(", {files}{attempts}, by "))]);
+    pieces.extend([Piece::Commit(told.attempt, told.commit), says(format!(", {files}{attempts}, by "))]);
     pieces.push(quotes(&told.agent));
     if let Some(by) = told.reverted_by {
         pieces.push(says(format!("; taken back out by {by} since")));

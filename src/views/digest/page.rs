@@ -109,6 +109,8 @@ pub struct LandedTold {
     pub task: TaskId,
     /// Its title.
     pub title: String,
+    /// The attempt whose candidate it is.
+    pub attempt: AttemptId,
     /// The merge commit.
     pub commit: Oid,
     /// The agent whose work it is.

@@ -187,6 +187,7 @@ impl Teller {
             at: seq,
             task: id,
             title: task.draft.title.clone(),
+            attempt: link.attempt,
             commit: link.commit,
             agent: attempt.agent.to_string(),
             files: attempt.candidate().map_or(0, |candidate| candidate.files),

@@ -101,7 +101,9 @@ fn piece(piece: &Piece, server: Option<&str>, run: &RunId) -> Markup {
         Piece::Quotes(text) => line(text),
         Piece::At(at) => html! { " " span.at { (linked(to(format!("journal?at={at}")), html! { "#" (at) })) } },
         Piece::Task(task) => linked(to(format!("tasks/{task}")), html! { b { (task) } }),
-        Piece::Commit(task, commit) => linked(to(format!("tasks/{task}")), html! { code { (commit.short()) } }),
+        Piece::Commit(attempt, commit) => {
+            linked(to(format!("attempts/{attempt}/diff")), html! { code { (commit.short()) } })
+        }
         Piece::Head(commit) => html! { code { (commit.short()) } },
     }
 }
