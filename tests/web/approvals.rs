@@ -8,12 +8,13 @@ use crate::crew::{crew, landings, playing, text};
 use crate::pages::{FORM, large, plan_on, press};
 use crate::wire::Server;
 
-const STEPS: &str = "  - run: \"if grep -q 'mind the gap' \\\"$ARTEL_BRIEF\\\"; then echo minded > '{path}'; \
+/// Writes another text where its brief tells of a gap.
+pub const MINDS: &str = "  - run: \"if grep -q 'mind the gap' \\\"$ARTEL_BRIEF\\\"; then echo minded > '{path}'; \
                      else echo first > '{path}'; fi\"\n";
 
 fn opened(front: &str) -> House {
     let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
-    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], STEPS, front);
+    crew(&house, &[("a", "src/a.txt", ""), ("b", "src/b.txt", "")], MINDS, front);
     house.artel(&playing(&["--open-only"])).exits(0);
     house
 }

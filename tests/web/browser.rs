@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::approvals::MINDS;
 use crate::common::{House, said};
 use crate::crew::{crew, playing};
 use crate::pages::tainted;
@@ -113,11 +114,39 @@ fn a_person_with_a_phone_raises_a_budget_in_two_taps() {
 }
 
 #[test]
-fn nothing_that_agents_and_repositories_write_does_anything_in_a_browser() {
-    let house = tainted();
+fn a_person_with_a_phone_refuses_a_candidate_with_a_reason_that_the_next_attempt_hears() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
     let Some(mut node) = person(&house, "story.mjs") else { return };
+    crew(&house, &[("a", "src/a.txt", "")], MINDS, "approve: [landing]\n");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    let gated = || house.board()["counts"]["gated"] == 1 && house.board()["coordinated"] == false;
+    house.until("it waits", gated);
+    node.arg("refuse").arg(link(&house)).arg(house.run()).arg(house.root()).arg(pictures());
+    said(&node.output().unwrap()).exits(0);
+    assert_eq!(house.told("AttemptLeased").len(), 2);
+    drop(server);
+}
+
+#[test]
+fn a_person_who_comes_by_a_link_comes_to_what_it_leads_to() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let Some(mut node) = person(&house, "story.mjs") else { return };
+    crew(&house, &[("a", "src/a.txt", "")], "  - say: one\n  - write: {text: \"new\\n\"}\n", "");
     house.artel(&playing(&[])).exits(0);
     let server = Server::start(&house);
+    node.arg("link").arg(link(&house)).arg(house.run()).arg(house.root()).arg(pictures());
+    said(&node.output().unwrap()).exits(0);
+    drop(server);
+}
+
+#[test]
+fn nothing_that_agents_and_repositories_write_does_anything_in_a_browser() {
+    let house = tainted("approve: [plan]\n");
+    let Some(mut node) = person(&house, "story.mjs") else { return };
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits" && house.board()["coordinated"] == false);
     node.arg("hostile").arg(link(&house)).arg(house.run()).arg(house.root()).arg(pictures());
     said(&node.output().unwrap()).exits(0);
     drop(server);

@@ -65,8 +65,8 @@ fn a_person_approves_steers_retries_and_denies_in_the_browser() {
 const TAINT: &str = "<script>alert(1)</script>\\\" onload=x <img src=x onerror=y>\\e[31m\\u202e\\u0007";
 
 /// A house in which everything that agents and a repository may name or write is hostile.
-pub fn tainted() -> House {
-    let house = gated("");
+pub fn tainted(front: &str) -> House {
+    let house = gated(front);
     let name = "src/<img src=x onerror=alert(2)>.txt".replace("src/", "");
     house.write(&name, "old\n");
     house.write(
@@ -85,10 +85,7 @@ pub fn tainted() -> House {
 
 #[test]
 fn a_plan_is_edited_as_text_that_does_nothing_and_stays_what_it_was() {
-    let house = tainted();
-    let goal = std::fs::read_to_string(house.repo().join("goal.md")).unwrap();
-    house.write("goal.md", &goal.replacen("done:", "approve: [plan]\ndone:", 1));
-    house.commit("tainted, and waits");
+    let house = tainted("approve: [plan]\n");
     house.artel(&playing(&["--open-only"])).exits(0);
     let (run, server) = (house.run(), Server::start(&house));
     let cookie = log_in(&server, &house);
@@ -131,7 +128,7 @@ pub fn large() -> House {
 fn what_agents_and_repositories_write_is_text() {
     let raw =
         TAINT.replace("\\e", "\u{1b}").replace("\\u202e", "\u{202e}").replace("\\u0007", "\u{7}").replace("\\\"", "\"");
-    let house = tainted();
+    let house = tainted("");
     house.artel(&playing(&[])).exits(0);
     let run = house.run();
     let server = Server::start(&house);
@@ -227,6 +224,7 @@ fn lines_of_ten_megabytes_are_cut_on_every_page() {
         "/inbox",
         &format!("/runs/{run}"),
         &format!("/runs/{run}/journal"),
+        &format!("/runs/{run}/digest"),
         &format!("/runs/{run}/tasks/t1"),
         &format!("/runs/{run}/attempts/t1.1/diff"),
         &format!("/api/v1/runs/{run}/attempts/t1.1/log"),
@@ -237,6 +235,33 @@ fn lines_of_ten_megabytes_are_cut_on_every_page() {
         assert!(!page.body.contains(['\u{1b}', '\u{202e}']), "{path}");
     }
     server.get("viewer", &format!("/runs/{run}/tasks/t1")).is(200).says("xxx…").says("class=\"add\">new");
+}
+
+#[test]
+fn a_plan_of_long_lines_is_shown_on_a_page_that_does_nothing() {
+    let house = gated("approve: [plan]\n");
+    let long = format!("{}\\u202e\\e[31m", "x".repeat(900 << 10));
+    house.write(
+        "plan.yml",
+        &format!("plan:\n  - emit: [{{key: a, title: a, brief: \"{long}\", paths: [src/a.txt]}}]\n"),
+    );
+    house.commit("long");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let (run, server) = (house.run(), Server::start(&house));
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    // All of it stands there, to be edited, and no more than that.
+    let page = server.get("operator", &format!("/runs/{run}/plan")).is(200).says("xxx");
+    assert!(page.body.len() < 1 << 20 && !page.body.contains(['\u{1b}', '\u{202e}']), "{} bytes", page.body.len());
+    for path in
+        [format!("/runs/{run}"), format!("/runs/{run}/tasks/t1"), format!("/runs/{run}/digest"), "/inbox".to_owned()]
+    {
+        let page = server.get("operator", &path).is(200);
+        assert!(
+            page.body.len() < 512 << 10 && !page.body.contains(['\u{1b}', '\u{202e}']),
+            "{path}: {} bytes",
+            page.body.len()
+        );
+    }
 }
 
 #[test]

@@ -173,21 +173,81 @@ const scenes = {
   },
 };
 
+// Refuses a candidate from a phone, with a reason that the next attempt hears of.
+scenes.refuse = async () => {
+  await page.setViewportSize(phone);
+  await logIn();
+  await page.goto(`${base}/inbox`);
+  const card = page.locator("li.card", { has: page.locator("a[href$='/tasks/t1']") });
+  await check("inbox-landing");
+  await card.locator("summary:text-is('Refuse')").tap();
+  await card.locator("details[open] textarea").fill("mind the gap");
+  await Promise.all([page.waitForEvent("load"), card.locator("details[open] button:text-is('Refuse')").tap()]);
+  expect(page.url() === `${base}/inbox`, `the refusal led to ${page.url()}`);
+  await page.goto(`${base}/runs/${run}/tasks/t1`);
+  await page.waitForSelector("dd:text-is('mind the gap'), li:has-text('mind the gap'), p:has-text('mind the gap')");
+  const changes = page.locator("#attempt-t1\\.2 a[href$='/attempts/t1.2/diff']");
+  await changes.waitFor();
+  await check("task-refused");
+  await Promise.all([page.waitForURL(`${base}/runs/${run}/attempts/t1.2/diff`), changes.tap()]);
+  await page.waitForSelector("table.diff .add:has-text('minded')");
+  await page.goto(`${base}/inbox`);
+  expect(await card.locator("summary:text-is('Approve')").count() === 1, "the new candidate waits for a word of its own");
+};
+
+// Comes by a link on a page of another site, and goes on logged in.
+scenes.link = async () => {
+  const told = `${base}/runs/${run}/tasks/t1`;
+  const cameTo = async () => {
+    const other = await context.newPage();
+    await other.goto(`data:text/html,<a href="${told}">there</a>`);
+    let looks = 0;
+    other.on("response", (answer) => { if (answer.url() === told) looks++; });
+    await Promise.all([other.waitForURL(told), other.click("a")]);
+    await other.waitForSelector("main h1");
+    const [text, count] = [await other.textContent("main"), looks];
+    await new Promise((done) => setTimeout(done, 1000));
+    expect(looks === count, `it went on asking: ${looks} times`);
+    await other.close();
+    return [text, count];
+  };
+  isAway = true;
+  const [refused, asked] = await cameTo();
+  expect(refused.includes("nobody is logged in") && asked === 2, `${asked} looks: ${refused}`);
+  isAway = false;
+  // Who logs in comes to what was asked for.
+  await page.goto(link);
+  await page.tap("button");
+  await page.waitForURL(told);
+  isAway = true;
+  const [shown, again] = await cameTo();
+  expect(shown.includes("What it printed") && again === 2, `${again} looks: ${shown.slice(0, 400)}`);
+};
+
 scenes.hostile = async () => {
   page.on("dialog", (dialog) => { faults.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
   await logIn();
   const of = `/runs/${run}`;
-  for (const [name, path] of Object.entries({
-    runs: "/", inbox: "/inbox", run: of, journal: `${of}/journal`, sifted: `${of}/journal?text=%3Cscript%3Ealert(5)%3C/script%3E`,
+  const pages = {
+    runs: "/", inbox: "/inbox", run: of, digest: `${of}/digest`, journal: `${of}/journal`, sifted: `${of}/journal?text=%3Cscript%3Ealert(5)%3C/script%3E`,
     task: `${of}/tasks/t1`, changes: `${of}/attempts/t1.1/diff`, none: "/runs/%3Cscript%3Ealert(4)%3C%2Fscript%3E",
-  })) {
+  };
+  const look = async (name, path) => {
     isAway = name === "none";
     await page.goto(base + path);
     const found = await page.evaluate(() => [document.scripts.length, document.images.length, document.querySelectorAll("[onload], [onerror]").length]);
     expect(found.join() === "1,0,0", `${name}: ${found} scripts, pictures, handlers`);
     const text = await page.evaluate(() => document.documentElement.outerHTML);
     expect(!/[\u0007\u001b\u202e]/.test(text), `${name} holds what acts`);
-  }
+  };
+  // While the plan waits for a word it stands on a page of its own.
+  await look("plan", `${of}/plan`);
+  expect((await page.inputValue("textarea.plan")).includes("<script>alert(1)</script>"), "the plan is what it is");
+  await page.goto(`${base}/inbox`);
+  await tapTwice("Approve the plan");
+  await page.goto(base + of);
+  await page.waitForFunction(() => document.querySelectorAll("#plan-list .k-landed").length === 1);
+  for (const [name, path] of Object.entries(pages)) await look(name, path);
   isAway = false;
   await page.goto(base + of);
   await page.waitForFunction(() => document.getElementById("graph").dataset.seq);
