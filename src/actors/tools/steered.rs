@@ -49,7 +49,7 @@ impl Message<Listen> for Coordinator {
     }
 }
 
-/// Adds what people say to what tools answer.
+/// Tells what people say with what tools answer.
 pub struct Steered {
     pushed: Pushed,
     tools: Arc<dyn Toolbox>,
@@ -73,7 +73,7 @@ impl Steered {
     }
 
     /// Gives what was said since it was last asked for, once it is written down that it was heard.
-    async fn news(&self, call: u64) -> Vec<String> {
+    async fn since(&self, calls: u64) -> Vec<String> {
         let Some(coordinator) = self.coordinator.upgrade() else { return Vec::new() };
         let mut heard = self.heard.lock().await;
         let (seat, fence) = self.seat;
@@ -83,7 +83,7 @@ impl Steered {
         if since.said.is_empty() {
             return Vec::new();
         }
-        let command = Command::ReportHeard { seat, fence, heard: since.heard, before_call: call + 1 };
+        let command = Command::ReportHeard { seat, fence, heard: since.heard, before_call: calls + 1 };
         let (reply, answer) = oneshot::channel();
         let sent = coordinator.tell(Tell { command, reply: Some(reply) }).send().await;
         drop(coordinator);
@@ -102,14 +102,12 @@ impl Toolbox for Steered {
     }
 
     fn call(&self, name: &str, arguments: Value) -> Pending<'_, Result<String, String>> {
-        let name = name.to_owned();
-        Box::pin(async move {
-            let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-            let answer = self.tools.call(&name, arguments).await;
-            let news = self.news(call).await;
-            let with_news = |text: String| format!("{text}{}", worded(&news));
-            answer.map(with_news).map_err(with_news)
-        })
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.tools.call(name, arguments)
+    }
+
+    fn news(&self) -> Pending<'_, String> {
+        Box::pin(async { worded(&self.since(self.calls.load(Ordering::Relaxed)).await) })
     }
 }
 

@@ -96,6 +96,15 @@ pub(super) fn begun_anew(brief: &str, note: &str) -> String {
     text
 }
 
+/// Gives what people said while these came about, in order.
+pub(super) fn told(messages: &[Message]) -> String {
+    let outcomes = messages.iter().flat_map(|message| match message {
+        Message::Done(outcomes) => outcomes.as_slice(),
+        Message::Said(_) | Message::Answered(_) => &[],
+    });
+    outcomes.map(|outcome| outcome.told.as_str()).collect()
+}
+
 /// Puts short words in the place of old results; tells how many.
 pub(super) fn compact(messages: &mut [Message]) -> usize {
     let turns = messages.iter().filter(|message| matches!(message, Message::Done(_))).count();
@@ -121,8 +130,8 @@ mod tests {
     use crate::io::llm::model::{Call, Outcome, Stop};
 
     fn done(bytes: usize) -> Message {
-        let outcome = Outcome { id: "1".to_owned(), name: "read".to_owned(), text: "x".repeat(bytes), is_error: false };
-        Message::Done(vec![outcome])
+        let (id, name, text) = ("1".to_owned(), "read".to_owned(), "x".repeat(bytes));
+        Message::Done(vec![Outcome { id, name, text, is_error: false, told: String::new() }])
     }
 
     #[test]

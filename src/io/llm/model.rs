@@ -77,6 +77,9 @@ pub struct Outcome {
     pub text: String,
     /// Whether it could not do what it was to do.
     pub is_error: bool,
+    /// What people said meanwhile, which the model is told with it and which no shortening takes away.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub told: String,
 }
 
 /// Says why a model stopped.

@@ -34,8 +34,13 @@ pub fn parked(place: &Path) -> Option<Vec<Message>> {
     (!messages.is_empty()).then_some(messages)
 }
 
-/// Adds to what was said what is told before the model goes on.
+/// Adds to what was said what is told before the model goes on; that and the brief of who goes on hold all that people said.
 pub fn told_further(mut messages: Vec<Message>, words: String) -> Vec<Message> {
+    for message in &mut messages {
+        if let Message::Done(outcomes) = message {
+            outcomes.iter_mut().for_each(|outcome| outcome.text.push_str(&std::mem::take(&mut outcome.told)));
+        }
+    }
     // What was not answered and what is told now are one message: no API is asked twice in a row by the same side.
     match messages.last_mut() {
         Some(Message::Said(asked)) => {
@@ -69,13 +74,16 @@ mod tests {
             written: 3,
             form: json!([{"signature": "c2ln"}]),
         };
-        let outcome = Outcome { id: "1".to_owned(), name: "read".to_owned(), text: "x".to_owned(), is_error: false };
+        let (id, name, text, told) = ("1".to_owned(), "read".to_owned(), "x".to_owned(), " Be brief.".to_owned());
+        let outcome = Outcome { id, name, text, is_error: false, told };
         let messages =
             vec![Message::Said("Mend it.".to_owned()), Message::Answered(answer), Message::Done(vec![outcome])];
         park(&place, &messages).await.unwrap();
         assert_eq!(parked(&place), Some(messages));
         let further = told_further(parked(&place).unwrap(), "Go on.".to_owned());
         assert_eq!((further.len(), further.last()), (4, Some(&Message::Said("Go on.".to_owned()))));
+        let Message::Done(outcomes) = &further[2] else { panic!("{further:?}") };
+        assert_eq!((outcomes[0].text.as_str(), outcomes[0].told.as_str()), ("x Be brief.", ""), "who goes on knows it");
         let asked = told_further(vec![Message::Said("Mend it.".to_owned())], "Go on.".to_owned());
         assert_eq!(asked, [Message::Said("Mend it.\n\nGo on.".to_owned())]);
         for broken in ["[]", "", "{", "[{\"Said\": 7}]"] {

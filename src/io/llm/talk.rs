@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over};
+use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over, told};
 use super::model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
 use super::parking::park;
 use super::transcript::{Transcript, TranscriptError};
@@ -134,18 +134,21 @@ impl Talk<'_> {
             None => vec![Message::Said(self.brief.clone())],
         };
         let mut ask = Ask { system, messages, tools };
+        let over = self.go_on(&mut ask).await;
+        if let Err(Over::End(End::Limited(_))) = &over {
+            self.park(&ask.messages).await;
+        }
+        over
+    }
+
+    /// Asks until the model has said all.
+    async fn go_on(&mut self, ask: &mut Ask) -> Result<End, Over> {
         let (mut turn, mut lengths) = (0, 0);
         while turn < self.bounds.turns {
             turn += 1;
-            let answer = match self.asked(&ask).await {
-                Err(Over::End(End::Failed(why))) => return Ok(End::Failed(why)),
-                Err(Over::End(End::Limited(why))) => {
-                    self.park(&ask.messages).await;
-                    return Ok(End::Limited(why));
-                }
-                Err(over) => return Err(over),
-                Ok(Ok(answer)) => answer,
-                Ok(Err(too_long)) => {
+            let answer = match self.asked(ask).await? {
+                Ok(answer) => answer,
+                Err(too_long) => {
                     // Where nothing was said yet but the brief, a shorter context cannot be had.
                     if ask.messages.len() < 2 || compact(&mut ask.messages) == 0 {
                         return Ok(End::Failed(too_long));
@@ -176,7 +179,7 @@ impl Talk<'_> {
                 ask.messages.push(Message::Done(outcomes));
             }
             if is_long {
-                self.make_room(&mut ask).await?;
+                self.make_room(ask).await?;
             }
         }
         Ok(End::Failed(format!("it was not done after {turn} answers of its model")))
@@ -241,7 +244,8 @@ impl Talk<'_> {
                 text.truncate(text.floor_char_boundary(RESULT_BYTES));
                 text.push_str(&format!("\n({bytes} bytes; the rest is not shown)\n"));
             }
-            let outcome = Outcome { id: call.id.clone(), name: call.name.clone(), text, is_error };
+            let told = self.tools.news().await;
+            let outcome = Outcome { id: call.id.clone(), name: call.name.clone(), text, is_error, told };
             let line = json!({"result": &outcome, "from_ms": from_ms, "to_ms": SystemClock.now_ms()});
             self.transcript.add(&line).await?;
             outcomes.push(outcome);
@@ -283,7 +287,10 @@ impl Talk<'_> {
             return Ok(());
         }
         ask.messages.push(Message::Said(ASKED.to_owned()));
-        let answer = self.asked(ask).await?.map_err(End::Failed)?;
+        let answered = self.asked(ask).await;
+        // Who takes the session up again is asked for a note of its own.
+        ask.messages.pop();
+        let answer = answered?.map_err(End::Failed)?;
         let note = serde_json::to_string_pretty(&Note::of(&answer)).unwrap_or_default();
         let path = self.bounds.note.clone();
         let unwritten = |error: std::io::Error| End::Failed(format!("failed to write {}: {error}", path.display()));
@@ -294,6 +301,7 @@ impl Talk<'_> {
         // The new context begins from what lies there.
         let note = tokio::fs::read_to_string(&path).await.map_err(unwritten)?;
         self.transcript.add(&json!({"reset": serde_json::from_str::<Value>(&note).unwrap_or_default()})).await?;
+        self.brief.push_str(&told(&ask.messages));
         ask.messages = vec![Message::Said(begun_anew(&self.brief, &note))];
         Ok(())
     }
@@ -359,8 +367,9 @@ mod tests {
         }
     }
 
-    /// Says back what it is called with.
-    struct Echo;
+    /// Says back what it is called with; people say something while it is called with `told`.
+    #[derive(Default)]
+    struct Echo(Mutex<String>);
 
     impl Toolbox for Echo {
         fn tools(&self) -> Vec<Tool> {
@@ -369,7 +378,13 @@ mod tests {
 
         fn call(&self, name: &str, arguments: Value) -> Pending<'_, Result<String, String>> {
             let said = format!("{name} {arguments}");
+            self.0.lock().unwrap().push_str(arguments["told"].as_str().unwrap_or_default());
             Box::pin(async move { if arguments["fails"] == true { Err(said) } else { Ok(said) } })
+        }
+
+        fn news(&self) -> Pending<'_, String> {
+            let news = std::mem::take(&mut *self.0.lock().unwrap());
+            Box::pin(async move { news })
         }
     }
 
@@ -404,7 +419,8 @@ mod tests {
         };
         let (system, brief) = ("system".to_owned(), "brief".to_owned());
         let earlier = parked(&dir.join("note/turns.json"));
-        let talk = Talk { model, tools: &Echo, system, brief, earlier, bounds, transcript, cancelled };
+        let tools = &Echo::default();
+        let talk = Talk { model, tools, system, brief, earlier, bounds, transcript, cancelled };
         talk.run().await.unwrap()
     }
 
@@ -436,7 +452,7 @@ mod tests {
             ("echo {}", false),
         ];
         assert_eq!(told, expected);
-        assert_eq!(asked[0].tools, Echo.tools(), "no tool for a note where none is wanted");
+        assert_eq!(asked[0].tools, Echo::default().tools(), "no tool for a note where none is wanted");
     }
 
     #[tokio::test]
@@ -529,5 +545,56 @@ mod tests {
         let [Message::Said(anew)] = &asked[2].messages[..] else { panic!("{asked:?}") };
         assert!(anew.starts_with("brief\n") && anew.contains("> this is left\n"), "{anew}");
         assert!(asked.iter().all(|ask| ask.tools == asked[0].tools), "tools that change would empty the cache");
+    }
+
+    #[tokio::test]
+    async fn what_people_said_outlives_each_context() {
+        let context = Context { policy: ContextPolicy::Reset, tokens: 50 };
+        let long = |told: &str| Ok(Answer { read: 50, ..calls([json!({ "told": told })]) });
+        let note = || Ok(says("this is left"));
+        let model = Scripted::of([long(" Be brief."), note(), long(" Be kind."), note(), Ok(says("done"))]);
+        let (_sender, cancelled) = watch::channel(false);
+        assert_eq!(talked(&model, context, cancelled).await, End::Said("done".to_owned()));
+        let asked = model.asked();
+        let begins = |ask: &Ask, words: &str| {
+            let [Message::Said(anew)] = &ask.messages[..] else { panic!("{ask:?}") };
+            assert!(anew.starts_with(words) && anew.contains("> this is left\n"), "{anew}");
+        };
+        begins(&asked[2], "brief Be brief.\n");
+        begins(&asked[4], "brief Be brief. Be kind.\n");
+    }
+
+    #[tokio::test]
+    async fn what_people_said_stays_where_results_are_taken_out_or_cut() {
+        let context = Context { policy: ContextPolicy::Compact, tokens: 50 };
+        let wide = || Ok(calls([json!({"wide": "x".repeat(1000)})]));
+        let told = calls([json!({"wide": "x".repeat(2 * RESULT_BYTES), "told": " Be brief."})]);
+        let last = Answer { read: 50, ..calls([json!({})]) };
+        let model = Scripted::of([Ok(told), wide(), wide(), wide(), Ok(last), Ok(says("done"))]);
+        let (_sender, cancelled) = watch::channel(false);
+        assert_eq!(talked(&model, context, cancelled).await, End::Said("done".to_owned()));
+        let first = |ask: &Ask| {
+            let Message::Done(outcomes) = &ask.messages[2] else { panic!("{ask:?}") };
+            outcomes[0].clone()
+        };
+        let (cut, taken) = (first(&model.asked()[1]), first(&model.asked()[5]));
+        assert!(cut.text.contains("the rest is not shown") && taken.text.contains("were taken out"), "{taken:?}");
+        assert_eq!((cut.told.as_str(), taken.told.as_str()), (" Be brief.", " Be brief."));
+    }
+
+    #[tokio::test]
+    async fn a_limit_met_while_a_note_is_left_parks_the_session_as_it_stood() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_sender, cancelled) = watch::channel(false);
+        let context = Context { policy: ContextPolicy::Reset, tokens: 50 };
+        let long = Answer { read: 50, ..calls([json!({"a": 1})]) };
+        let stopped = Scripted::of([Ok(long), Err(Failure::Limited("enough".to_owned()))]);
+        let end = talked_in(dir.path(), &stopped, context, cancelled.clone()).await;
+        assert_eq!(end, End::Limited("enough".to_owned()));
+        let model = Scripted::of([Ok(says("done"))]);
+        assert_eq!(talked_in(dir.path(), &model, context, cancelled).await, End::Said("done".to_owned()));
+        let (mut before, after) = (stopped.asked()[1].messages.clone(), model.asked()[0].messages.clone());
+        assert_eq!(before.pop(), Some(Message::Said(ASKED.to_owned())));
+        assert_eq!(after, before, "without being asked for a note");
     }
 }

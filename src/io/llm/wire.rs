@@ -210,7 +210,8 @@ fn message(said: &Message) -> ChatMessage {
         }
         Message::Done(outcomes) => {
             let response = |it: &Outcome| {
-                let text = if it.is_error { format!("error: {}", it.text) } else { it.text.clone() };
+                let error = if it.is_error { "error: " } else { "" };
+                let text = format!("{error}{}{}", it.text, it.told);
                 ToolResponse::new(it.id.clone(), text).with_fn_name(it.name.clone())
             };
             ChatMessage::tool(MessageContent::from_tool_responses(outcomes.iter().map(response).collect()))

@@ -141,9 +141,10 @@ impl ServerHandler for Face {
         } else {
             Err(unknown(&request.name, &names))
         };
+        let news = self.toolbox.news().await;
         Ok(match said {
-            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-            Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
+            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text + &news)]),
+            Err(why) => CallToolResult::error(vec![ContentBlock::text(why + &news)]),
         }
         .into())
     }

@@ -32,6 +32,12 @@ pub trait Toolbox: Send + Sync {
     /// # Errors
     /// Says to the model what is wrong with the call, or why the tool could not do it: it may mend its call and try again.
     fn call(&self, name: &str, arguments: Value) -> Pending<'_, Result<String, String>>;
+
+    /// Gives what people have said since this was last asked, in words for the model: they are put after what a tool answers,
+    /// and are no part of it. Empty where nobody said anything.
+    fn news(&self) -> Pending<'_, String> {
+        Box::pin(async { String::new() })
+    }
 }
 
 /// Joins several toolboxes into one; of tools with the same name, the first is called.
