@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::acting::{Acted, Stage, act, job_limits};
 use super::coordinator::Coordinator;
-use super::llm_session::{self, Question};
+use super::llm_session::{self, reading};
 use super::room::{Access, Whose};
 use super::seated::Seated;
 use super::setup::{For, set_up};
-use super::tools::{LookingTools, Steered};
+use super::tools::{BriefTool, LookingTools, Steered};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
-use crate::io::git::{GitError, Tree};
+use crate::io::git::GitError;
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::asked::Heard;
 use crate::machine::command::{Command, Leave};
@@ -170,8 +170,8 @@ impl Asking {
         let resumes = if turn == 1 { self.seated.resumed(world, &self.news) } else { None };
         let brief = Brief { resumes, ..self.brief(world, prompt) };
         if let AgentRef::Llm(_) = agent {
-            let question = Question { commit, brief, tools: self.tools.clone() };
-            return Ok(llm_session::ask(world, &name, &self.seated, question, coordinator, cancelled).await);
+            let tools = self.tools(world, (&brief, reading(world, commit, self.paths.clone())), coordinator);
+            return Ok(llm_session::ask(world, &name, &self.seated, (brief, tools), coordinator, cancelled).await);
         }
         let (mut tree, git) = world
             .blocking(move |world| {
@@ -201,7 +201,8 @@ impl Asking {
                     access: Access::Read,
                     desk: &desk,
                 };
-                let tools = self.tools(world, &tree, coordinator);
+                let looking = LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone());
+                let tools = self.tools(world, (&brief, Arc::new(looking)), coordinator);
                 act(world, &stage, (&brief, tools), coordinator, cancelled).await
             }
         };
@@ -216,23 +217,24 @@ impl Asking {
         Ok(acted)
     }
 
-    /// Gives the session its tools: they look through what it stands in, which for who judges is what its lens shows.
-    fn tools(&self, world: &World, tree: &Tree, coordinator: &WeakActorRef<Coordinator>) -> Arc<dyn Toolbox> {
-        let looking: Arc<dyn Toolbox> =
-            Arc::new(LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone()));
-        let looking = match &self.tools {
-            Some(own) => Arc::new(Joined::new(vec![Arc::clone(own), looking])),
-            None => looking,
-        };
+    /// Gives the session its tools beside those that look through what it sees, which for who judges is what its lens shows.
+    fn tools(
+        &self,
+        world: &World,
+        (brief, looking): (&Brief, Arc<dyn Toolbox>),
+        coordinator: &WeakActorRef<Coordinator>,
+    ) -> Arc<dyn Toolbox> {
+        let brief: Arc<dyn Toolbox> = Arc::new(BriefTool::of(&brief.text));
+        let tools = Arc::new(Joined::new(self.tools.iter().cloned().chain([brief, looking]).collect()));
         match self.form {
             Form::Plan => {
                 let of_run = u32::try_from(self.view.steering.len()).unwrap_or(u32::MAX);
                 let heard = Heard { of_run, of_task: 0 };
                 let who = (self.seated.seat, self.seated.fence);
-                Arc::new(Steered::new(looking, (&world.ground, coordinator), who, heard))
+                Arc::new(Steered::new(tools, (&world.ground, coordinator), who, heard))
             }
             // What people say to those who work is none of who judges.
-            Form::Review | Form::Run => looking,
+            Form::Review | Form::Run => tools,
         }
     }
 

@@ -15,17 +15,19 @@ use super::gate::Gate;
 use super::keeping::Keeping;
 use super::played::as_metered;
 use super::seated::{Seated, kept};
+use super::tools::LookingTools;
 use super::workplace::Reading;
 use super::world::{World, told};
 use crate::io::agents::{Brief, Stance};
 use crate::io::gateway::{Family, Metered, Refusal};
 use crate::io::llm::{
-    Bounds, Context, End, FileTools, Message, READING, Talk, Transcript, Wire, Wired, parked, told_further,
+    Bounds, Context, End, FileTools, Marked, Message, READING, Talk, Transcript, Wire, Wired, parked, told_further,
 };
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::ids::Oid;
 use crate::model::model_name::{Form, ModelName};
+use crate::model::paths::PathSet;
 use crate::model::role::{AgentRef, Role};
 use crate::model::seat::Seat;
 
@@ -149,26 +151,28 @@ pub(super) fn open(
     Gate::open(world, seat, (agent, role), coordinator, tools)?.ok_or_else(without_key)
 }
 
-/// Says what a model is asked for that a program reads.
-pub(super) struct Question {
-    /// The commit whose files it sees, which it cannot change.
-    pub commit: Oid,
-    /// What it is told, and the session that it takes up again.
-    pub brief: Brief,
-    /// Tools of its own beside those by which it looks.
-    pub tools: Option<Arc<dyn Toolbox>>,
+/// Joins to the tools by which a session works on files a map of the commit that it begins from; the paths are those that the
+/// map is about.
+pub(super) fn looking(world: &World, files: FileTools, commit: Oid, about: PathSet) -> Arc<dyn Toolbox> {
+    let map = Arc::new(LookingTools::map_of(&world.ground, commit, about));
+    Arc::new(Joined::new(vec![Arc::new(files), Arc::new(Marked::of(map, world.secrets.clone()))]))
+}
+
+/// Gives who changes nothing the tools by which it looks at the files of a commit.
+pub(super) fn reading(world: &Arc<World>, commit: Oid, about: PathSet) -> Arc<dyn Toolbox> {
+    looking(world, FileTools::read_only(Arc::new(Reading::of(world, commit))), commit, about)
 }
 
 /// Names the file on the desk of a session that a limit ended in which it is kept what was said.
 const TURNS_FILE: &str = "turns.json";
 
-/// Has a model asked by who sits somewhere, in a session of that name; tells what that came to, nothing where it ended because
-/// the run may spend no more, or why it could not be asked.
+/// Has a model asked by who sits somewhere, in a session of that name, for what its brief says and with these tools; tells what
+/// that came to, nothing where it ended because the run may spend no more, or why it could not be asked.
 pub(super) async fn ask(
     world: &Arc<World>,
     name: &str,
     Seated { seat, fence, agent, role, .. }: &Seated,
-    Question { commit, brief, tools: own }: Question,
+    (brief, tools): (Brief, Arc<dyn Toolbox>),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<Acted>, String> {
@@ -177,15 +181,13 @@ pub(super) async fn ask(
     let turns_file = kept(world, *fence).file(TURNS_FILE);
     let gate = open(world, seat, (agent, role), coordinator)?;
     let began = Instant::now();
-    let files: Arc<dyn Toolbox> = Arc::new(FileTools::read_only(Arc::new(Reading::of(world, commit))));
-    let tools = Joined::new(own.into_iter().chain([files]).collect());
     let session = LlmSession {
         agent,
         role,
         system: READING,
         earlier: earlier.map(|messages| told_further(messages, brief.go_on_by_tools())),
         brief: brief.text,
-        tools: &tools,
+        tools: tools.as_ref(),
         keeping: Keeping::begin(world, seat, (name, agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
         turns_file: Some(turns_file.clone()),

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::briefing::brief;
 use super::coordinator::Coordinator;
 use super::keeping::{Keeping, keep_all};
-use super::llm_session::{LlmSession, no_port, open, stance_of};
+use super::llm_session::{LlmSession, looking, no_port, open, stance_of};
 use super::order::Order;
 use super::parking::{kept, turns_file};
 use super::played::{Limit, Played};
-use super::tools::{Steered, WorkingTools};
+use super::tools::{BriefTool, Steered, WorkingTools};
 use super::worker::{made_of, snapshot};
 use super::workplace::{Remains, Workplace};
 use super::world::{World, blocking, told};
@@ -90,8 +90,9 @@ fn tools(
     coordinator: &WeakActorRef<Coordinator>,
 ) -> Arc<dyn Toolbox> {
     let files = FileTools::new(Arc::<Workplace>::clone(place));
-    let working = WorkingTools::new(brief.to_owned(), desk.handoff());
-    let joined = Arc::new(Joined::new(vec![Arc::new(files), Arc::new(working)]));
+    let looking = looking(world, files, place.from(), order.task.paths.clone());
+    let (brief, working) = (BriefTool::of(brief), WorkingTools::new(desk.handoff()));
+    let joined = Arc::new(Joined::new(vec![looking, Arc::new(brief), Arc::new(working)]));
     Arc::new(Steered::new(
         joined,
         (&world.ground, coordinator),

@@ -17,7 +17,7 @@ use super::parking::{kept, resumed};
 use super::played::{Limit, Played};
 use super::room::{Access, Whose};
 use super::setup::{For, set_up};
-use super::tools::{LookingTools, Steered, WorkingTools};
+use super::tools::{BriefTool, LookingTools, Steered, WorkingTools};
 use super::world::{World, told};
 use crate::io::agents::{Brief, Desk, Stance};
 use crate::io::git::{Change, Edit, GitError, Limits as SnapshotLimits, Made, Merge, Refused, Repo, Snapshot, Tree};
@@ -286,8 +286,8 @@ fn tools(
     coordinator: &WeakActorRef<Coordinator>,
 ) -> Arc<dyn Toolbox> {
     let looking = LookingTools::of_worktree(&world.ground, tree.glance(), order.task.paths.clone());
-    let working = WorkingTools::new(brief.text.clone(), desk.handoff());
-    let tools = Arc::new(Joined::new(vec![Arc::new(working), Arc::new(looking)]));
+    let (brief, working) = (BriefTool::of(&brief.text), WorkingTools::new(desk.handoff()));
+    let tools = Arc::new(Joined::new(vec![Arc::new(brief), Arc::new(working), Arc::new(looking)]));
     Arc::new(Steered::new(
         tools,
         (&world.ground, coordinator),

@@ -1,4 +1,4 @@
-//! Owns the tools by which a session looks through files: of a tree of git, or of a worktree while its agent writes there.
+//! Owns the tools by which a session looks through files: of a commit, or of a worktree while its agent writes there.
 //! Never changes anything.
 
 use std::sync::Arc;
@@ -16,52 +16,51 @@ use crate::model::paths::PathSet;
 
 /// Holds a session's tools for looking.
 pub struct LookingTools {
-    searched: Arc<dyn Files>,
-    mapped: Arc<OfTree>,
+    searched: Option<Arc<dyn Files + Send + Sync>>,
+    mapped: Arc<OfCommit>,
     about: Arc<PathSet>,
 }
 
 impl LookingTools {
-    /// Looks through a tree of git alone; the paths are those that a map is about where nobody says.
-    pub fn of_tree(ground: &Arc<Ground>, tree: Oid, about: PathSet) -> Self {
-        let mapped = Arc::new(OfTree { ground: Arc::clone(ground), at: At::Tree(tree) });
-        Self { searched: Arc::<OfTree>::clone(&mapped), mapped, about: Arc::new(about) }
+    /// Maps a commit, which is not looked at before that is asked for; the paths are those that a map is about where nobody says.
+    pub fn map_of(ground: &Arc<Ground>, commit: Oid, about: PathSet) -> Self {
+        let mapped = Arc::new(OfCommit { ground: Arc::clone(ground), commit });
+        Self { searched: None, mapped, about: Arc::new(about) }
     }
 
     /// Searches a worktree, and maps the commit that it began from.
     pub fn of_worktree(ground: &Arc<Ground>, worktree: Glance, about: PathSet) -> Self {
-        let mapped = Arc::new(OfTree { ground: Arc::clone(ground), at: At::Commit(worktree.commit()) });
-        Self { searched: Arc::new(OfWorktree(worktree)), mapped, about: Arc::new(about) }
+        let map = Self::map_of(ground, worktree.commit(), about);
+        Self { searched: Some(Arc::new(OfWorktree(worktree))), ..map }
     }
 }
 
 impl Toolbox for LookingTools {
     fn tools(&self) -> Vec<Tool> {
         let tool = |name: &str, about: &str, input| Tool { name: name.to_owned(), about: about.to_owned(), input };
-        vec![
-            tool(
-                "search_code",
-                "Searches the files as they are now for a regular expression or a text; ignored files are left out.",
-                schema_of::<Query>(),
-            ),
-            tool(
-                "repo_map",
-                "Shows what the repository's source files define, with line numbers, those first that matter most to \
-                 your task: by what they import and who imports them. It shows what you began from, without your changes.",
-                schema_of::<MapQuery>(),
-            ),
-        ]
+        let search = tool(
+            "search_code",
+            "Searches the files as they are now for a regular expression or a text; ignored files are left out.",
+            schema_of::<Query>(),
+        );
+        let map = tool(
+            "repo_map",
+            "Shows what the repository's source files define, with line numbers, those first that matter most to your \
+             task: by what they import and who imports them. It shows what you began from, without your changes.",
+            schema_of::<MapQuery>(),
+        );
+        self.searched.is_some().then_some(search).into_iter().chain([map]).collect()
     }
 
     fn call(&self, name: &str, given: Value) -> Pending<'_, Result<String, String>> {
         let name = name.to_owned();
         Box::pin(async move {
-            match name.as_str() {
-                "search_code" => {
-                    let files = Arc::clone(&self.searched);
+            match (name.as_str(), &self.searched) {
+                ("search_code", Some(files)) => {
+                    let files = Arc::clone(files);
                     look(&name, given, move |query| search(files.as_ref(), query)).await
                 }
-                "repo_map" => {
+                ("repo_map", _) => {
                     let (files, about) = (Arc::clone(&self.mapped), Arc::clone(&self.about));
                     let map = move |query: &MapQuery| repo_map(files.as_ref(), files.outlines(), &about, query);
                     look(&name, given, map).await
@@ -82,31 +81,22 @@ async fn look<Q: DeserializeOwned + Send + 'static>(
     blocking(move || how(&query)).await
 }
 
-/// Holds the files of a tree of git.
-struct OfTree {
+/// Holds the files of a commit.
+struct OfCommit {
     ground: Arc<Ground>,
-    at: At,
+    commit: Oid,
 }
 
-/// Names a tree.
-enum At {
-    Tree(Oid),
-    Commit(Oid),
-}
-
-impl OfTree {
+impl OfCommit {
     fn outlines(&self) -> &Outlines {
         &self.ground.outlines
     }
 }
 
-impl Files for OfTree {
+impl Files for OfCommit {
     fn list(&self) -> Result<Vec<Listed>, String> {
         let repo = &self.ground.repo;
-        let tree = match self.at {
-            At::Tree(tree) => Ok(tree),
-            At::Commit(commit) => repo.commit_of(commit).map(|(tree, _)| tree),
-        };
+        let tree = repo.commit_of(self.commit).map(|(tree, _)| tree);
         let files =
             tree.and_then(|tree| repo.files(tree)).map_err(|error| format!("failed to {}", told(&error)))?.files;
         let is_file = |mode: u32| mode & 0o170_000 == 0o100_000;

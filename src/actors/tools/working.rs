@@ -1,4 +1,4 @@
-//! Owns the tools by which a worker reads its brief and hands up what it did, asks, or says what is missing. All go by the
+//! Owns the tools by which a worker hands up what it did, asks, or says what is missing. All go by the
 //! handoff's file, as if the agent had written it itself; never ends a session.
 
 use std::path::PathBuf;
@@ -19,7 +19,6 @@ const WORDS_BYTES_MAX: usize = 8 << 10;
 /// Holds a worker's tools.
 #[derive(Debug)]
 pub struct WorkingTools {
-    brief: String,
     slot: Arc<Slot>,
 }
 
@@ -44,10 +43,6 @@ struct Beside {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TaskBrief {}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Ask {
     /// The question, with all that a person who does not see your session needs to answer it.
     question: String,
@@ -61,9 +56,9 @@ struct Blocked {
 }
 
 impl WorkingTools {
-    /// Takes the brief, and the place of the attempt's handoff.
-    pub fn new(brief: String, handoff: PathBuf) -> Self {
-        Self { brief, slot: Arc::new(Slot { place: handoff, beside: Mutex::default() }) }
+    /// Takes the place of the attempt's handoff.
+    pub fn new(handoff: PathBuf) -> Self {
+        Self { slot: Arc::new(Slot { place: handoff, beside: Mutex::default() }) }
     }
 }
 
@@ -71,7 +66,6 @@ impl Toolbox for WorkingTools {
     fn tools(&self) -> Vec<Tool> {
         let tool = |name: &str, about: &str, input| Tool { name: name.to_owned(), about: about.to_owned(), input };
         vec![
-            tool("task_brief", "Gives your task's whole brief again, word for word.", schema_of::<TaskBrief>()),
             tool(
                 "handoff",
                 "Hands up what you did, once, when you are done: to the planner that made your task. A later call \
@@ -108,7 +102,6 @@ impl Toolbox for WorkingTools {
         let name = name.to_owned();
         Box::pin(async move {
             match name.as_str() {
-                "task_brief" => arguments::<TaskBrief>(&name, given).map(|_| self.brief.clone()),
                 "handoff" => {
                     let handoff = arguments::<Handoff>(&name, given)?;
                     self.leave(move |slot, beside| slot.replace(handoff, beside)).await?;
@@ -237,7 +230,7 @@ mod tests {
     impl Scene {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let tools = WorkingTools::new("Mend it.\n".to_owned(), dir.path().join("handoff.json"));
+            let tools = WorkingTools::new(dir.path().join("handoff.json"));
             Self { dir, tools }
         }
 
@@ -256,11 +249,6 @@ mod tests {
         let each: Vec<Value> =
             tools.iter().map(|it| json!({"name": it.name, "about": it.about, "input": it.input})).collect();
         insta::assert_snapshot!(serde_json::to_string_pretty(&each).unwrap());
-    }
-
-    #[tokio::test]
-    async fn the_brief_is_given_byte_for_byte() {
-        assert_eq!(Scene::new().call("task_brief", json!({})).await.unwrap(), "Mend it.\n");
     }
 
     #[tokio::test]
@@ -321,7 +309,6 @@ mod tests {
             ("request_scope", json!({"paths": ["a"], "why": ""}), "say in `why`"),
             ("flag_file", json!({"path": "/etc/passwd", "why": "x"}), "is no path"),
             ("flag_file", json!({"path": "a", "why": " "}), "`why` is empty"),
-            ("task_brief", json!({"of": "t2"}), "unknown field `of`"),
             ("verdict", json!({}), "no tool `verdict`"),
         ] {
             let why = scene.call(name, given).await.unwrap_err();

@@ -1,16 +1,17 @@
 //! Owns the tools by which a model works on files: read, list, search, edit, write, remove, and a shell. Knows neither where
 //! the files lie nor how a command is run.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use regex::RegexBuilder;
 use serde_json::{Value, json};
 
 use super::arguments::Arguments;
 use super::look::{cut, numbered, quoted};
-use crate::io::tools::{Pending, Tool, Toolbox};
+use crate::io::tools::{Files as Searched, Listed, Pending, Query, Tool, Toolbox, schema_of};
+use crate::io::tools::{arguments as fitting, search as find};
 
 /// Bytes of a file that are shown at one time.
 const READ_BYTES: usize = 48 << 10;
@@ -18,16 +19,10 @@ const READ_BYTES: usize = 48 << 10;
 const READ_LINES: usize = 1_000;
 /// Names that are listed at one time.
 const LISTED: usize = 500;
-/// Places that a search shows.
-const MATCHES: usize = 150;
-/// Bytes that a search shows.
-const MATCH_BYTES: usize = 32 << 10;
-/// Bytes that a search reads.
-const SEARCH_BYTES: usize = 256 << 20;
-/// Bytes that a regular expression may take.
-const REGEX_BYTES: usize = 1 << 20;
 /// How long a command may take where its call does not say.
 const COMMAND_S: u64 = 600;
+/// Names the tool that searches, as every session knows it.
+const SEARCH: &str = "search_code";
 
 /// Files that a session works on, wherever they are. Paths are relative, with `/`, and were checked by nobody.
 pub trait Files {
@@ -119,7 +114,7 @@ impl FileTools {
         let act: Act = match name {
             "read" => read(arguments)?,
             "list" => list(arguments)?,
-            "search" => search(arguments)?,
+            SEARCH => search(arguments)?,
             "edit" if self.may_change => edit(arguments)?,
             "write" if self.may_change => write(arguments)?,
             "remove" if self.may_change => remove(arguments)?,
@@ -166,16 +161,11 @@ impl Toolbox for FileTools {
                 json!({"globs": globs_schema()}),
                 &[],
             ),
-            tool(
-                "search",
-                "Finds lines by a regular expression (Rust's syntax) in all files, or in those that globs name.",
-                json!({
-                    "pattern": {"type": "string"},
-                    "globs": globs_schema(),
-                    "ignore_case": {"type": "boolean"}
-                }),
-                &["pattern"],
-            ),
+            Tool {
+                name: SEARCH.to_owned(),
+                about: "Searches the files as they are now for a regular expression or a text.".to_owned(),
+                input: schema_of::<Query>(),
+            },
         ];
         if self.may_change {
             tools.extend(changing());
@@ -267,37 +257,24 @@ fn list(arguments: &Value) -> Result<Act, String> {
 }
 
 fn search(arguments: &Value) -> Result<Act, String> {
-    let read = Arguments::new(arguments, &["pattern", "globs", "ignore_case"])?;
-    let ignores_case = arguments["ignore_case"].as_bool().unwrap_or(false);
-    let mut pattern = RegexBuilder::new(read.text("pattern")?);
-    let pattern = pattern.case_insensitive(ignores_case).size_limit(REGEX_BYTES).build();
-    let pattern = pattern.map_err(|error| format!("the pattern is none: {}", in_one_line(&error)))?;
-    let globs = globs(&read.texts("globs")?)?;
-    Ok(Box::new(move |files| {
-        let (mut shown, mut found, mut read, mut is_all) = (String::new(), 0_usize, 0_usize, true);
-        for path in files.paths()?.into_iter().filter(|path| globs.is_match(path)) {
-            // What is no text holds no lines; what went away meanwhile holds nothing.
-            let Ok(text) = files.look(&path).and_then(|it| text_of(&path, it)) else { continue };
-            read += text.len();
-            is_all &= read <= SEARCH_BYTES;
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| pattern.is_match(line)) {
-                found += 1;
-                if found <= MATCHES && shown.len() < MATCH_BYTES {
-                    shown.push_str(&format!("> {}:{number}: {}\n", one_line(&path), cut(line)));
-                } else {
-                    is_all = false;
-                }
-            }
-            if !is_all {
-                break;
-            }
+    let query: Query = fitting(SEARCH, arguments.clone())?;
+    Ok(Box::new(move |files| find(&Seen(RefCell::new(files)), &query).map(|found| quoted(&found))))
+}
+
+/// Lets a search look through the files of a place.
+struct Seen<'f>(RefCell<&'f mut dyn Files>);
+
+impl Searched for Seen<'_> {
+    fn list(&self) -> Result<Vec<Listed>, String> {
+        Ok(self.0.borrow_mut().paths()?.into_iter().map(|path| Listed { path, blob: None }).collect())
+    }
+
+    fn read(&self, file: &Listed, most: u64) -> Option<Vec<u8>> {
+        match self.0.borrow_mut().look(&file.path) {
+            Ok(Found::File(bytes)) if bytes.len() as u64 <= most => Some(bytes),
+            Ok(Found::File(_) | Found::Link(_) | Found::Folder | Found::Nothing) | Err(_) => None,
         }
-        Ok(match (found, is_all) {
-            (0, true) => "No line matches.".to_owned(),
-            (_, true) => shown,
-            (_, false) => format!("{shown}(there is more; use a narrower pattern or globs)\n"),
-        })
-    }))
+    }
 }
 
 fn edit(arguments: &Value) -> Result<Act, String> {
@@ -457,29 +434,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_search_shows_where_and_says_where_there_is_more() {
-        let many = "match\n".repeat(MATCHES + 1);
-        let shelf = shelf(&[
-            ("src/a.rs", b"fn one() {}\n// FN\n"),
-            ("b.txt", b"fn\n"),
-            ("bin", b"\xfffn"),
-            ("many", many.as_bytes()),
-        ]);
-        let found = call(&shelf, "search", json!({"pattern": "^fn", "globs": ["src/**", "*.txt"]})).await.unwrap();
-        assert_eq!(found, "> b.txt:1: fn\n> src/a.rs:1: fn one() {}\n");
-        let found = call(&shelf, "search", json!({"pattern": "fn", "globs": "src/*", "ignore_case": true})).await;
-        assert_eq!(found.unwrap().lines().count(), 2);
-        assert_eq!(call(&shelf, "search", json!({"pattern": "none"})).await.unwrap(), "No line matches.");
-        let found = call(&shelf, "search", json!({"pattern": "match"})).await.unwrap();
-        assert_eq!(found.lines().count(), MATCHES + 1);
-        assert!(found.ends_with("(there is more; use a narrower pattern or globs)\n"));
+    async fn a_search_shows_where_and_marks_what_it_shows() {
+        let shelf = shelf(&[("src/a.rs", b"fn one() {}\n// FN\n"), ("b.txt", b"fn\n"), ("bin", b"\0fn")]);
+        let found = call(&shelf, "search_code", json!({"pattern": "^fn", "paths": ["src", "*.txt"]})).await.unwrap();
+        let sum = "> 2 matching lines in 2 files; 2 files were searched.\n";
+        assert_eq!(found, format!("> b.txt:1: fn\n> src/a.rs:1: fn one() {{}}\n{sum}"));
+        let found = call(&shelf, "search_code", json!({"pattern": "fn", "paths": ["src"], "ignore_case": true})).await;
+        assert_eq!(found.unwrap().lines().count(), 3);
         for pattern in ["(", "a{9999}{9999}"] {
-            assert!(
-                call(&shelf, "search", json!({"pattern": pattern}))
-                    .await
-                    .unwrap_err()
-                    .starts_with("the pattern is none")
-            );
+            let why = call(&shelf, "search_code", json!({ "pattern": pattern })).await.unwrap_err();
+            assert!(why.starts_with("`pattern` is no regular expression") && !why.contains('\n'), "{why}");
         }
     }
 
@@ -501,10 +465,10 @@ mod tests {
         let shelf = shelf(&[("a", b"x\n")]);
         let tools = FileTools::read_only(Arc::<Shelf>::clone(&shelf));
         let names: Vec<String> = tools.tools().into_iter().map(|tool| tool.name).collect();
-        assert_eq!(names, ["read", "list", "search"]);
+        assert_eq!(names, ["read", "list", "search_code"]);
         for name in ["edit", "write", "remove", "shell"] {
             let error = tools.call(name, json!({"path": "a", "content": "y", "command": "ls"})).await.unwrap_err();
-            assert_eq!(error, format!("there is no tool `{name}`; there are: read, list, search"));
+            assert_eq!(error, format!("there is no tool `{name}`; there are: read, list, search_code"));
         }
         assert_eq!(held(&shelf, "a"), "x\n");
     }

@@ -10,9 +10,11 @@ mod talk;
 mod arguments;
 mod files;
 mod look;
+mod marked;
 
 pub use context::{Context, Note};
 pub use files::{Act, FileTools, Files, Found, Place, Ran};
+pub use marked::Marked;
 pub use model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
 pub use parking::{parked, told_further};
 pub use talk::{Bounds, End, READING, SYSTEM, Talk};

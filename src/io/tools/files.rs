@@ -12,7 +12,7 @@ pub struct Listed {
 }
 
 /// Lets tools look through files. All of it may take long: callers use a blocking thread.
-pub trait Files: Send + Sync {
+pub trait Files {
     /// Lists all files, sorted by path.
     ///
     /// # Errors

@@ -94,7 +94,10 @@ fn pattern(query: &Query) -> Result<Regex, String> {
     let text = if *literal { regex::escape(pattern) } else { pattern.clone() };
     let mut builder = RegexBuilder::new(&text);
     builder.case_insensitive(*ignore_case).crlf(true).size_limit(COMPILED_BYTES_MAX).dfa_size_limit(COMPILED_BYTES_MAX);
-    builder.build().map_err(|error| format!("`pattern` is no regular expression (`literal` takes it as text): {error}"))
+    builder.build().map_err(|error| {
+        let error = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("`pattern` is no regular expression (`literal` takes it as text): {error}")
+    })
 }
 
 /// Says which files are meant.

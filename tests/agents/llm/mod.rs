@@ -5,5 +5,6 @@ mod tasks;
 mod faults;
 mod crowd;
 mod parts;
+mod steering;
 
 pub use scene::{AGENTS, Scene, keyed};

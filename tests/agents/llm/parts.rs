@@ -33,6 +33,7 @@ fn plays(reviews: impl IntoIterator<Item = Turn>) -> Model {
         json!({"key": "one", "title": "write b.txt", "brief": "This is task-a: write b.txt.", "paths": ["b.txt"]});
     let planner = [
         Turn::calls(Call::exact("list", json!({}))).and(Call::read("a.txt")).using(USED),
+        Turn::calls(Call::exact("task_brief", json!({}))).using(USED),
         Turn::calls(Call::exact("write", json!({"path": "a.txt", "content": "x"}))).using(USED),
         answer(&json!({"tasks": [task]})),
         answer(&json!({})),
@@ -69,9 +70,14 @@ fn one_model_plans_works_and_judges_and_all_of_it_is_counted() {
     let asked = model.asked();
     let planned: Vec<_> = asked.iter().filter(|seen| seen.holds(PLANNER)).collect();
     let own = ["emit_task", "spawn_planner", "claim_decision", "answer_scope", "plan_status"];
-    let tools = [&own[..], &["read", "list", "search", "hand_over"]].concat();
+    let looking = ["task_brief", "read", "list", "search_code", "repo_map", "hand_over"];
+    let tools = [&own[..], &looking].concat();
     assert_eq!(planned[0].tools, tools, "who plans has no tool that changes a file");
-    assert!(body(planned[2]).to_string().contains("there is no tool `write`"), "{}", body(planned[2]));
+    let asked_again = body(planned[2]);
+    let messages = asked_again["messages"].as_array().unwrap();
+    let [said, .., answered] = &messages[1..] else { panic!("{asked_again}") };
+    assert_eq!(said["content"], answered["content"], "the brief is given again, byte for byte");
+    assert!(body(planned[3]).to_string().contains("there is no tool `write`"), "{}", body(planned[3]));
     assert_eq!(house.landed("a.txt"), "before");
     let judged: Vec<_> = asked.iter().filter(|seen| seen.holds(JUDGE)).collect();
     assert!(judged[1].holds("there is no file b.txt"), "who sees the change alone sees no file");

@@ -106,7 +106,9 @@ fn how_hard_a_model_thinks_is_said_in_its_own_words_or_not_at_all() {
 fn no_worktree_and_no_sandbox_is_there_before_a_command_is_run() {
     let gate = Gate::default();
     let turns = [
-        Turn::calls(Call::read("a.txt")).and(Call::exact("search", json!({"pattern": "bef.re"}))),
+        Turn::calls(Call::read("a.txt"))
+            .and(Call::exact("search_code", json!({"pattern": "bef.re"})))
+            .and(Call::exact("repo_map", json!({}))),
         Turn::writes("b.txt", "after\n"),
         Turn::says("It is written.").behind(&gate),
     ];
@@ -120,8 +122,13 @@ fn no_worktree_and_no_sandbox_is_there_before_a_command_is_run() {
     assert_eq!(started.wait().unwrap().code(), Some(0));
     assert_eq!(scene.house.landed("b.txt"), "after");
     assert_eq!(scene.worktrees(), Vec::<String>::new(), "it was committed from memory");
+    let files = ["read", "list", "search_code", "edit", "write", "remove", "shell", "repo_map"];
+    let own = ["task_brief", "handoff", "ask", "blocked", "request_scope", "flag_file", "hand_over"];
+    assert_eq!(scene.turns()[0].tools, [&files[..], &own].concat());
     let shown: Vec<String> = scene.results().into_iter().map(|(text, _)| text).collect();
-    assert_eq!(shown, ["> 1\tbefore\n", "> a.txt:1: before\n", "Done: 6 bytes."]);
+    let searched = "> a.txt:1: before\n> 1 matching lines in 1 files; 3 files were searched.\n";
+    let mapped = "> 0 of 0 source files, those first that matter most here.\n";
+    assert_eq!(shown, ["> 1\tbefore\n", searched, mapped, "Done: 6 bytes."]);
 }
 
 #[test]
@@ -342,7 +349,7 @@ fn what_a_model_may_not_do_is_an_error_that_it_is_told() {
         wrong("write", json!({"path": "a.txt/b", "content": "x"})),
         wrong("write", json!({"path": "folder", "content": "x"})),
         wrong("remove", json!({"path": "none"})),
-        wrong("search", json!({"pattern": "("})),
+        wrong("search_code", json!({"pattern": "("})),
         wrong("list", json!({"globs": ["["]})),
         wrong("hand_over", json!({"done": "", "left": "", "decided": "", "found": ""})),
         wrong("shell", json!({"command": " "})),
