@@ -4,25 +4,45 @@ use std::fs;
 
 use serde_json::Value;
 
+use super::faults::accounts_for_all;
 use super::scene::{CLAUDE, Scene, USED};
 use crate::model::{Gate, Script, Turn};
 use crate::stage::told;
 use crate::workers::{FILES, counted};
 
 const SESSIONS: usize = 200;
+/// Sessions of the crowd whose coordinator is killed, how often that is, and by which lot.
+const KILLED: usize = 40;
+const KILLS: usize = 4;
+const SEED: u64 = 20_261_130;
+
+/// What a task of the crowd is known by.
+fn name(number: usize) -> String {
+    format!("task-{number}-of-many")
+}
+
+/// What a session does first.
+fn writes(number: usize) -> Turn {
+    Turn::writes(&format!("f{number}.txt"), "after\n").using(USED)
+}
+
+fn says() -> Turn {
+    Turn::says("It is written.").using(USED)
+}
 
 /// A scene in which as many sessions have a task each, and all ask for the first time at the same moment.
 fn crowd(goal: &str, gate: &Gate) -> Scene {
-    let name = |number: usize| format!("task-{number}-of-many");
+    let script = |number| Script::of(&name(number), [writes(number).behind(gate), says()]);
+    crowd_of(SESSIONS, goal, (0..SESSIONS).map(script))
+}
+
+/// A scene in which so many sessions have a task each.
+fn crowd_of(sessions: usize, goal: &str, scripts: impl IntoIterator<Item = Script>) -> Scene {
     let task = |number| format!("{{key: t{number}, brief: \"{}\", paths: [f{number}.txt]}}", name(number));
-    let tasks = format!("[{}]", (0..SESSIONS).map(task).collect::<Vec<_>>().join(", "));
-    let script = |number: usize| {
-        let first = Turn::writes(&format!("f{number}.txt"), "after\n").using(USED).behind(gate);
-        Script::of(&name(number), [first, Turn::says("It is written.").using(USED)])
-    };
-    let scene = Scene::with(CLAUDE, goal, &tasks, &FILES, (0..SESSIONS).map(script));
+    let tasks = format!("[{}]", (0..sessions).map(task).collect::<Vec<_>>().join(", "));
+    let scene = Scene::with(CLAUDE, goal, &tasks, &FILES, scripts);
     fs::create_dir_all(scene.house.home()).unwrap();
-    let providers = format!("[providers.anthropic]\ncalls_at_once = {SESSIONS}\n");
+    let providers = format!("[providers.anthropic]\ncalls_at_once = {sessions}\n");
     fs::write(scene.house.home().join("gateway.toml"), providers).unwrap();
     scene
 }
@@ -56,4 +76,31 @@ fn a_crowd_of_sessions_spends_no_more_than_the_budget() {
     scene.artel(&["resume", "--usd", "200"]).exits(0);
     assert_eq!(scene.house.landed(&format!("f{}.txt", SESSIONS - 1)), "after");
     scene.is_accounted();
+}
+
+#[test]
+fn a_crowd_whose_coordinator_is_killed_at_random_accounts_for_no_less_than_it_used() {
+    // Whichever attempt asks: who has written says so, and who has not writes.
+    let tries = KILLS + 1;
+    let ends = |number| Script::of(&name(number), (0..tries).map(|_| says())).and("Done: 6 bytes.");
+    let begins = |number| Script::of(&name(number), (0..tries).map(|_| writes(number)));
+    let scripts = (0..KILLED).map(ends).chain((0..KILLED).map(begins));
+    let scene = crowd_of(KILLED, "budget: { usd: 200 }\n", scripts);
+    let mut lots = fastrand::Rng::with_seed(SEED);
+    let args = ["--workers", "16", "--role", "worker.limits.attempts=9"];
+    let mut started = scene.command(&scene.args(&args)).spawn().unwrap();
+    // Two calls a session are the fewest that there are: each kill finds sessions that have more to say.
+    let span = 2 * KILLED / (KILLS + 1);
+    for kill in 0..KILLS {
+        scene.model.is_asked(kill * span + lots.usize(1..=span));
+        started.kill().unwrap();
+        started.wait().unwrap();
+        started = scene.command(&["resume"]).spawn().unwrap();
+    }
+    assert_eq!(started.wait().unwrap().code(), Some(0));
+    for number in 0..KILLED {
+        assert_eq!(scene.house.landed(&format!("f{number}.txt")), "after");
+    }
+    accounts_for_all(&scene);
+    scene.house.artel(&["verify"]).exits(0);
 }

@@ -188,7 +188,7 @@ fn price(told: Usage) -> u64 {
 }
 
 #[track_caller]
-fn accounts_for_all(scene: &Scene) {
+pub(super) fn accounts_for_all(scene: &Scene) {
     let cost = scene.artel(&["cost", "--json"]).exits(0).json();
     let nano_usd = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("no money in {cost}"));
     let accounted = nano_usd(&cost["total"]["spend"]["nano_usd"]) + nano_usd(&cost["held_nano_usd"]);

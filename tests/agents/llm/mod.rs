@@ -6,5 +6,7 @@ mod faults;
 mod crowd;
 mod parts;
 mod steering;
+mod resolver;
+mod keyring;
 
 pub use scene::{AGENTS, Scene, keyed};
