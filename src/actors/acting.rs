@@ -77,7 +77,7 @@ pub async fn act(
     let gate = Gate::open(world, *seat, (agent, role), coordinator, tools)?;
     let login = login_of(world, role, agent)?;
     let has_login = login.is_some();
-    let played = cast(world, (agent, &role.limits), (gate.as_ref().and_then(Gate::door), login))?;
+    let played = cast(world, (agent, role), (gate.as_ref().and_then(Gate::door), login))?;
     let play = set_out(played.as_ref(), brief, stage, world.hands.tier()).map_err(|error| failed(&error))?;
     let Play::Process { program, env: own, read, home, .. } = play else {
         return Err(format!("{agent} is no process"));

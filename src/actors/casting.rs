@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::world::World;
 use crate::io::agents::script::Script;
 use crate::io::agents::{Acp, Agent, Claude, Codex, Command, Door, Login, Programs};
-use crate::model::role::{AgentRef, Limits};
+use crate::model::role::{AgentRef, Role};
 
 /// Makes the agent that a role names, where it plays by a process, with what leads it to artel or logs it in.
 ///
@@ -13,7 +13,7 @@ use crate::model::role::{AgentRef, Limits};
 /// Where it plays by none.
 pub fn cast(
     world: &World,
-    (agent, limits): (&AgentRef, &Limits),
+    (agent, role): (&AgentRef, &Role),
     (door, login): (Option<Door>, Option<Login>),
 ) -> Result<Box<dyn Agent + Send>, String> {
     let programs = || {
@@ -27,21 +27,21 @@ pub fn cast(
             Box::new(Script::new(world.artel.clone(), name.clone(), text))
         }
         AgentRef::Claude { model } => {
-            let claude = Claude::new(programs(), model.clone(), door);
+            let claude = Claude::new(programs(), model.clone(), door).thinking(role.effort);
             Box::new(match login {
-                Some(login) => claude.logged_in(login, limits),
+                Some(login) => claude.logged_in(login, &role.limits),
                 None => claude,
             })
         }
         AgentRef::Codex { model } => {
-            let codex = Codex::new(programs(), model.clone(), door);
+            let codex = Codex::new(programs(), model.clone(), door).thinking(role.effort);
             Box::new(match login {
                 Some(login) => codex.logged_in(login),
                 None => codex,
             })
         }
         AgentRef::Acp(line) => {
-            let acp = Acp::new(world.artel.clone(), programs(), line.clone(), door);
+            let acp = Acp::new(world.artel.clone(), programs(), line.clone(), door).thinking(role.effort);
             Box::new(match login {
                 Some(login) => acp.logged_in(login),
                 None => acp,

@@ -51,7 +51,7 @@ pub use place::{Loaded, Place, decode_events};
 pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::{Put, ask, ask_as, refusal};
-pub use roles::{RoleRow, agents_here, role_rows};
+pub use roles::{RoleRow, agents_here, role_rows, unheeded};
 pub use serving::{Address, Hosts, Note, address, is_due, is_served, tell_server};
 pub use states::States;
 pub use telling::{Became, read_channels, try_channels};

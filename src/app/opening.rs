@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{AppError, Place};
+use super::{AppError, Place, unheeded};
 use crate::actors::planning::draft;
 use crate::actors::world::{Ground, blocking};
 use crate::io::agents::{Says, tells};
@@ -170,6 +170,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
     let by_name: BTreeMap<String, Role> = roles.iter().map(|role| (role.name.clone(), role.clone())).collect();
     fits(&goal, &roles)?;
     let logins = login_notes(&by_name);
+    let unheeded: Vec<String> = by_name.values().flat_map(unheeded).collect();
     let prompts = roles.iter().filter_map(|role| Some((role.prompt.clone(), roles.prompt(role)?.to_owned())));
     let prompts = prompts.collect();
     let goal_path = cwd.join(&options.goal);
@@ -197,7 +198,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
         judges: if config.judges > 0 { config.judges } else { (processors / 2).max(1) },
         config,
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
-        notes: notes(&survey).into_iter().chain(logins).collect(),
+        notes: notes(&survey).into_iter().chain(logins).chain(unheeded).collect(),
     })
 }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{AppError, read_roles};
 use crate::io::agents::{KnownAgent, Programs, known_agents};
 use crate::io::git::Repo;
-use crate::model::role::Role;
+use crate::model::inert::inert;
+use crate::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Role};
 
 /// Tells of a role and where it comes from.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +48,56 @@ pub fn role_rows(repo: Option<&Repo>, settings: &[String]) -> Result<Vec<RoleRow
     Ok(roles.iter().map(row).collect())
 }
 
+/// Says what a role asks for that an agent of it does not heed, or may not.
+pub fn unheeded(role: &Role) -> Vec<String> {
+    let keeps_context = role.context == ContextPolicy::default() && role.context_tokens == CONTEXT_TOKENS;
+    let mut notes = Vec::new();
+    for agent in &role.agents {
+        let effort = match agent {
+            AgentRef::Acp(_) => "is passed on to {} where it offers a choice of that",
+            AgentRef::Command(_) => "is not passed on to {}",
+            AgentRef::Llm(_) | AgentRef::Claude { .. } | AgentRef::Codex { .. } => "",
+            // Who asks no model thinks no harder.
+            AgentRef::Script(_)
+            | AgentRef::Codemod
+            | AgentRef::Shard
+            | AgentRef::Whole
+            | AgentRef::Ladder
+            | AgentRef::Revert => continue,
+        };
+        let named = inert(&agent.to_string());
+        if role.effort.is_some() && !effort.is_empty() {
+            notes.push(format!("role {}: effort {}", role.name, effort.replace("{}", &named)));
+        }
+        if !keeps_context && !matches!(agent, AgentRef::Llm(_)) {
+            notes.push(format!("role {}: context policy is {named}'s own, and is not passed on to it", role.name));
+        }
+    }
+    notes
+}
+
 /// Lists what is known of agents, and which of them this machine has, by an environment's `PATH` and `HOME`.
 pub fn agents_here(env: &BTreeMap<String, String>) -> Vec<KnownAgent> {
     known_agents(&Programs::new(env.get("PATH").cloned(), env.get("HOME").map(PathBuf::from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::role_text::{read_new, set};
+
+    #[test]
+    fn what_an_agent_does_not_heed_is_said_once_for_each() {
+        let agents = "['codemod', 'llm:claude-sonnet-5', 'claude', 'codex', 'acp:goose acp', 'command:./fix.sh']";
+        let role = read_new("worker", &format!("part = 'worker'\nagents = {agents}\nabout = 'x'")).unwrap();
+        assert_eq!(unheeded(&role), [""; 0]);
+        let high = set(&role, "worker.effort=high").unwrap();
+        let choice = "role worker: effort is passed on to acp:goose acp where it offers a choice of that";
+        assert_eq!(unheeded(&high), [choice, "role worker: effort is not passed on to command:./fix.sh"]);
+        for change in ["worker.context=compact", "worker.context_tokens=1000"] {
+            let notes = unheeded(&set(&role, change).unwrap());
+            let own = |agent: &str| format!("role worker: context policy is {agent}'s own, and is not passed on to it");
+            assert_eq!(notes, ["claude", "codex", "acp:goose acp", "command:./fix.sh"].map(own), "{change}");
+        }
+    }
 }

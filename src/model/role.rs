@@ -73,6 +73,17 @@ pub enum Effort {
     High,
 }
 
+impl Effort {
+    /// Gives the word for it, which roles and the agents that have such a choice share.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// Says what becomes of a context that has grown long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -94,6 +94,30 @@ fn does_a_task(cli: Cli) {
     assert!(cost["total"]["spend"]["nano_usd"].as_u64().unwrap() > 0, "{cost}");
 }
 
+/// Holds that a program asks its model to think as little as its role says, and not where that says nothing.
+#[track_caller]
+fn thinks_little(cli: Cli, name: &str, place: &str) {
+    let Some((_, folder)) = agent(cli) else { return };
+    for (role, expected) in [("worker.effort=low", true), ("worker.mechanical=false", false)] {
+        let (model, house) = (writing(), crew("", TASK, &FILES));
+        let agents = format!("worker.agents=[{name:?}]");
+        artel(&house, &model, &folder, &run(&agents, &["--role", role])).exits(0);
+        let asked = model.asked();
+        let body: Value = serde_json::from_slice(&asked.last().unwrap().request.body).unwrap();
+        assert_eq!(body.pointer(place) == Some(&Value::from("low")), expected, "{role}: {body}");
+    }
+}
+
+#[test]
+fn claude_code_is_told_how_hard_to_think() {
+    thinks_little(Cli::Claude, "claude:claude-opus-4-5", "/output_config/effort");
+}
+
+#[test]
+fn codex_is_told_how_hard_to_think() {
+    thinks_little(Cli::Codex, "codex:gpt-5-codex", "/reasoning/effort");
+}
+
 #[test]
 fn claude_code_does_a_task_in_the_sandbox_through_the_gateway() {
     does_a_task(Cli::Claude);

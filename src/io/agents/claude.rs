@@ -14,7 +14,7 @@ use super::lines::each_event;
 use super::login::Login;
 use super::told::{Told, count, nano_usd, text};
 use crate::io::process::Program;
-use crate::model::role::Limits;
+use crate::model::role::{Effort, Limits};
 use crate::model::spend::Tokens;
 
 /// How the program is got.
@@ -51,6 +51,7 @@ const HOME: &str = "claude";
 pub struct Claude {
     programs: Programs,
     model: Option<String>,
+    effort: Option<Effort>,
     door: Option<Door>,
     /// The login that it is let use, with the options by which it bounds itself then.
     login: Option<(Login, String)>,
@@ -60,7 +61,13 @@ impl Claude {
     /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
     /// login, and keeps its files where that lies.
     pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
-        Self { programs, model, door, login: None }
+        Self { programs, model, effort: None, door, login: None }
+    }
+
+    /// Says how hard it is to think; as it does by itself without.
+    #[must_use]
+    pub fn thinking(self, effort: Option<Effort>) -> Self {
+        Self { effort, ..self }
     }
 
     /// Lets it use its own login, within limits that it holds itself to: nobody else counts then.
@@ -117,6 +124,9 @@ impl Agent for Claude {
         }
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
+        }
+        if let Some(effort) = self.effort {
+            line.push_str(&format!(" --effort {}", effort.word()));
         }
         if let Some((_, bounds)) = &self.login {
             line.push_str(bounds);
@@ -412,7 +422,8 @@ mod tests {
         let programs = Programs::new(Some(dir.path().join("bin").display().to_string()), None);
         let desk = Desk::at(dir.path().join("desk"));
         let line = |model: Option<&str>, door: Option<Door>| {
-            let claude = Claude::new(programs.clone(), model.map(str::to_owned), door);
+            let claude =
+                Claude::new(programs.clone(), model.map(str::to_owned), door).thinking(model.map(|_| Effort::High));
             let played = claude.play(&brief(), &desk).unwrap();
             let Play::Process { program: Program::Shell(line), files, env, read, .. } = played else {
                 panic!("no line for a shell")

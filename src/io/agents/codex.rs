@@ -15,6 +15,7 @@ use super::lines::each_event;
 use super::login::Login;
 use super::told::{Told, count, text};
 use crate::io::process::Program;
+use crate::model::role::Effort;
 use crate::model::spend::Tokens;
 
 /// How the program is got.
@@ -52,6 +53,7 @@ const LOGIN_FILE: &str = "auth.json";
 pub struct Codex {
     programs: Programs,
     model: Option<String>,
+    effort: Option<Effort>,
     door: Option<Door>,
     /// The login that it is let use.
     login: Option<Login>,
@@ -61,7 +63,13 @@ impl Codex {
     /// Takes where programs are found, the model, and what leads to artel; where that leads to no models it uses its own
     /// login, and keeps its files where that lies.
     pub fn new(programs: Programs, model: Option<String>, door: Option<Door>) -> Self {
-        Self { programs, model, door, login: None }
+        Self { programs, model, effort: None, door, login: None }
+    }
+
+    /// Says how hard it is to think; as it does by itself without.
+    #[must_use]
+    pub fn thinking(self, effort: Option<Effort>) -> Self {
+        Self { effort, ..self }
     }
 
     /// Lets it use its own login.
@@ -113,6 +121,9 @@ impl Agent for Codex {
         }
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
+        }
+        if let Some(effort) = self.effort {
+            line.push_str(&format!(" -c model_reasoning_effort={}", effort.word()));
         }
         if let Some(resumed) = &brief.resumes {
             line.push_str(&format!(" resume {}", quoted(&resumed.session)));
@@ -332,7 +343,8 @@ mod tests {
         let programs = Programs::new(Some(root.join("node_modules/.bin").display().to_string()), None);
         let desk = Desk::at(root.join("desk"));
         let line = |model: Option<&str>, door: Option<Door>| {
-            let codex = Codex::new(programs.clone(), model.map(str::to_owned), door);
+            let codex =
+                Codex::new(programs.clone(), model.map(str::to_owned), door).thinking(model.map(|_| Effort::High));
             let Play::Process { program: Program::Shell(line), env, read, .. } = codex.play(&brief(), &desk).unwrap()
             else {
                 panic!("no line for a shell")

@@ -134,6 +134,7 @@ pub fn lines(roles: &[RoleRow], width: usize, paint: Paint) -> Vec<String> {
         lines.push(
             paint.on(Hue::Faint, &crate::model::inert::fit(&format!("{}: {}", row.role.name, row.role.about), width)),
         );
+        lines.extend(seam::unheeded(&row.role).iter().map(|note| crate::model::inert::fit(note, width)));
     }
     lines
 }

@@ -19,7 +19,7 @@ pub use super::reach::{
 use super::reach::{elsewhere, surroundings};
 use crate::actors::progress::Progress;
 use crate::app;
-pub use crate::app::{Became, Fact, Fitness as Fit, Left as Garbage, RoleRow};
+pub use crate::app::{Became, Fact, Fitness as Fit, Left as Garbage, RoleRow, unheeded};
 use crate::io::agents::KnownAgent;
 use crate::io::files::StateDir;
 use crate::io::gateway::PriceRow;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{MARK, ended};
-use super::verb::{ACP_VERB, GO_ON_VARIABLE, RESUME_VARIABLE};
+use super::verb::{ACP_VERB, EFFORT_VARIABLE, GO_ON_VARIABLE, RESUME_VARIABLE};
 use crate::io::agents::agent::{Agent, AgentError, Left, Play, Report, report};
 use crate::io::agents::brief::{Brief, Desk, GO_ON_FILE};
 use crate::io::agents::door::{Door, TOKEN_VARIABLE};
@@ -13,6 +13,7 @@ use crate::io::agents::known;
 use crate::io::agents::lines::each_event;
 use crate::io::agents::login::Login;
 use crate::io::process::Program;
+use crate::model::role::Effort;
 
 /// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process; and leave to
 /// work unasked, which some give to the superuser only in a sandbox. Who does not know a name does not mind it.
@@ -79,6 +80,7 @@ pub struct Acp {
     artel: PathBuf,
     programs: Programs,
     line: String,
+    effort: Option<Effort>,
     door: Option<Door>,
     /// The login that it is let use.
     login: Option<Login>,
@@ -89,7 +91,13 @@ impl Acp {
     /// leads to artel. Where that leads to no models the agent looks for a login by itself, in the user's home; else it has
     /// a home of its own on its desk.
     pub fn new(artel: PathBuf, programs: Programs, line: String, door: Option<Door>) -> Self {
-        Self { artel, programs, line, door, login: None }
+        Self { artel, programs, line, effort: None, door, login: None }
+    }
+
+    /// Says how hard it is to think, where it offers a choice of that.
+    #[must_use]
+    pub fn thinking(self, effort: Option<Effort>) -> Self {
+        Self { effort, ..self }
     }
 
     /// Lets it use its own login, in a home of its own on its desk.
@@ -143,6 +151,9 @@ impl Agent for Acp {
         // The client is the outer one: by the path that artel is given, only who watches over the job finds it.
         let artel = self.artel.to_string_lossy();
         let argv = [artel.as_ref(), ACP_VERB, "--", "sh", "-c", line.as_str()].map(str::to_owned).to_vec();
+        if let Some(effort) = self.effort {
+            env.insert(EFFORT_VARIABLE.to_owned(), effort.word().to_owned());
+        }
         if let Some(resumed) = &brief.resumes {
             env.insert(RESUME_VARIABLE.to_owned(), resumed.session.clone());
             env.insert(GO_ON_VARIABLE.to_owned(), desk.file(GO_ON_FILE).to_string_lossy().into_owned());

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::bridge::ToolsPlace;
-use super::choices::{Mode, mode, permission};
+use super::choices::{Choice, effort, mode, permission};
 use super::outcome::{Cost, MARK, Outcome, Trouble, Used, cut};
 use super::wire::{Deaf, FRAME_BYTES_MOST, Heard, Message, Peer, answer, message, notice, request};
 
@@ -31,6 +31,8 @@ pub(super) struct Order {
     pub(super) cwd: PathBuf,
     /// Where its tools are.
     pub(super) tools: Option<ToolsPlace>,
+    /// How hard it is to think, where that was said.
+    pub(super) effort: Option<String>,
     /// Longest wait for each answer before the turn; how long the turn may be silent is the job's limit.
     pub(super) patience: Duration,
     /// Longest wait for the end of a turn that was cancelled.
@@ -97,7 +99,7 @@ impl<'a> Session<'a> {
             .client_info(Implementation::new("artel", env!("CARGO_PKG_VERSION")));
         let greeted = self.call("initialize", &greeting, Some(order.patience)).await?;
         speaks_version_1(&greeted)?;
-        let Order { brief, resumes, cwd, tools, patience, .. } = order;
+        let Order { brief, resumes, cwd, tools, effort: wanted, patience, .. } = order;
         let servers = tools.map(|tools| tools.server(&greeted));
         let begins = NewSessionRequest::new(cwd).mcp_servers(servers.into_iter().collect());
         let taken_up = match resumes {
@@ -114,17 +116,19 @@ impl<'a> Session<'a> {
             }
         };
         self.outcome.session = Some(cut(&session_id.to_string()));
-        // One who keeps asking is answered anyway.
-        match mode(&made) {
-            Some(Mode::Mode(id)) => {
-                let set = SetSessionModeRequest::new(session_id.clone(), id);
-                self.try_call("session/set_mode", &set, patience).await?;
+        // One who keeps asking is answered anyway, and one who does not think as hard as it should thinks.
+        let effort = wanted.and_then(|wanted| effort(&made, &wanted));
+        for chosen in mode(&made).into_iter().chain(effort) {
+            match chosen {
+                Choice::Mode(id) => {
+                    let set = SetSessionModeRequest::new(session_id.clone(), id);
+                    self.try_call("session/set_mode", &set, patience).await?;
+                }
+                Choice::Option(id, value) => {
+                    let set = json!({"sessionId": session_id, "configId": id, "value": value});
+                    self.try_call("session/set_config_option", &set, patience).await?;
+                }
             }
-            Some(Mode::Option(id, value)) => {
-                let set = json!({"sessionId": session_id, "configId": id, "value": value});
-                self.try_call("session/set_config_option", &set, patience).await?;
-            }
-            None => {}
         }
         let prompt = PromptRequest::new(session_id, vec![ContentBlock::Text(TextContent::new(words))]);
         let ended = self.call("session/prompt", &prompt, None).await?;
@@ -384,7 +388,7 @@ mod tests {
         reply: impl FnMut(&Value) -> Reply + Send + 'static,
     ) -> (Outcome, Vec<Value>) {
         let (brief, cwd) = ("Mend it.".to_owned(), "/work".into());
-        let order = Order { brief, resumes: None, cwd, tools: None, patience, grace: patience };
+        let order = Order { brief, resumes: None, cwd, tools: None, effort: None, patience, grace: patience };
         led(order, stop, reply).await
     }
 
@@ -393,7 +397,8 @@ mod tests {
         let patience = Duration::from_secs(60);
         let resumes = Some(Resumes { session: "s1".to_owned(), words: "Go on.".to_owned() });
         let (brief, cwd) = ("Mend it.".to_owned(), "/work".into());
-        led(Order { brief, resumes, cwd, tools: None, patience, grace: patience }, never(), reply).await
+        let effort = Some("high".to_owned());
+        led(Order { brief, resumes, cwd, tools: None, effort, patience, grace: patience }, never(), reply).await
     }
 
     async fn led(
@@ -486,6 +491,26 @@ mod tests {
             assert_eq!((outcome.ending(), outcome.session.as_deref()), (Some(Ending::Done), Some("s1")));
             assert_eq!(asked(&transcript), ["initialize", method, "session/prompt Go on."]);
         }
+    }
+
+    #[tokio::test]
+    async fn how_hard_it_is_to_think_is_set_where_the_agent_offers_that() {
+        let (_, transcript) = going_on(|heard| match heard["method"].as_str() {
+            Some("initialize") => able(heard, &json!({"loadSession": true})),
+            Some("session/load") => {
+                let values = json!([{"value": "low"}, {"value": "high"}]);
+                let option =
+                    json!({"id": "effort", "category": "thought_level", "currentValue": "low", "options": values});
+                vec![result(heard, &json!({"configOptions": [option]}))]
+            }
+            Some("session/set_config_option") => vec![result(heard, &json!({"configOptions": []}))],
+            _ => good(heard),
+        })
+        .await;
+        assert_eq!(asked(&transcript)[2], "session/set_config_option");
+        let set = transcript.iter().find(|line| line["to"]["method"] == "session/set_config_option").unwrap();
+        let expected = json!({"sessionId": "s1", "configId": "effort", "value": "high"});
+        assert_eq!(set["to"]["params"], expected);
     }
 
     #[tokio::test]

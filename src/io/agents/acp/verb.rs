@@ -26,6 +26,9 @@ pub(super) const RESUME_VARIABLE: &str = "ARTEL_RESUME";
 /// Names the variable that holds the place of the file with the words by which it goes on.
 pub(super) const GO_ON_VARIABLE: &str = "ARTEL_GO_ON";
 
+/// Names the variable that holds how hard the agent is to think.
+pub(super) const EFFORT_VARIABLE: &str = "ARTEL_EFFORT";
+
 /// Longest wait for each answer before the turn. The slowest agent that was measured takes ten seconds on a machine that
 /// does nothing else.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -81,7 +84,8 @@ impl Call {
             (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
         };
         let tools = ToolsPlace::from_environment();
-        Ok(Self { words, order: Order { brief, resumes, cwd, tools, patience: PATIENCE, grace: GRACE } })
+        let effort = env::var(EFFORT_VARIABLE).ok();
+        Ok(Self { words, order: Order { brief, resumes, cwd, tools, effort, patience: PATIENCE, grace: GRACE } })
     }
 
     async fn run(self) -> Result<Outcome, Trouble> {
