@@ -24,8 +24,8 @@ pub(super) const HOW_TO_GET: &str = "npm install -g @anthropic-ai/claude-code";
 const TOOLS_REFUSED: &str = "EnterWorktree,ExitWorktree,Workflow,CronCreate,CronDelete,CronList,ScheduleWakeup,\
                              RemoteTrigger,ListAgents,SendMessage";
 
-/// Tools that a planner or judge would meet a refusal with.
-const TOOLS_THAT_CHANGE_FILES: &str = "Edit,MultiEdit,NotebookEdit,Write";
+/// The tools of its own that a planner or judge has: those that look, and a shell whose files nobody can change.
+const TOOLS_THAT_LOOK: &str = "Bash,Glob,Grep,Read";
 
 /// Tools that change something; what these did is not undone by what others were denied.
 const TOOLS_THAT_CHANGE: [&str; 5] = ["Bash", "Edit", "MultiEdit", "NotebookEdit", "Write"];
@@ -114,7 +114,7 @@ impl Agent for Claude {
             },
         ));
         if brief.is_to_read() {
-            line.push_str(&format!(",{TOOLS_THAT_CHANGE_FILES}"));
+            line.push_str(&format!(" --tools {TOOLS_THAT_LOOK}"));
         }
         if let Some(door) = &self.door {
             env.insert(TOKEN_VARIABLE.to_owned(), door.token().to_owned());
@@ -441,6 +441,23 @@ mod tests {
         insta::assert_snapshot!(gated);
         assert_eq!(env["ANTHROPIC_API_KEY"], "token");
         assert_eq!(env["CLAUDE_CONFIG_DIR"], desk.file("claude").to_string_lossy());
+    }
+
+    #[test]
+    fn who_plans_or_judges_has_tools_that_look_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        program(&dir.path().join("claude"), "#!/bin/sh\n");
+        let claude = Claude::new(Programs::new(Some(dir.path().display().to_string()), None), None, None);
+        let line = |seat: &str| {
+            let played =
+                claude.play(&Brief { seat: seat.parse().unwrap(), ..brief() }, &Desk::at("/desk".into())).unwrap();
+            let Play::Process { program: Program::Shell(line), .. } = played else { panic!("no line for a shell") };
+            line
+        };
+        for seat in ["s0/1", "t1.1/1"] {
+            assert!(line(seat).contains(" --tools Bash,Glob,Grep,Read "), "{}", line(seat));
+        }
+        assert!(!line("t1.1").contains("--tools"));
     }
 
     #[test]
