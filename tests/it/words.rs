@@ -1,6 +1,7 @@
 //! Tests goals in words: what is drafted for them, who is asked, and that what was agreed to is what runs.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -33,6 +34,10 @@ fn asked(house: &House, typed: &str) -> (Option<i32>, String) {
 
 /// Looks for agents in a folder of the story alone, with these keys.
 fn found(house: &House, agents: &[&str], keys: &[(&str, &str)]) -> Said {
+    said(&finding(house, agents, keys).output().unwrap())
+}
+
+fn finding(house: &House, agents: &[&str], keys: &[(&str, &str)]) -> Command {
     let bin = house.root().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     for name in agents {
@@ -41,7 +46,7 @@ fn found(house: &House, agents: &[&str], keys: &[(&str, &str)]) -> Said {
     }
     let mut command = house.command(&["run", WORDS, "--json"]);
     command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).envs(keys.iter().copied());
-    said(&command.output().unwrap())
+    command
 }
 
 #[test]
@@ -112,7 +117,9 @@ fn who_is_there_and_has_a_key_plays_within_a_budget() {
     assert!(draft["text"].as_str().unwrap().contains("budget: { usd: 10,"), "{draft}");
     assert!(draft["next"].as_str().unwrap().contains("worker.agents=[\"claude\", \"codex\"]"), "{draft}");
     let text = draft["text"].as_str().unwrap();
-    assert!(text.contains("plan: { planner: planner }"), "{text}");
+    assert!(text.contains("plan: { planner: planner, run_judge: run-judge }"), "{text}");
+    let roles: Vec<&Value> = draft["roles"].as_array().unwrap().iter().map(|it| &it["agents"]).collect();
+    assert_eq!(roles, ["claude", "claude, then codex", "ladder, then codex", "codex"], "who judges the run is shown");
     let next = draft["next"].as_str().unwrap();
     assert!(
         next.contains("planner.agents=[\"claude\"]") && next.contains("judge.agents=[\"ladder\", \"codex\"]"),
@@ -135,6 +142,33 @@ fn where_nobody_is_there_it_is_told_what_to_install_or_set() {
     let told = found(&house, &["claude"], &[]).exits(4);
     told.says("claude is installed, and there is no key of anthropic").says("ANTHROPIC_API_KEY");
     assert_eq!(drafts(&house).len() + runs(&house), 0);
+}
+
+#[test]
+fn an_own_login_serves_in_the_sandbox_where_it_is_granted_and_else_the_grant_is_named() {
+    let house = house();
+    let folder = house.root().join("somebody/.claude");
+    std::fs::create_dir_all(&folder).unwrap();
+    let kept = serde_json::json!({"claudeAiOauth": {"accessToken": "sk-ant-oat01-000111222"}});
+    std::fs::write(folder.join(".credentials.json"), kept.to_string()).unwrap();
+    let home = house.root().join("somebody");
+    let logged_in = |more: &[&str]| {
+        let mut command = finding(&house, &["claude"], &[]);
+        said(&command.env("HOME", &home).args(more).output().unwrap())
+    };
+    let told = logged_in(&["--role", "worker.grants.logins=claude"]).exits(4);
+    let told = told.says("--role planner.grants.logins=claude --role judge.grants.logins=claude");
+    assert!(!told.err.contains("--sandbox") && !told.err.contains("worker.grants"), "{}", told.err);
+    let grants = ["worker", "planner", "judge"].map(|role| format!("{role}.grants.logins=[\"claude\"]"));
+    let more: Vec<&str> = grants.iter().flat_map(|grant| ["--role", grant]).collect();
+    let draft = logged_in(&more).exits(6).json();
+    assert_eq!((&draft["workers"][0]["agent"], &draft["workers"][0]["pays"]), (&"claude".into(), &"granted".into()));
+    let next = draft["next"].as_str().unwrap();
+    assert!(
+        next.contains("run-judge.grants.logins=[\"claude\"]"),
+        "who judges the run judges by the same login: {next}"
+    );
+    assert!(!draft.to_string().contains("sk-ant-oat01"));
 }
 
 #[test]

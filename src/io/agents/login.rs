@@ -90,6 +90,13 @@ impl Login {
         login_by(agent).map(|own| Self::of(own, env, now_ms)).transpose()
     }
 
+    /// Tells whether an agent seems to keep a login in the environment that artel was started in; looks into none.
+    pub fn is_kept(agent: &AgentRef, env: &BTreeMap<String, String>) -> bool {
+        let Some(own) = login_by(agent) else { return false };
+        let is_set = own.token.and_then(|name| env.get(name)).is_some_and(|token| !token.trim().is_empty());
+        is_set || own.kept.is_some_and(|kept| place_of(env, &kept).is_file())
+    }
+
     fn of(own: OwnLogin, env: &BTreeMap<String, String>, now_ms: i64) -> Result<Self, LoginError> {
         let agent = own.agent;
         let made = own.token.and_then(|name| env.get(name)).map(|token| token.trim()).filter(|token| !token.is_empty());
@@ -147,13 +154,18 @@ impl Login {
     }
 }
 
-/// Reads the file in which an agent keeps its login, below a folder that a variable names or that lies in the home.
-fn read(env: &BTreeMap<String, String>, agent: &'static str, kept: &Kept) -> Result<(PathBuf, Value), LoginError> {
+/// Names the file in which an agent keeps its login, below a folder that a variable names or that lies in the home.
+fn place_of(env: &BTreeMap<String, String>, kept: &Kept) -> PathBuf {
     let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let (variable, below) = kept.elsewhere;
     let elsewhere = set(variable).map(|folder| folder.join(below));
     let folder = elsewhere.or_else(|| Some(set("HOME")?.join(kept.folder)));
-    let place = folder.unwrap_or_else(|| PathBuf::from(kept.folder)).join(kept.file);
+    folder.unwrap_or_else(|| PathBuf::from(kept.folder)).join(kept.file)
+}
+
+/// Reads that file.
+fn read(env: &BTreeMap<String, String>, agent: &'static str, kept: &Kept) -> Result<(PathBuf, Value), LoginError> {
+    let place = place_of(env, kept);
     // The user's own, which may lie elsewhere.
     let real = place.canonicalize().unwrap_or_else(|_| place.clone());
     match read_small(&real, BYTES_MOST) {

@@ -15,6 +15,8 @@ pub struct Draft {
     pub usd: Option<u32>,
     /// The role that plans.
     pub planner: &'static str,
+    /// The role that says whether the goal is reached, beyond what commands can tell; none leaves it to them.
+    pub run_judge: Option<&'static str>,
     /// Longest time that the run may take, as people write it.
     pub wall: &'static str,
     /// Attempts of all tasks together.
@@ -41,7 +43,13 @@ pub fn draft(draft: &Draft) -> String {
         text.push_str("checks:\n");
         list(&mut text, "What is run on each candidate and on each landing batch.", &draft.holds);
     }
-    text.push_str(&format!("plan: {{ planner: {} }}\n", draft.planner));
+    if draft.run_judge.is_some() {
+        text.push_str(
+            "# Commands may hold though nothing was done: who judges the run says whether the goal is reached.\n",
+        );
+    }
+    let run_judge = draft.run_judge.map(|role| format!(", run_judge: {role}")).unwrap_or_default();
+    text.push_str(&format!("plan: {{ planner: {}{run_judge} }}\n", draft.planner));
     let usd = draft.usd.map(|usd| format!("usd: {usd}, ")).unwrap_or_default();
     text.push_str(&format!("budget: {{ {usd}wall: {}, attempts: {} }}\n---\n", draft.wall, draft.attempts));
     text.push_str(draft.words.trim());
@@ -97,7 +105,16 @@ mod tests {
     fn of(words: &str, holds: &[&str], red: &[&str]) -> Draft {
         let owned = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
         let (holds, red) = (owned(holds), owned(red));
-        Draft { words: words.to_owned(), holds, red, usd: Some(10), planner: "whole", wall: "4h", attempts: 8 }
+        Draft {
+            words: words.to_owned(),
+            holds,
+            red,
+            usd: Some(10),
+            planner: "whole",
+            run_judge: None,
+            wall: "4h",
+            attempts: 8,
+        }
     }
 
     #[test]
@@ -109,6 +126,12 @@ mod tests {
         assert_eq!(goal.done.iter().map(|it| it.name()).collect::<Vec<_>>(), ["cargo test --workspace", "npm test"]);
         assert_eq!((goal.plan.planner.as_str(), goal.budget.nano_usd), ("whole", Some(10_000_000_000)));
         assert_eq!(goal.prose.trim(), "add a --json flag to `list`");
+    }
+
+    #[test]
+    fn a_draft_may_name_who_says_whether_the_goal_is_reached() {
+        let text = draft(&Draft { run_judge: Some("run-judge"), ..of("add a file", &["true"], &[]) });
+        assert_eq!(goal_text::read(&text).unwrap().plan.run_judge.as_deref(), Some("run-judge"), "{text}");
     }
 
     #[test]

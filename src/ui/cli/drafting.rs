@@ -94,6 +94,7 @@ pub fn write(
         red: Vec::new(),
         usd: is_counted.then_some(USD),
         planner: crew.planner,
+        run_judge: crew.run_judge,
         wall: WALL,
         attempts: if crew.planner == "whole" { ATTEMPTS } else { ATTEMPTS_PLANNED },
     };

@@ -212,9 +212,13 @@ fn plays(drafted: &Drafted) -> Vec<(&'static str, String, String)> {
     };
     let (planners, plans) = of(&drafted.goal.plan.planner, Part::Planner);
     let (judges, judging) = of(&drafted.goal.plan.judge, Part::Judge);
+    let run_judge = drafted.goal.plan.run_judge.as_deref().map(|role| of(role, Part::Judge));
     let workers: Vec<AgentRef> = drafted.crew.workers.iter().map(|hired| hired.agent.clone()).collect();
     let paid: Vec<String> = drafted.crew.workers.iter().map(paid).collect();
-    vec![("planner", planners, plans), ("worker", names(&workers), paid.join("; ")), ("judge", judges, judging)]
+    let mut plays =
+        vec![("planner", planners, plans), ("worker", names(&workers), paid.join("; ")), ("judge", judges, judging)];
+    plays.extend(run_judge.map(|(judges, judging)| ("run judge", judges, judging)));
+    plays
 }
 
 /// Says with which model an agent works and what pays for it.

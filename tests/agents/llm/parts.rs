@@ -45,6 +45,25 @@ fn plays(reviews: impl IntoIterator<Item = Turn>) -> Model {
     )
 }
 
+#[test]
+fn a_drafted_goal_is_not_reached_where_its_checks_hold_and_the_planner_found_nothing_to_do() {
+    let house = House::with(&[("a.txt", "a\n"), ("artel.toml", "checks = [\"true\"]\n")]);
+    let missing =
+        || answer(&json!({"ruling": "continue", "why": "c.txt is not there", "handoff": {"missing": ["c.txt"]}}));
+    let judge = Script::of("# Judge of the run:", [missing(), missing(), missing()]);
+    let planner = Script::of(PLANNER, [(); 3].map(|()| answer(&json!({}))));
+    let model = Model::plays_for(KEY, [judge, planner]);
+    let mut command = house.command(&["run", "add a file c.txt", "--yes"]);
+    let told = said(&keyed(command.env("PATH", "/usr/bin:/bin"), &model).output().unwrap()).exits(5);
+    told.says("run judge").says("its judge does not call it done: c.txt is not there");
+    assert_eq!(told_rulings(&house), ["continue", "continue", "continue"]);
+}
+
+fn told_rulings(house: &House) -> Vec<String> {
+    let rulings = told(house, "RunJudged").into_iter().map(|it| it["verdict"]["ruling"].as_str().unwrap().to_owned());
+    rulings.collect()
+}
+
 fn run(house: &House, model: &Model) -> crate::common::Said {
     run_with(house, model, &[])
 }
