@@ -17,11 +17,12 @@ use super::room::{Access, Room, Whose, Work};
 use super::seated;
 use super::world::{World, blocking, told};
 use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Play, Report, Stance, collect};
-use crate::io::gateway::{Metered, Refusal};
+use crate::io::gateway::Metered;
 use crate::io::git::{OwnGit, Tree};
 use crate::io::hands::{Ended, HandsError, Job, JobLimits};
 use crate::io::tools::Toolbox;
 use crate::model::attempt::{Handoff, Usage};
+use crate::model::means::Means;
 use crate::model::role::{AgentRef, Limits, Role};
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
@@ -63,15 +64,15 @@ pub struct Acted {
     pub usage: Usage,
 }
 
-/// Has an agent's process act, with a brief and tools; tells what it came to, nothing where it ended because the run may
-/// spend no more, or why it could not be run.
+/// Has an agent's process act, with a brief and tools; tells what it came to, or what its next call would have needed
+/// where it ended because a budget left too little; or why it could not be run.
 pub async fn act(
     world: &World,
     stage: &Stage<'_>,
     (brief, tools): (&Brief, Arc<dyn Toolbox>),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
-) -> Result<Option<Acted>, String> {
+) -> Result<Result<Acted, Means>, String> {
     let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
     let Stage { name, seat, agent, role, tree, git, access, desk } = stage;
     let gate = Gate::open(world, *seat, (agent, role), coordinator, tools)?;
@@ -104,8 +105,8 @@ pub async fn act(
     forget_login(desk);
     world.clear_tmp(desk).await;
     let (ended, metered) = ran.map_err(|error| failed(&error))?;
-    if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
-        return Ok(None);
+    if let Some(wants) = metered.lacked() {
+        return Ok(Err(wants));
     }
     let (how, tail, log, handoff) = (ended.how, ended.tail, keeping.file(), desk.handoff());
     // A log may be long.
@@ -127,7 +128,7 @@ pub async fn act(
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
     let session = tidy_up(world, stage, brief, (home, &stance, told.session), is_stopped);
-    Ok(Some(Acted { stance, handoff, said, usage, session }))
+    Ok(Ok(Acted { stance, handoff, said, usage, session }))
 }
 
 /// Lays the desk and says how the agent plays: it goes on in the session that it had, where what it kept of that is there,

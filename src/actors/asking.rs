@@ -21,6 +21,7 @@ use crate::machine::asked::Heard;
 use crate::machine::command::{Command, Leave};
 use crate::model::attempt::Usage;
 use crate::model::ids::Oid;
+use crate::model::means::Means;
 use crate::model::paths::PathSet;
 use crate::model::role::AgentRef;
 use crate::model::seat::again;
@@ -134,9 +135,9 @@ impl Asking {
         }
         let none = Usage::default();
         let Acted { stance, said, usage, session, .. } = match acted {
-            Ok(Ok(Some(acted))) => acted,
-            Ok(Ok(None)) => {
-                let report = Command::ReportOutOfMoney { seat: self.seated.seat, fence: self.seated.fence };
+            Ok(Ok(Ok(acted))) => acted,
+            Ok(Ok(Err(wants))) => {
+                let report = Command::ReportOutOfMoney { seat: self.seated.seat, fence: self.seated.fence, wants };
                 return Err(Silence::Over(Box::new(report)));
             }
             Ok(Err(why)) => return Err(self.leaves(Leave::Failed(why), none)),
@@ -162,7 +163,7 @@ impl Asking {
         (turn, prompt): (u32, String),
         coordinator: &WeakActorRef<Coordinator>,
         cancelled: watch::Receiver<bool>,
-    ) -> Result<Result<Option<Acted>, String>, GitError> {
+    ) -> Result<Result<Result<Acted, Means>, String>, GitError> {
         let commit = self.commit;
         let name = self.name(turn);
         let Seated { seat, fence, agent, role, .. } = &self.seated;

@@ -19,13 +19,14 @@ use super::tools::LookingTools;
 use super::workplace::Reading;
 use super::world::{World, told};
 use crate::io::agents::{Brief, Stance};
-use crate::io::gateway::{Family, Metered, Refusal};
+use crate::io::gateway::{Family, Metered};
 use crate::io::llm::{
     Bounds, Context, End, FileTools, Marked, Message, READING, Talk, Transcript, Wire, Wired, parked, told_further,
 };
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Usage};
 use crate::model::ids::Oid;
+use crate::model::means::Means;
 use crate::model::model_name::{Form, ModelName};
 use crate::model::paths::PathSet;
 use crate::model::role::{AgentRef, Role};
@@ -175,7 +176,7 @@ pub(super) async fn ask(
     (brief, tools): (Brief, Arc<dyn Toolbox>),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
-) -> Result<Option<Acted>, String> {
+) -> Result<Result<Acted, Means>, String> {
     let seat = (*seat, *fence);
     let earlier = brief.resumes.as_ref().and_then(|resumed| parked(&resumed.desk.file(TURNS_FILE)));
     let turns_file = kept(world, *fence).file(TURNS_FILE);
@@ -195,14 +196,14 @@ pub(super) async fn ask(
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
     let (ended, metered) = talked.map_err(|error| no_port(&error))?;
-    if let Some(Refusal::BudgetReached { .. }) = &metered.refused {
-        return Ok(None);
+    if let Some(wants) = metered.lacked() {
+        return Ok(Err(wants));
     }
     let (stance, said) = stance_of(ended, &metered, world.now_ms());
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let usage = Usage { wall_ms, ..Usage::default() };
     let session = turns_file.is_file().then(|| name.to_owned());
-    Ok(Some(Acted { stance, handoff: Handoff::default(), said, usage, session }))
+    Ok(Ok(Acted { stance, handoff: Handoff::default(), said, usage, session }))
 }
 
 /// Says how a session's end is taken, by what the gateway saw of it, with its last words.

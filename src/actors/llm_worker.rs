@@ -21,7 +21,7 @@ use super::worker::{made_of, snapshot};
 use super::workplace::{Remains, Workplace};
 use super::world::{World, blocking, told};
 use crate::io::agents::{Desk, Stance, collect};
-use crate::io::gateway::{Metered, Refusal};
+use crate::io::gateway::Metered;
 use crate::io::git::GitError;
 use crate::io::llm::{End, FileTools, SYSTEM, parked, told_further};
 use crate::io::tools::{Joined, Toolbox};
@@ -111,7 +111,8 @@ async fn made(
 ) -> Result<Played, GitError> {
     let (remains, commands) = place.close().await;
     let usage = Usage { wall_ms, ..commands };
-    let is_out_of_money = matches!(metered.refused, Some(Refusal::BudgetReached { .. }));
+    let lacked = metered.lacked();
+    let is_out_of_money = lacked.is_some();
     // It is taken up once more from where the limit had ended it.
     let is_stopped = is_out_of_money || matches!(ended, Ok(End::Cancelled));
     let (stance, words) = stance_of(ended, &metered, world.now_ms());
@@ -147,8 +148,8 @@ async fn made(
     let (outcome, files) = outcome.await?;
     let session = turns.is_file().then(|| attempt.to_string());
     let limit = limit.map(|limit| limit.leaving(session, files));
-    if is_out_of_money {
-        return Ok(Played::out_of_money());
+    if let Some(wants) = lacked {
+        return Ok(Played::out_of_money(wants));
     }
     // Who hands nothing up has said last what was done.
     if handoff == Handoff::default() {

@@ -5,6 +5,7 @@ use crate::io::gateway::{Metered, Refusal};
 use crate::machine::command::Command;
 use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::means::Means;
 use crate::model::seat::Seat;
 
 /// What an attempt came to.
@@ -14,8 +15,8 @@ pub struct Played {
     usage: Usage,
     /// The limit that ended it, where one did.
     limit: Option<Limit>,
-    /// Whether it had to end because the run may spend no more.
-    is_out_of_money: bool,
+    /// What its next call would have needed, where it had to end because a budget left too little.
+    lacked: Option<Means>,
 }
 
 /// The limit of an agent's account or provider that ended an attempt.
@@ -48,7 +49,7 @@ impl Limit {
 impl Played {
     /// Says how it ended.
     pub fn of(outcome: Outcome, handoff: Handoff, usage: Usage) -> Self {
-        Self { outcome, handoff, usage, limit: None, is_out_of_money: false }
+        Self { outcome, handoff, usage, limit: None, lacked: None }
     }
 
     /// Says that it did not end well.
@@ -56,9 +57,9 @@ impl Played {
         Self::of(Outcome::Failed { why }, Handoff::default(), Usage::default())
     }
 
-    /// Says that it ended because the run may spend no more.
-    pub fn out_of_money() -> Self {
-        Self { is_out_of_money: true, ..Self::failed("no money is left".to_owned()) }
+    /// Says that it ended because a budget left too little for its next call.
+    pub fn out_of_money(wants: Means) -> Self {
+        Self { lacked: Some(wants), ..Self::failed("no money is left".to_owned()) }
     }
 
     /// Says by which limit it ended, where one ended it.
@@ -68,9 +69,11 @@ impl Played {
 
     /// Makes the report of an attempt.
     pub fn report(self, attempt: AttemptId, fence: u64) -> Command {
-        let Self { outcome, handoff, usage, limit, is_out_of_money } = self;
+        let Self { outcome, handoff, usage, limit, lacked } = self;
+        if let Some(wants) = lacked {
+            return Command::ReportOutOfMoney { seat: Seat::Attempt(attempt), fence, wants };
+        }
         match limit {
-            _ if is_out_of_money => Command::ReportOutOfMoney { seat: Seat::Attempt(attempt), fence },
             Some(Limit { why, until_ms, parked }) => {
                 Command::ReportLimited { attempt, fence, until_ms, why, usage, parked }
             }

@@ -1,4 +1,4 @@
-//! Owns the money of one session: held in the journal before a call is sent, in portions, and told there after it. Never
+//! Owns what one session may use: held in the journal before a call is sent, in portions, and told there after it. Never
 //! decides who may have it: the law does.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,12 +11,13 @@ use super::coordinator::{Coordinator, Tell};
 use crate::io::gateway::{self, Outcome, Pending, Refusal};
 use crate::machine::command::Command;
 use crate::machine::rejection::Rejection;
+use crate::model::means::Means;
 use crate::model::seat::Seat;
 use crate::model::spend::{Call, CallEnd};
 
-/// How much is asked for beyond what the next call needs, so that not each call waits for the disk, in nano-dollars: a
-/// dime.
-const PORTION: u64 = 100_000_000;
+/// How much is asked for beyond what the next call needs, so that not each call waits for the disk: a dime, and tokens and
+/// calls for about as long.
+const PORTION: Means = Means { nano_usd: 100_000_000, tokens: 100_000, calls: 10 };
 
 /// Brings the sessions of a run together where one waits for money that others hold.
 #[derive(Default)]
@@ -67,36 +68,36 @@ pub struct Purse {
     asking: tokio::sync::Mutex<()>,
 }
 
-/// Counts in nano-dollars.
+/// Counts what a session holds.
 #[derive(Debug, Default)]
 struct Pot {
-    granted: u64,
+    granted: Means,
     /// For calls that are under way.
-    reserved: u64,
-    spent: u64,
+    reserved: Means,
+    spent: Means,
     /// How many calls are over: not money, but what tells that there may be some.
     settled: u64,
 }
 
 impl Pot {
-    fn free(&self) -> u64 {
-        self.granted.saturating_sub(self.reserved).saturating_sub(self.spent)
+    fn free(&self) -> Means {
+        self.granted.minus(self.reserved).minus(self.spent)
     }
 
-    fn settle(&mut self, reserved: u64, nano_usd: u64) {
-        self.reserved = self.reserved.saturating_sub(reserved);
-        self.spent = self.spent.saturating_add(nano_usd);
+    fn settle(&mut self, reserved: Means, spent: Means) {
+        self.reserved = self.reserved.minus(reserved);
+        self.spent = self.spent.plus(spent);
         self.settled += 1;
     }
 
     /// Takes in what was granted and sets a sum aside; tells what is missing for that, where it is too little.
-    fn reserve(&mut self, granted: u64, nano_usd: u64) -> Option<u64> {
-        self.granted = self.granted.saturating_add(granted);
-        let missing = nano_usd.saturating_sub(self.free());
-        if missing == 0 {
-            self.reserved += nano_usd;
+    fn reserve(&mut self, granted: Means, means: Means) -> Option<Means> {
+        self.granted = self.granted.plus(granted);
+        let missing = means.minus(self.free());
+        if missing.is_nothing() {
+            self.reserved = self.reserved.plus(means);
         }
-        (missing > 0).then_some(missing)
+        (!missing.is_nothing()).then_some(missing)
     }
 }
 
@@ -137,7 +138,7 @@ impl Purse {
     }
 
     /// Sets money aside for a call, from what is free or by asking for more.
-    async fn hold(&self, nano_usd: u64) -> Result<(), Refusal> {
+    async fn hold(&self, means: Means) -> Result<(), Refusal> {
         loop {
             let changed = self.till.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -148,12 +149,12 @@ impl Purse {
             let one_at_a_time = self.asking.lock().await;
             let (missing, has_calls, settled) = {
                 let mut pot = self.pot();
-                let Some(missing) = pot.reserve(0, nano_usd) else { return Ok(()) };
-                (missing, pot.reserved > 0, pot.settled)
+                let Some(missing) = pot.reserve(Means::default(), means) else { return Ok(()) };
+                (missing, !pot.reserved.is_nothing(), pot.settled)
             };
-            let refused = match self.ask(missing.saturating_add(PORTION), missing).await {
+            let refused = match self.ask(missing).await {
                 // Set aside before another can ask for it back.
-                Ok(granted) => match self.pot().reserve(granted, nano_usd) {
+                Ok(granted) => match self.pot().reserve(granted, means) {
                     None => return Ok(()),
                     Some(_) => continue,
                 },
@@ -163,7 +164,7 @@ impl Purse {
             match refused {
                 Refused::Over => return Err(Refusal::Closed),
                 // No call of its own was under way, nor has one begun since: those begin under the lock.
-                Refused::Spent(what) if !has_calls => return Err(Refusal::BudgetReached { what }),
+                Refused::Spent(what) if !has_calls => return Err(Refusal::BudgetReached { what, wants: means }),
                 Refused::Spent(_) | Refused::Held => {}
             }
             // Nobody holds what no call under way needs while another waits for it, this one included.
@@ -172,7 +173,7 @@ impl Purse {
             let mut came_back = self.pot().settled - settled;
             for purse in self.till.purses() {
                 let given = purse.give_back().await;
-                came_back += if purse.seat == self.seat { 0 } else { given };
+                came_back += u64::from(purse.seat != self.seat && !given.is_nothing());
             }
             if came_back == 0 {
                 changed.await;
@@ -181,13 +182,13 @@ impl Purse {
         }
     }
 
-    /// Asks for a portion, or else for the least that helps; gives what was granted.
-    async fn ask(&self, portion: u64, least: u64) -> Result<u64, Refused> {
+    /// Asks for a portion beside what is missing, or else for that alone; gives what was granted.
+    async fn ask(&self, missing: Means) -> Result<Means, Refused> {
         let mut refused = Refused::Over;
-        for nano_usd in [portion, least] {
+        for means in [missing.plus(PORTION), missing] {
             let (seat, fence) = (self.seat, self.fence);
-            match self.law.tell(Command::AskAllowance { seat, fence, nano_usd }).await {
-                Some(Ok(())) => return Ok(nano_usd),
+            match self.law.tell(Command::AskAllowance { seat, fence, means }).await {
+                Some(Ok(())) => return Ok(means),
                 Some(Err(Rejection::MoneyIsHeld)) => refused = Refused::Held,
                 Some(Err(spent @ Rejection::MoneyIsSpent { .. })) => refused = Refused::Spent(spent.to_string()),
                 Some(Err(_)) | None => return Err(Refused::Over),
@@ -197,27 +198,27 @@ impl Purse {
     }
 
     /// Gives back what no call under way needs, and tells how much that is.
-    async fn give_back(&self) -> u64 {
+    async fn give_back(&self) -> Means {
         let _one_at_a_time = self.asking.lock().await;
-        let nano_usd = {
+        let means = {
             let mut pot = self.pot();
             let free = pot.free();
-            pot.granted -= free;
+            pot.granted = pot.granted.minus(free);
             free
         };
-        if nano_usd > 0 {
+        if !means.is_nothing() {
             let (seat, fence) = (self.seat, self.fence);
-            self.law.tell(Command::ReturnAllowance { seat, fence, nano_usd }).await;
+            self.law.tell(Command::ReturnAllowance { seat, fence, means }).await;
             self.till.changed.notify_waiters();
         }
-        nano_usd
+        means
     }
 
     async fn count(&self, call: gateway::Call) {
-        let reserved = call.reserved_nano_usd;
-        let (seat, fence) = (self.seat, self.fence);
-        self.law.tell(Command::ReportCall { seat, fence, call: as_told(call.clone()) }).await;
-        self.pot().settle(reserved, call.nano_usd);
+        let (reserved, call) = (call.reserved, as_told(call));
+        let (seat, fence, spent) = (self.seat, self.fence, call.spend().means());
+        self.law.tell(Command::ReportCall { seat, fence, call }).await;
+        self.pot().settle(reserved, spent);
         if self.till.waiting.load(Ordering::SeqCst) > 0 {
             self.give_back().await;
         }
@@ -227,8 +228,8 @@ impl Purse {
 }
 
 impl gateway::Purse for Purse {
-    fn reserve(&self, nano_usd: u64) -> Pending<'_, Result<(), Refusal>> {
-        Box::pin(self.hold(nano_usd))
+    fn reserve(&self, means: Means) -> Pending<'_, Result<(), Refusal>> {
+        Box::pin(self.hold(means))
     }
 
     fn settle(&self, call: gateway::Call) -> Pending<'_, ()> {
@@ -265,11 +266,13 @@ mod tests {
     use super::*;
     use crate::io::gateway::Purse as _;
     use crate::machine::testing::{Scene, attempt, draft};
+    use crate::model::means::Bounds;
     use crate::model::role::AgentRef;
 
     /// What each call has set aside and what it takes: two can be afforded, but not at once.
     const BOUND: u64 = 760_000_000;
     const PRICE: u64 = 5_000_000;
+    const NEEDS: Means = Means { nano_usd: BOUND, tokens: 1000, calls: 1 };
 
     /// Is the law of a real run, reached as late as chance has it.
     #[derive(Clone)]
@@ -281,7 +284,13 @@ mod tests {
     impl Chancy {
         fn of(seed: u64) -> Self {
             let scene = Scene::opened(|opening| {
-                opening.goal.budget.nano_usd = Some(2 * BOUND - 1);
+                // Money is what is short in some, and tokens or calls in others.
+                let budget = &mut opening.goal.budget;
+                match seed % 3 {
+                    0 => budget.nano_usd = Some(2 * BOUND - 1),
+                    1 => budget.tokens = Some(2 * NEEDS.tokens - 1),
+                    _ => budget.roles = [("worker".to_owned(), Bounds { calls: Some(6), ..Bounds::default() })].into(),
+                }
                 opening.roles.get_mut("worker").unwrap().agents = vec![AgentRef::Script("part.yml".into())];
             });
             let scene = scene.begun().planned(vec![draft("a", "a"), draft("b", "b")]).settled();
@@ -320,7 +329,7 @@ mod tests {
             outcome: Outcome::Complete,
             tokens: gateway::Tokens::default(),
             nano_usd: PRICE,
-            reserved_nano_usd: BOUND,
+            reserved: NEEDS,
             api: None,
             streamed: true,
             priced: true,
@@ -335,7 +344,7 @@ mod tests {
     async fn session(purse: Arc<Purse>, law: Chancy, calls: u64) -> Result<(), Refusal> {
         let mut accounts = JoinSet::new();
         for number in 1..=calls {
-            purse.reserve(BOUND).await?;
+            purse.reserve(NEEDS).await?;
             law.waits().await;
             let paid = Arc::clone(&purse);
             accounts.spawn(async move { paid.settle(call(number)).await });
@@ -360,7 +369,7 @@ mod tests {
                 assert!(ended.unwrap().is_ok(), "seed {seed}");
             }
             let state = &law.scene.lock().unwrap().state;
-            assert_eq!((state.money_held(), state.money_accounted()), (0, 6 * PRICE), "seed {seed}");
+            assert_eq!((state.held(), state.accounted().nano_usd), (Means::default(), 6 * PRICE), "seed {seed}");
         }
     }
 }

@@ -226,10 +226,10 @@ async fn process_once(
         return Ok(None);
     }
     let Acted { stance, mut handoff, usage, session, .. } = match played {
-        Ok(Some(acted)) => acted,
-        Ok(None) => {
+        Ok(Ok(acted)) => acted,
+        Ok(Err(wants)) => {
             discard(world, tree).await?;
-            return Ok(Some(Played::out_of_money()));
+            return Ok(Some(Played::out_of_money(wants)));
         }
         Err(why) => {
             discard(world, tree).await?;

@@ -231,6 +231,13 @@ fn fits(goal: &Goal, roles: &Roles) -> Result<(), AppError> {
             });
         }
     }
+    if let Some(name) = goal.budget.roles.keys().find(|name| roles.get(name).is_none()) {
+        let meant = roles.nearest(name).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        return Err(AppError::Unfit {
+            what: format!("`budget.roles` names the role `{name}`, which is not there"),
+            next: format!("{meant}`artel roles` lists the roles"),
+        });
+    }
     let plans_by_rule = roles.get(&goal.plan.planner).is_some_and(|role| role.agents.contains(&AgentRef::Shard));
     if plans_by_rule && goal.plan.rules.is_empty() {
         return Err(AppError::Unfit {

@@ -12,6 +12,7 @@ use crate::model::config::Config;
 use crate::model::gating::Extent;
 use crate::model::goal::{Gate, Goal};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, RunId, ScopeId, TaskId};
+use crate::model::means::Means;
 use crate::model::plan_edit::PlanEdit;
 use crate::model::review::{Review, RunVerdict};
 use crate::model::role::Role;
@@ -85,23 +86,23 @@ pub enum Command {
         /// What it cost.
         usage: Usage,
     },
-    /// Asks to hold money for what somebody is about to spend.
+    /// Asks to hold money, tokens and calls for what somebody is about to ask of models.
     AskAllowance {
         /// Who.
         seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
-        /// How much, in nano-dollars.
-        nano_usd: u64,
+        /// How much.
+        means: Means,
     },
-    /// Gives back money that is held for somebody who does not need it at present.
+    /// Gives back what is held for somebody who does not need it at present.
     ReturnAllowance {
         /// Who.
         seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
-        /// How much, in nano-dollars.
-        nano_usd: u64,
+        /// How much.
+        means: Means,
     },
     /// Reports a call to a model.
     ReportCall {
@@ -125,12 +126,14 @@ pub enum Command {
         /// The SHA-256 of all of them, in hexadecimal digits.
         sha256: String,
     },
-    /// Reports that somebody ended because no money is left.
+    /// Reports that somebody ended because a budget leaves too little.
     ReportOutOfMoney {
         /// Who.
         seat: Seat,
         /// The fence under which it was leased.
         fence: u64,
+        /// What the next call would have needed.
+        wants: Means,
     },
     /// Reports that an attempt ended by a limit of its agent's account or provider; all its calls are counted.
     ReportLimited {

@@ -31,13 +31,13 @@ pub fn decide(state: &State, command: &Command, now_ms: i64) -> Result<Vec<Event
         Command::ReportAttempt { attempt, fence, outcome, handoff, usage } => {
             attempt::report(state, (*attempt, *fence), outcome, handoff, *usage)
         }
-        Command::AskAllowance { seat, fence, nano_usd } => money::ask(state, *seat, *fence, *nano_usd),
-        Command::ReturnAllowance { seat, fence, nano_usd } => money::give_back(state, *seat, *fence, *nano_usd),
+        Command::AskAllowance { seat, fence, means } => money::ask(state, *seat, *fence, *means),
+        Command::ReturnAllowance { seat, fence, means } => money::give_back(state, *seat, *fence, *means),
         Command::ReportCall { seat, fence, call } => money::call(state, *seat, *fence, call),
         Command::KeepTranscript { seat, fence, record, bytes, sha256 } => {
             transcript::keep(state, (*seat, *fence), record, (*bytes, sha256))
         }
-        Command::ReportOutOfMoney { seat, fence } => money::ran_out(state, *seat, *fence),
+        Command::ReportOutOfMoney { seat, fence, wants } => money::ran_out(state, *seat, *fence, *wants),
         Command::ReportHeard { seat, fence, heard, before_call } => {
             asked::heard(state, (*seat, *fence), *heard, *before_call)
         }

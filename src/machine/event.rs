@@ -9,6 +9,7 @@ use crate::model::check::CheckResult;
 use crate::model::gating::{Reason, Then};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::means::{Holder, Means};
 use crate::model::paths::PathSet;
 use crate::model::review::{Review, RunVerdict};
 use crate::model::role::AgentRef;
@@ -55,17 +56,19 @@ pub enum Event {
     AttemptLeased(Lease),
     /// A running attempt's lease was renewed.
     LeaseRenewed { attempt: AttemptId, until_ms: i64 },
-    /// Money was held for a running attempt, or whoever sits at a seat, beside what was held before, in nano-dollars.
+    /// Money, tokens and calls were held for a running attempt, or whoever sits at a seat, beside what was held before.
     AllowanceGranted {
         #[serde(rename = "attempt")]
         seat: Seat,
-        nano_usd: u64,
+        #[serde(flatten)]
+        means: Means,
     },
-    /// Money that was held is held no longer, in nano-dollars.
+    /// What was held is held no longer.
     AllowanceReturned {
         #[serde(rename = "attempt")]
         seat: Seat,
-        nano_usd: u64,
+        #[serde(flatten)]
+        means: Means,
     },
     /// Somebody asked a model.
     CallMade {
@@ -75,10 +78,12 @@ pub enum Event {
     },
     /// A session's transcript held these bytes, up to this one, by this hash of them all (SHA-256).
     TranscriptKept { seat: Seat, record: String, bytes: u64, sha256: String },
-    /// No money is left for what somebody would have asked next.
+    /// A budget leaves too little for what somebody would have asked next.
     MoneyRanOut {
         #[serde(rename = "attempt")]
         seat: Seat,
+        #[serde(default, skip_serializing_if = "Holder::is_run")]
+        of: Holder,
     },
     /// An agent sat down to plan or to judge; `resumes` is the fence of the seating whose session it takes up again.
     SeatTaken {

@@ -62,12 +62,12 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::SteeringHeard { seat, heard, .. } => asked::hear(&mut state, *seat, *heard),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
         Event::LeaseRenewed { attempt, until_ms } => attempts::renew(&mut state, *attempt, *until_ms),
-        Event::AllowanceGranted { seat, nano_usd } => money::grant(&mut state, *seat, *nano_usd),
-        Event::AllowanceReturned { seat, nano_usd } => money::give_back(&mut state, *seat, *nano_usd),
+        Event::AllowanceGranted { seat, means } => money::grant(&mut state, *seat, *means),
+        Event::AllowanceReturned { seat, means } => money::give_back(&mut state, *seat, *means),
         Event::CallMade { seat, call } => money::call(&mut state, *seat, call),
         // What it held lies beside the journal, and nothing is decided by it.
         Event::TranscriptKept { .. } => {}
-        Event::MoneyRanOut { .. } => state.is_money_short = true,
+        Event::MoneyRanOut { of, .. } => money::ran_out(&mut state, of),
         Event::SeatTaken { seat, agent, fence, resumes } => {
             seats::take(&mut state, *seat, agent, (*fence, *resumes), at);
         }
@@ -204,7 +204,14 @@ fn raise(state: &mut State, by: &crate::model::goal::Budget) {
     budget.attempts = by.attempts.or(budget.attempts);
     budget.cpu_s = by.cpu_s.or(budget.cpu_s);
     budget.nano_usd = by.nano_usd.or(budget.nano_usd);
-    state.is_money_short &= by.nano_usd.is_none();
+    budget.tokens = by.tokens.or(budget.tokens);
+    budget.calls = by.calls.or(budget.calls);
+    budget.task.raise(&by.task);
+    for (role, bounds) in &by.roles {
+        budget.roles.entry(role.clone()).or_default().raise(bounds);
+        state.short_roles.remove(role);
+    }
+    state.is_money_short &= by.bounds().is_none();
     if matches!(state.rest, Some(super::event::Rest::Budget { .. })) {
         state.rest = None;
     }

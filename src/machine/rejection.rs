@@ -2,8 +2,8 @@
 
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+use crate::model::means::Holder;
 use crate::model::seat::Seat;
-use crate::model::spend::Usd;
 
 /// States why a command is refused; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Rejection {
     /// No such task.
     #[error("there is no task {0} in this run")]
     NoTask(TaskId),
+    /// No such role.
+    #[error("there is no role `{0}` in this run")]
+    UnknownRole(String),
     /// No such scope.
     #[error("there is no scope {0} in this run")]
     NoScope(ScopeId),
@@ -29,12 +32,12 @@ pub enum Rejection {
     /// Nobody sits there under that fence.
     #[error("nobody sits at {0} under that fence")]
     StaleSeat(Seat),
-    /// There may be money when others have used what is held for them.
-    #[error("the money that is left is held for what is under way")]
+    /// There may be enough when others have used what is held for them.
+    #[error("what is left of the budget is held for what is under way")]
     MoneyIsHeld,
-    /// There is none.
-    #[error("the run has spent, or holds, all but less than that of the {} that it may", Usd(*.limit))]
-    MoneyIsSpent { limit: u64 },
+    /// There is not.
+    #[error("{holder} has used, or holds, all but less than that of the {most} that it may use")]
+    MoneyIsSpent { holder: Holder, most: String },
     /// Nothing waits for that verdict.
     #[error("attempt {0} does not wait for a verdict")]
     NotJudged(AttemptId),

@@ -11,6 +11,7 @@ use super::limits::AgentLimit;
 use super::rules::advance::is_closing;
 use super::state::State;
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::means::Means;
 use crate::model::review::{Lens, RunVerdict};
 use crate::model::role::{AgentRef, Role};
 use crate::model::seat::Seat;
@@ -25,8 +26,8 @@ pub struct Sitting {
     pub fence: u64,
     /// Since when, in milliseconds since 1970.
     pub since_ms: i64,
-    /// Money that was held for it, all together, in nano-dollars.
-    pub granted: u64,
+    /// What was held for its calls to models, all together.
+    pub granted: Means,
     /// What its calls to models used.
     pub spend: Spend,
     /// What its session has heard of what people say.
@@ -58,9 +59,9 @@ pub struct Ruled {
 }
 
 impl Sitting {
-    /// Gives the money that is held for it and that it has not used, in nano-dollars.
-    pub fn held(&self) -> u64 {
-        self.granted.saturating_sub(self.spend.nano_usd)
+    /// Gives what is held for it and that it has not used.
+    pub fn held(&self) -> Means {
+        self.granted.minus(self.spend.means())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::attempt::{Candidate, Handoff, Outcome, Parked, ScopeAsk, Usage
 use crate::model::check::{Baseline, CheckResult};
 use crate::model::goal::{Budget, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RequestId, ScopeId, TaskId};
+use crate::model::means::Means;
 use crate::model::review::Review;
 use crate::model::role::{AgentRef, Role};
 use crate::model::sandbox::Tier;
@@ -152,8 +153,10 @@ pub struct State {
     pub steering: Vec<String>,
     /// Cost by agent; judging and landing stand under `checks`.
     pub spent: BTreeMap<String, Spent>,
-    /// Whether an attempt had to end for want of money, and no more has been given since.
+    /// Whether somebody had to end because the run's calls had used all that they may, and no more has been given since.
     pub is_money_short: bool,
+    /// Roles of which somebody had to, because those who play it had used all that they may.
+    pub short_roles: BTreeSet<String>,
     /// Limits that agents met and have done nothing since to show that they are over, by account.
     pub limits: BTreeMap<String, AgentLimit>,
     /// Checks that gave two answers on one tree, and how often.
@@ -387,8 +390,10 @@ pub struct Attempt {
     pub stands_after: u64,
     /// Which landing of the run its was, from 1, once landed.
     pub landing: Option<u64>,
-    /// Money that was held for it, all together, in nano-dollars.
-    pub granted: u64,
+    /// Whether it plays the goal's resolver, not the role of its task.
+    pub resolves: bool,
+    /// What was held for its calls to models, all together.
+    pub granted: Means,
     /// What its calls to models used.
     pub spend: Spend,
     /// What its session has heard of what people say.

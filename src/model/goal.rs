@@ -1,13 +1,14 @@
 //! Owns the goal: done-conditions, checks, how to plan, what may be touched, and the prose. Locked when a run opens.
 //! Never reads a file; its text form is read by `goal_text`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::gating::Gating;
+use super::means::Bounds;
 
 /// Holds a goal that was read and found sound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -155,6 +156,25 @@ pub struct Budget {
     /// Money for calls to models, in nano-dollars.
     #[serde(default)]
     pub nano_usd: Option<u64>,
+    /// Tokens of calls to models, those that are read and those that are written.
+    #[serde(default)]
+    pub tokens: Option<u64>,
+    /// Calls to models.
+    #[serde(default)]
+    pub calls: Option<u64>,
+    /// What all attempts at one task may use of these together.
+    #[serde(default)]
+    pub task: Bounds,
+    /// What all who play a role may use of them together.
+    #[serde(default)]
+    pub roles: BTreeMap<String, Bounds>,
+}
+
+impl Budget {
+    /// Gives what bounds the calls of the whole run.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { nano_usd: self.nano_usd, tokens: self.tokens, calls: self.calls }
+    }
 }
 
 /// Says how accepted work lands.

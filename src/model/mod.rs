@@ -18,6 +18,7 @@ pub mod protected;
 pub mod test_output;
 pub mod attempt;
 pub mod spend;
+pub mod means;
 pub mod seat;
 pub mod verdict;
 pub mod review;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::egress::EGRESS;
+use super::means::Means;
 
 /// Nano-dollars of a dollar.
 const DOLLAR: u64 = 1_000_000_000;
@@ -68,6 +69,36 @@ pub struct Spend {
     pub nano_usd: u64,
     /// How many of the calls are whole sessions of which only their agents tell: they log in by themselves.
     pub told: u64,
+    /// Tokens that were held for sessions that were cut off, and may have been used: they count against budgets.
+    pub lost_tokens: u64,
+    /// Calls that were.
+    pub lost_calls: u64,
+}
+
+impl Spend {
+    /// Sums it as budgets bound it.
+    pub fn means(&self) -> Means {
+        Means {
+            nano_usd: self.nano_usd,
+            tokens: self.tokens.total().saturating_add(self.lost_tokens),
+            calls: self.calls.saturating_add(self.lost_calls),
+        }
+    }
+
+    /// Counts what was held for a session that was cut off as used: nobody knows what was under way.
+    pub fn lose(&mut self, held: Means) {
+        self.nano_usd = self.nano_usd.saturating_add(held.nano_usd);
+        self.lost_tokens = self.lost_tokens.saturating_add(held.tokens);
+        self.lost_calls = self.lost_calls.saturating_add(held.calls);
+    }
+
+    /// Counts a call that came to be known after its session was lost, in the place of what was held for it.
+    pub fn find(&mut self, call: Self) {
+        let Means { tokens, calls, .. } = call.means();
+        self.lost_tokens = self.lost_tokens.saturating_sub(tokens);
+        self.lost_calls = self.lost_calls.saturating_sub(calls);
+        *self += Self { nano_usd: 0, ..call };
+    }
 }
 
 impl AddAssign for Spend {
@@ -76,6 +107,8 @@ impl AddAssign for Spend {
         self.tokens += other.tokens;
         self.nano_usd = self.nano_usd.saturating_add(other.nano_usd);
         self.told += other.told;
+        self.lost_tokens = self.lost_tokens.saturating_add(other.lost_tokens);
+        self.lost_calls += other.lost_calls;
     }
 }
 
@@ -131,7 +164,8 @@ impl Call {
     pub fn spend(&self) -> Spend {
         let is_call = self.provider != EGRESS && !matches!(self.end, CallEnd::Refused { .. });
         let calls = u64::from(is_call);
-        Spend { calls, tokens: self.tokens, nano_usd: self.nano_usd, told: u64::from(self.told) }
+        let told = u64::from(self.told);
+        Spend { calls, tokens: self.tokens, nano_usd: self.nano_usd, told, ..Spend::default() }
     }
 }
 

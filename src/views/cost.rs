@@ -10,6 +10,7 @@ use crate::machine::tally::Spent;
 use crate::model::attempt::Usage;
 use crate::model::goal::Budget;
 use crate::model::ids::RunId;
+use crate::model::means::Means;
 use crate::model::spend::Spend;
 
 /// Tells what a run has cost.
@@ -26,6 +27,8 @@ pub struct Cost {
     /// Money that is held for calls under way, beside the total, in nano-dollars: where the coordinator has died it may be
     /// spent, and is counted so when the run goes on.
     pub held_nano_usd: u64,
+    /// All that is: money, tokens and calls.
+    pub held: Means,
     /// Attempts made, running ones included.
     pub attempts: u64,
     /// What the run may use.
@@ -51,7 +54,7 @@ pub fn cost(state: &State) -> Option<Cost> {
     let mut roles: BTreeMap<&str, Spent> = BTreeMap::new();
     for task in state.tasks.values() {
         for attempt in task.attempts.iter().filter(|attempt| attempt.outcome.is_some() || attempt.limited.is_some()) {
-            let spent = roles.entry(&task.draft.role).or_default();
+            let spent = roles.entry(state.played(task, attempt)).or_default();
             spent.count += 1;
             spent.usage += attempt.usage;
             spent.spend += attempt.spend;
@@ -74,7 +77,8 @@ pub fn cost(state: &State) -> Option<Cost> {
         by_agent: state.spent.iter().map(|(agent, spent)| row(agent, *spent)).collect(),
         by_role: roles.into_iter().map(|(role, spent)| row(role, spent)).collect(),
         total: row("total", state.total_spent()),
-        held_nano_usd: state.money_held(),
+        held_nano_usd: state.held().nano_usd,
+        held: state.held(),
         attempts: state.attempts_made(),
         budget: state.budget.clone(),
     })

@@ -19,6 +19,7 @@ use crate::model::goal::Budget;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::inert::{headline, inert};
 use crate::model::login::AS_TOLD;
+use crate::model::means::Bounds;
 use crate::model::review::{Review, RunRuling};
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
@@ -104,15 +105,17 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::SteeringHeard { seat, before_call, .. } => asked::heard(*seat, *before_call),
         Event::AttemptLeased(lease) => leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => detail(format!("{attempt} renewed its lease")),
-        Event::AllowanceGranted { seat, nano_usd } => detail(format!("{seat} may spend {} more", Usd(*nano_usd))),
-        Event::AllowanceReturned { seat, nano_usd } => detail(format!("{seat} gave {} back", Usd(*nano_usd))),
+        Event::AllowanceGranted { seat, means } => detail(format!("{seat} may use {means} more")),
+        Event::AllowanceReturned { seat, means } => detail(format!("{seat} gave {means} back")),
         Event::CallMade { seat, call } => called(*seat, call),
         Event::TranscriptKept { seat, record, bytes, sha256 } => {
             let hash = sha256.get(..12).unwrap_or(sha256);
             detail(format!("the transcript {} of {seat} holds {} ({})", text(record), words::size(*bytes), text(hash)))
         }
-        Event::MoneyRanOut { seat } => {
-            progress(format!("no money is left for what {seat} would have asked next")).in_tone(Tone::Bad)
+        Event::MoneyRanOut { seat, of } => {
+            let of = text(&of.to_string());
+            progress(format!("the budget of {of} is too little for what {seat} would have asked next"))
+                .in_tone(Tone::Bad)
         }
         Event::SeatTaken { seat, agent, resumes, .. } => seated(*seat, &agent.to_string(), *resumes),
         Event::SeatLeft { seat, left, turn, .. } => left_seat(recorded.at_ms, *seat, left, *turn),
@@ -444,9 +447,13 @@ fn raised(budget: &Budget) -> String {
         budget.wall_s.map(|s| format!("{} of wall time", words::duration(s.saturating_mul(1000)))),
         budget.attempts.map(|n| format!("{n} attempts")),
         budget.cpu_s.map(|s| format!("{} of processor time", words::duration(s.saturating_mul(1000)))),
-        budget.nano_usd.map(|nano| Usd(nano).to_string()),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let of =
+        |holder: String, bounds: &Bounds| bounds.written().into_iter().map(move |most| format!("{most} for {holder}"));
+    let roles = budget.roles.iter().flat_map(|(role, bounds)| of(format!("role {}", text(role)), bounds));
+    let each = of("each task".to_owned(), &budget.task);
+    let parts = parts.into_iter().flatten().chain(budget.bounds().written()).chain(roles).chain(each);
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn standing(state: &State) -> Line {

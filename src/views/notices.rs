@@ -212,7 +212,7 @@ impl Share {
     fn words(&self, step: u64) -> String {
         let amount = |n: u64| match self.what {
             "money" => Usd(n).to_string(),
-            "attempts" => n.to_string(),
+            "attempts" | "tokens" | "calls" => n.to_string(),
             _ => words::duration(n),
         };
         format!(
@@ -229,15 +229,24 @@ fn shares(state: &State) -> Vec<Share> {
     let budget = &state.budget;
     let spent = state.total_spent();
     let share = |what, used, of: Option<u64>| of.map(|of| Share { what, used, of, is_over: false });
-    let money = share("money", spent.spend.nano_usd, budget.nano_usd);
+    let used = spent.spend.means();
+    let of_calls = [
+        share("money", used.nano_usd, budget.nano_usd),
+        share("tokens", used.tokens, budget.tokens),
+        share("calls", used.calls, budget.calls),
+    ];
+    // Whose call was refused for want of one of them is told once, by the one that is nearest to its end.
+    let nearest = |it: &Share| u128::from(it.used) * 1000 / u128::from(it.of.max(1));
+    let short =
+        of_calls.iter().flatten().max_by_key(|it| nearest(it)).map(|it| it.what).filter(|_| state.is_money_short);
+    let of_calls = of_calls.into_iter().flatten().map(|it| Share { is_over: short == Some(it.what), ..it });
     let ms = |s: Option<u64>| s.map(|s| s.saturating_mul(1000));
     let all = [
-        money.map(|money| Share { is_over: state.is_money_short, ..money }),
         share("attempts", state.attempts_made(), budget.attempts),
         share("processor time", spent.usage.cpu_ms, ms(budget.cpu_s)),
         share("time", words::between_ms(state.opened_ms, state.last_ms), ms(budget.wall_s)),
     ];
-    all.into_iter().flatten().collect()
+    of_calls.chain(all.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]

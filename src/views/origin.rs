@@ -128,7 +128,7 @@ fn seat(event: &Event) -> Option<Seat> {
     if let Event::AllowanceGranted { seat, .. }
     | Event::AllowanceReturned { seat, .. }
     | Event::CallMade { seat, .. }
-    | Event::MoneyRanOut { seat }
+    | Event::MoneyRanOut { seat, .. }
     | Event::SteeringHeard { seat, .. }
     | Event::TranscriptKept { seat, .. }
     | Event::SeatTaken { seat, .. }

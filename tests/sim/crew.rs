@@ -7,6 +7,7 @@ use artel::machine::due::Effect;
 use artel::model::attempt::{Candidate, Handoff, Leftover, Outcome, Parked, ScopeAsk, Usage};
 use artel::model::check::{Answer, Check, CheckResult};
 use artel::model::ids::{AttemptId, BatchId, Oid, ScopeId};
+use artel::model::means::Means;
 use artel::model::review::{Lens, Review, RunHandoff, RunRuling, RunVerdict, Score};
 use artel::model::role::AgentRef;
 use artel::model::seat::Seat;
@@ -128,7 +129,7 @@ fn planned(world: &mut World, (scope, wake, fence): (ScopeId, u32, u64), step: P
 fn left(world: &mut World, seat: Seat, fence: u64, leave: Leave) -> Command {
     let usage = Usage { cpu_ms: 7, ..Usage::default() };
     if is_short_of_money(world) {
-        return Command::ReportOutOfMoney { seat, fence };
+        return Command::ReportOutOfMoney { seat, fence, wants: wants(world) };
     }
     let leave = if world.chance(8) {
         let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));
@@ -214,8 +215,15 @@ fn judge_run(world: &mut World, effect: &Effect, iteration: u32, fence: u64) {
 }
 
 fn is_short_of_money(world: &mut World) -> bool {
-    let left = world.state.budget.nano_usd.map(|limit| limit.saturating_sub(world.state.money_accounted()));
-    left.is_some_and(|left| left < 200) && world.chance(50)
+    let (bounds, accounted) = (world.state.budget.bounds(), world.state.accounted());
+    let left = bounds.nano_usd.map(|limit| limit.saturating_sub(accounted.nano_usd));
+    let is_tight = !bounds.is_none() || !world.state.budget.task.is_none() || !world.state.budget.roles.is_empty();
+    (left.is_some_and(|left| left < 200) && world.chance(50)) || (is_tight && world.chance(8))
+}
+
+/// Gives what a call may need, or a session asks for beside.
+fn wants(world: &mut World) -> Means {
+    Means { nano_usd: world.rng.u64(1..500), tokens: world.rng.u64(0..900), calls: world.rng.u64(1..4) }
 }
 
 /// Has somebody ask models, perhaps: it holds money before a call, and each of its calls is heard before it goes on.
@@ -240,13 +248,19 @@ fn spends(world: &mut World, seat: Seat, fence: u64) -> bool {
     if !world.chance(30) {
         return false;
     }
+    let part = |rng: &mut fastrand::Rng| Means {
+        nano_usd: rng.u64(0..=held.nano_usd),
+        tokens: rng.u64(0..=held.tokens),
+        calls: rng.u64(0..=held.calls),
+    };
     let command = match (held, world.rng.u8(0..4)) {
-        (0, _) => Command::AskAllowance { seat, fence, nano_usd: world.rng.u64(1..500) },
-        (_, 0) => Command::ReturnAllowance { seat, fence, nano_usd: world.rng.u64(1..=held) },
+        (Means { calls: 0, .. }, _) => Command::AskAllowance { seat, fence, means: wants(world) },
+        (_, 0) => Command::ReturnAllowance { seat, fence, means: part(&mut world.rng) },
         (_, _) => {
-            let nano_usd = world.rng.u64(1..=held);
-            *world.ledger.calls.entry(seat).or_default() += nano_usd;
-            Command::ReportCall { seat, fence, call: call(nano_usd) }
+            let used = Means { calls: 1, ..part(&mut world.rng) };
+            let sum = world.ledger.calls.entry(seat).or_default();
+            *sum = sum.plus(used);
+            Command::ReportCall { seat, fence, call: call(used) }
         }
     };
     world.post(command, Must::Anything, None);
@@ -279,7 +293,7 @@ fn money_of(command: &Command) -> Option<Seat> {
     None
 }
 
-fn call(nano_usd: u64) -> Call {
+fn call(Means { nano_usd, tokens, .. }: Means) -> Call {
     let (provider, model) = ("a provider".to_owned(), "a model".to_owned());
     Call {
         number: 1,
@@ -287,7 +301,7 @@ fn call(nano_usd: u64) -> Call {
         model,
         end: CallEnd::Whole,
         status: 200,
-        tokens: Tokens::default(),
+        tokens: Tokens { input: tokens, ..Tokens::default() },
         nano_usd,
         ms: 1,
         bytes: 0,
@@ -368,7 +382,8 @@ fn work(world: &mut World, effect: &Effect, id: AttemptId, fence: u64) {
     }
     if is_short_of_money(world) {
         let seat = Seat::Attempt(id);
-        return world.post(Command::ReportOutOfMoney { seat, fence }, Must::Anything, Some(effect.clone()));
+        let report = Command::ReportOutOfMoney { seat, fence, wants: wants(world) };
+        return world.post(report, Must::Anything, Some(effect.clone()));
     }
     if world.chance(6) {
         let until_ms = world.rng.bool().then(|| world.now_ms + world.rng.i64(-5000..2_000_000));

@@ -6,6 +6,7 @@ use artel::machine::command::Opening;
 use artel::model::config::Config;
 use artel::model::goal::{Budget, Condition, Find, Gate, Goal, LandingPolicy, Order, Planning, Policy, Query, Split};
 use artel::model::ids::Oid;
+use artel::model::means::Bounds;
 use artel::model::review::Lens;
 use artel::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Grants, Limits, Part, Role};
 use fastrand::Rng;
@@ -143,6 +144,10 @@ fn goal(rng: &mut Rng) -> Goal {
             attempts: (rng.u8(0..3) == 0).then(|| rng.u64(1..25)),
             cpu_s: (rng.u8(0..6) == 0).then(|| rng.u64(1..60)),
             nano_usd: (rng.u8(0..4) == 0).then(|| rng.u64(1..3000)),
+            tokens: (rng.u8(0..6) == 0).then(|| rng.u64(1..9000)),
+            calls: (rng.u8(0..6) == 0).then(|| rng.u64(1..40)),
+            task: Bounds { tokens: (rng.u8(0..8) == 0).then(|| rng.u64(300..3000)), ..Bounds::default() },
+            roles: (rng.u8(0..8) == 0).then(|| ("worker".to_owned(), of_role(rng))).into_iter().collect(),
         },
         landing: LandingPolicy { policy: Policy::Strict, batch: rng.u32(1..9), conflicts: rng.u32(0..3) },
         approve: approve.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(gate, _)| gate).collect(),
@@ -150,4 +155,8 @@ fn goal(rng: &mut Rng) -> Goal {
         prose: String::new(),
         hash: String::new(),
     }
+}
+
+fn of_role(rng: &mut Rng) -> Bounds {
+    Bounds { nano_usd: Some(rng.u64(100..3000)), ..Bounds::default() }
 }

@@ -36,7 +36,7 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         | Command::ReportLimited { attempt, fence, .. } => holds(state, Seat::Attempt(*attempt), *fence),
         Command::AskAllowance { seat, fence, .. }
         | Command::ReturnAllowance { seat, fence, .. }
-        | Command::ReportOutOfMoney { seat, fence }
+        | Command::ReportOutOfMoney { seat, fence, .. }
         | Command::ReportHeard { seat, fence, .. }
         | Command::LeaveSeat { seat, fence, .. } => holds(state, *seat, *fence),
         Command::ReportRunVerdict { iteration, fence, .. } => {

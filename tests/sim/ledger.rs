@@ -8,6 +8,7 @@ use artel::machine::state::{Planning, State, Status, Task};
 use artel::model::check::{Answer, CheckResult};
 use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, Oid, ScopeId, TaskId};
+use artel::model::means::Means;
 use artel::model::role::AgentRef;
 use artel::model::seat::Seat;
 
@@ -29,7 +30,7 @@ pub struct Ledger {
     /// What a person had put on the run's branch and the run moved it away from.
     pub overwritten: Option<Oid>,
     /// What the calls to models of each who makes some have cost, heard of or not.
-    pub calls: BTreeMap<Seat, u64>,
+    pub calls: BTreeMap<Seat, Means>,
     /// Who has decided what.
     decided: BTreeMap<String, ScopeId>,
     /// Sessions that a limit ended at seats and that have not ended since: who had each, under which fence.

@@ -17,6 +17,7 @@ use artel::model::attempt::Outcome;
 use artel::model::check::Answer;
 use artel::model::goal::Gate;
 use artel::model::ids::{AttemptId, ScopeId, TaskId};
+use artel::model::means::Bounds;
 use artel::model::seat::Seat;
 use artel::model::verdict::Ruling;
 
@@ -47,6 +48,14 @@ mutants! {
     NotReserved,
     /// Processor time is spent beyond the budget.
     CpuNotCounted,
+    /// Tokens are used beyond the budget of the run.
+    TokensNotCounted,
+    /// Calls are made beyond the budget of the run.
+    CallsNotCounted,
+    /// A role uses more than its budget.
+    RoleNotCounted,
+    /// The attempts at a task use more than its budget.
+    TaskNotCounted,
     /// More run than there are workers.
     WorkersNotCounted,
     /// The branch is moved without a look at where it stands.
@@ -217,6 +226,10 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
             seen.budget.attempts = seen.budget.attempts.map(|limit| limit + state.running.len() as u64);
         }
         (Mutant::CpuNotCounted, _) if is_time => seen.budget.cpu_s = None,
+        (Mutant::TokensNotCounted, Command::AskAllowance { .. }) => seen.budget.tokens = None,
+        (Mutant::CallsNotCounted, Command::AskAllowance { .. }) => seen.budget.calls = None,
+        (Mutant::RoleNotCounted, Command::AskAllowance { .. }) => seen.budget.roles.clear(),
+        (Mutant::TaskNotCounted, Command::AskAllowance { .. }) => seen.budget.task = Bounds::default(),
         (Mutant::WorkersNotCounted, _) if is_time => opening(&mut seen).workers += 3,
         (Mutant::OwnersNotCompared, _) if is_time => {
             for id in state.running.iter().chain(&state.judging) {

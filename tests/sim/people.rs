@@ -6,12 +6,25 @@ use artel::machine::event::Rest;
 use artel::machine::state::{Flow, Status};
 use artel::model::goal::{Budget, Gate};
 use artel::model::ids::{RequestId, TaskId};
+use artel::model::means::Bounds;
 
 use crate::gates;
 use crate::world::{Must, World};
 
-const PLENTY: Budget =
-    Budget { wall_s: Some(1 << 40), attempts: Some(1 << 40), cpu_s: Some(1 << 40), nano_usd: Some(1 << 60) };
+const PLENTY: Bounds = Bounds { nano_usd: Some(1 << 60), tokens: Some(1 << 60), calls: Some(1 << 60) };
+
+fn plenty(of: &Budget) -> Budget {
+    Budget {
+        wall_s: Some(1 << 40),
+        attempts: Some(1 << 40),
+        cpu_s: Some(1 << 40),
+        nano_usd: PLENTY.nano_usd,
+        tokens: PLENTY.tokens,
+        calls: PLENTY.calls,
+        task: PLENTY,
+        roles: of.roles.keys().map(|role| (role.clone(), PLENTY)).collect(),
+    }
+}
 
 fn send(world: &mut World, ask: Ask) {
     let id: RequestId = format!("q-{}", world.fresh()).parse().expect("it is a request's name");
@@ -134,7 +147,7 @@ pub fn mend(world: &mut World) -> bool {
 fn what_is_wanted(world: &World) -> Option<Ask> {
     match &world.state.rest {
         Some(Rest::Gate(_)) => gates::kind_word(&world.state),
-        Some(Rest::Budget { .. }) => Some(Ask::Raise(PLENTY)),
+        Some(Rest::Budget { .. }) => Some(Ask::Raise(plenty(&world.state.budget))),
         Some(Rest::Stopped | Rest::Trouble { .. }) => Some(Ask::Resume),
         None if world.state.flow != Flow::Open => Some(Ask::Resume),
         None => None,

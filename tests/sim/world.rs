@@ -9,6 +9,7 @@ use artel::machine::event::{Event, Recorded};
 use artel::machine::laws::{follows, moves_or_rests};
 use artel::machine::state::State;
 use artel::model::ids::{AttemptId, Oid, RequestId, TaskId};
+use artel::model::means::Means;
 use fastrand::Rng;
 
 use crate::crew;
@@ -203,8 +204,9 @@ impl World {
         follows(&self.state, &recorded.event)?;
         self.ledger.before(&self.state, &recorded.event, &self.repo, self.tampered.is_some())?;
         self.state = mutants::fold(self.mutant, std::mem::take(&mut self.state), &recorded);
-        let (accounted, used) = (self.state.money_accounted(), self.ledger.calls.values().sum::<u64>());
-        law(accounted >= used, || format!("{accounted} are accounted and {used} were used"))?;
+        let accounted = self.state.accounted();
+        let used = self.ledger.calls.values().copied().fold(Means::default(), Means::plus);
+        law(used.fits(accounted), || format!("{accounted} are accounted and {used} were used"))?;
         if !mutants::forgets_to_store(self.mutant, &recorded) {
             self.journal.push(recorded);
         }

@@ -2,6 +2,7 @@
 
 use super::prices::Price;
 use super::request::Wish;
+use crate::model::means::Means;
 
 /// Tokens that the provider adds to what a request holds: its own instructions, and what tools need.
 const ADDED: u64 = 4096;
@@ -26,6 +27,11 @@ impl Bound {
         let each = wish.output_max.unwrap_or(price.output_max);
         let written = each.saturating_mul(wish.answers.max(1));
         Self { read, written, nano_usd: price.cost_max(read, written) }
+    }
+
+    /// Gives what is to be reserved for the call.
+    pub(super) fn means(&self) -> Means {
+        Means { nano_usd: self.nano_usd, tokens: self.tokens(), calls: 1 }
     }
 
     /// Counts the tokens.

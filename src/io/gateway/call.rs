@@ -1,6 +1,7 @@
 //! Owns what is known of one call to a model, and of all calls of one session. Never decides on one.
 
 use super::refusal::Refusal;
+use crate::model::means::Means;
 pub use crate::model::spend::Tokens;
 
 /// Names the form in which a model is asked.
@@ -58,8 +59,8 @@ pub struct Call {
     pub streamed: bool,
     /// What was counted: by the provider, or at least what was seen where the call was cut.
     pub tokens: Tokens,
-    /// What was reserved for it, in nano-dollars.
-    pub reserved_nano_usd: u64,
+    /// What was reserved for it.
+    pub reserved: Means,
     /// What it cost, in nano-dollars: for a cut call, what it cost at most.
     pub nano_usd: u64,
     /// Whether the model has a price; a call without one is free.
@@ -101,4 +102,14 @@ pub struct Metered {
     pub is_limited: bool,
     /// Why a provider could not be used, where no call was answered since.
     pub unusable: Option<String>,
+}
+
+impl Metered {
+    /// Gives what a call would have needed that a budget had too little for, where that ended the session.
+    pub fn lacked(&self) -> Option<Means> {
+        match &self.refused {
+            Some(Refusal::BudgetReached { wants, .. }) => Some(*wants),
+            Some(_) | None => None,
+        }
+    }
 }

@@ -27,6 +27,7 @@ use super::upstream::Upstream;
 use super::usage::{Framing, Meter};
 use super::{headers, reply};
 use crate::io::keys::Key;
+use crate::model::means::Means;
 
 /// Holds a request that was understood.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ pub(super) async fn exchange(session: Arc<Inner>, asked: Asked, mut client: Clie
         status: 0,
         streamed: asked.wish.streamed,
         tokens: Tokens::default(),
-        reserved_nano_usd: 0,
+        reserved: Means::default(),
         nano_usd: 0,
         priced: true,
         ms: 0,
@@ -107,10 +108,10 @@ pub(super) async fn exchange(session: Arc<Inner>, asked: Asked, mut client: Clie
         Err(refusal) => (None, refused(&session, &asked, client, refusal)),
         Ok((bound, price)) => {
             call.priced = price.is_some() || asked.is_count();
-            let ended = match session.purse.reserve(bound.nano_usd).await {
+            let ended = match session.purse.reserve(bound.means()).await {
                 Err(refusal) => refused(&session, &asked, client, refusal),
                 Ok(()) => {
-                    call.reserved_nano_usd = bound.nano_usd;
+                    call.reserved = bound.means();
                     sent(&session, &asked, client, &bound, price.as_ref()).await
                 }
             };

@@ -88,7 +88,7 @@ async fn each_api_is_counted_to_the_token_streamed_and_not() {
         let call = &calls[0];
         assert_eq!((call.api, call.streamed, &call.outcome), (Some(api), streamed, &Outcome::Complete), "{target}");
         assert_eq!((call.tokens, call.nano_usd, call.status), (tokens, nano_usd, 200), "{target}");
-        assert!(call.reserved_nano_usd >= call.nano_usd && call.priced && call.number == 1, "{call:?}");
+        assert!(call.reserved.nano_usd >= call.nano_usd && call.priced && call.number == 1, "{call:?}");
         assert_eq!((metered.calls, metered.tokens, metered.nano_usd), (1, tokens, nano_usd));
     }
 }
@@ -246,7 +246,7 @@ async fn models_are_asked_that_are_allowed_and_have_a_price() {
     let (metered, calls) = room.end().await;
     assert_eq!((metered.refusals, metered.unpriced, metered.nano_usd, metered.refused), (3, 1, 0, None));
     let call = calls.last().unwrap();
-    assert_eq!((call.tokens.total(), call.priced, call.reserved_nano_usd), (11, false, 0));
+    assert_eq!((call.tokens.total(), call.priced, call.reserved.nano_usd), (11, false, 0));
 }
 
 #[tokio::test]
@@ -358,7 +358,7 @@ async fn a_cut_answer_costs_as_much_as_it_may_have() {
         assert_eq!((call.tokens.input, call.tokens.output, call.nano_usd), (7, 10, 7 * 100 + 10 * 500));
         let call = cut(how, &[r#"{"type":"ping"}"#], plain).await;
         assert_eq!(call.nano_usd, bound(plain, 10));
-        assert_eq!(call.nano_usd, call.reserved_nano_usd);
+        assert_eq!(call.nano_usd, call.reserved.nano_usd);
     }
 }
 
@@ -572,7 +572,7 @@ async fn a_model_that_wants_no_calls_for_long_gets_none() {
     let (metered, calls) = room.end().await;
     assert_eq!((metered.failed, metered.refusals, metered.refused, metered.nano_usd), (1, 1, None, 2200));
     assert!(matches!(calls[1].outcome, Outcome::Refused(Refusal::Limited { .. })));
-    assert_eq!(calls[1].reserved_nano_usd, bound(HI, 10), "what was reserved is given back");
+    assert_eq!(calls[1].reserved.nano_usd, bound(HI, 10), "what was reserved is given back");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Owns the port to the money: what is reserved before a call and settled after it. Never prices a call.
+//! Owns the port to what calls are paid from: what is reserved before a call and settled after it. Never prices a call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,31 +8,31 @@ use tokio::sync::Notify;
 
 use super::call::Call;
 use super::refusal::Refusal;
+use crate::model::means::Means;
 use crate::model::spend::Usd;
 
 /// Stands for an answer that may take its time.
 pub type Pending<'p, T> = Pin<Box<dyn Future<Output = T> + Send + 'p>>;
 
-/// Holds the money that calls are paid from.
+/// Holds the money, the tokens and the calls that calls are paid from.
 ///
-/// Each `reserve` that was granted is followed by exactly one `settle` with `Call::reserved_nano_usd` set to what was
-/// granted, unless the process dies; an implementation that is durable treats what was granted and not settled as
+/// Each `reserve` that was granted is followed by exactly one `settle` with `Call::reserved` set to what was granted, unless the process dies; an implementation that is durable treats what was granted and not settled as
 /// spent.
 pub trait Purse: Send + Sync {
-    /// Sets money aside before a call is sent; may wait until other calls settle.
+    /// Sets what a call may use aside before it is sent; may wait until other calls settle.
     ///
     /// The gateway waits for the answer also where its client is gone: the future is never dropped halfway.
     ///
     /// # Errors
     /// A refusal ends the session: nothing more is sent for it.
-    fn reserve(&self, nano_usd: u64) -> Pending<'_, Result<(), Refusal>>;
+    fn reserve(&self, means: Means) -> Pending<'_, Result<(), Refusal>>;
 
     /// Takes the account of a call that was sent, or of a request that was refused; nothing was reserved for the
-    /// latter where `Call::reserved_nano_usd` is 0.
+    /// latter where `Call::reserved` is nothing.
     fn settle(&self, call: Call) -> Pending<'_, ()>;
 }
 
-/// Holds a sum in memory: for one process and as long as it lives.
+/// Holds a sum of money in memory: for one process and as long as it lives. Counts neither tokens nor calls.
 #[derive(Debug)]
 pub struct Pocket {
     limit: u64,
@@ -74,7 +74,8 @@ impl Pocket {
     }
 
     /// Reserves, refuses, or says that it must be waited for others.
-    fn try_reserve(&self, nano_usd: u64) -> Option<Result<(), Refusal>> {
+    fn try_reserve(&self, wants: Means) -> Option<Result<(), Refusal>> {
+        let nano_usd = wants.nano_usd;
         let mut held = self.held();
         if held.spent.saturating_add(nano_usd) > self.limit {
             let what = format!(
@@ -83,7 +84,7 @@ impl Pocket {
                 Usd(self.limit),
                 Usd(nano_usd)
             );
-            return Some(Err(Refusal::BudgetReached { what }));
+            return Some(Err(Refusal::BudgetReached { what, wants }));
         }
         if held.spent.saturating_add(held.reserved).saturating_add(nano_usd) > self.limit {
             return None;
@@ -94,12 +95,12 @@ impl Pocket {
 }
 
 impl Purse for Pocket {
-    fn reserve(&self, nano_usd: u64) -> Pending<'_, Result<(), Refusal>> {
+    fn reserve(&self, means: Means) -> Pending<'_, Result<(), Refusal>> {
         Box::pin(async move {
             loop {
                 let mut settled = std::pin::pin!(self.settled.notified());
                 settled.as_mut().enable();
-                if let Some(answer) = self.try_reserve(nano_usd) {
+                if let Some(answer) = self.try_reserve(means) {
                     return answer;
                 }
                 settled.await;
@@ -111,7 +112,7 @@ impl Purse for Pocket {
         Box::pin(async move {
             {
                 let mut held = self.held();
-                held.reserved = held.reserved.saturating_sub(call.reserved_nano_usd);
+                held.reserved = held.reserved.saturating_sub(call.reserved.nano_usd);
                 held.spent = held.spent.saturating_add(call.nano_usd);
                 held.calls.push(call);
             }

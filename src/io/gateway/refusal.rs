@@ -1,5 +1,6 @@
 //! Owns the reasons for which a request is not sent, in words for whoever reads them, and what HTTP makes of each.
 
+use crate::model::means::Means;
 use crate::model::spend::Usd;
 
 /// Says why a request was not sent.
@@ -10,6 +11,8 @@ pub enum Refusal {
     BudgetReached {
         /// Which budget, in words.
         what: String,
+        /// What the call may have needed.
+        wants: Means,
     },
     /// The session has made all its calls.
     #[error("this session may make {limit} calls and has made them")]

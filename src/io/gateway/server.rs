@@ -26,6 +26,7 @@ use super::route::{Asks, Route, route};
 use super::session::Inner;
 use super::tools::{is_for_tools, is_plain};
 use super::{egress, headers, reply, tools};
+use crate::model::means::Means;
 
 /// Connections of one session at one time; more wait.
 const CONNECTIONS: usize = 64;
@@ -210,7 +211,7 @@ pub(super) fn unmade(number: u64, policy: &Policy) -> Call {
         status: 0,
         streamed: false,
         tokens: Tokens::default(),
-        reserved_nano_usd: 0,
+        reserved: Means::default(),
         nano_usd: 0,
         priced: true,
         ms: 0,

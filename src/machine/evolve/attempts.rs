@@ -9,6 +9,7 @@ use crate::machine::state::{Attempt, Planning, State, Status};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::check::{Answer, CheckResult};
 use crate::model::ids::{AttemptId, TaskId};
+use crate::model::means::Means;
 use crate::model::review::Review;
 use crate::model::spend::Spend;
 use crate::model::verdict::{Finding, Rung, Verdict};
@@ -41,7 +42,8 @@ pub(super) fn lease(state: &mut State, lease: &Lease, at_ms: i64) {
             limited: None,
             parked: None,
             ejected: Vec::new(),
-            granted: 0,
+            resolves: task.again.resolves,
+            granted: Means::default(),
             spend: Spend::default(),
             heard: Heard::default(),
             landed: None,

@@ -1,24 +1,34 @@
-//! Owns how money is held, used, and let go.
+//! Owns how money, tokens and calls are held, used, and let go.
 
 use super::attempts::attempt_mut;
 use crate::machine::state::State;
 use crate::model::ids::AttemptId;
+use crate::model::means::{Holder, Means};
 use crate::model::seat::Seat;
-use crate::model::spend::{Call, Spend};
+use crate::model::spend::Call;
 
-pub(super) fn grant(state: &mut State, seat: Seat, nano_usd: u64) {
+pub(super) fn grant(state: &mut State, seat: Seat, means: Means) {
     if let Some(granted) = granted_mut(state, seat) {
-        *granted = granted.saturating_add(nano_usd);
+        *granted = granted.plus(means);
     }
 }
 
-pub(super) fn give_back(state: &mut State, seat: Seat, nano_usd: u64) {
+pub(super) fn give_back(state: &mut State, seat: Seat, means: Means) {
     if let Some(granted) = granted_mut(state, seat) {
-        *granted -= nano_usd;
+        *granted = granted.minus(means);
     }
 }
 
-fn granted_mut(state: &mut State, seat: Seat) -> Option<&mut u64> {
+/// Has nobody begin anything more whom a budget bounds that is used up; a task's says so where it is kept.
+pub(super) fn ran_out(state: &mut State, of: &Holder) {
+    match of {
+        Holder::Run => state.is_money_short = true,
+        Holder::Role(role) => _ = state.short_roles.insert(role.clone()),
+        Holder::Task(_) => {}
+    }
+}
+
+fn granted_mut(state: &mut State, seat: Seat) -> Option<&mut Means> {
     match seat {
         Seat::Attempt(id) => attempt_mut(state, id).map(|attempt| &mut attempt.granted),
         Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
@@ -27,17 +37,19 @@ fn granted_mut(state: &mut State, seat: Seat) -> Option<&mut u64> {
     }
 }
 
-/// Counts a call; its money was counted already where its attempt was lost.
+/// Counts a call; what it used was counted already where its attempt was lost.
 pub(super) fn call(state: &mut State, seat: Seat, call: &Call) {
-    let mut spend = call.spend();
+    let spend = call.spend();
     let agent = match seat {
         Seat::Attempt(id) => {
             let Some(attempt) = attempt_mut(state, id) else { return };
             attempt.spend += spend;
+            let agent = attempt.agent.to_string();
             if attempt.lost.is_some() {
-                spend.nano_usd = 0;
+                state.spent.entry(agent).or_default().spend.find(spend);
+                return;
             }
-            attempt.agent.to_string()
+            agent
         }
         Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. } => {
             let Some(sitting) = state.sitting.get_mut(&seat) else { return };
@@ -52,7 +64,7 @@ pub(super) fn call(state: &mut State, seat: Seat, call: &Call) {
 pub(super) fn forfeit(state: &mut State, id: AttemptId) {
     let Some(attempt) = state.attempt(id) else { return };
     let (held, agent) = (attempt.held(), attempt.agent.to_string());
-    if held > 0 {
-        state.spent.entry(agent).or_default().spend += Spend { nano_usd: held, ..Spend::default() };
+    if !held.is_nothing() {
+        state.spent.entry(agent).or_default().spend.lose(held);
     }
 }

@@ -6,6 +6,7 @@ use crate::machine::event::{Left, Turn};
 use crate::machine::seats::{ParkedSession, Sitting};
 use crate::machine::state::State;
 use crate::model::attempt::Usage;
+use crate::model::means::Means;
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
 use crate::model::spend::Spend;
@@ -18,7 +19,7 @@ pub(super) fn take(state: &mut State, seat: Seat, agent: &AgentRef, (fence, resu
         agent: agent.clone(),
         fence,
         since_ms: at_ms,
-        granted: 0,
+        granted: Means::default(),
         spend: Spend::default(),
         heard: Heard::default(),
         resumes: parked.filter(|parked| resumes == Some(parked.fence)),
@@ -37,8 +38,8 @@ pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, tu
         match left {
             // Nobody knows what was under way: what was held counts as spent.
             Left::Cut { .. } => {
-                spent.spend.nano_usd = spent.spend.nano_usd.saturating_add(sitting.held());
-                spend.nano_usd = spend.nano_usd.saturating_add(sitting.held());
+                spent.spend.lose(sitting.held());
+                spend.lose(sitting.held());
                 // It is taken up once more from where the limit had ended it.
                 state.parked.extend(sitting.resumes.map(|parked| (seat, parked)));
             }

@@ -44,10 +44,10 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::SteeringHeard { seat, heard, .. } => asked::heard(state, *seat, *heard),
         Event::AttemptLeased(lease) => tasks::leased(state, lease),
         Event::LeaseRenewed { attempt, .. } => tasks::runs(state, *attempt).map(|_| ()),
-        Event::AllowanceGranted { seat, nano_usd } => seats::granted(state, *seat, *nano_usd),
-        Event::AllowanceReturned { seat, nano_usd } => seats::returned(state, *seat, *nano_usd),
+        Event::AllowanceGranted { seat, means } => seats::granted(state, *seat, *means),
+        Event::AllowanceReturned { seat, means } => seats::returned(state, *seat, *means),
         Event::CallMade { seat, .. } | Event::TranscriptKept { seat, .. } => seats::called(state, *seat),
-        Event::MoneyRanOut { seat } => seats::ran_out(state, *seat),
+        Event::MoneyRanOut { seat, of } => seats::ran_out(state, *seat, of),
         Event::SeatTaken { seat, agent, fence, resumes } => seats::taken(state, *seat, agent, (*fence, *resumes)),
         Event::SeatLeft { seat, left, turn, .. } => seats::left(state, *seat, left, *turn),
         Event::RunJudged { iteration, head, judge, verdict } => {

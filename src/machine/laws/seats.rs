@@ -7,6 +7,7 @@ use crate::machine::seats::Sitting;
 use crate::machine::state::{Flow, State};
 use crate::model::check::Answer;
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::means::{Holder, Means, Unit};
 use crate::model::review::{Review, RunRuling, RunVerdict};
 use crate::model::role::AgentRef;
 use crate::model::seat::Seat;
@@ -27,6 +28,8 @@ pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, (fence, resumes
     law(!state.waits_for_spending(), || format!("{seat} is taken before a word on what was spent"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
     law(state.seats().any(|it| it == seat), || format!("nobody is wanted at {seat}"))?;
+    let role = state.role_at(seat).map(|role| role.name.as_str()).unwrap_or_default();
+    law(!state.short_roles.contains(role), || format!("{seat} is taken and {role} has used up its budget"))?;
     let in_turn = state.in_turn_at(seat);
     let met_one = |other: &&&AgentRef| state.limits.contains_key(&other.account());
     let is_its_turn = in_turn.iter().find(|other| **other == agent || !met_one(other)) == Some(&agent);
@@ -46,22 +49,25 @@ fn attempt_of(seat: Seat) -> Option<AttemptId> {
     }
 }
 
-fn held(state: &State, seat: Seat) -> Result<u64, Broken> {
+fn held(state: &State, seat: Seat) -> Result<Means, Broken> {
     match attempt_of(seat) {
         Some(attempt) => Ok(runs(state, attempt)?.held()),
         None => Ok(sits(state, seat)?.held()),
     }
 }
 
-pub(super) fn granted(state: &State, seat: Seat, nano_usd: u64) -> Law {
+pub(super) fn granted(state: &State, seat: Seat, means: Means) -> Law {
     held(state, seat)?;
-    let (limit, accounted) = (state.budget.nano_usd.unwrap_or(u64::MAX), state.money_accounted());
-    law(accounted.saturating_add(nano_usd) <= limit, || format!("{nano_usd} more than {accounted} of {limit} are held"))
+    state.accounts(seat).try_for_each(|it| {
+        let after = it.accounted.plus(means);
+        let fits = Unit::ALL.into_iter().all(|unit| it.bounds.of(unit).is_none_or(|most| after.of(unit) <= most));
+        law(fits, || format!("{means} more than {} of {:?} of {} are held", it.accounted, it.bounds, it.holder))
+    })
 }
 
-pub(super) fn returned(state: &State, seat: Seat, nano_usd: u64) -> Law {
+pub(super) fn returned(state: &State, seat: Seat, means: Means) -> Law {
     let held = held(state, seat)?;
-    law(nano_usd <= held, || format!("{nano_usd} of {held} that are held for {seat} are returned"))
+    law(means.fits(held), || format!("{means} of {held} that are held for {seat} are returned"))
 }
 
 pub(super) fn called(state: &State, seat: Seat) -> Law {
@@ -71,9 +77,10 @@ pub(super) fn called(state: &State, seat: Seat) -> Law {
     }
 }
 
-pub(super) fn ran_out(state: &State, seat: Seat) -> Law {
+pub(super) fn ran_out(state: &State, seat: Seat, of: &Holder) -> Law {
     held(state, seat)?;
-    law(state.budget.nano_usd.is_some() && !state.is_money_short, || "boundless money ran out".to_owned())
+    let account = state.accounts(seat).find(|account| account.holder == *of);
+    law(account.is_some_and(|account| !account.is_short), || format!("what {of} may use without bounds ran out"))
 }
 
 pub(super) fn left(state: &State, seat: Seat, left: &Left, turn: Option<Turn>) -> Law {

@@ -37,6 +37,8 @@ pub(super) fn leased(state: &State, lease: &Lease) -> Law {
     let cpu_s = state.total_spent().usage.cpu_ms / 1000;
     law(state.budget.cpu_s.is_none_or(|limit| cpu_s < limit), || format!("{cpu_s} s are spent and {id} is leased"))?;
     law(!state.waits_for_spending(), || format!("{id} is leased before a word on what was spent"))?;
+    let is_short = state.role_of(task).is_some_and(|role| state.short_roles.contains(&role.name));
+    law(!is_short, || format!("{id} is leased and its role has used up its budget"))?;
     let waits_at_plan = goal.approve.contains(&Gate::Plan) && !state.passed.contains(&Gate::Plan);
     law(!waits_at_plan, || format!("{id} is leased before the plan was approved"))?;
     let is_revert = matches!(task.work, Work::Revert(_));

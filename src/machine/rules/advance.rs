@@ -11,10 +11,11 @@ use crate::model::attempt::{Handoff, Usage};
 use crate::model::check::CheckResult;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
+use crate::model::means::Holder;
 use crate::model::paths::PathSet;
 use crate::model::review::{RunRuling, RunVerdict};
+use crate::model::role::Role;
 use crate::model::seat::Seat;
-use crate::model::spend::Usd;
 
 /// Accepted candidates that may wait to land before no new work is handed out.
 const QUEUE_AT_MOST: usize = 128;
@@ -171,8 +172,8 @@ fn over_budget(state: &State, now_ms: i64) -> Option<String> {
     if let Some(limit) = budget.attempts.filter(|limit| state.attempts_made() >= *limit) {
         return Some(format!("{limit} attempts"));
     }
-    if let Some(limit) = budget.nano_usd.filter(|limit| state.is_money_short || state.money_accounted() >= *limit) {
-        return Some(Usd(limit).to_string());
+    if let Some(what) = state.account(Holder::Run).and_then(|account| account.used_up()) {
+        return Some(what);
     }
     let cpu_s = state.total_spent().usage.cpu_ms / 1000;
     budget.cpu_s.filter(|limit| cpu_s >= *limit).map(|limit| format!("{limit} s of processor time"))
@@ -225,12 +226,16 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
     let landing = state.landable().chain(state.batch.iter().flat_map(|batch| batch.members.iter().copied()));
     let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
+    let used_up = state.used_up_roles();
     let mut events = Vec::new();
     for id in leasable(state) {
         if events.len() == free {
             break;
         }
         let Some(task) = state.tasks.get(&id) else { continue };
+        if state.role_of(task).is_some_and(|role| used_up.contains(role.name.as_str())) {
+            continue;
+        }
         let overlaps = |others: &[&PathSet]| others.iter().any(|paths| paths.overlaps(&task.draft.paths));
         // Who conflicted once would conflict again with what is about to land beside it, until its tries are used up.
         let has_to_wait = limit::holds(state, task, now_ms).is_some() || state.held_by(id).is_some();
@@ -280,7 +285,7 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
         return Some(Event::RunParked { why: Rest::Gate(gate) });
     }
     if state.empty_seats().next().is_some() {
-        return over_budget(state, now_ms).map(|what| Event::RunParked { why: Rest::Budget { what } });
+        return budget_reached(state, now_ms);
     }
     if !state.planning.is_empty() || state.baseline.is_none() || state.head.is_none() {
         return None;
@@ -289,10 +294,24 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
         return Some(Event::GateReached { gate: Gate::Plan });
     }
     if leasable(state).next().is_some() {
-        return over_budget(state, now_ms).map(|what| Event::RunParked { why: Rest::Budget { what } });
+        return budget_reached(state, now_ms);
     }
     let is_asked = !state.asked.candidates.is_empty();
     is_asked.then_some(Event::RunParked { why: Rest::Gate(Gate::Landing) })
+}
+
+/// Comes to rest where the run has used up what it may, or all who could begin something play roles that have.
+fn budget_reached(state: &State, now_ms: i64) -> Option<Event> {
+    let of_role = || {
+        let mut seats = state.empty_seats().filter_map(|seat| state.role_at(seat));
+        let mut tasks = leasable(state).filter_map(|id| state.role_of(state.tasks.get(&id)?));
+        let used_up = state.used_up_roles();
+        let first = seats.next().or_else(|| tasks.next()).filter(|_| !used_up.is_empty())?;
+        let is_used_up = |role: &Role| used_up.contains(role.name.as_str());
+        let are_all = is_used_up(first) && seats.all(is_used_up) && tasks.all(is_used_up);
+        if are_all { state.role_used_up(&first.name) } else { None }
+    };
+    over_budget(state, now_ms).or_else(of_role).map(|what| Event::RunParked { why: Rest::Budget { what } })
 }
 
 /// Tells whether nothing is left to do but to look at the done-conditions.

@@ -93,6 +93,7 @@ mod tests {
     use crate::machine::testing::{Scene, attempt, candidate, draft, failed, oid};
     use crate::model::goal::Budget;
     use crate::model::ids::TaskId;
+    use crate::model::means::Means;
     use crate::model::seat::Seat;
 
     const HOUR: i64 = 3_600_000;
@@ -352,10 +353,14 @@ mod tests {
     fn money_that_was_held_is_free_and_a_late_report_is_refused() {
         let scene = one();
         let fence = scene.state.attempt(attempt(1, 1)).unwrap().fence;
-        let scene = scene.does(Command::AskAllowance { seat: Seat::Attempt(attempt(1, 1)), fence, nano_usd: 60 });
+        let scene = scene.does(Command::AskAllowance {
+            seat: Seat::Attempt(attempt(1, 1)),
+            fence,
+            means: Means { nano_usd: 60, ..Means::default() },
+        });
         let report = meeting(&scene, attempt(1, 1), None);
         let scene = scene.does(report.clone());
-        assert_eq!((scene.state.money_held(), scene.state.money_accounted()), (0, 0));
+        assert_eq!((scene.state.held(), scene.state.accounted()), (Means::default(), Means::default()));
         assert_eq!(scene.when(&report), Err(Rejection::StaleAttempt(attempt(1, 1))));
     }
 

@@ -64,7 +64,10 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
         }
         Ask::Revert(task) => revert(state, *task),
         Ask::Deliver { branch } => deliver(state, branch.as_ref()),
-        Ask::Raise(budget) => Ok(vec![Event::BudgetRaised { budget: budget.clone() }]),
+        Ask::Raise(budget) => match budget.roles.keys().find(|role| !state.opening().roles.contains_key(*role)) {
+            Some(role) => Err(Rejection::UnknownRole(role.clone())),
+            None => Ok(vec![Event::BudgetRaised { budget: budget.clone() }]),
+        },
     }
 }
 
@@ -393,7 +396,7 @@ mod tests {
     #[test]
     fn a_raised_budget_goes_on_and_leaves_the_other_limits() {
         let scene = Scene::opened(|opening| {
-            opening.goal.budget = Budget { attempts: Some(1), wall_s: Some(1 << 30), cpu_s: None, nano_usd: None };
+            opening.goal.budget = Budget { attempts: Some(1), wall_s: Some(1 << 30), ..Budget::default() };
         });
         let scene = scene.begun().planned(vec![draft("a", "a")]).ends(attempt(1, 1), failed()).settled();
         let scene = scene.unplanned();

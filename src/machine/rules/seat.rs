@@ -17,9 +17,11 @@ use crate::model::verdict::{Finding, Ruling, Rung};
 pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
     let planners = state.sitting.keys().filter(|seat| matches!(seat, Seat::Planner { .. })).count();
     let mut free = (state.opening().workers.max(1) as usize).saturating_sub(planners);
+    let used_up = state.used_up_roles();
     let mut events = Vec::new();
     for seat in state.empty_seats() {
-        if limit_holds(state, seat, now_ms) {
+        let is_used_up = state.role_at(seat).is_some_and(|role| used_up.contains(role.name.as_str()));
+        if is_used_up || limit_holds(state, seat, now_ms) {
             continue;
         }
         if matches!(seat, Seat::Planner { .. }) {

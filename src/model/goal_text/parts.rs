@@ -1,9 +1,12 @@
 //! Owns the reading of how a goal is planned, bounded and landed. Never plans.
 
+use std::collections::BTreeMap;
+
 use super::gates::approval;
 use crate::model::goal::{Budget, LandingPolicy, Order, Planning, Policy, Split, usual_judge};
+use crate::model::means::Bounds;
 use crate::model::written::{
-    Faults, Fields, Node, Value, count, duration_s, flag, globs, list, nano_usd, relative_path, text, word,
+    Faults, Fields, Node, Value, count, duration_s, flag, globs, list, nano_usd, relative_path, shown, text, word,
 };
 
 pub(super) const PLAN: &[&str] = &[
@@ -22,7 +25,8 @@ pub(super) const PLAN: &[&str] = &[
     "stop_list",
     "approval",
 ];
-pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd"];
+pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd", "tokens", "calls", "task", "roles"];
+pub(super) const BOUNDS: &[&str] = &["usd", "tokens", "calls"];
 pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
 
 const SPLITS: &[(&str, Split)] =
@@ -143,12 +147,45 @@ pub(super) fn budget(node: Option<&Node>, faults: &mut Faults) -> Budget {
     let Some(mut fields) = node.and_then(|node| Fields::open(node, "`budget`", BUDGET, faults)) else {
         return Budget::default();
     };
+    let Bounds { nano_usd, tokens, calls } = bounds(&mut fields, faults);
     Budget {
         wall_s: fields.take("wall").and_then(|node| duration_s(node, "`wall`", faults)),
         attempts: fields.take("attempts").and_then(|node| count(node, "`attempts`", 1..=i64::MAX, faults)),
         cpu_s: fields.take("cpu").and_then(|node| duration_s(node, "`cpu`", faults)),
-        nano_usd: fields.take("usd").and_then(|node| nano_usd(node, "`usd`", faults)),
+        nano_usd,
+        tokens,
+        calls,
+        task: fields.take("task").map(|node| bounds_of(node, "`task`", faults)).unwrap_or_default(),
+        roles: fields.take("roles").map(|node| bounds_of_roles(node, faults)).unwrap_or_default(),
     }
+}
+
+/// Reads what bounds calls to models.
+fn bounds(fields: &mut Fields<'_>, faults: &mut Faults) -> Bounds {
+    Bounds {
+        nano_usd: fields.take("usd").and_then(|node| nano_usd(node, "`usd`", faults)),
+        tokens: fields.take("tokens").and_then(|node| count(node, "`tokens`", 1..=i64::MAX, faults)),
+        calls: fields.take("calls").and_then(|node| count(node, "`calls`", 1..=i64::MAX, faults)),
+    }
+}
+
+fn bounds_of(node: &Node, what: &str, faults: &mut Faults) -> Bounds {
+    let fields = Fields::open(node, what, BOUNDS, faults);
+    fields.map(|mut fields| bounds(&mut fields, faults)).unwrap_or_default()
+}
+
+fn bounds_of_roles(node: &Node, faults: &mut Faults) -> BTreeMap<String, Bounds> {
+    let Value::Map(entries) = &node.value else {
+        faults.add_with_help(
+            &node.at,
+            "`roles` names roles and what each may use",
+            "write `roles: { judge: { usd: 5 } }`",
+        );
+        return BTreeMap::new();
+    };
+    let named =
+        entries.iter().map(|it| (it.name.clone(), bounds_of(&it.node, &format!("`{}`", shown(&it.name)), faults)));
+    named.collect()
 }
 
 /// Reads how accepted work lands.

@@ -63,6 +63,7 @@ pub fn known_fields() -> Vec<(&'static str, &'static [&'static str])> {
         ("WrittenCheck", conditions::CHECK),
         ("WrittenPlan", parts::PLAN),
         ("WrittenBudget", parts::BUDGET),
+        ("WrittenBounds", parts::BOUNDS),
         ("WrittenLanding", parts::LANDING),
         ("WrittenApproval", gates::APPROVE),
     ]
@@ -131,6 +132,7 @@ mod tests {
     use super::*;
     use crate::model::gating::{Gating, Then, Timeout};
     use crate::model::goal::{Order, Split};
+    use crate::model::means::Bounds;
 
     const FULL: &str = r#"---
 name: try-to-question-mark
@@ -184,6 +186,22 @@ Replace `try!` by `?`.
         assert_eq!(goal.approve, [Gate::Plan, Gate::Sweep].into());
         assert_eq!(goal.prose, "Replace `try!` by `?`.\n");
         assert_eq!(rule_files(&goal), ["rules/try.yml".to_owned()].into());
+    }
+
+    #[test]
+    fn calls_to_models_are_bounded_for_the_run_a_role_and_a_task() {
+        let budget =
+            "budget: { usd: 20, tokens: 5000000, calls: 900, task: { usd: 0.5 }, roles: { judge: { tokens: 7 } } }";
+        let budget = read(&front(budget)).unwrap().budget;
+        let run = Bounds { nano_usd: Some(20_000_000_000), tokens: Some(5_000_000), calls: Some(900) };
+        assert_eq!(budget.bounds(), run);
+        assert_eq!(budget.task, Bounds { nano_usd: Some(500_000_000), ..Bounds::default() });
+        assert_eq!(budget.roles["judge"], Bounds { tokens: Some(7), ..Bounds::default() });
+        for wrong in
+            ["tokens: 0", "calls: many", "task: 5", "task: { wall: 2h }", "roles: [judge]", "roles: { judge: 5 }"]
+        {
+            assert!(read(&front(&format!("budget: {{ {wrong} }}"))).is_err(), "{wrong}");
+        }
     }
 
     #[test]

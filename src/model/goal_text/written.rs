@@ -1,6 +1,6 @@
 //! Owns the shape of a goal's front matter as editors are told it. Reads nothing: `read` does, field by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 
@@ -141,6 +141,30 @@ pub struct WrittenBudget {
     pub cpu: Option<DurationForm>,
     /// Money for calls to models, in dollars, such as `5` or `0.25`.
     pub usd: Option<UsdForm>,
+    /// Tokens of calls to models, those that are read and those that are written.
+    #[schemars(range(min = 1))]
+    pub tokens: Option<u64>,
+    /// Calls to models.
+    #[schemars(range(min = 1))]
+    pub calls: Option<u64>,
+    /// What all attempts at one task may use of these together.
+    pub task: Option<WrittenBounds>,
+    /// What all who play a role may use of them together, by its name.
+    pub roles: Option<BTreeMap<String, WrittenBounds>>,
+}
+
+/// What calls to models may use.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WrittenBounds {
+    /// Money, in dollars, such as `5` or `0.25`.
+    pub usd: Option<UsdForm>,
+    /// Tokens, those that are read and those that are written.
+    #[schemars(range(min = 1))]
+    pub tokens: Option<u64>,
+    /// Calls.
+    #[schemars(range(min = 1))]
+    pub calls: Option<u64>,
 }
 
 /// How accepted work lands.

@@ -13,6 +13,7 @@ use super::seam::Place;
 use crate::model::goal::Budget;
 use crate::model::inert::inert;
 use crate::model::login::AS_TOLD;
+use crate::model::means::Bounds;
 use crate::model::spend::{Spend, Usd};
 use crate::views::cost::{Cost, CostRow, cost as cost_view};
 use crate::views::words;
@@ -63,7 +64,7 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
             Cell::number(row.usage.leaked),
         ];
         if has_calls {
-            let Spend { calls, tokens, nano_usd, told: _ } = row.spend;
+            let Spend { calls, tokens, nano_usd, .. } = row.spend;
             cells
                 .extend([calls, tokens.input + tokens.cache_write, tokens.cache_read, tokens.output].map(Cell::number));
             cells.push(Cell::number(Usd(nano_usd)));
@@ -96,11 +97,16 @@ pub fn lines(view: &Cost, width: usize, paint: Paint) -> Vec<String> {
     if let Some(s) = budget.cpu_s {
         limits.push(format!("{} of processor time", words::limit(s)));
     }
-    if let Some(nano) = budget.nano_usd {
-        limits.push(Usd(nano).to_string());
-    }
+    limits.extend(budget.bounds().written());
     if let Some(s) = budget.wall_s {
         limits.push(format!("{} of wall time", words::limit(s)));
+    }
+    let of = |holder: &str, bounds: &Bounds| {
+        bounds.written().into_iter().map(|most| format!("{most} for {holder}")).collect()
+    };
+    limits.extend::<Vec<String>>(of("each task", &budget.task));
+    for (role, bounds) in &budget.roles {
+        limits.extend::<Vec<String>>(of(&format!("role {}", inert(role)), bounds));
     }
     let unlimited = if *budget == Budget::default() { "; no limit is set" } else { "" };
     lines.push(paint.on(Hue::Faint, &format!("budget: {}{unlimited}", limits.join(", "))));

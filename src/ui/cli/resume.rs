@@ -16,6 +16,7 @@ use crate::machine::command::Ask;
 use crate::machine::event::Rest;
 use crate::machine::state::{Flow, State};
 use crate::model::goal::Budget;
+use crate::model::means::Bounds;
 use crate::model::spend::nano_usd_of;
 use crate::model::written::seconds_of;
 
@@ -36,6 +37,18 @@ pub struct ResumeArgs {
     /// Raise the budget of money for calls to models, in dollars, such as 5 or 0.25
     #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
     usd: Option<u64>,
+    /// Raise the budget of tokens of calls to models
+    #[arg(long, value_name = "N")]
+    tokens: Option<u64>,
+    /// Raise the budget of calls to models
+    #[arg(long, value_name = "N")]
+    calls: Option<u64>,
+    /// Raise what attempts at one task may use together: usd=N, tokens=N or calls=N, several with commas
+    #[arg(long, value_name = "WHAT=N", value_parser = bounds)]
+    task_budget: Option<Bounds>,
+    /// Raise what those who play a role may use together, such as judge.usd=5, several with commas
+    #[arg(long, value_name = "ROLE.WHAT=N", value_parser = of_role)]
+    role_budget: Vec<(String, Bounds)>,
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
@@ -49,7 +62,7 @@ pub struct ResumeArgs {
 pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
     let place = Place::open()?.in_sandbox(args.sandbox.tier());
     let read = read(&place, args.run.text())?;
-    let raised = Budget { wall_s: args.wall, attempts: args.attempts, cpu_s: args.cpu, nano_usd: args.usd };
+    let raised = raised(args);
     if raised != Budget::default() {
         put(&place, &read.run, &read.state, Ask::Raise(raised.clone()))?;
     }
@@ -69,6 +82,44 @@ pub fn resume(out: &Out, args: &ResumeArgs) -> Result<Exit, Fail> {
         return live::watch(out, &place, &read.run, shape);
     }
     live::host(out, &place, &read.run, shape)
+}
+
+fn raised(args: &ResumeArgs) -> Budget {
+    let mut raised = Budget {
+        wall_s: args.wall,
+        attempts: args.attempts,
+        cpu_s: args.cpu,
+        nano_usd: args.usd,
+        tokens: args.tokens,
+        calls: args.calls,
+        task: args.task_budget.unwrap_or_default(),
+        ..Budget::default()
+    };
+    for (role, bounds) in &args.role_budget {
+        raised.roles.entry(role.clone()).or_default().raise(bounds);
+    }
+    raised
+}
+
+/// Reads what bounds calls to models, such as `usd=5,tokens=100000`.
+fn bounds(text: &str) -> Result<Bounds, String> {
+    let mut bounds = Bounds::default();
+    for part in text.split(',') {
+        let whole = |number: &str| number.parse::<u64>().ok().filter(|number| *number > 0);
+        let (place, amount) = match part.split_once('=') {
+            Some(("usd", number)) => (&mut bounds.nano_usd, nano_usd_of(number).filter(|nano| *nano > 0)),
+            Some(("tokens", number)) => (&mut bounds.tokens, whole(number)),
+            Some(("calls", number)) => (&mut bounds.calls, whole(number)),
+            Some(_) | None => return Err("write usd=N, tokens=N or calls=N".to_owned()),
+        };
+        *place = Some(amount.ok_or("the amount is a number above 0")?);
+    }
+    Ok(bounds)
+}
+
+fn of_role(text: &str) -> Result<(String, Bounds), String> {
+    let (role, written) = text.split_once('.').ok_or("write ROLE.usd=N, ROLE.tokens=N or ROLE.calls=N")?;
+    Ok((role.to_owned(), bounds(written)?))
 }
 
 /// Tells whether the run rests for a reason that a word ends. At a gate or at its end only other requests help;

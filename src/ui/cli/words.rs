@@ -18,7 +18,6 @@ use crate::model::check::{Answer, CheckResult};
 use crate::model::inert::{inert, inert_lines};
 use crate::model::login::AS_TOLD;
 use crate::model::role::{AgentRef, Part};
-use crate::model::spend::Usd;
 use crate::views::words as say;
 
 /// Says what was given in the place of a goal.
@@ -247,12 +246,11 @@ fn paid(hired: &Hired) -> String {
 
 fn spends(drafted: &Drafted) -> String {
     let budget = &drafted.goal.budget;
-    let parts = [
-        budget.nano_usd.map(|most| Usd(most).to_string()),
+    let others = [
         budget.attempts.map(|most| say::count(usize::try_from(most).unwrap_or(usize::MAX), "attempt")),
         budget.wall_s.map(say::limit),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let parts: Vec<String> = budget.bounds().written().into_iter().chain(others.into_iter().flatten()).collect();
     if parts.is_empty() { "without a bound".to_owned() } else { format!("at most {}", parts.join(", ")) }
 }
 

@@ -3,6 +3,7 @@
 
 use super::subject::Subject;
 use crate::model::inert::{fit, headline};
+use crate::model::means::Unit;
 use crate::model::spend::Usd;
 use crate::ui::cli::board_rows;
 use crate::ui::cli::columns::{Cell, Columns, Pieces};
@@ -74,6 +75,10 @@ fn spent(board: &Board, cost: &Cost) -> String {
         format!("{}{} {attempts}", cost.attempts, of(budget.attempts.map(|limit| limit.to_string()))),
         format!("{}{} of processors", words::duration(board.cpu_ms), of(budget.cpu_s.map(words::limit))),
     ];
+    let used = cost.total.spend.means();
+    for unit in [Unit::Tokens, Unit::Calls] {
+        parts.extend(budget.bounds().of(unit).map(|most| format!("{} of {}", used.of(unit), unit.written(most))));
+    }
     if let Some(wall_s) = budget.wall_s {
         parts.push(format!("{} of {}", words::duration(board.elapsed_ms), words::limit(wall_s)));
     }

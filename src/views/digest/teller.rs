@@ -213,7 +213,7 @@ impl Teller {
     }
 
     fn call(&mut self, seat: Seat, call: &Call, seq: u64) {
-        let Spend { calls, tokens, nano_usd, told } = call.spend();
+        let Spend { calls, tokens, nano_usd, told, .. } = call.spend();
         if call.provider == EGRESS || (calls == 0 && nano_usd == 0) {
             return;
         }

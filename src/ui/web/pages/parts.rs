@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::frame::line;
+use crate::machine::state::State as RunState;
 use crate::model::ids::RunId;
+use crate::model::means::Unit;
 use crate::model::spend::Usd;
 use crate::views::board::Counts;
 use crate::views::ended::{Class, Ended};
@@ -42,6 +44,16 @@ pub fn spend(nano_usd: u64, budget: Option<u64>) -> Markup {
             }
             None if nano_usd > 0 => { (Usd(nano_usd)) }
             None => { "nothing on models" }
+        }
+    }
+}
+
+/// Shows what was used of the tokens and calls that may be, where they are bounded.
+pub fn of_calls(state: &RunState) -> Markup {
+    let (used, bounds) = (state.total_spent().spend.means(), state.budget.bounds());
+    html! {
+        @for unit in [Unit::Tokens, Unit::Calls] {
+            @if let Some(most) = bounds.of(unit) { " · " (used.of(unit)) " of " (unit.written(most)) }
         }
     }
 }
