@@ -85,10 +85,12 @@ impl Played {
 /// Holds what a session says of its end against what the gateway saw: by its word a provider is asked again, and what
 /// failed while a provider took no calls failed by that.
 pub fn as_metered(stance: Stance, metered: &Metered, now_ms: i64) -> Stance {
-    if let (Stance::Limited { .. } | Stance::Failed { .. }, Some(refusal @ Refusal::OutOfCredit { .. })) =
-        (&stance, &metered.refused)
+    if let (
+        Stance::Limited { .. } | Stance::Failed { .. },
+        Some(refusal @ (Refusal::OutOfCredit { .. } | Refusal::SpendRate { .. })),
+    ) = (&stance, &metered.refused)
     {
-        // Time does not lift it, whatever is said of waiting.
+        // A person has to look at it, whatever is said of waiting.
         return Stance::Limited { why: refusal.to_string(), resets_at_ms: None };
     }
     let until_ms = metered.limited_until_ms.filter(|until_ms| *until_ms > now_ms);
@@ -145,6 +147,18 @@ mod tests {
         assert_eq!(seen(limited(None), Some(200)), limited(Some(200)));
         assert_eq!(seen(limited(Some(150)), None), limited(Some(150)), "its own login does not pass the gateway");
         assert_eq!(seen(limited(Some(150)), Some(99)), limited(Some(150)), "what is over says nothing");
+    }
+
+    #[test]
+    fn who_is_cut_off_because_the_run_spends_too_fast_waits_as_for_a_limit_and_is_told_of() {
+        let refused = Some(Refusal::SpendRate { spent: 5_000_000_000, limit: 4_000_000_000 });
+        let metered = Metered { refused, ..Metered::default() };
+        let Stance::Limited { why, resets_at_ms: None } =
+            as_metered(Stance::Failed { why: "error 400".to_owned() }, &metered, 100)
+        else {
+            panic!("it waits")
+        };
+        assert!(crate::views::limits::is_of_a_person(&why), "{why}");
     }
 
     #[test]

@@ -62,8 +62,9 @@ pub fn limits(state: &State, now_ms: i64) -> Vec<LimitRow> {
     rows.into_values().collect()
 }
 
-/// Words by which a limit is told that time alone does not lift.
-const OF_A_PERSON: [&str; 9] = [
+/// Words by which a limit is told that time alone does not lift, or that a person should look at first.
+const OF_A_PERSON: [&str; 10] = [
+    "`usd_per_minute` of gateway.toml",
     "does not accept the key",
     "does not let the key",
     "there is no key for",
@@ -147,6 +148,7 @@ mod tests {
     fn a_limit_that_only_money_or_a_key_lifts_needs_a_person() {
         for why in [
             "Credit balance is too low",
+            "this run spent $5 within a minute; $4 are allowed (`usd_per_minute` of gateway.toml)",
             "You exceeded your current quota, please check your plan and billing details.",
             "`anthropic` does not accept the key that artel has for it",
         ] {

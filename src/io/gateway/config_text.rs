@@ -10,12 +10,12 @@ use crate::io::key_text::key;
 use crate::io::keys::KeySource;
 use crate::model::egress::EGRESS;
 use crate::model::written::{
-    Entry, Fault, Faults, Fields, Node, SIZE_MAX, Value, count, flag, read_toml, shown, text, word,
+    Entry, Fault, Faults, Fields, Node, SIZE_MAX, Value, count, flag, nano_usd, read_toml, shown, text, word,
 };
 
 const FILE: &[&str] = &["providers", "breaker"];
 const PROVIDER: &[&str] = &["speaks", "base", "key", "models", "calls_at_once", "unknown_models", "extras"];
-const BREAKER: &[&str] = &["repeats", "errors", "nano_usd_per_minute"];
+const BREAKER: &[&str] = &["repeats", "errors", "usd_per_minute"];
 const RATES: &[&str] = &["input", "cache_read", "cache_write", "cache_write_1h", "output"];
 const FAMILIES: &[(&str, Family)] =
     &[("anthropic", Family::Anthropic), ("openai", Family::OpenAi), ("gemini", Family::Gemini)];
@@ -237,8 +237,8 @@ fn breaker(breaker: &mut BreakerLimits, node: &Node, faults: &mut Faults) {
         let read = fields.take(name).and_then(|node| count(node, &format!("`{name}`"), 1..=1_000_000, faults));
         *into = read.unwrap_or(*into);
     }
-    if let Some(node) = fields.take("nano_usd_per_minute") {
-        breaker.nano_usd_per_minute = count(node, "`nano_usd_per_minute`", 1..=i64::MAX, faults);
+    if let Some(node) = fields.take("usd_per_minute") {
+        breaker.nano_usd_per_minute = nano_usd(node, "`usd_per_minute`", faults);
     }
 }
 
@@ -308,7 +308,7 @@ unknown_models = { input = 1000, output = 2000 }
 [breaker]
 repeats = 3
 errors = 4
-nano_usd_per_minute = 5
+usd_per_minute = 0.5
 "#;
         let config = read(file).unwrap();
         let anthropic = &config.providers["anthropic"];
@@ -321,7 +321,7 @@ nano_usd_per_minute = 5
         assert_eq!((other.base.as_str(), other.speaks), ("https://other.example/anthropic", Family::Anthropic));
         let cost = Rates { input: 1000, cache_read: 1000, cache_write: 1000, cache_write_1h: 1000, output: 2000 };
         assert_eq!(other.unknown_models, UnknownModels::Cost(cost));
-        let breaker = BreakerLimits { repeats: 3, errors: 4, nano_usd_per_minute: Some(5) };
+        let breaker = BreakerLimits { repeats: 3, errors: 4, nano_usd_per_minute: Some(500_000_000) };
         assert_eq!(config.breaker, breaker);
     }
 

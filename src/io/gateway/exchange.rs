@@ -143,8 +143,9 @@ async fn admitted(session: &Inner, asked: &Asked, client: &mut Client) -> Result
     {
         let mut ledger = session.ledger();
         ledger.breaker.obey(asked.policy.breaker);
-        ledger.breaker.check(asked.mark, Instant::now())?;
+        ledger.breaker.check(asked.mark)?;
     }
+    session.house.rate().check(asked.policy.breaker, Instant::now())?;
     let (bound, price) = if asked.is_count() {
         (Bound::default(), None)
     } else {
@@ -175,8 +176,8 @@ fn hand(client: Client, answer: Response<Answer>) -> u16 {
 
 /// Notes what the breaker has to know of a call.
 fn note(session: &Inner, asked: &Asked, ended: &Ended) {
+    session.house.rate().spent(asked.policy.breaker, ended.nano_usd, Instant::now());
     let mut ledger = session.ledger();
-    ledger.breaker.spent(ended.nano_usd, Instant::now());
     match &ended.outcome {
         Outcome::Complete => ledger.breaker.answered(asked.mark),
         Outcome::Failed => ledger.breaker.failed(),

@@ -1,7 +1,8 @@
 //! Owns what all sessions share: the rules that are in force, and the ways to the providers.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use super::breaker::Rate;
 use super::config::{Family, GatewayConfig};
 use super::follow::Follow;
 use super::policy::{Policy, Rules, Ways};
@@ -40,6 +41,7 @@ pub(super) struct House {
     policy: RwLock<Arc<Policy>>,
     ways: Ways,
     follow: Option<Follow>,
+    rate: Mutex<Rate>,
     pub(super) body_bytes_max: usize,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -62,6 +64,12 @@ impl House {
             }
         }
         self.in_force()
+    }
+
+    /// Watches over what all sessions spend.
+    pub(super) fn rate(&self) -> MutexGuard<'_, Rate> {
+        // The sums are whole after each statement that changes them.
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn in_force(&self) -> Arc<Policy> {
@@ -92,7 +100,7 @@ impl Gateway {
         let ways = Ways { near: Way::near().map_err(GatewayError::Client)?, wide: Way::Wide(Arc::default()) };
         let body_bytes_max = rules.config.body_bytes_max;
         let policy = RwLock::new(Arc::new(Policy::of(rules, &ways, None)?));
-        Ok(Self { house: Arc::new(House { policy, ways, follow, body_bytes_max, clock }) })
+        Ok(Self { house: Arc::new(House { policy, ways, follow, rate: Mutex::default(), body_bytes_max, clock }) })
     }
 
     /// Gives the rules that are in force.

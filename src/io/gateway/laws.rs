@@ -629,15 +629,24 @@ async fn a_session_that_fails_over_and_over_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_session_that_spends_too_fast_is_cut_off() {
+async fn sessions_that_spend_too_fast_together_are_all_cut_off() {
     let mut plan = Plan::default();
     plan.config.breaker.nano_usd_per_minute = Some(4400);
     let room = Room::of(plan, |_| Said::json(DONE)).await;
-    for status in [200, 200, 400] {
-        assert_eq!(room.ask(MESSAGES, HI).await.status(), status);
+    let terms = || Terms { models: vec!["*".to_owned()], ..Terms::default() };
+    let [second, third] =
+        ["a2", "a3"].map(|name| room.gateway.open(name, terms(), Arc::clone(&room.pocket) as _).unwrap());
+    let mut asked = Vec::new();
+    for session in [&second, &third] {
+        let key = format!("x-api-key: {}", session.token().reveal());
+        asked.push((serve(session).await, request(MESSAGES, &key, HI)));
     }
-    let (metered, _) = room.end().await;
-    assert_eq!(metered.refused, Some(Refusal::SpendRate { spent: 4400, limit: 4400 }));
+    assert_eq!(room.ask(MESSAGES, HI).await.status(), 200);
+    assert_eq!(ask(&asked[0].0, &asked[0].1).await.status(), 200);
+    assert_eq!(room.ask(MESSAGES, HI).await.status(), 400);
+    assert_eq!(ask(&asked[1].0, &asked[1].1).await.status(), 400, "also who has spent nothing yet");
+    let (spent, metered) = (Refusal::SpendRate { spent: 4400, limit: 4400 }, third.close().await);
+    assert_eq!((metered.refused, room.end().await.0.refused), (Some(spent.clone()), Some(spent)));
 }
 
 #[tokio::test]

@@ -52,8 +52,12 @@ pub enum Refusal {
         /// How many.
         times: u32,
     },
-    /// The session spends too fast.
-    #[error("this session spent {} within a minute; {} are allowed", Usd(*spent), Usd(*limit))]
+    /// All sessions together spend too fast.
+    #[error(
+        "this run spent {} within a minute; {} are allowed (`usd_per_minute` of gateway.toml)",
+        Usd(*spent),
+        Usd(*limit)
+    )]
     SpendRate {
         /// What was spent within a minute, in nano-dollars.
         spent: u64,
