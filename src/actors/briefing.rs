@@ -1,5 +1,7 @@
 //! Owns what a worker is shown of its task: the role's prompt, filled. Chooses nothing of it.
 
+use std::borrow::Cow;
+
 use super::order::{Order, Resolving};
 use super::world::{Ground, told};
 use crate::io::agents::{Brief, NamedRule};
@@ -60,28 +62,72 @@ pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
     })
 }
 
-/// Bytes of each change that a resolver is shown.
+/// Bytes of each change that a resolver is shown, and of all of them.
 const PATCH_BYTES: usize = 100 << 10;
+const SIDES_BYTES: usize = 250 << 10;
 
 /// Shows a resolver both sides of a conflict, with the briefs that they were done by.
 fn both_sides(world: &Ground, resolving: &Resolving) -> Result<String, GitError> {
     let Resolving { candidate, landed } = resolving;
     let (base, _) = world.repo.commit_of(candidate.base)?;
     let own = world.repo.patch(base, candidate.tree)?;
-    let mut text = format!("The change that did not merge:\n{}\n", cut(&own));
+    let mut sides = Sides { text: format!("The change that did not merge:\n{}\n", cut(&own)), left_out: Vec::new() };
     for (task, commit) in landed {
-        let (tree, parents) = world.repo.commit_of(*commit)?;
-        let Some(before) = parents.first() else { continue };
-        let (before, _) = world.repo.commit_of(*before)?;
-        let patch = world.repo.patch(before, tree)?;
-        let TaskDraft { title, brief, .. } = task;
-        text.push_str(&format!("\nThis landed: {title}\nIts brief was: {brief}\nIts change:\n{}\n", cut(&patch)));
+        sides.landed(task, || {
+            let (tree, parents) = world.repo.commit_of(*commit)?;
+            let Some(before) = parents.first() else { return Ok(None) };
+            let (before, _) = world.repo.commit_of(*before)?;
+            world.repo.patch(before, tree).map(Some)
+        })?;
     }
-    Ok(text)
+    Ok(sides.written())
 }
 
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(PATCH_BYTES).map_or(text, |(at, _)| &text[..at])
+/// Gathers what a resolver is shown, as far as there is room.
+struct Sides {
+    text: String,
+    left_out: Vec<String>,
+}
+
+impl Sides {
+    /// Shows what landed with its change, or notes that it is left out.
+    fn landed(
+        &mut self,
+        task: &TaskDraft,
+        patch: impl FnOnce() -> Result<Option<String>, GitError>,
+    ) -> Result<(), GitError> {
+        let TaskDraft { title, brief, .. } = task;
+        if self.text.len() >= SIDES_BYTES {
+            self.left_out.push(title.clone());
+            return Ok(());
+        }
+        if let Some(patch) = patch()? {
+            let (brief, patch) = (cut(brief), cut(&patch));
+            self.text.push_str(&format!("\nThis landed: {title}\nIts brief was: {brief}\nIts change:\n{patch}\n"));
+        }
+        Ok(())
+    }
+
+    fn written(self) -> String {
+        let Self { mut text, left_out } = self;
+        if !left_out.is_empty() {
+            let titles: Vec<&str> = left_out.iter().take(20).map(String::as_str).collect();
+            let (count, titles) = (left_out.len(), titles.join("; "));
+            text.push_str(&format!(
+                "\n{count} more landed, for which there is no room here; `git log` has them: {titles}\n"
+            ));
+        }
+        text
+    }
+}
+
+/// Cuts what is too long to be shown as a whole, and says so.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= PATCH_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let kept = &text[..text.floor_char_boundary(PATCH_BYTES)];
+    Cow::Owned(format!("{kept}\n[{} bytes are left out here]", text.len() - kept.len()))
 }
 
 /// Parts what was found from the output that it quotes, which is a stranger's word.
@@ -108,4 +154,25 @@ fn half_done(order: &Order) -> Option<FindingView> {
         advice: "look at what is done, and go on from there".to_owned(),
         ..FindingView::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::testing::draft;
+
+    #[test]
+    fn a_resolver_is_shown_as_many_changes_as_there_is_room_for_and_told_of_the_others() {
+        let mut sides = Sides { text: String::new(), left_out: Vec::new() };
+        for number in 0..30 {
+            let task = TaskDraft { title: format!("change {number}"), ..draft("a", "a") };
+            sides.landed(&task, || Ok(Some("é".repeat(PATCH_BYTES)))).unwrap();
+        }
+        let text = sides.written();
+        assert!(text.len() < SIDES_BYTES + 2 * PATCH_BYTES, "{}", text.len());
+        assert!(text.contains("This landed: change 2\n") && text.contains("bytes are left out here]"));
+        assert!(
+            text.contains("27 more landed, for which there is no room here") && text.contains("change 3; change 4;")
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! Owns what an agent is shown: a prompt's template filled with one task. Never chooses what the task is.
 
+use std::borrow::Cow;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
@@ -11,8 +13,14 @@ use crate::model::verdict::Finding;
 /// Steps that a template may take; a prompt takes a few hundred.
 const FUEL: u64 = 1_000_000;
 
-/// Longest brief, in bytes.
-const SIZE_MAX: usize = 4 << 20;
+/// Longest brief, in bytes: about 100000 tokens. What is longer is cut, its longest parts first; the goal never is.
+const SIZE_MAX: usize = 400 << 10;
+
+/// Longest brief that a goal alone may make, in bytes.
+const GOAL_MAX: usize = 4 << 20;
+
+/// Parts that are shorter than this are not cut, in bytes.
+const PART_LEAST: usize = 1 << 10;
 
 /// Holds what fills a template's holes, which are named after its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -108,15 +116,27 @@ pub enum BriefError {
         line: Option<usize>,
     },
     /// The brief is too long.
-    #[error("fill the prompt: the brief has {0} bytes, and {SIZE_MAX} are allowed")]
+    #[error("fill the prompt: the brief has {0} bytes, and {GOAL_MAX} are allowed")]
     TooLong(usize),
 }
 
-/// Fills a template.
+/// Fills a template. What is too long is cut, and says so.
 ///
 /// # Errors
 /// When the template is wrong, names a hole that is not there, runs too long, or makes too much.
 pub fn render(template: &str, view: &BriefView) -> Result<String, BriefError> {
+    let mut brief = fill(template, view)?;
+    let mut view = Cow::Borrowed(view);
+    while brief.len() > SIZE_MAX && view.to_mut().shorten(brief.len() - SIZE_MAX) {
+        brief = fill(template, &view)?;
+    }
+    if brief.len() > GOAL_MAX {
+        return Err(BriefError::TooLong(brief.len()));
+    }
+    Ok(brief)
+}
+
+fn fill(template: &str, view: &BriefView) -> Result<String, BriefError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -125,11 +145,83 @@ pub fn render(template: &str, view: &BriefView) -> Result<String, BriefError> {
     environment.add_filter("line", |text: String| one_line(&text));
     environment.add_filter("code", |text: String| one_line(&text).replace('`', "'"));
     environment.add_filter("quoted", |text: String| quoted(&text));
-    let brief = environment.render_str(template, Serde(view)).map_err(refused)?;
-    if brief.len() > SIZE_MAX {
-        return Err(BriefError::TooLong(brief.len()));
+    environment.render_str(template, Serde(view)).map_err(refused)
+}
+
+impl BriefView {
+    /// Cuts its longest part, by as much as is too much or by half; tells whether there was one to be cut.
+    fn shorten(&mut self, over: usize) -> bool {
+        let texts = [&mut self.text, &mut self.material, &mut self.said, &mut self.fault];
+        let lists = [
+            &mut self.paths,
+            &mut self.steering,
+            &mut self.checks,
+            &mut self.deviations,
+            &mut self.status,
+            &mut self.red,
+            &mut self.ruled,
+            &mut self.decisions,
+            &mut self.changed,
+        ];
+        let parts = texts.into_iter().map(Part::Text).chain(lists.into_iter().map(Part::List));
+        let longest = parts.chain([Part::Findings(&mut self.findings)]).max_by_key(Part::len);
+        longest.filter(|part| part.len() > PART_LEAST).map(|part| part.shorten(over)).is_some()
     }
-    Ok(brief)
+}
+
+/// A part of a brief that may be cut.
+enum Part<'v> {
+    Text(&'v mut String),
+    List(&'v mut Vec<String>),
+    Findings(&'v mut Vec<FindingView>),
+}
+
+impl Part<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(list) => list.iter().map(String::len).sum(),
+            Self::Findings(all) => all.iter().map(|it| it.what.len() + it.advice.len()).sum(),
+        }
+    }
+
+    fn shorten(self, over: usize) {
+        match self {
+            Self::Text(text) => cut(text, over),
+            Self::List(list) => match list.as_mut_slice() {
+                [only] => cut(only, over),
+                list_of => {
+                    let left_out = list_of.len() / 2;
+                    list.truncate(list.len() - left_out);
+                    list.push(format!("… and {left_out} more, which are left out: the brief would be too long"));
+                }
+            },
+            Self::Findings(all) => match all.as_mut_slice() {
+                [only] => {
+                    cut(&mut only.what, over);
+                    cut(&mut only.advice, over);
+                }
+                list_of => {
+                    let left_out = list_of.len() / 2;
+                    all.truncate(all.len() - left_out);
+                    let what = format!("{left_out} more findings are left out: the brief would be too long");
+                    all.push(FindingView { what, ..FindingView::default() });
+                }
+            },
+        }
+    }
+}
+
+/// Leaves the end of a text out, and says so.
+fn cut(text: &mut String, over: usize) {
+    let note = |left_out: usize| format!("\n[{left_out} bytes are left out here: the brief would be too long]");
+    let kept = text.len().saturating_sub(over + 100).max(text.len() / 2);
+    let kept = text.floor_char_boundary(kept);
+    let left_out = text.len() - kept;
+    if left_out > 200 {
+        text.truncate(kept);
+        text.push_str(&note(left_out));
+    }
 }
 
 fn refused(error: minijinja::Error) -> BriefError {
@@ -199,6 +291,9 @@ mod tests {
 
     const WORKER: &str = include_str!("../../prompts/worker.md");
     const PLANNER: &str = include_str!("../../prompts/planner.md");
+    const JUDGE: &str = include_str!("../../prompts/judge.md");
+    const RUN_JUDGE: &str = include_str!("../../prompts/run-judge.md");
+    const RESOLVER: &str = include_str!("../../prompts/resolver.md");
 
     #[test]
     fn a_worker_is_shown_its_task_and_what_to_mend() {
@@ -228,6 +323,42 @@ mod tests {
     #[test]
     fn a_planner_is_shown_its_scope() {
         insta::assert_snapshot!(render(PLANNER, &sample()).unwrap());
+    }
+
+    #[test]
+    fn a_judge_is_shown_what_a_candidate_changes() {
+        insta::assert_snapshot!(render(JUDGE, &sample()).unwrap());
+    }
+
+    #[test]
+    fn the_judge_of_a_run_is_shown_its_goal_and_conditions() {
+        insta::assert_snapshot!(render(RUN_JUDGE, &sample()).unwrap());
+    }
+
+    #[test]
+    fn a_resolver_is_shown_both_sides() {
+        insta::assert_snapshot!(render(RESOLVER, &sample()).unwrap());
+    }
+
+    #[test]
+    fn what_makes_a_brief_too_long_is_cut_and_says_so_and_the_goal_never_is() {
+        let goal_prose = "Do it with care.\n".repeat(2000);
+        let view = BriefView {
+            goal_prose: goal_prose.clone(),
+            material: "é\n".repeat(1 << 20),
+            status: (0..20_000).map(|n| format!("task {n}: landed: something that was done")).collect(),
+            findings: vec![FindingView { what: "x".repeat(2 << 20), ..FindingView::default() }],
+            ..sample()
+        };
+        for template in [WORKER, PLANNER, JUDGE, RUN_JUDGE, RESOLVER] {
+            let brief = render(template, &view).unwrap();
+            assert!(brief.len() <= SIZE_MAX && brief.len() > SIZE_MAX / 4, "{}", brief.len());
+            assert!(brief.contains(&goal_prose) && brief.contains("left out"), "{template}");
+        }
+        let long = BriefView { goal_prose: "x".repeat(1 << 20), ..sample() };
+        assert!(render(WORKER, &long).unwrap().contains(&long.goal_prose));
+        let endless = BriefView { goal_prose: "x".repeat(5 << 20), ..sample() };
+        assert!(matches!(render(WORKER, &endless), Err(BriefError::TooLong(_))));
     }
 
     #[test]
