@@ -2,13 +2,13 @@
 //! which agents this machine has. Sets nobody to work.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AppError, read_roles};
-use crate::io::agents::{KnownAgent, Programs, known_agents};
+use crate::io::agents::{KnownAgent, Programs, ask_versions, known_agents};
 use crate::io::git::Repo;
 use crate::model::inert::inert;
 use crate::model::role::{AgentRef, CONTEXT_TOKENS, ContextPolicy, Role};
@@ -76,9 +76,14 @@ pub fn unheeded(role: &Role) -> Vec<String> {
     notes
 }
 
-/// Lists what is known of agents, and which of them this machine has, by an environment's `PATH` and `HOME`.
-pub fn agents_here(env: &BTreeMap<String, String>) -> Vec<KnownAgent> {
-    known_agents(&Programs::new(env.get("PATH").cloned(), env.get("HOME").map(PathBuf::from)))
+/// Lists what is known of agents, and which of them this machine has in which version, by an environment's `PATH` and `HOME`.
+/// None is run that lies in the repository that holds a folder.
+pub fn agents_here(env: &BTreeMap<String, String>, cwd: &Path) -> Vec<KnownAgent> {
+    let path = env.get("PATH").cloned().unwrap_or_default();
+    let mut agents = known_agents(&Programs::new(Some(path.clone()), env.get("HOME").map(PathBuf::from)));
+    let repo = Repo::discover(cwd).ok().and_then(|repo| repo.workdir()?.canonicalize().ok());
+    ask_versions(&mut agents, &path, repo.as_deref());
+    agents
 }
 
 #[cfg(test)]

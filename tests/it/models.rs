@@ -289,12 +289,18 @@ fn the_hidden_verb_always_says_how_it_ended() {
 
 #[test]
 fn the_agents_that_roles_may_name_are_listed_with_what_is_here() {
-    let house = with_programs(ONE, &FILES, &[("claude", "exit 1")]);
+    let says = "test \"$1\" = --version && test ! -e \"$HOME/goal.md\" && echo 2.1.330";
+    let house = with_programs(ONE, &FILES, &[("claude", says), ("codex", "while :; do echo; done")]);
     let agents = artel(&house, &["roles", "--agents", "--json"]).exits(0).json();
     let of = |name: &str| agents.as_array().unwrap().iter().find(|known| known["agent"] == name).unwrap().clone();
     assert_eq!((&of("claude")["installed"], &of("claude")["limits"]), (&true.into(), &"reset".into()));
+    assert_eq!((&of("claude")["version"], &of("codex")["version"]), (&"2.1.330".into(), &serde_json::Value::Null));
     assert!(of("claude")["found"].as_str().unwrap().ends_with("programs/claude"));
     assert_eq!((&of("codemod")["installed"], &of("codemod")["program"]), (&true.into(), &serde_json::Value::Null));
-    artel(&house, &["roles", "--agents"]).exits(0).says("acp:goose acp").says("npm install -g opencode-ai");
+    artel(&house, &["roles", "--agents"])
+        .exits(0)
+        .says("2.1.330")
+        .says("acp:goose acp")
+        .says("npm install -g opencode-ai");
     artel(&house, &["roles", "--agents", "--role", "worker.agents=claude"]).exits(2);
 }

@@ -22,6 +22,9 @@ pub struct KnownAgent {
     pub found: Option<PathBuf>,
     /// Whether it can be set to work on this machine.
     pub installed: bool,
+    /// Which version that program says it is; nothing where it was not asked, or did not say.
+    #[serde(default)]
+    pub version: Option<String>,
     /// How it is got; nothing where there is nothing to be got.
     pub get: Option<Cow<'static, str>>,
     /// What it tells of the tokens that it used.
@@ -64,7 +67,7 @@ pub enum Limits {
 struct Entry(&'static str, Option<&'static str>, Option<&'static str>, Says, Says, bool, Limits);
 
 /// What was measured of each agent, by the name that roles give it: program, how it is got, tokens, cost, resume, limits.
-const KNOWN: [Entry; 14] = [
+const KNOWN: [Entry; 15] = [
     Entry("codemod", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("command:PROGRAM", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("script:FILE", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
@@ -117,6 +120,15 @@ const KNOWN: [Entry; 14] = [
         Limits::Nothing,
     ),
     Entry(
+        "acp:kimi acp",
+        Some("kimi"),
+        Some("npm install -g @moonshot-ai/kimi-code"),
+        Says::Nothing,
+        Says::Nothing,
+        true,
+        Limits::Nothing,
+    ),
+    Entry(
         "acp:opencode acp",
         Some("opencode"),
         Some("npm install -g opencode-ai"),
@@ -154,6 +166,7 @@ pub fn known_agents(programs: &Programs) -> Vec<KnownAgent> {
             program: program.map(Cow::Borrowed),
             installed: program.is_none() || found.is_some(),
             found,
+            version: None,
             get: get.map(Cow::Borrowed),
             usage: *usage,
             cost: *cost,
@@ -199,6 +212,29 @@ mod tests {
             assert_eq!(known.program.is_none(), known.get.is_none());
             assert_eq!(known.installed, known.program.is_none(), "{known:?}");
         }
+    }
+
+    #[test]
+    fn the_readme_has_the_table_of_agents() {
+        let says = |says: Says| match says {
+            Says::Nothing => "-",
+            Says::Partly => "in part",
+            Says::Session => "yes",
+        };
+        let mut table =
+            String::from("| agent | tokens | cost | resumes | limits | how it is got |\n|---|---|---|---|---|---|\n");
+        for known in known_agents(&Programs::default()) {
+            let limits = match known.limits {
+                Limits::Nothing => "-",
+                Limits::Kind => "that",
+                Limits::Reset => "until when",
+            };
+            let (resumes, get) = (if known.resume { "yes" } else { "-" }, known.get.as_deref().unwrap_or("built in"));
+            let (tokens, cost) = (says(known.usage), says(known.cost));
+            table.push_str(&format!("| `{}` | {tokens} | {cost} | {resumes} | {limits} | {get} |\n", known.agent));
+        }
+        let readme = include_str!("../../../README.md");
+        assert!(readme.contains(&table), "README.md has to hold:\n{table}");
     }
 
     #[test]

@@ -151,7 +151,17 @@ fn limits(part: Part, limits: &Limits) -> String {
 /// Writes what is known of agents as a table.
 pub fn agent_lines(agents: &[KnownAgent], width: usize, paint: Paint) -> Vec<String> {
     let mut table = Columns::indented(0);
-    table.headings(&["agent", "here", "tokens", "cost", "resumes", "limits", "login", "where it is, or how it is got"]);
+    table.headings(&[
+        "agent",
+        "here",
+        "version",
+        "tokens",
+        "cost",
+        "resumes",
+        "limits",
+        "login",
+        "where it is, or how it is got",
+    ]);
     let says = |says: Says| match says {
         Says::Nothing => "-",
         Says::Partly => "in part",
@@ -172,6 +182,7 @@ pub fn agent_lines(agents: &[KnownAgent], width: usize, paint: Paint) -> Vec<Str
         table.row([
             Cell::new(&known.agent).hue(Hue::Strong),
             Cell::new(here).hue(hue),
+            Cell::new(known.version.as_deref().unwrap_or("-")),
             Cell::new(says(known.usage)),
             Cell::new(says(known.cost)),
             Cell::new(if known.resume { "yes" } else { "-" }),

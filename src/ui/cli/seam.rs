@@ -269,7 +269,10 @@ pub fn roles(repo: Option<&Path>, changes: &[String]) -> Result<Vec<RoleRow>, Fa
 pub fn agents() -> Result<Vec<KnownAgent>, Fail> {
     match elsewhere()? {
         Some(there) => there.agents(),
-        None => Ok(app::agents_here(&surroundings()?.0)),
+        None => {
+            let (env, cwd) = surroundings()?;
+            Ok(app::agents_here(&env, &cwd))
+        }
     }
 }
 

@@ -151,6 +151,7 @@ fn agents(taint: &str) -> Vec<crate::io::agents::KnownAgent> {
     let mut agents = crate::io::agents::known_agents(&crate::io::agents::Programs::default());
     for known in agents.iter_mut().filter(|known| known.agent == "claude") {
         (known.found, known.installed) = (Some(format!("/home/ada/.local/bin/claude{taint}").into()), true);
+        known.version = Some(format!("2.1.330 (Claude Code){taint}"));
     }
     agents
 }

@@ -100,7 +100,7 @@ pub async fn roles(Query(asked): Query<Vec<(String, String)>>) -> Told<Vec<RoleR
 
 /// Lists what is known of agents, and which of them the machine has.
 pub async fn agents(State(site): State<Arc<Site>>) -> Json<Vec<KnownAgent>> {
-    Json(blocking(move || app::agents_here(&site.place.env)).await)
+    Json(blocking(move || app::agents_here(&site.place.env, &site.place.cwd)).await)
 }
 
 fn at(site: &Site, repo: PathBuf, tried: &str) -> Result<Place, Refused> {
