@@ -124,7 +124,7 @@ fn order(
         base,
         from,
         resumes: resuming(state, id),
-        findings: task.findings.clone(),
+        findings: task.held_against(),
         steering: state.steering.iter().chain(&task.steering).cloned().collect(),
         heard: Heard::of(state, Some(task)),
         handoffs: handoffs.collect(),

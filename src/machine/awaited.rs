@@ -9,6 +9,10 @@ use super::event::Subject;
 use super::state::{State, Status, Task};
 use crate::model::gating::{Extent, Reason, covers, reasons};
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::verdict::Finding;
+
+/// The rule of a finding that is a person's refusal of a candidate.
+pub const DENIED: &str = "denied";
 
 /// Holds what waits for a person's word, beside the name of the gate at which the whole run waits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +82,13 @@ impl Asked {
 }
 
 impl Task {
+    /// Lists all that is held against its next attempt: each refusal by a person, which holds for as long as the task is
+    /// done, and then what was found last.
+    pub fn held_against(&self) -> Vec<Finding> {
+        let denied = self.attempts.iter().flat_map(|attempt| &attempt.ejected).filter(|it| it.rule == DENIED);
+        denied.filter(|it| !self.findings.contains(it)).chain(&self.findings).cloned().collect()
+    }
+
     /// Tells whether it stands in a plan and nothing of it has begun.
     pub fn is_planned(&self) -> bool {
         matches!(self.status, Status::Waiting | Status::Ready) && self.attempts.is_empty()

@@ -84,6 +84,34 @@ fn the_reason_of_a_refusal_is_in_the_next_brief() {
 }
 
 #[test]
+fn each_reason_of_a_refusal_is_in_every_later_brief() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    // The second attempt is refused by a check; the others write down which reasons their brief holds.
+    let has = |reason: &str| format!("grep -o -m 1 '{reason}' \\\"$ARTEL_BRIEF\\\" >> '{{path}}'");
+    let steps = format!(
+        "  - run: \"echo {{attempt}} > '{{path}}'; {}; {}; if [ {{attempt}} = t1.2 ]; then echo red > '{{path}}'; fi\"\n",
+        has("mind the gap"),
+        has("also rename it")
+    );
+    crew(&house, &TWO[..1], &steps, "checks: [\"! cat */a.txt | grep -q red\"]\napprove: [landing]\n");
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["deny", "t1", "-m", "mind the gap"]).exits(0);
+    house.artel(&["resume"]).exits(6);
+    let verdicts = of_kind(&house.events(), "VerdictGiven");
+    let rulings: Vec<_> = verdicts.iter().map(|it| (text(&it["attempt"]), text(&it["verdict"]["ruling"]))).collect();
+    let ruling = |attempt: &str, ruling: &str| (attempt.to_owned(), ruling.to_owned());
+    assert_eq!(rulings, [ruling("t1.1", "accept"), ruling("t1.2", "reject"), ruling("t1.3", "accept")]);
+    house.artel(&["deny", "t1", "-m", "also rename it"]).exits(0);
+    house.artel(&["resume"]).exits(6);
+    house.artel(&["approve", "t1"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    let made = |attempt: u32| house.git(&["show", &format!("refs/artel/{}/t1.{attempt}:src/a.txt", house.run())]);
+    assert_eq!(made(3), "t1.3\nmind the gap", "what is refused by a check loses no person's reason");
+    assert_eq!(house.landed("src/a.txt"), "t1.4\nmind the gap\nalso rename it");
+    holds_the_laws(&house);
+}
+
+#[test]
 fn a_refused_candidate_s_task_may_be_given_up() {
     let house = two("approve: [landing]\n", WRITE);
     house.artel(&playing(&[])).exits(6);

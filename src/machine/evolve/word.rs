@@ -2,7 +2,7 @@
 
 use super::attempts::{attempt_mut, go_on};
 use super::plan::set_status;
-use crate::machine::awaited::{AskedCandidate, AskedDelivery, Wait};
+use crate::machine::awaited::{AskedCandidate, AskedDelivery, DENIED, Wait};
 use crate::machine::event::{Next, Rest, Subject};
 use crate::machine::state::{Flow, State, Status};
 use crate::model::gating::{Reason, Then};
@@ -73,7 +73,7 @@ pub(super) fn deny(state: &mut State, id: AttemptId, reason: &str, next: &Next) 
     forget(state, id);
     let finding = Finding {
         rung: Rung::Landing,
-        rule: "denied".to_owned(),
+        rule: DENIED.to_owned(),
         path: None,
         what: format!("a person refused {id}: {reason}"),
         advice: "do it so that this reason is gone".to_owned(),
