@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::Subject;
@@ -40,6 +41,15 @@ pub struct Wait {
     pub since_ms: i64,
     /// Whether its word is overdue, and that has had its effect.
     pub is_overdue: bool,
+}
+
+/// Tells a gate as somebody was shown it from the same gate at another time, or before another plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shown {
+    /// How often the plan had been edited.
+    pub edits: u32,
+    /// Since when the run waited there, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// Holds a candidate that waits.
@@ -96,6 +106,11 @@ impl Task {
 }
 
 impl State {
+    /// Tells what somebody is shown who looks at the gate at which the run waits.
+    pub fn shown(&self) -> Shown {
+        Shown { edits: self.asked.edits, since_ms: self.asked.gate.since_ms }
+    }
+
     /// Lists all on which a word is awaited; of a run that has ended only its delivery.
     pub fn awaited(&self) -> impl Iterator<Item = (Subject, Wait)> {
         let goes_on = self.end.is_none();

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Heard;
+use super::awaited::Shown;
 use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
@@ -318,8 +319,15 @@ pub struct Opening {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
-    /// Lets a waiting gate pass.
+    /// Lets a waiting gate pass, whatever waits there by then.
     Approve(Gate),
+    /// Lets a waiting gate pass as it was shown; the plan as it was edited since is not approved by it.
+    ApproveGate {
+        /// The gate.
+        gate: Gate,
+        /// What was shown of it: as the inbox has it.
+        shown: Shown,
+    },
     /// Lets a kept task's candidate land although its judge refused it; its checks still decide.
     ApproveTask(TaskId),
     /// Lets exactly that candidate land, which waits for a word.
@@ -365,6 +373,9 @@ pub enum Ask {
         gate: Gate,
         /// Why.
         reason: String,
+        /// What was shown of it; none refuses whatever waits there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<Shown>,
     },
     /// Gives a kept task up.
     DenyTask {

@@ -143,6 +143,12 @@ pub enum Rejection {
     /// An edit is of the plan as it stands.
     #[error("the plan was edited since: revision {present} stands, and this is an edit of {of}")]
     PlanMoved { of: u32, present: u32 },
+    /// A word is given on the plan that was shown.
+    #[error("the plan was edited since it was shown: look at it again")]
+    PlanNotAsShown,
+    /// A word is given on the gate that was shown, and not on the next of its name.
+    #[error("the {0:?} gate waits anew since it was shown: look at it again")]
+    GateNotAsShown(Gate),
     /// What was given up is not planned again under its key.
     #[error("task `{0}` was given up, and its key is not used again")]
     GivenUp(String),

@@ -11,9 +11,11 @@ pub use super::counts::Counts;
 use super::counts::counts;
 use super::ended::{Ended, ended};
 use super::limits::{LimitRow, limits};
-use super::pace::{Eta, Pace, hopeless};
+pub use super::outside::Outside;
+use super::pace::{Eta, hopeless};
 use super::waiting::{AskedRow, asked};
 use super::words;
+use crate::machine::awaited::Shown;
 use crate::machine::bisect::Want;
 use crate::machine::command::Opening;
 use crate::machine::seats::Sitting;
@@ -23,21 +25,6 @@ use crate::model::goal::{Condition, Gate};
 use crate::model::ids::{AttemptId, BatchId, Oid, RunId, ScopeId, TaskId};
 use crate::model::sandbox::Tier;
 use crate::model::seat::Seat;
-
-/// Holds what the board needs beside the state.
-#[derive(Debug, Clone, Default)]
-pub struct Outside {
-    /// The time, in milliseconds since 1970.
-    pub now_ms: i64,
-    /// Last lines of running attempts; written by agents.
-    pub last_lines: BTreeMap<AttemptId, String>,
-    /// The check that was begun last and still runs.
-    pub checking: Option<CheckingRow>,
-    /// How fast the run lands.
-    pub pace: Pace,
-    /// Whether a coordinator lives.
-    pub coordinated: bool,
-}
 
 /// Shows where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +90,9 @@ pub struct Board {
     pub failed_planners: BTreeMap<ScopeId, String>,
     /// The gate that waits.
     pub gate: Option<Gate>,
+    /// What is shown of it; a word is given on exactly that.
+    #[serde(default)]
+    pub shown: Option<Shown>,
     /// Candidates and deliveries that wait for a person's word.
     #[serde(default)]
     pub asked: Vec<AskedRow>,
@@ -297,6 +287,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         flakes: state.flakes.clone(),
         failed_planners: state.scopes.iter().filter_map(|(id, scope)| Some((*id, failure(scope)?))).collect(),
         gate: state.waiting,
+        shown: state.waiting.map(|_| state.shown()),
         asked: asked(state),
         delivered: state.delivered.clone(),
         undelivered: state.head.is_some_and(|head| head != opening.base) && state.delivered_head != state.head,

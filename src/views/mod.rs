@@ -7,6 +7,7 @@ pub mod pace;
 pub mod limits;
 pub mod asked;
 pub mod counts;
+pub mod outside;
 pub mod board;
 pub mod glance;
 pub mod task;

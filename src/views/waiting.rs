@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words;
-use crate::machine::awaited::Wait;
+use crate::machine::awaited::{Shown, Wait};
 use crate::machine::event::Subject;
 use crate::machine::state::State;
 use crate::model::gating::{Extent, Reason, Then};
@@ -30,6 +30,9 @@ pub struct Waiting {
     pub attempt: Option<AttemptId>,
     /// The commit that lands or is delivered; a word is given on exactly that.
     pub commit: Option<Oid>,
+    /// What is shown of a gate; a word is given on exactly that.
+    #[serde(default)]
+    pub shown: Option<Shown>,
     /// The commit that a candidate was made from, or a delivery's run was opened on.
     pub base: Option<Oid>,
     /// The branch that is delivered into.
@@ -106,6 +109,7 @@ fn bare(state: &State, wait: Wait) -> Waiting {
         reasons: Vec::new(),
         attempt: None,
         commit: None,
+        shown: None,
         base: None,
         branch: None,
         head: state.head,
@@ -125,7 +129,7 @@ fn of_gate(state: &State, gate: Gate, wait: Wait) -> Waiting {
         Gate::Spend => format!("{} are spent", Usd(state.total_spent().spend.nano_usd)),
         Gate::Landing | Gate::Delivery => String::new(),
     };
-    Waiting { then: past(state, gate), reasons: vec![reason], ..bare(state, wait) }
+    Waiting { then: past(state, gate), reasons: vec![reason], shown: Some(state.shown()), ..bare(state, wait) }
 }
 
 /// Says what happens when a gate of an open run is passed.

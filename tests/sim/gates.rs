@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use artel::machine::awaited::Shown;
 use artel::machine::command::{Ask, Link, Refusal};
 use artel::machine::event::{Event, Subject};
 use artel::machine::rules::edit::planned;
@@ -135,9 +136,11 @@ pub fn word(world: &mut World) -> Option<Ask> {
     Some(match on {
         Subject::Gate(gate) => {
             if goes_on {
-                Ask::Approve(gate)
+                let shown = world.state.shown();
+                let shown = if is_blind { Shown { edits: shown.edits + 1, ..shown } } else { shown };
+                Ask::ApproveGate { gate, shown }
             } else {
-                Ask::Deny { gate, reason }
+                Ask::Deny { gate, reason, shown: None }
             }
         }
         Subject::Candidate(attempt) => {

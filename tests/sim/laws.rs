@@ -89,6 +89,10 @@ fn means(state: &State, ask: &Ask, events: &[Event]) -> Law {
             let waiting = state.asked.delivery.as_ref().map(|it| it.head);
             law(waiting == Some(*head), || format!("a word on {head} delivers {waiting:?} into {branch}"))?;
         }
+        if let (Ask::ApproveGate { shown, .. }, Event::GatePassed { .. }) = (ask, event) {
+            let present = state.shown();
+            law(*shown == present, || format!("a word on {shown:?} is taken for one on {present:?}"))?;
+        }
         if let (Ask::EditPlan(edit), Event::PlanEdited { .. }) = (ask, event) {
             let present = state.asked.edits;
             law(edit.revision == present, || format!("an edit of {} is taken for one of {present}", edit.revision))?;

@@ -52,7 +52,7 @@ pub fn ask(world: &mut World) {
     if let Some(gate) = world.state.waiting
         && world.rng.u8(0..6) == 0
     {
-        return send(world, Ask::Deny { gate, reason: "no".to_owned() });
+        return send(world, Ask::Deny { gate, reason: "no".to_owned(), shown: None });
     }
     if world.beside_chance(40, 30)
         && let Some((task, _)) = world.state.tasks.iter().find(|(_, task)| task.wants.is_some())

@@ -89,6 +89,33 @@ fn a_plan_is_edited_and_a_candidate_approved_over_the_wire() {
     assert_eq!(json!(house.git(&["rev-parse", &format!("{}^2", landed.1)])), *commit);
 }
 
+#[test]
+fn a_plan_is_approved_and_refused_only_as_it_was_shown() {
+    let house = opened("approve: { plan: required }\n");
+    let run = house.run();
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    let requests = format!("/api/v1/runs/{run}/requests");
+    house.until("the plan waits", || house.board()["stands"]["class"] == "waits");
+    let look = || server.send("GET", "/inbox", &cookie, "").is(200);
+    let word = || {
+        let inbox = server.get("viewer", &format!("/api/v1/runs/{run}/inbox")).is(200).json();
+        json!({"approve_gate": {"gate": "plan", "shown": inbox[0]["waiting"]["shown"]}})
+    };
+    let (page, before) = (look(), word());
+    let mut plan = server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(200).json();
+    plan["tasks"][0]["brief"] = json!("mind the gap");
+    server.post("operator", &requests, "", &json!({"edit_plan": plan})).is(200);
+    for ask in ["approve", "deny"] {
+        press(&server, &cookie, &page, ask, "no").is(409).says("the plan was edited since it was shown");
+    }
+    server.post("approver", &requests, "", &before).is(409).says("the plan was edited since it was shown");
+    assert_eq!((house.told("GatePassed").len(), house.told("AttemptLeased").len()), (0, 0));
+    server.post("approver", &requests, "", &word()).is(200);
+    house.until("it is done", || house.board()["stands"]["class"] == "done");
+    assert_eq!(house.landed("src/a.txt"), "minded");
+}
+
 /// Bytes that a request which edits a plan may have.
 const PLAN_BYTES: usize = 12 << 20;
 

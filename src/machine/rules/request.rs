@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::machine::awaited::Shown;
 use crate::machine::command::Ask;
 use crate::machine::event::{End, Event, NewTask, Rest};
 use crate::machine::rejection::Rejection;
@@ -33,8 +34,12 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
             waits_at(state, *gate)?;
             Ok(vec![Event::GatePassed { gate: *gate }])
         }
-        Ask::Deny { gate, reason } => {
-            waits_at(state, *gate)?;
+        Ask::ApproveGate { gate, shown } => {
+            waits_as_shown(state, *gate, *shown)?;
+            Ok(vec![Event::GatePassed { gate: *gate }])
+        }
+        Ask::Deny { gate, reason, shown } => {
+            waits_as_shown(state, *gate, shown.unwrap_or_else(|| state.shown()))?;
             let end = End::Denied { reason: reason.clone() };
             Ok(vec![Event::GateRefused { gate: *gate, reason: reason.clone() }, Event::RunEnded { end }])
         }
@@ -73,6 +78,15 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
 
 fn waits_at(state: &State, gate: Gate) -> Result<(), Rejection> {
     (state.waiting == Some(gate)).then_some(()).ok_or(Rejection::NotWaiting(gate))
+}
+
+fn waits_as_shown(state: &State, gate: Gate, shown: Shown) -> Result<(), Rejection> {
+    waits_at(state, gate)?;
+    let present = state.shown();
+    if shown.edits != present.edits {
+        return Err(Rejection::PlanNotAsShown);
+    }
+    (shown == present).then_some(()).ok_or(Rejection::GateNotAsShown(gate))
 }
 
 fn find(state: &State, task: TaskId) -> Result<&Task, Rejection> {
@@ -267,6 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn a_word_on_a_gate_is_one_on_what_was_shown() {
+        let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]).later(5);
+        let shown = scene.state.shown();
+        let approve = |shown| Ask::ApproveGate { gate: Gate::Plan, shown };
+        let deny = |shown| Ask::Deny { gate: Gate::Plan, reason: "no".into(), shown: Some(shown) };
+        let edited = Event::PlanEdited { revision: 1, dropped: vec![TASK], changed: Vec::new(), added: Vec::new() };
+        let edited = scene.clone().given(edited);
+        for ask in [approve(shown), deny(shown)] {
+            assert_eq!(edited.refusal(ask), Rejection::PlanNotAsShown.to_string());
+        }
+        let earlier = Shown { since_ms: shown.since_ms - 1, ..shown };
+        for ask in [approve(earlier), deny(earlier)] {
+            assert_eq!(scene.refusal(ask), Rejection::GateNotAsShown(Gate::Plan).to_string());
+        }
+        assert_eq!(edited.asks(approve(Shown { edits: 1, ..shown })).state.waiting, None);
+        assert_eq!(scene.clone().asks(approve(shown)).state.waiting, None);
+        assert!(scene.asks(deny(shown)).state.end.is_some());
+    }
+
+    #[test]
     fn a_gate_that_is_passed_clears_no_other_reason_to_rest() {
         let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]);
         let scene = scene.given(Event::RunParked { why: Rest::Trouble { what: "x".into() } });
@@ -276,7 +310,7 @@ mod tests {
     #[test]
     fn a_refused_gate_ends_the_run_with_the_reason() {
         let scene = gated(Gate::Plan).begun().planned(vec![draft("a", "a")]);
-        let scene = scene.asks(Ask::Deny { gate: Gate::Plan, reason: "too much".into() });
+        let scene = scene.asks(Ask::Deny { gate: Gate::Plan, reason: "too much".into(), shown: None });
         assert_eq!(scene.state.end, Some(End::Denied { reason: "too much".into() }));
         assert!(scene.owes().is_empty());
     }

@@ -69,7 +69,9 @@ pub fn approve(out: &Out, args: &ApproveArgs) -> Result<Exit, Fail> {
     }
     let (read, subject) = subject(&place, args.what.as_ref(), args.run.text())?;
     let (ask, done) = match subject {
-        Subject::Gate(gate) => (Ask::Approve(gate), format!("the {} is approved", words::gate(gate))),
+        Subject::Gate(gate) => {
+            (Ask::ApproveGate { gate, shown: read.state.shown() }, format!("the {} is approved", words::gate(gate)))
+        }
         Subject::Task(task) => (Ask::ApproveTask(task), format!("{task} may land, if its checks hold")),
         Subject::Candidate(attempt, commit) => {
             (Ask::ApproveCandidate { attempt, commit }, format!("{} of {attempt} may land", commit.short()))

@@ -133,7 +133,9 @@ fn refused(tried: &str, run: &RunId, why: String) -> Fail {
 /// Says what is asked, as a fragment that fits after "failed to".
 pub fn tried(ask: &Ask, run: &RunId) -> String {
     match ask {
-        Ask::Approve(gate) => format!("approve the {} of {run}", crate::views::words::gate(*gate)),
+        Ask::Approve(gate) | Ask::ApproveGate { gate, .. } => {
+            format!("approve the {} of {run}", crate::views::words::gate(*gate))
+        }
         Ask::ApproveTask(task) => format!("let {task} of {run} land"),
         Ask::Deny { gate, .. } => format!("refuse the {} of {run}", crate::views::words::gate(*gate)),
         Ask::ApproveCandidate { attempt, commit } => format!("let {} of {attempt} in {run} land", commit.short()),

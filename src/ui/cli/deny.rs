@@ -46,7 +46,10 @@ pub fn deny(out: &Out, args: &DenyArgs) -> Result<Exit, Fail> {
     }
     let then = if args.drop { Refusal::Drop } else { Refusal::Redo };
     let (ask, done) = match subject {
-        Subject::Gate(gate) => (Ask::Deny { gate, reason }, format!("the {} is refused", words::gate(gate))),
+        Subject::Gate(gate) => {
+            let shown = Some(read.state.shown());
+            (Ask::Deny { gate, reason, shown }, format!("the {} is refused", words::gate(gate)))
+        }
         Subject::Candidate(attempt, commit) => {
             let task = attempt.task;
             let done = if args.drop { format!("{task} is given up") } else { format!("{task} is done again") };

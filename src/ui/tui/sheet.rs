@@ -112,7 +112,7 @@ fn needs(board: &Board, width: usize) -> Section {
             Cell::new("gate").hue(Hue::Warning),
             Cell::new("waits for your word"),
         ]);
-        subjects.push(Some(Subject::Gate(gate)));
+        subjects.push(Subject::gate(board));
     }
     for row in &board.asked {
         table.row([

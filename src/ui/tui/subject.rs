@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::machine::awaited::Shown;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, TaskId};
 use crate::views::board::Board;
@@ -11,8 +12,8 @@ use crate::views::waiting::AskedRow;
 /// Names what can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A gate that waits.
-    Gate(Gate),
+    /// A gate that waits; what is said is said of exactly what is shown there.
+    Gate(Gate, Shown),
     /// A candidate that waits for a word; what is said is said of exactly that commit.
     Candidate {
         /// The attempt.
@@ -39,7 +40,7 @@ impl Subject {
     /// Names the task, where it is one.
     pub fn task(self) -> Option<TaskId> {
         match self {
-            Self::Gate(_) | Self::Delivery(_) => None,
+            Self::Gate(..) | Self::Delivery(_) => None,
             Self::Candidate { attempt, .. } => Some(attempt.task),
             Self::Left { task, .. } | Self::Limit(task) | Self::Running(task) => Some(task),
         }
@@ -48,7 +49,7 @@ impl Subject {
     /// Tells whether it may be approved or denied.
     pub fn takes_a_word(self) -> bool {
         match self {
-            Self::Gate(_) | Self::Candidate { .. } | Self::Delivery(_) | Self::Left { is_kept: true, .. } => true,
+            Self::Gate(..) | Self::Candidate { .. } | Self::Delivery(_) | Self::Left { is_kept: true, .. } => true,
             Self::Left { .. } | Self::Limit(_) | Self::Running(_) => false,
         }
     }
@@ -56,10 +57,15 @@ impl Subject {
     /// Tells whether this is the same thing, however it stands.
     pub fn is_about(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Gate(one), Self::Gate(another)) => one == another,
+            (Self::Gate(one, _), Self::Gate(another, _)) => one == another,
             (Self::Delivery(one), Self::Delivery(another)) => one == another,
             (one, another) => one.task().is_some() && one.task() == another.task(),
         }
+    }
+
+    /// Gives the gate that waits.
+    pub fn gate(board: &Board) -> Option<Self> {
+        Some(Self::Gate(board.gate?, board.shown?))
     }
 
     /// Gives what can be said of what waits for a word.
@@ -71,7 +77,7 @@ impl Subject {
 
 /// Lists what can be chosen, in the order in which it stands on the screen.
 pub fn subjects(board: &Board) -> Vec<Subject> {
-    let gate = board.gate.map(Subject::Gate);
+    let gate = Subject::gate(board);
     let left = board.left.iter().filter(|row| row.can_be_retried());
     let left = left.map(|row| Subject::Left { task: row.task, is_kept: row.status == "kept" });
     let limits = board.limits.iter().filter_map(|row| row.first).map(Subject::Limit);

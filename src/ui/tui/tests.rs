@@ -7,6 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::draw::draw;
 use super::subject::Subject;
 use super::view::{Mode, Stance, View, Wish};
+use crate::machine::awaited::Shown;
 use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, TaskId};
@@ -124,13 +125,23 @@ fn no_size_is_too_small() {
 fn the_gate_that_waits_is_meant_where_nothing_is_chosen() {
     let (board, _) = seen(&at_a_gate());
     let mut view = looking();
-    assert_eq!(press(&mut view, &board, "a"), Some(Wish::Ask(Ask::Approve(Gate::Plan))));
-    let deny = Ask::Deny { gate: Gate::Plan, reason: "too wide".to_owned() };
+    let (gate, shown) = (Gate::Plan, at_a_gate().state.shown());
+    assert_eq!(press(&mut view, &board, "a"), Some(Wish::Ask(Ask::ApproveGate { gate, shown })));
+    let deny = Ask::Deny { gate, reason: "too wide".to_owned(), shown: Some(shown) };
     assert_eq!(press(&mut view, &board, "dtoo wide⏎"), Some(Wish::Ask(deny)));
     assert_eq!(press(&mut view, &board, "d⏎"), None, "without a reason nothing is refused");
     assert_eq!(press(&mut view, &board, "dno␛"), None);
     assert_eq!(view.mode, Mode::Looking);
     assert_eq!(press(&mut view, &board, "r"), None, "a gate is not tried again");
+
+    // Whoever has chosen the plan, or types why not, saw the one before the edit.
+    let edited = Board { shown: Some(Shown { edits: shown.edits + 1, ..shown }), ..board.clone() };
+    press(&mut view, &board, "↓");
+    view.keep_up(&edited);
+    assert_eq!(view.chosen, None);
+    press(&mut view, &board, "dtoo wide");
+    let deny = Ask::Deny { gate, reason: "too wide".to_owned(), shown: Some(shown) };
+    assert_eq!(press(&mut view, &edited, "⏎"), Some(Wish::Ask(deny)), "the run refuses that");
 }
 
 #[test]
@@ -155,6 +166,7 @@ fn the_candidate_that_waits_alone_is_meant_by_its_commit() {
     assert_eq!(view.chosen, None, "another commit was not chosen");
     let mut two = board.clone();
     two.gate = Some(Gate::Spend);
+    two.shown = Some(Shown { edits: 0, since_ms: 1 });
     assert_eq!(press(&mut view, &two, "a"), None, "neither of two is meant unasked");
 }
 

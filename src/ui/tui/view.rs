@@ -175,15 +175,14 @@ impl View {
 
     /// Gives what is chosen; else the one thing that waits for a word.
     fn meant(&self, board: &Board) -> Option<Subject> {
-        let mut waiting =
-            board.gate.map(Subject::Gate).into_iter().chain(board.asked.iter().filter_map(Subject::asked));
+        let mut waiting = Subject::gate(board).into_iter().chain(board.asked.iter().filter_map(Subject::asked));
         let only = waiting.next().filter(|_| waiting.next().is_none());
         self.chosen.or(only)
     }
 
     fn approve(&mut self, board: &Board) -> Option<Wish> {
         match self.meant(board) {
-            Some(Subject::Gate(gate)) => Some(Wish::Ask(Ask::Approve(gate))),
+            Some(Subject::Gate(gate, shown)) => Some(Wish::Ask(Ask::ApproveGate { gate, shown })),
             Some(Subject::Candidate { attempt, commit }) => Some(Wish::Ask(Ask::ApproveCandidate { attempt, commit })),
             Some(Subject::Delivery(head)) => {
                 let branch = delivered(board, head)?;
@@ -200,7 +199,7 @@ impl View {
     fn deny(&mut self, board: &Board) {
         match self.meant(board) {
             Some(
-                subject @ (Subject::Gate(_)
+                subject @ (Subject::Gate(..)
                 | Subject::Candidate { .. }
                 | Subject::Delivery(_)
                 | Subject::Left { is_kept: true, .. }),
@@ -216,7 +215,7 @@ impl View {
     fn retry(&mut self, board: &Board) -> Option<Wish> {
         match self.meant(board) {
             Some(Subject::Left { task, .. } | Subject::Limit(task)) => Some(Wish::Ask(Ask::Retry(task))),
-            Some(Subject::Gate(_) | Subject::Candidate { .. } | Subject::Delivery(_) | Subject::Running(_)) | None => {
+            Some(Subject::Gate(..) | Subject::Candidate { .. } | Subject::Delivery(_) | Subject::Running(_)) | None => {
                 self.say(Hue::Warning, "choose a task that is kept, blocked or waits for a limit, then press r");
                 None
             }
@@ -250,7 +249,9 @@ impl View {
                 self.say(Hue::Warning, "it no longer waits for your word; nothing was asked");
                 None
             }
-            Typing::Deny(Subject::Gate(gate)) => Some(Wish::Ask(Ask::Deny { gate, reason: text })),
+            Typing::Deny(Subject::Gate(gate, shown)) => {
+                Some(Wish::Ask(Ask::Deny { gate, reason: text, shown: Some(shown) }))
+            }
             Typing::Deny(Subject::Candidate { attempt, commit }) => {
                 let then = Refusal::Redo;
                 Some(Wish::Ask(Ask::DenyCandidate { attempt, commit, reason: text, then }))
@@ -337,7 +338,7 @@ impl Typing {
                 format!("why is {attempt} refused; it is done again, by somebody who is told")
             }
             Self::Deny(Subject::Delivery(_)) => "why is the delivery refused".to_owned(),
-            Self::Deny(Subject::Gate(gate)) => format!("why is the {} refused", words::gate(gate)),
+            Self::Deny(Subject::Gate(gate, _)) => format!("why is the {} refused", words::gate(gate)),
             Self::Deny(Subject::Left { task, .. } | Subject::Limit(task) | Subject::Running(task)) => {
                 format!("why is {task} given up")
             }

@@ -264,6 +264,7 @@ pub fn id_of_form(key: &str) -> Result<RequestId, Refused> {
 pub fn needed(ask: &Ask) -> Standing {
     match ask {
         Ask::Approve(_)
+        | Ask::ApproveGate { .. }
         | Ask::ApproveTask(_)
         | Ask::Deny { .. }
         | Ask::DenyTask { .. }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::actors::world::blocking;
 use crate::app::Standing;
+use crate::machine::awaited::Shown;
 use crate::machine::command::{Ask, Refusal};
 use crate::machine::event::Rest;
 use crate::machine::state::{State as RunState, Status, Task};
@@ -47,6 +48,10 @@ pub struct Filled {
     task: String,
     #[serde(default)]
     gate: String,
+    #[serde(default)]
+    edits: String,
+    #[serde(default)]
+    since_ms: String,
     #[serde(default)]
     attempt: String,
     #[serde(default)]
@@ -115,6 +120,10 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "spend" => Ok(Gate::Spend),
         other => Err(format!("`{other}` is no gate")),
     };
+    let shown = || match (form.edits.parse(), form.since_ms.parse()) {
+        (Ok(edits), Ok(since_ms)) => Ok(Shown { edits, since_ms }),
+        _ => Err("it does not say what was shown: look at the page again"),
+    };
     let text = || match form.text.trim() {
         "" => Err("say it in words: the field was empty".to_owned()),
         text => Ok(text.to_owned()),
@@ -124,9 +133,9 @@ fn one(form: &Filled) -> Result<Ask, String> {
     let deny =
         |then| Ok::<_, String>(Ask::DenyCandidate { attempt: attempt()?, commit: commit()?, reason: text()?, then });
     Ok(match form.ask.as_str() {
-        "approve" => Ask::Approve(gate()?),
+        "approve" => Ask::ApproveGate { gate: gate()?, shown: shown()? },
         "approve_task" => Ask::ApproveTask(task()?),
-        "deny" => Ask::Deny { gate: gate()?, reason: text()? },
+        "deny" => Ask::Deny { gate: gate()?, reason: text()?, shown: Some(shown()?) },
         // Browsers send lines as they think fit.
         EDIT => Ask::EditPlan(plan_text::read(&form.text.replace("\r\n", "\n")).map_err(faults)?),
         "approve_candidate" => Ask::ApproveCandidate { attempt: attempt()?, commit: commit()? },
@@ -261,11 +270,14 @@ impl Buttons<'_> {
             div.acts {
                 @if let Some(gate) = gate.filter(|gate| self.may(&Ask::Approve(*gate))) {
                     @let word = words::gate(gate);
-                    (self.sure("approve", &format!("Approve the {word}"), &self.gate_says(state, gate), "main", &[("gate", word)]))
+                    @let shown = state.shown();
+                    @let (edits, since) = (shown.edits.to_string(), shown.since_ms.to_string());
+                    @let more = [("gate", word), ("edits", edits.as_str()), ("since_ms", since.as_str())];
+                    (self.sure("approve", &format!("Approve the {word}"), &self.gate_says(state, gate), "main", &more))
                     @if gate == Gate::Plan && self.may(&Ask::EditPlan(PlanEdit { revision: 0, tasks: Vec::new() })) {
                         a.press href={ "/runs/" (self.run) "/plan" } { "Edit the plan" }
                     }
-                    (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &[("gate", word)]))
+                    (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &more))
                 }
                 @if operates && rests {
                     (self.sure("resume", "Resume", "The run goes on from where it stands.", "main", &[]))
