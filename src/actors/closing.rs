@@ -31,26 +31,34 @@ pub async fn take_baseline(world: &Arc<World>, cancelled: watch::Receiver<bool>)
 
 /// Looks at every done-condition on the head of the run's branch.
 pub async fn check_conditions(world: &Arc<World>, head: Oid, cancelled: watch::Receiver<bool>) -> Option<Command> {
+    match look_at_conditions(world, head, cancelled).await {
+        Ok(results) => Some(Command::ReportConditions { head, results }),
+        Err(NoAnswer::Cancelled) => None,
+        Err(NoAnswer::Trouble(what)) => Some(Command::ReportTrouble { what }),
+    }
+}
+
+/// Looks at every done-condition on a commit.
+pub(super) async fn look_at_conditions(
+    world: &Arc<World>,
+    commit: Oid,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Vec<CheckResult>, NoAnswer> {
     let mut results = Vec::new();
     for (number, condition) in world.opening.goal.done.iter().enumerate() {
-        let result = match condition {
+        let answers = match condition {
             Condition::Check(check) => {
-                let name = format!("done-{}-{}", head.short(), number + 1);
+                let name = format!("done-{}-{}", commit.short(), number + 1);
                 let none = BTreeMap::new();
                 let one = std::slice::from_ref(check);
                 let repeat = checks::Repeat::WhatIsRed;
-                let answer = checks::run(world, (&name, head), one, &none, repeat, cancelled.clone()).await;
-                answer.map(|(answers, _)| answers)
+                checks::run(world, (&name, commit), one, &none, repeat, cancelled.clone()).await?.0
             }
-            Condition::Query(query) => ask(world, head, query).await.map(|result| vec![result]),
+            Condition::Query(query) => vec![ask(world, commit, query).await?],
         };
-        match result {
-            Ok(answers) => results.extend(answers),
-            Err(NoAnswer::Cancelled) => return None,
-            Err(NoAnswer::Trouble(what)) => return Some(Command::ReportTrouble { what }),
-        }
+        results.extend(answers);
     }
-    Some(Command::ReportConditions { head, results })
+    Ok(results)
 }
 
 /// Looks for what must not be there.

@@ -75,6 +75,7 @@ pub async fn follow(
             let Some(coordinator) = coordinator.upgrade() else { return };
             match serde_json::from_str::<Ask>(&row.body) {
                 Ok(ask) => {
+                    let ask = seen(&world, ask).await;
                     let _ = coordinator.tell(Tell::report(Command::Request { id: row.id, ask })).send().await;
                 }
                 Err(error) => tracing::warn!(request = %row.id, %error, "left a request that cannot be read"),
@@ -91,6 +92,16 @@ pub async fn follow(
             return;
         }
     }
+}
+
+/// Notes of a delivery that is asked for where the branch stands into which it would go.
+pub async fn seen(world: &Arc<World>, ask: Ask) -> Ask {
+    let Ask::Deliver { branch, .. } = ask else { return ask };
+    let into = branch.clone().or_else(|| world.opening.branch.clone()).unwrap_or_default();
+    let look = move |world: &World| world.repo.ref_target(&format!("refs/heads/{into}"));
+    // A branch that cannot be read is refused when it is delivered into.
+    let onto = world.blocking(look).await.ok().flatten();
+    Ask::Deliver { branch, onto }
 }
 
 /// Listens for nudges, in place of whoever listened there before.

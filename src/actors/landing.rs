@@ -1,4 +1,4 @@
-//! Owns how batches reach the run's branch: merged in memory, checked, moved by compare-and-swap; and delivery.
+//! Owns how batches reach the run's branch: merged in memory, checked, moved by compare-and-swap.
 //! Never moves a branch to a tree that was not checked.
 
 use std::sync::Arc;
@@ -9,9 +9,8 @@ use super::checks::{self, NoAnswer, Repeat};
 use super::measure::measure;
 use super::order::{Checking, Landing, Merging};
 use super::world::{World, told};
-use crate::io::git::{Delivered, GitError, Member, Merge, Swap};
+use crate::io::git::{GitError, Member, Merge, Swap};
 use crate::machine::command::{Command, Conflict, Link};
-use crate::model::ids::Oid;
 
 fn trouble(error: &GitError) -> Command {
     Command::ReportTrouble { what: format!("failed to {}", told(error)) }
@@ -125,20 +124,4 @@ fn unpin(world: &World, pin: &str) -> Result<(), GitError> {
         world.repo.delete_ref(pin, stands)?;
     }
     Ok(())
-}
-
-/// Brings the run's branch into the user's.
-pub async fn deliver(world: &Arc<World>, branch: String, head: Oid) -> Command {
-    let into = branch.clone();
-    let delivered = world
-        .blocking(move |world| {
-            let message = format!("{}\n\nArtel-Run: {}\n", world.opening.goal.name, world.run);
-            Ok(match world.repo.deliver(&into, head, &message, world.now_ms())? {
-                Delivered::Done { to, .. } => Ok(to),
-                Delivered::Refused { why, next } => Err(format!("{why}; {next}")),
-            })
-        })
-        .await;
-    let result = delivered.unwrap_or_else(|error| Err(format!("failed to {}", told(&error))));
-    Command::ReportDelivery { branch, result }
 }

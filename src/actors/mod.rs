@@ -41,6 +41,7 @@ pub mod checks;
 pub mod evidence;
 pub mod landing;
 pub mod closing;
+pub mod delivery;
 pub mod seal;
 pub mod mirror;
 pub mod feed;

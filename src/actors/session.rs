@@ -8,9 +8,10 @@ use kameo::prelude::*;
 use tokio::sync::watch;
 
 use super::coordinator::{Coordinator, Tell};
+use super::delivery::Delivering;
 use super::order::{self, Checking, Judging, Landing, Merging, Order, Reviewing, RunJudging, SessionPlan};
 use super::world::World;
-use super::{closing, judge, judge_session, landing, planner_session, run_judge_session, worker};
+use super::{closing, delivery, judge, judge_session, landing, planner_session, run_judge_session, worker};
 use crate::io::failpoint;
 use crate::machine::asked::Heard;
 use crate::machine::command::{Command, Leave};
@@ -46,12 +47,7 @@ pub enum Errand {
     /// Look at the done-conditions.
     CheckConditions(Oid),
     /// Deliver.
-    Deliver {
-        /// The user's branch.
-        branch: String,
-        /// What is delivered.
-        head: Oid,
-    },
+    Deliver(Box<Delivering>),
 }
 
 impl Errand {
@@ -90,7 +86,7 @@ impl Errand {
                 Self::Land(Landing { batch: *batch, from: *from, to: *to, tree: *tree, landed })
             }
             Effect::CheckConditions { head } => Self::CheckConditions(*head),
-            Effect::Deliver { branch, head } => Self::Deliver { branch: branch.clone(), head: *head },
+            Effect::Deliver { branch, head } => Self::Deliver(Box::new(Delivering::of(state, branch, *head))),
         })
     }
 }
@@ -135,7 +131,7 @@ impl Broke {
             | Errand::Check(_)
             | Errand::Land(_)
             | Errand::CheckConditions(_)
-            | Errand::Deliver { .. } => Self::Run,
+            | Errand::Deliver(_) => Self::Run,
         }
     }
 
@@ -219,6 +215,6 @@ async fn carry_out(
         Errand::Check(checking) => landing::check(&world, checking, cancelled).await,
         Errand::Land(to) => Some(landing::land(&world, to).await),
         Errand::CheckConditions(head) => closing::check_conditions(&world, head, cancelled).await,
-        Errand::Deliver { branch, head } => Some(landing::deliver(&world, branch, head).await),
+        Errand::Deliver(delivering) => delivery::deliver(&world, *delivering, cancelled).await,
     }
 }

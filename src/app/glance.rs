@@ -46,6 +46,10 @@ impl Place {
 
     /// Keeps the glance of what was loaded.
     pub(super) fn keep_glance(&self, run: &RunId, loaded: &Loaded, chain: [u8; 32]) -> Result<(), AppError> {
+        if loaded.state.asked.delivery.is_some() {
+            // What it is to go into moves without an event.
+            return Ok(());
+        }
         let now_ms = self.clock.now_ms();
         let outside = Outside { now_ms, pace: loaded.pace.clone(), ..Outside::default() };
         let Some(board) = board(&loaded.state, &outside) else { return Ok(()) };

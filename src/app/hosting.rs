@@ -246,6 +246,7 @@ async fn bring_waiting_requests(world: &Arc<World>, coordinator: &ActorRef<Coord
     for row in world.journal.requests(&world.run, 0)? {
         last = row.row;
         if let Ok(ask) = serde_json::from_str::<Ask>(&row.body) {
+            let ask = feed::seen(world, ask).await;
             let _ = coordinator.tell(Tell::report(Command::Request { id: row.id, ask })).send().await;
         }
     }

@@ -42,7 +42,7 @@ pub use following::{Cursor, Follower, Followers, Told};
 pub use gateway::{read_prices, read_providers};
 pub use hosting::{Hosted, host, host_shown, is_hosted};
 pub use leftovers::{Left, clear, garbage};
-pub use needs::{needs_repair, whole_inbox};
+pub use needs::{needs_repair, note_targets, whole_inbox};
 pub use notices::Notices;
 pub use opening::{OpenOptions, draft_plan, open_run, read_config, read_goal, read_roles};
 pub use outside::{Printed, agent_of};

@@ -49,6 +49,7 @@ impl Place {
             checking: self.checking(run),
             pace: pace.clone(),
             coordinated: is_hosted(self, run),
+            target: self.target_of(state),
         }
     }
 

@@ -231,14 +231,25 @@ impl Place {
         Ok(Some(repo.patch(base, candidate.tree)?))
     }
 
+    /// Tells where the branch stands into which a delivery waits to go; nothing also where it cannot be read.
+    pub fn target_of(&self, state: &State) -> Option<Oid> {
+        let asked = state.asked.delivery.as_ref()?;
+        tip(Path::new(&state.opening().repo), &asked.branch)
+    }
+
     /// Tells where the branch stands that a run was opened from, where it has moved since; nothing also where it cannot
     /// be read.
     pub fn moved_on(&self, state: &State) -> Option<Oid> {
         let opening = state.opening.as_deref()?;
         let branch = opening.branch.as_deref()?;
-        let at = self.repo_of(state).ok()?.ref_target(&format!("refs/heads/{branch}")).ok()??;
+        let at = tip(Path::new(&opening.repo), branch)?;
         (at != opening.base).then_some(at)
     }
+}
+
+/// Tells where a branch of a repository stands; nothing where it cannot be read.
+pub(super) fn tip(repo: &Path, branch: &str) -> Option<Oid> {
+    Repo::discover(repo).ok()?.ref_target(&format!("refs/heads/{branch}")).ok()?
 }
 
 /// Reads a stored event.

@@ -25,7 +25,7 @@ pub struct Asked {
     /// The delivery that waits.
     pub delivery: Option<AskedDelivery>,
     /// What may be delivered by a person's word and has not been yet.
-    pub granted_delivery: Option<Oid>,
+    pub granted_delivery: Option<AskedDelivery>,
     /// Since when the run waits at its gate.
     pub gate: Wait,
     /// How often the plan was edited by a person.
@@ -76,6 +76,10 @@ pub struct AskedDelivery {
     pub head: Oid,
     /// Where that stood when it was asked about.
     pub asked: Oid,
+    /// Where the user's branch stood then, where that is known.
+    pub onto: Option<Oid>,
+    /// Why it did not go out, where it had its word before.
+    pub failed: Option<String>,
     /// Since when.
     pub wait: Wait,
 }

@@ -414,6 +414,9 @@ pub enum Ask {
     Deliver {
         /// The branch; none is the one that the run was opened from.
         branch: Option<String>,
+        /// Where that stands: seen by whoever works on the run, and said by nobody who asks.
+        #[serde(skip)]
+        onto: Option<Oid>,
     },
     /// Raises what the run may use; a limit that is not named stays.
     Raise(crate::model::goal::Budget),

@@ -46,7 +46,7 @@ pub fn due(state: &State) -> Vec<Effect> {
         return owed;
     }
     if let (Some(branch), Some(head)) = (&state.delivery, state.head) {
-        let head = state.asked.granted_delivery.unwrap_or(head);
+        let head = state.asked.granted_delivery.as_ref().map_or(head, |granted| granted.head);
         owed.push(Effect::Deliver { branch: branch.clone(), head });
     }
     if !state.is_live() || state.flow == Flow::Stopping {

@@ -159,8 +159,16 @@ pub enum Event {
     TaskRetried { task: TaskId },
     /// A person told one task, or all, something.
     Steered { task: Option<TaskId>, message: String },
-    /// A delivery of what stands there waits for a person's word.
-    DeliveryProposed { branch: String, head: Oid },
+    /// A delivery of what stands there waits for a person's word: into a branch that stood at `onto`. One that had its word
+    /// and did not go out waits for another, and says why it `failed`.
+    DeliveryProposed {
+        branch: String,
+        head: Oid,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onto: Option<Oid>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
     /// A delivery that waited was refused.
     DeliveryRefused { branch: String, reason: String },
     /// A person asked for the run's branch to be delivered.

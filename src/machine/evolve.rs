@@ -131,13 +131,15 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         }
         Event::TaskRetried { task } => attempts::retry(&mut state, *task),
         Event::Steered { task, message } => attempts::steer(&mut state, *task, message),
-        Event::DeliveryProposed { branch, head } => word::propose(&mut state, branch, *head, at),
+        Event::DeliveryProposed { branch, head, onto, failed } => {
+            word::propose(&mut state, branch, (*head, *onto), failed.as_ref(), at);
+        }
         Event::DeliveryRefused { .. } => state.asked.delivery = None,
         Event::DeliveryAsked { branch } => word::deliver(&mut state, branch),
         Event::Delivered { branch, result } => {
             state.delivery = None;
             state.delivered = Some((branch.clone(), result.clone()));
-            let head = state.asked.granted_delivery.take().or(state.head);
+            let head = state.asked.granted_delivery.take().map(|granted| granted.head).or(state.head);
             if result.is_ok() {
                 state.delivered_head = head;
             }

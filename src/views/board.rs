@@ -288,7 +288,7 @@ pub fn board(state: &State, outside: &Outside) -> Option<Board> {
         failed_planners: state.scopes.iter().filter_map(|(id, scope)| Some((*id, failure(scope)?))).collect(),
         gate: state.waiting,
         shown: state.waiting.map(|_| state.shown()),
-        asked: asked(state),
+        asked: asked(state, outside.target),
         delivered: state.delivered.clone(),
         undelivered: state.head.is_some_and(|head| head != opening.base) && state.delivered_head != state.head,
         notes: opening.notes.clone(),

@@ -11,7 +11,7 @@ use super::words;
 use crate::machine::event::{Rest, Subject};
 use crate::machine::state::{State, Status, Task};
 use crate::model::goal::Gate;
-use crate::model::ids::{RunId, TaskId};
+use crate::model::ids::{Oid, RunId, TaskId};
 
 /// Names a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,14 @@ pub struct Item {
 }
 
 impl Item {
+    /// Notes where the branch stands into which a delivery waits to go.
+    pub fn note_target(&mut self, at: Option<Oid>) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.note_target(at);
+            self.why = waiting.words();
+        }
+    }
+
     /// Tells whether it is shown without being asked for: a task that is finished is not.
     pub fn is_open(&self) -> bool {
         self.task.is_none() || self.bucket != Bucket::Finished

@@ -187,7 +187,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
             let told = format!("{out} out, {} changed, {new} new", changed.len());
             progress(format!("a person edited the plan: {told}"))
         }
-        Event::DeliveryProposed { branch, head } => {
+        Event::DeliveryProposed { branch, head, .. } => {
             let (branch, head) = (text(branch), head.short());
             let told = format!("the delivery of {head} into {branch} waits for your word: artel approve delivery");
             progress(told).in_tone(Tone::Bad)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::board::CheckingRow;
 use super::pace::Pace;
-use crate::model::ids::AttemptId;
+use crate::model::ids::{AttemptId, Oid};
 
 /// Holds what the board needs beside the state.
 #[derive(Debug, Clone, Default)]
@@ -19,4 +19,6 @@ pub struct Outside {
     pub pace: Pace,
     /// Whether a coordinator lives.
     pub coordinated: bool,
+    /// Where the branch stands into which a delivery waits to go.
+    pub target: Option<Oid>,
 }

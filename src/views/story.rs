@@ -379,6 +379,7 @@ impl Story {
             }),
             pace: self.pace.clone(),
             coordinated: self.state.is_live(),
+            target: None,
         }
     }
 

@@ -37,9 +37,15 @@ pub struct Waiting {
     pub base: Option<Oid>,
     /// The branch that is delivered into.
     pub branch: Option<String>,
+    /// Where that stood when it was asked, where that is known.
+    #[serde(default)]
+    pub onto: Option<Oid>,
+    /// Where that stands, where whoever shows it has looked.
+    #[serde(default)]
+    pub onto_now: Option<Oid>,
     /// Where the run's branch stands.
     pub head: Option<Oid>,
-    /// Whether the run's branch has moved since it was asked.
+    /// Whether the run's branch, or the one that is delivered into, has moved since it was asked.
     pub has_moved: bool,
     /// How much a candidate changes.
     pub extent: Option<Extent>,
@@ -68,9 +74,10 @@ pub struct AskedRow {
     pub commit: Option<Oid>,
 }
 
-/// Lists the candidates and deliveries that wait for a word, as boards show them.
-pub fn asked(state: &State) -> Vec<AskedRow> {
-    let row = |(on, shown): (Subject, Waiting)| match on {
+/// Lists the candidates and deliveries that wait for a word, as boards show them; a delivery goes into a branch that
+/// stands at `target`.
+pub fn asked(state: &State, target: Option<Oid>) -> Vec<AskedRow> {
+    let row = |(on, mut shown): (Subject, Waiting)| match on {
         Subject::Gate(_) => None,
         Subject::Candidate(id) => {
             let title = state.tasks.get(&id.task)?.draft.title.clone();
@@ -78,6 +85,7 @@ pub fn asked(state: &State) -> Vec<AskedRow> {
             Some(AskedRow { what, title, why, attempt: Some(id), commit: shown.commit })
         }
         Subject::Delivery => {
+            shown.note_target(target);
             let title = shown.branch.clone().unwrap_or_default();
             let (what, why) = ("delivery".to_owned(), shown.words());
             Some(AskedRow { what, title, why, attempt: None, commit: shown.commit })
@@ -112,6 +120,8 @@ fn bare(state: &State, wait: Wait) -> Waiting {
         shown: None,
         base: None,
         branch: None,
+        onto: None,
+        onto_now: None,
         head: state.head,
         has_moved: false,
         extent: None,
@@ -182,27 +192,49 @@ pub fn of_delivery(state: &State) -> Option<Waiting> {
     let asked = state.asked.delivery.as_ref()?;
     let base = state.opening().base;
     let landed = words::count(state.landings as usize, "landing");
+    let failed = asked.failed.as_ref().map(|why| format!("it had its word and did not go out: {why}"));
+    let reasons = std::iter::once("every delivery waits".to_owned()).chain(failed).collect();
     Some(Waiting {
         then: format!("{} goes into {}: {landed} on {}", asked.head.short(), asked.branch, base.short()),
-        reasons: vec!["every delivery waits".to_owned()],
+        reasons,
         commit: Some(asked.head),
         base: Some(base),
         branch: Some(asked.branch.clone()),
+        onto: asked.onto,
         has_moved: asked.asked != asked.head,
         ..bare(state, asked.wait)
     })
 }
 
 impl Waiting {
+    /// Notes where the branch stands into which it would be delivered.
+    pub fn note_target(&mut self, at: Option<Oid>) {
+        self.onto_now = at;
+        self.has_moved |= self.target_moved().is_some();
+    }
+
+    fn target_moved(&self) -> Option<(Oid, Oid)> {
+        self.onto.zip(self.onto_now).filter(|(then, now)| then != now)
+    }
+
+    /// Says what has moved since it was asked.
+    pub fn moved(&self) -> Option<String> {
+        if let (Some(branch), Some((then, now))) = (&self.branch, self.target_moved()) {
+            let (then, now) = (then.short(), now.short());
+            return Some(format!(
+                "{branch} has moved from {then} to {now} since it was asked: a merge with that is checked before it goes out"
+            ));
+        }
+        self.has_moved.then(|| "the run's branch has moved since it was asked".to_owned())
+    }
+
     /// Says in one line why it waits, how large it is, and what has changed since it was asked.
     pub fn words(&self) -> String {
         let mut parts = self.reasons.clone();
         if let Some(extent) = &self.extent {
             parts.push(size(extent));
         }
-        if self.has_moved {
-            parts.push("the run's branch has moved since it was asked".to_owned());
-        }
+        parts.extend(self.moved());
         if self.is_overdue {
             parts.push("OVERDUE".to_owned());
         }

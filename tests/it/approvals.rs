@@ -213,6 +213,76 @@ fn a_delivery_waits_for_a_word_on_exactly_what_is_delivered() {
     assert_eq!(house.git(&["rev-parse", "main"]), house.head());
 }
 
+/// Has a run done, whose delivery waits for a word; every check of it holds until somebody writes `bad` into `mine.txt`.
+fn proposed(front: &str) -> House {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n"), ("mine.txt", "mine\n")]);
+    crew(&house, &TWO, WRITE, &format!("approve: [delivery]\n{front}"));
+    house.artel(&playing(&[])).exits(0);
+    house.artel(&["deliver"]).exits(6);
+    house
+}
+
+/// Gives what the inbox shows of the delivery that waits.
+fn delivery_of(house: &House) -> serde_json::Value {
+    let all = house.artel(&["list", "--inbox", "--json"]).exits(0).json();
+    let waits: Vec<_> = all.as_array().unwrap().iter().filter(|item| item["waiting"]["branch"] == "main").collect();
+    assert_eq!(waits.len(), 1, "{all}");
+    waits[0].clone()
+}
+
+#[test]
+fn a_delivery_into_a_branch_that_moved_goes_out_only_where_the_merge_is_green() {
+    for front in ["done: [\"! grep -q bad mine.txt\"]\n", "checks: [\"! grep -q bad mine.txt\"]\n"] {
+        let house = proposed(front);
+        let tip = |branch: &str| house.git(&["rev-parse", branch]);
+        let (asked, head) = (tip("main"), house.head());
+        let waiting = delivery_of(&house)["waiting"].clone();
+        assert_eq!((text(&waiting["onto"]), text(&waiting["onto_now"])), (asked.clone(), asked.clone()));
+        assert_eq!(waiting["has_moved"], false);
+
+        house.write("mine.txt", "bad\n");
+        let bad = house.commit("somebody else's work");
+        let item = delivery_of(&house);
+        let waiting = &item["waiting"];
+        assert_eq!((text(&waiting["onto"]), text(&waiting["onto_now"])), (asked.clone(), bad.clone()));
+        assert_eq!(waiting["has_moved"], true);
+        let moved = format!("main has moved from {} to {}", &asked[..10], &bad[..10]);
+        assert!(text(&item["why"]).contains(&moved), "{item}");
+        house.artel(&["status"]).says(&moved);
+        house.artel(&["approve", "--all"]).exits(6).says(&moved);
+
+        house.artel(&["approve", "delivery"]).exits(10).says("is red").says("mine.txt");
+        assert_eq!(tip("main"), bad, "nothing goes out that is red");
+        assert_eq!(house.git(&["status", "--porcelain"]), "");
+        let item = delivery_of(&house);
+        assert!(text(&item["why"]).contains("did not go out") && text(&item["why"]).contains("is red"), "{item}");
+
+        house.write("mine.txt", "good\n");
+        let good = house.commit("mended");
+        house.artel(&["approve", "delivery"]).exits(0).says("delivered into main");
+        assert_eq!(house.git(&["log", "-1", "--format=%P", "main"]), format!("{good} {head}"));
+        assert_eq!(fs::read_to_string(house.repo().join("src/a.txt")).unwrap(), "new by t1, try t1.1\n");
+    }
+}
+
+#[test]
+fn a_delivery_is_asked_about_with_the_branch_that_it_goes_into() {
+    let house = House::with(&[("src/a.txt", "old\n"), ("src/b.txt", "old\n")]);
+    crew(&house, &TWO, WRITE, "approve: [delivery]\n");
+    house.artel(&playing(&[])).exits(0);
+    house.git(&["branch", "side", "main"]);
+    house.artel(&["deliver", "--into", "side"]).exits(6);
+    house.commit("somebody else's work");
+    let waiting = || {
+        let all = house.artel(&["list", "--inbox", "--json"]).exits(0).json();
+        all.as_array().unwrap().iter().find(|item| item["waiting"].is_object()).unwrap()["waiting"].clone()
+    };
+    assert_eq!(waiting()["has_moved"], false, "main is another branch");
+    let moved = house.git(&["rev-parse", "main"]);
+    house.git(&["branch", "--force", "side", "main"]);
+    assert_eq!((waiting()["has_moved"].clone(), text(&waiting()["onto_now"])), (true.into(), moved));
+}
+
 #[test]
 fn a_plan_that_waits_is_edited_and_the_edit_is_what_runs() {
     let house = two("plan: { approval: required }\n", WRITE);

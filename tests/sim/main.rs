@@ -273,7 +273,7 @@ fn ended(world: &mut World) -> Law {
 /// Takes an ended run up again: kept tasks are let land or tried again, some that landed are taken out, and the
 /// branch is delivered.
 fn second_thoughts(world: &mut World) -> Law {
-    let mut asks = vec![Ask::Deliver { branch: Some("release".to_owned()) }];
+    let mut asks = vec![Ask::Deliver { branch: Some("release".to_owned()), onto: None }];
     for (id, task) in &world.state.tasks {
         match task.status {
             Status::Kept { .. } | Status::Blocked { .. } if id.0 % 3 == 0 => asks.push(Ask::ApproveTask(*id)),

@@ -83,7 +83,7 @@ pub fn ask(world: &mut World) {
         10..=13 => Ask::Resume,
         14 => Ask::Steer { task: world.rng.bool().then_some(task), message: "mind the gap".to_owned() },
         15..=16 => Ask::Revert(task),
-        17 => Ask::Deliver { branch: world.rng.bool().then(|| "release".to_owned()) },
+        17 => Ask::Deliver { branch: world.rng.bool().then(|| "release".to_owned()), onto: None },
         18 => Ask::Raise(Budget { attempts: Some(world.rng.u64(0..40)), ..Budget::default() }),
         _ => Ask::Retry(task),
     };

@@ -46,35 +46,66 @@ pub enum Delivered {
     },
 }
 
+/// Names what a branch would be brought forward to. Nothing of the user's was touched for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    name: String,
+    /// Where the branch is.
+    pub from: Oid,
+    /// Where it would be.
+    pub to: Oid,
+    /// How it would go.
+    pub kind: DeliveredKind,
+}
+
 impl Repo {
-    /// Brings a local branch, named without `refs/heads/`, to hold a head; a checkout of that branch comes along.
+    /// Finds what a local branch, named without `refs/heads/`, would be brought forward to in order to hold a head; gives
+    /// what a delivery came to where there is nothing to bring.
     ///
     /// # Errors
     /// Fails where git fails; what a person can mend is `Refused`.
-    pub fn deliver(&self, branch: &str, head: Oid, message: &str, when_ms: i64) -> Result<Delivered, GitError> {
+    pub fn prepare_delivery(
+        &self,
+        branch: &str,
+        head: Oid,
+        message: &str,
+        when_ms: i64,
+    ) -> Result<Result<Forward, Delivered>, GitError> {
         let name = format!("refs/heads/{branch}");
         if branch.starts_with('-') || !git2::Reference::is_valid_name(&name) {
-            return Ok(refused(format!("`{}` is not a branch's name", plain(branch)), "name a local branch"));
+            return Ok(Err(refused(format!("`{}` is not a branch's name", plain(branch)), "name a local branch")));
         }
         let Some(from) = self.ref_target(&name)? else {
-            return Ok(refused(format!("there is no branch `{branch}`"), "make it, or name another one"));
+            return Ok(Err(refused(format!("there is no branch `{branch}`"), "make it, or name another one")));
         };
         if self.is_ancestor(head, from)? {
-            return Ok(Delivered::Done { from, to: from, kind: DeliveredKind::AlreadyThere });
+            return Ok(Err(Delivered::Done { from, to: from, kind: DeliveredKind::AlreadyThere }));
         }
         let (to, kind) = if self.is_ancestor(from, head)? {
             (head, DeliveredKind::FastForward)
         } else {
             match self.merge_for_delivery(from, head, message, when_ms)? {
                 Ok(commit) => (commit, DeliveredKind::Merge),
-                Err(why) => return Ok(refused(why, "merge the run's branch yourself, or rebase and run again")),
+                Err(why) => return Ok(Err(refused(why, "merge the run's branch yourself, or rebase and run again"))),
             }
         };
-        match self.checkout_of(&name)? {
-            Some(checkout) => self.fast_forward(&checkout, &name, from, to, kind),
-            None => Ok(match self.compare_and_swap(&name, Some(from), to, "artel: deliver")? {
-                Swap::Done | Swap::AlreadyThere => Delivered::Done { from, to, kind },
-                Swap::Found(_) => refused(format!("`{branch}` moved meanwhile"), "deliver again"),
+        Ok(Ok(Forward { name, from, to, kind }))
+    }
+
+    /// Brings a branch forward to exactly what was prepared, unless it has moved since; a checkout of it comes along.
+    ///
+    /// # Errors
+    /// As [`Repo::prepare_delivery`].
+    pub fn bring_forward(&self, forward: &Forward) -> Result<Delivered, GitError> {
+        let Forward { name, from, to, kind } = forward;
+        match self.checkout_of(name)? {
+            Some(checkout) => self.fast_forward(&checkout, forward),
+            None => Ok(match self.compare_and_swap(name, Some(*from), *to, "artel: deliver")? {
+                Swap::Done | Swap::AlreadyThere => Delivered::Done { from: *from, to: *to, kind: *kind },
+                Swap::Found(_) => {
+                    let branch = name.trim_start_matches("refs/heads/");
+                    refused(format!("`{branch}` moved meanwhile"), "deliver again")
+                }
             }),
         }
     }
@@ -122,14 +153,9 @@ impl Repo {
     }
 
     /// Lets git itself bring a checkout forward: it refuses by itself where a change would be lost.
-    fn fast_forward(
-        &self,
-        checkout: &Path,
-        name: &str,
-        from: Oid,
-        to: Oid,
-        kind: DeliveredKind,
-    ) -> Result<Delivered, GitError> {
+    fn fast_forward(&self, checkout: &Path, forward: &Forward) -> Result<Delivered, GitError> {
+        let Forward { name, from, to, kind } = forward;
+        let (from, to, kind) = (*from, *to, *kind);
         let filters = programs::own_filters(checkout)?;
         if let Some(name) = programs::filter_in_use(self, checkout, to, &filters)? {
             let why = format!(
@@ -197,6 +223,15 @@ mod tests {
     use super::super::testing::{Lab, git_in};
     use super::*;
 
+    impl Repo {
+        fn deliver(&self, branch: &str, head: Oid, message: &str, when_ms: i64) -> Result<Delivered, GitError> {
+            match self.prepare_delivery(branch, head, message, when_ms)? {
+                Ok(forward) => self.bring_forward(&forward),
+                Err(over) => Ok(over),
+            }
+        }
+    }
+
     fn why(delivered: &Delivered) -> &str {
         match delivered {
             Delivered::Done { .. } => "",
@@ -246,6 +281,22 @@ mod tests {
         done(lab.repo.deliver("side", next, "m", 1).unwrap());
         assert_eq!(fs::read(linked.join("a")).unwrap(), b"b");
         assert_eq!(git_in(&linked, &["status", "--porcelain"]), "");
+    }
+
+    #[test]
+    fn a_branch_that_moves_after_it_was_looked_at_is_not_brought_forward() {
+        let lab = Lab::new();
+        let head = lab.on(lab.head(), &[("a", Some("a"))]);
+        let mine = lab.on(lab.head(), &[("b", Some("b"))]);
+        let other = lab.on(mine, &[("c", Some("c"))]);
+        for branch in ["main", "side"] {
+            lab.git(&["update-ref", &format!("refs/heads/{branch}"), &mine.to_string()]);
+            let forward = lab.repo.prepare_delivery(branch, head, "m", 1).unwrap().unwrap();
+            assert_eq!((forward.from, forward.kind), (mine, DeliveredKind::Merge));
+            lab.git(&["update-ref", &format!("refs/heads/{branch}"), &other.to_string()]);
+            assert_ne!(why(&lab.repo.bring_forward(&forward).unwrap()), "", "{branch}");
+            assert_eq!(lab.repo.ref_target(&format!("refs/heads/{branch}")).unwrap(), Some(other));
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ mod testing;
 
 pub use base::Base;
 pub use commit::{Author, Edit, Made};
-pub use deliver::{Delivered, DeliveredKind};
+pub use deliver::{Delivered, DeliveredKind, Forward};
 pub use diff::{Change, ChangeKind, Side};
 pub use doctor::{Facts, git_version};
 pub use error::GitError;

@@ -126,15 +126,21 @@ pub(super) fn wait_afresh(state: &mut State, at_ms: i64) {
     }
 }
 
-pub(super) fn propose(state: &mut State, branch: &str, head: Oid, at_ms: i64) {
-    let branch = branch.to_owned();
-    state.asked.delivery = Some(AskedDelivery { branch, head, asked: head, wait: since(at_ms) });
+pub(super) fn propose(
+    state: &mut State,
+    branch: &str,
+    (head, onto): (Oid, Option<Oid>),
+    failed: Option<&String>,
+    at_ms: i64,
+) {
+    let (branch, failed) = (branch.to_owned(), failed.cloned());
+    state.asked.delivery = Some(AskedDelivery { branch, head, asked: head, onto, failed, wait: since(at_ms) });
 }
 
 pub(super) fn deliver(state: &mut State, branch: &str) {
     state.delivery = Some(branch.to_owned());
     if let Some(asked) = state.asked.delivery.take_if(|it| it.branch == branch) {
-        state.asked.granted_delivery = Some(asked.head);
+        state.asked.granted_delivery = Some(asked);
     }
 }
 

@@ -68,7 +68,7 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
             Ok(reopening(state, asked::person(state, *task, (*granted, reason))?))
         }
         Ask::Revert(task) => revert(state, *task),
-        Ask::Deliver { branch } => deliver(state, branch.as_ref()),
+        Ask::Deliver { branch, onto } => deliver(state, branch.as_ref(), *onto),
         Ask::Raise(budget) => match budget.roles.keys().find(|role| !state.opening().roles.contains_key(*role)) {
             Some(role) => Err(Rejection::UnknownRole(role.clone())),
             None => Ok(vec![Event::BudgetRaised { budget: budget.clone() }]),
@@ -190,7 +190,7 @@ fn revert(state: &State, id: TaskId) -> Result<Vec<Event>, Rejection> {
     Ok(reopening(state, vec![emitted]))
 }
 
-fn deliver(state: &State, branch: Option<&String>) -> Result<Vec<Event>, Rejection> {
+fn deliver(state: &State, branch: Option<&String>, onto: Option<Oid>) -> Result<Vec<Event>, Rejection> {
     if let Some(owed) = &state.delivery {
         return Err(Rejection::DeliveryUnderWay(owed.clone()));
     }
@@ -198,7 +198,7 @@ fn deliver(state: &State, branch: Option<&String>) -> Result<Vec<Event>, Rejecti
     if state.head.is_none_or(|head| head == state.opening().base) {
         return Err(Rejection::NothingLanded);
     }
-    let proposed = word::propose(state, branch)?;
+    let proposed = word::propose(state, branch, onto)?;
     Ok(vec![proposed.unwrap_or_else(|| Event::DeliveryAsked { branch: branch.clone() })])
 }
 
@@ -210,7 +210,9 @@ pub(in crate::machine) fn delivered(
     if state.delivery.as_deref() != Some(branch) {
         return Err(Rejection::NoDelivery(branch.to_owned()));
     }
-    Ok(vec![Event::Delivered { branch: branch.to_owned(), result: result.clone() }])
+    let delivered = Event::Delivered { branch: branch.to_owned(), result: result.clone() };
+    let again = result.as_ref().err().and_then(|why| word::propose_again(state, why));
+    Ok(std::iter::once(delivered).chain(again).collect())
 }
 
 #[cfg(test)]
@@ -441,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_delivery_needs_a_branch_and_something_that_landed() {
-        let deliver = |branch: Option<&str>| Ask::Deliver { branch: branch.map(str::to_owned) };
+        let deliver = |branch: Option<&str>| Ask::Deliver { branch: branch.map(str::to_owned), onto: None };
         assert_eq!(running().refusal(deliver(None)), Rejection::NothingLanded.to_string());
         let nowhere = Scene::opened(|opening| opening.branch = None);
         assert_eq!(nowhere.refusal(deliver(None)), Rejection::NoBranch.to_string());

@@ -81,7 +81,7 @@ fn redo(state: &State, task: &Task, reason: &str) -> Next {
 }
 
 /// Has what is asked to be delivered wait for a person's word, where the goal wants one.
-pub(in crate::machine) fn propose(state: &State, branch: &str) -> Result<Option<Event>, Rejection> {
+pub(in crate::machine) fn propose(state: &State, branch: &str, onto: Option<Oid>) -> Result<Option<Event>, Rejection> {
     if !state.opening().goal.approve.contains(&Gate::Delivery) {
         return Ok(None);
     }
@@ -89,7 +89,14 @@ pub(in crate::machine) fn propose(state: &State, branch: &str) -> Result<Option<
         return Err(Rejection::DeliveryWaits(waiting.branch.clone()));
     }
     let head = state.head.ok_or(Rejection::NothingLanded)?;
-    Ok(Some(Event::DeliveryProposed { branch: branch.to_owned(), head }))
+    Ok(Some(Event::DeliveryProposed { branch: branch.to_owned(), head, onto, failed: None }))
+}
+
+/// Has a delivery that had a person's word and did not go out wait for another.
+pub(in crate::machine) fn propose_again(state: &State, why: &str) -> Option<Event> {
+    let (granted, head) = (state.asked.granted_delivery.as_ref()?, state.head?);
+    let (branch, onto, failed) = (granted.branch.clone(), granted.onto, Some(why.to_owned()));
+    Some(Event::DeliveryProposed { branch, head, onto, failed })
 }
 
 fn proposed(state: &State, branch: &str, head: Oid) -> Result<(), Rejection> {
@@ -149,6 +156,10 @@ fn lapsed(state: &State, on: Subject, then: Then, why: &str) -> Vec<Event> {
         }
         (Then::Approve | Then::Deny, Subject::Candidate(id)) => {
             lapse_candidate(state, id, then, reason).into_iter().collect()
+        }
+        // What did not go out does not by being tried again and again.
+        (Then::Approve, Subject::Delivery) if state.asked.delivery.as_ref().is_some_and(|it| it.failed.is_some()) => {
+            Vec::new()
         }
         (Then::Approve, Subject::Delivery) => {
             branch().map(|branch| Event::DeliveryAsked { branch }).into_iter().collect()
@@ -393,7 +404,7 @@ mod tests {
     fn what_is_delivered_is_what_a_word_was_given_on() {
         let scene = planned(|goal| _ = goal.approve.insert(Gate::Delivery)).lands(1);
         let head = scene.state.head.unwrap();
-        let scene = scene.asks(Ask::Deliver { branch: None });
+        let scene = scene.asks(Ask::Deliver { branch: None, onto: None });
         let delivers = |scene: &Scene| due(&scene.state).iter().any(|it| matches!(it, Effect::Deliver { .. }));
         assert!(!delivers(&scene), "it waits");
         let word = |head| Ask::ApproveDelivery { branch: "main".into(), head };
@@ -411,6 +422,27 @@ mod tests {
             reason: "no".into(),
         });
         assert!(!delivers(&refused) && refused.state.asked.delivery.is_none());
+    }
+
+    #[test]
+    fn a_delivery_that_had_its_word_and_did_not_go_out_waits_for_another() {
+        let scene = planned(|goal| {
+            goal.approve.insert(Gate::Delivery);
+            goal.gating.timeout = Some(Timeout { after_s: 10, then: Then::Approve });
+        });
+        let scene = scene.lands(1).asks(Ask::Deliver { branch: None, onto: Some(oid(7)) });
+        let head = scene.state.head.unwrap();
+        let word = Ask::ApproveDelivery { branch: "main".into(), head };
+        let report = |result| Command::ReportDelivery { branch: "main".into(), result };
+        let scene = scene.asks(word.clone()).does(report(Err("it is red there".into())));
+        let asked = scene.state.asked.delivery.clone().unwrap();
+        assert_eq!((asked.head, asked.onto, asked.failed.as_deref()), (head, Some(oid(7)), Some("it is red there")));
+        let delivers = |scene: &Scene| due(&scene.state).iter().any(|it| matches!(it, Effect::Deliver { .. }));
+        let late = scene.clone().later(10_000).does(Command::LetLapse);
+        assert!(!delivers(&late) && late.state.asked.delivery.is_some(), "it is not tried for ever");
+        let scene = scene.asks(word).does(report(Ok(head)));
+        assert!(scene.state.asked.delivery.is_none() && scene.state.asked.granted_delivery.is_none());
+        assert_eq!(scene.state.delivered_head, Some(head));
     }
 
     #[test]

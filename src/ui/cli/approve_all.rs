@@ -16,6 +16,7 @@ use super::seam::{self, Place};
 use crate::machine::command::Ask;
 use crate::machine::event::Subject;
 use crate::machine::state::State;
+use crate::model::ids::Oid;
 use crate::model::inert::{headline, inert};
 use crate::views::waiting::{Waiting, waiting};
 use crate::views::words;
@@ -56,7 +57,7 @@ struct Became<'a> {
 /// Where nothing waits, or nothing can be written. What the run refuses is said; the other words are given all the same.
 pub fn approve_all(out: &Out, place: &Place, read: &Read, sure: Sure, format: Format) -> Result<Exit, Fail> {
     let run = &read.run;
-    let things = things(&read.state);
+    let things = things(&read.state, seam::outside(place, run, &read.state, &read.pace).target);
     if things.is_empty() {
         return Err(Fail::new(Exit::Refused, format!("give your word in {run}")).because("nothing waits for it"));
     }
@@ -104,8 +105,8 @@ fn left(place: &Place, read: &Read, stored: usize) -> String {
 }
 
 /// Lists what waits, the gate first and the delivery last.
-fn things(state: &State) -> Vec<Thing> {
-    let thing = |(on, shown): (Subject, Waiting)| {
+fn things(state: &State, target: Option<Oid>) -> Vec<Thing> {
+    let thing = |(on, mut shown): (Subject, Waiting)| {
         let (what, title, ask) = match on {
             Subject::Gate(gate) => {
                 (words::gate(gate).to_owned(), String::new(), Ask::ApproveGate { gate, shown: shown.shown? })
@@ -116,6 +117,7 @@ fn things(state: &State) -> Vec<Thing> {
                 (id.task.to_string(), title.unwrap_or_default(), ask)
             }
             Subject::Delivery => {
+                shown.note_target(target);
                 let (branch, head) = (shown.branch.clone()?, shown.commit?);
                 ("delivery".to_owned(), branch.clone(), Ask::ApproveDelivery { branch, head })
             }
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn each_thing_that_waits_is_shown_with_what_its_word_brings_and_names_its_commit() {
         let (story, task) = Story::awaiting();
-        let things = things(&story.state);
+        let things = things(&story.state, None);
         assert_eq!(things.len(), 1);
         let Ask::ApproveCandidate { attempt, commit } = &things[0].ask else { panic!("{:?}", things[0].ask) };
         assert_eq!((attempt.task, Some(*commit)), (task, things[0].shown.commit));
@@ -194,10 +196,10 @@ mod tests {
         let mut story = Story::open("", &[Gate::Plan], 2);
         story.plan(4);
         story.advance();
-        let [Thing { ask: Ask::ApproveGate { gate: Gate::Plan, shown }, .. }] = things(&story.state)[..] else {
+        let [Thing { ask: Ask::ApproveGate { gate: Gate::Plan, shown }, .. }] = things(&story.state, None)[..] else {
             panic!("not the plan alone")
         };
         assert_eq!(shown, story.state.shown(), "it is the plan that is shown");
-        assert!(things(&Story::done("").state).is_empty());
+        assert!(things(&Story::done("").state, None).is_empty());
     }
 }

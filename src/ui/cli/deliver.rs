@@ -34,7 +34,7 @@ pub struct DeliverArgs {
 pub fn deliver(out: &Out, args: &DeliverArgs) -> Result<Exit, Fail> {
     let place = Place::open()?;
     let read = read(&place, args.run.text())?;
-    let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone() })?;
+    let answer = put(&place, &read.run, &read.state, Ask::Deliver { branch: args.into.clone(), onto: None })?;
     if answer == Answer::Stored && !seam::is_answered(&place, &read.run) {
         live::host(out, &place, &read.run, args.format.into())?;
     }

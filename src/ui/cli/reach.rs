@@ -18,7 +18,7 @@ use crate::machine::event::{Event, Recorded};
 use crate::machine::evolve::evolve;
 use crate::machine::snapshot;
 use crate::machine::state::State;
-use crate::model::ids::{AttemptId, RequestId, RunId, TaskId};
+use crate::model::ids::{AttemptId, Oid, RequestId, RunId, TaskId};
 use crate::model::sandbox::Tier;
 use crate::views::board::{Board, CheckingRow, Outside};
 use crate::views::glance::Glance;
@@ -166,10 +166,11 @@ impl There {
             // Another version of artel writes states in another way; events are read by all.
             return self.fold(run);
         }
-        type Told = (RunId, State, Pace, BTreeMap<AttemptId, String>, Option<CheckingRow>, bool);
+        type Told = (RunId, State, Pace, BTreeMap<AttemptId, String>, Option<CheckingRow>, bool, Option<Oid>);
         let told = snapshot::read::<Told>(&answered.body);
-        let (_, state, pace, last_lines, checking, coordinated) = told.ok_or_else(|| self.remote.garbled("/state"))?;
-        let outside = Outside { now_ms: 0, last_lines, checking, pace: Pace::default(), coordinated };
+        let (_, state, pace, last_lines, checking, coordinated, target) =
+            told.ok_or_else(|| self.remote.garbled("/state"))?;
+        let outside = Outside { now_ms: 0, last_lines, checking, pace: Pace::default(), coordinated, target };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone(), outside);
         Ok((state, pace))
     }

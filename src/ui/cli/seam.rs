@@ -72,7 +72,10 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<app::P
 /// Where there is no such run, or the journal cannot be read.
 pub fn inbox_of(place: &Place, run: &str) -> Result<Vec<Item>, Fail> {
     match place {
-        Place::Here(_) => Ok(items(&read(place, Some(run))?.state)),
+        Place::Here(_) => {
+            let state = read(place, Some(run))?.state;
+            Ok(app::note_targets(Path::new(&state.opening().repo), items(&state)))
+        }
         Place::There(there) => there.inbox_of(run),
     }
 }

@@ -139,8 +139,8 @@ impl Sheet {
             self.field("changes", &size(extent));
             self.field("guarded", &extent.guarded.join(", "));
         }
-        if waiting.has_moved {
-            self.field("moved", "the run's branch has moved since it was asked");
+        if let Some(moved) = waiting.moved() {
+            self.field("moved", &moved);
         }
         if let (Some(until), Some(then)) = (waiting.until_ms, waiting.lapse) {
             let overdue = if waiting.is_overdue { ", OVERDUE" } else { "" };

@@ -190,7 +190,7 @@ fn hostile_stories() -> Vec<Story> {
     steered.ask("q-1", Ask::Steer { task: Some(TaskId(2)), message: HOSTILE.to_owned() });
     steered.ask("q-2", Ask::DenyTask { task: TaskId(8), reason: HOSTILE.to_owned() });
     steered.ask("q-3", Ask::Revert(TaskId(2)));
-    steered.ask("q-4", Ask::Deliver { branch: Some(HOSTILE.to_owned()) });
+    steered.ask("q-4", Ask::Deliver { branch: Some(HOSTILE.to_owned()), onto: None });
     steered.tell(crate::machine::command::Command::ReportDelivery {
         branch: HOSTILE.to_owned(),
         result: Err(HOSTILE.to_owned()),

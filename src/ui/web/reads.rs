@@ -368,7 +368,9 @@ pub async fn digest(
 /// # Errors
 /// Where there is no such run.
 pub async fn inbox_of(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Told<Vec<Item>> {
-    Ok(Json(site.see(&run, |_, run, follower| viewed(run, follower, |state| Some(items(state)))).await?))
+    let of_state =
+        |state: &RunState| Some(app::note_targets(std::path::Path::new(&state.opening().repo), items(state)));
+    Ok(Json(site.see(&run, move |_, run, follower| viewed(run, follower, of_state)).await?))
 }
 
 /// Says whether what is finished is wanted too.
@@ -394,7 +396,7 @@ pub async fn inbox(State(site): State<Arc<Site>>, Query(Sorted { all }): Query<S
 /// Where the journal cannot be read.
 pub fn open_items(site: &Site) -> Result<Vec<Item>, Refused> {
     let of_run = |(row, summary): Summed| match summary {
-        Ok(summary) => summary.inbox,
+        Ok(summary) => app::note_targets(&row.repo, summary.inbox),
         Err(why) => app::needs_repair(&row, &why).into_iter().collect(),
     };
     let mut items: Vec<Item> = site.summaries()?.into_iter().flat_map(of_run).collect();
@@ -411,7 +413,15 @@ pub async fn state(State(site): State<Arc<Site>>, Path(run): Path<String>) -> Re
         let written = follower.see(|loaded, _| {
             let outside = site.place.outside(run, &loaded.state, &loaded.pace);
             let last_lines = &outside.last_lines;
-            snapshot::write(&(run, &loaded.state, &loaded.pace, last_lines, &outside.checking, outside.coordinated))
+            snapshot::write(&(
+                run,
+                &loaded.state,
+                &loaded.pace,
+                last_lines,
+                &outside.checking,
+                outside.coordinated,
+                outside.target,
+            ))
         });
         written.map_err(|error| Refused::missing(format!("write the state of {run}"), error.to_string()))
     });

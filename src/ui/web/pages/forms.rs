@@ -152,7 +152,7 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "resume" => Ask::Resume,
         "steer" => Ask::Steer { task: if form.task.is_empty() { None } else { Some(task()?) }, message: text()? },
         "revert" => Ask::Revert(task()?),
-        "deliver" => Ask::Deliver { branch: None },
+        "deliver" => Ask::Deliver { branch: None, onto: None },
         "raise_usd" => {
             let amount = nano_usd_of(form.text.trim()).filter(|nano| *nano > 0);
             let nano_usd = Some(amount.ok_or("write an amount of dollars, such as 5 or 0.25")?);
@@ -183,6 +183,8 @@ pub struct Buttons<'a> {
     pub back: &'a str,
     /// Where the branch stands that the run was opened from, where it has moved since.
     pub moved_on: Option<Oid>,
+    /// Where the branch stands into which a delivery waits to go.
+    pub target: Option<Oid>,
 }
 
 impl Buttons<'_> {
@@ -319,7 +321,10 @@ impl Buttons<'_> {
 
     /// Draws the word that a delivery waits for: on exactly what is shown.
     fn of_delivery(&self, state: &RunState) -> Markup {
-        let Some(waiting) = waiting::of_delivery(state) else { return html! {} };
+        let Some(mut waiting) = waiting::of_delivery(state) else { return html! {} };
+        waiting.note_target(self.target);
+        let moved = waiting.moved().map(|moved| format!("; {moved}")).unwrap_or_default();
+        let then = inert::inert(&format!("{}{moved}", waiting.then));
         let (branch, commit) = (waiting.branch.unwrap_or_default(), waiting.commit.unwrap_or(Oid([0; 20])));
         if !self.may(&Ask::ApproveDelivery { branch: branch.clone(), head: commit }) {
             return html! {};
@@ -327,7 +332,7 @@ impl Buttons<'_> {
         let commit = commit.to_string();
         let more = [("branch", branch.as_str()), ("commit", commit.as_str())];
         html! {
-            (self.sure("approve_delivery", "Approve the delivery", &inert::inert(&waiting.then), "main", &more))
+            (self.sure("approve_delivery", "Approve the delivery", &then, "main", &more))
             (self.told("deny_delivery", "Refuse the delivery", "Why? Nothing is delivered.", "harm", &more))
         }
     }

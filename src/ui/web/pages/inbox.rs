@@ -83,7 +83,8 @@ fn acts(site: &Site, standing: Standing, item: &Item) -> Markup {
     // The branch that it was opened from is looked at only where somebody is asked about it.
     let is_asked = item.task.is_none() && state.waiting.is_some();
     let moved_on = is_asked.then(|| site.place.moved_on(&state)).flatten();
-    let buttons = Buttons { run: &item.run, standing, back: "/inbox", moved_on };
+    let target = item.waiting.as_ref().and_then(|waiting| waiting.onto_now);
+    let buttons = Buttons { run: &item.run, standing, back: "/inbox", moved_on, target };
     match item.task {
         Some(task) => buttons.of_task(&state, task),
         None => buttons.of_run(&state),

@@ -38,7 +38,7 @@ pub async fn plan(
                 .next(format!("programs read it from GET /api/v1/runs/{run}/plan/draft")));
         }
         let back = format!("/runs/{run}");
-        let buttons = Buttons { run, standing, back: &back, moved_on: None };
+        let buttons = Buttons { run, standing, back: &back, moved_on: None, target: None };
         let content = html! {
             p { a href=(back) { "← " (run) } }
             h1 { "The plan of " (line(run.as_str())) }

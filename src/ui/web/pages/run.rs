@@ -81,7 +81,7 @@ pub async fn run(
             let title = board.goal.clone();
             let (trouble, now_ms) = (site.hosts.trouble(run), outside.now_ms);
             let back = format!("/runs/{run}");
-            let buttons = Buttons { run, standing, back: &back, moved_on };
+            let buttons = Buttons { run, standing, back: &back, moved_on, target: outside.target };
             let wrote = |seat| site.place.transcripts_of(run, seat);
             let seen = Seen { run, state, board: &board, told, trouble, now_ms, wrote: &wrote, is_there };
             Some((title, state.seq, state.is_live(), content(&seen, &buttons)))

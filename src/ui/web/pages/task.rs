@@ -64,7 +64,7 @@ pub async fn task(
     let seen = site.see(&run, move |site, run, follower| {
         let view = task_of(site, run, follower, id)?;
         let back = format!("/runs/{run}/tasks/{id}");
-        let buttons = Buttons { run, standing, back: &back, moved_on: None };
+        let buttons = Buttons { run, standing, back: &back, moved_on: None, target: None };
         let (seq, acts, spends) = follower.see(|loaded, _| {
             let attempts = loaded.state.tasks.get(&id).map(|task| task.attempts.as_slice()).unwrap_or_default();
             let spends = attempts.iter().map(|attempt| attempt.spend).collect();
