@@ -125,9 +125,7 @@ pub fn verify(place: &Place, run: &RunId, anchor: Option<&str>) -> Result<Proof,
         for landing in &landings {
             flaws.extend(unproven(repo, landing, checked)?);
         }
-        if let (Some(landing), Some(opened)) = (landings.last(), &opened) {
-            flaws.extend(unheld(repo, landing, &RefNames::new(&opened.prefix, run.clone())?)?);
-        }
+        flaws.extend(unheld(repo, landings.last(), opened.as_ref(), run)?);
     }
     if let (Ok(by_snapshot), Ok(by_events)) = (place.load(run), place.replay(run))
         && by_snapshot.seq == by_events.state.seq
@@ -300,7 +298,14 @@ fn unproven(
 }
 
 /// Tells that no branch holds any more what landed last: git's next clearing may take it away.
-fn unheld(repo: &Repo, last: &Landing, refs: &RefNames) -> Result<Option<Finding>, AppError> {
+fn unheld(
+    repo: &Repo,
+    last: Option<&Landing>,
+    opened: Option<&Opened>,
+    run: &RunId,
+) -> Result<Option<Finding>, AppError> {
+    let (Some(last), Some(opened)) = (last, opened) else { return Ok(None) };
+    let refs = RefNames::new(&opened.prefix, run.clone())?;
     let Some((commit, _)) = last.commits.last().filter(|(commit, _)| repo.commit_of(*commit).is_ok()) else {
         return Ok(None);
     };
