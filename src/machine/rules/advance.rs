@@ -304,7 +304,9 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
 fn budget_reached(state: &State, now_ms: i64) -> Option<Event> {
     let of_role = || {
         let mut seats = state.empty_seats().filter_map(|seat| state.role_at(seat));
-        let mut tasks = leasable(state).filter_map(|id| state.role_of(state.tasks.get(&id)?));
+        // Whoever waits for another task's split begins nothing before it.
+        let free = leasable(state).filter(|id| state.held_by(*id).is_none());
+        let mut tasks = free.filter_map(|id| state.role_of(state.tasks.get(&id)?));
         let used_up = state.used_up_roles();
         let first = seats.next().or_else(|| tasks.next()).filter(|_| !used_up.is_empty())?;
         let is_used_up = |role: &Role| used_up.contains(role.name.as_str());
