@@ -228,10 +228,6 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
             seen.budget.attempts = seen.budget.attempts.map(|limit| limit + state.running.len() as u64);
         }
         (Mutant::CpuNotCounted, _) if is_time => seen.budget.cpu_s = None,
-        (Mutant::TokensNotCounted, Command::AskAllowance { .. }) => seen.budget.tokens = None,
-        (Mutant::CallsNotCounted, Command::AskAllowance { .. }) => seen.budget.calls = None,
-        (Mutant::RoleNotCounted, Command::AskAllowance { .. }) => seen.budget.roles.clear(),
-        (Mutant::TaskNotCounted, Command::AskAllowance { .. }) => seen.budget.task = Bounds::default(),
         (Mutant::WorkersNotCounted, _) if is_time => opening(&mut seen).workers += 3,
         (Mutant::OwnersNotCompared, _) if is_time => {
             for id in state.running.iter().chain(&state.judging) {
@@ -287,10 +283,23 @@ fn blinded<'a>(mutant: Mutant, state: &'a State, command: &Command) -> Cow<'a, S
         }
         (Mutant::DeliveryUnasked, Command::ReportDelivery { branch, .. }) => seen.delivery = Some(branch.clone()),
         _ if blinded_to_asks(mutant, &mut seen, command) => {}
+        _ if blinded_to_means(mutant, &mut seen, command) => {}
         _ if blinded_to_words(mutant, &mut seen, command) => {}
         _ => return Cow::Borrowed(state),
     }
     Cow::Owned(seen)
+}
+
+/// Hides what may be used; tells whether it hid anything.
+fn blinded_to_means(mutant: Mutant, seen: &mut State, command: &Command) -> bool {
+    match (mutant, command) {
+        (Mutant::TokensNotCounted, Command::AskAllowance { .. }) => seen.budget.tokens = None,
+        (Mutant::CallsNotCounted, Command::AskAllowance { .. }) => seen.budget.calls = None,
+        (Mutant::RoleNotCounted, Command::AskAllowance { .. }) => seen.budget.roles.clear(),
+        (Mutant::TaskNotCounted, Command::AskAllowance { .. }) => seen.budget.task = Bounds::default(),
+        _ => return false,
+    }
+    true
 }
 
 /// Hides what a person's word is needed for; tells whether it hid anything.
