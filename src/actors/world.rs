@@ -13,7 +13,7 @@ use crate::io::agents::codemod::Codemod;
 use crate::io::clock::Clock;
 use crate::io::files::{RepoKey, StateDir};
 use crate::io::gateway::Gateway;
-use crate::io::git::{Author, GitError, Pool, RefNames, Repo};
+use crate::io::git::{Author, GitError, Pool, RefNames, Repo, remove_any};
 use crate::io::hands::{Hands, Ports};
 use crate::io::journal::Journal;
 use crate::io::process::base_env;
@@ -180,8 +180,8 @@ impl World {
 
     /// Removes what a job that is over has left in its folder for temporary files: a disk is full of them before long.
     pub async fn clear_tmp(&self, desk: &Desk) {
-        let desk = desk.clone();
-        if let Err(error) = blocking(move || desk.clear_tmp()).await {
+        let tmp = desk.tmp();
+        if let Err(error) = blocking(move || remove_any(&tmp)).await {
             tracing::warn!(run = %self.run, "temporary files stay until the run is cleared away: {}", told(&error));
         }
     }

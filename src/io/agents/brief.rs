@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::AgentError;
 use super::found::quoted;
 use super::handoff::put;
-use crate::io::git::remove_any;
 use crate::model::attempt::Handoff;
 use crate::model::ids::RunId;
 use crate::model::paths::PathSet;
@@ -157,7 +156,12 @@ impl Desk {
     /// # Errors
     /// Fails where it cannot be removed.
     pub fn remove(&self) -> Result<(), AgentError> {
-        remove_any(&self.dir).map_err(|source| AgentError::Desk { path: self.dir.clone(), source })
+        match fs::remove_dir_all(&self.dir) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(AgentError::Desk { path: self.dir.clone(), source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Removes what lies under a name, where anything does.
@@ -166,14 +170,6 @@ impl Desk {
     /// Fails where it cannot be removed.
     pub fn clear(&self, name: &str) -> Result<(), AgentError> {
         Self::at(self.file(name)).remove()
-    }
-
-    /// Removes the temporary files of a job that is over.
-    ///
-    /// # Errors
-    /// Fails where they cannot be removed.
-    pub fn clear_tmp(&self) -> Result<(), AgentError> {
-        remove_any(&self.tmp()).map_err(|source| AgentError::Desk { path: self.tmp(), source })
     }
 
     /// Gives the place where an agent leaves its handoff.

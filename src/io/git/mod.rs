@@ -58,4 +58,4 @@ pub use repo::Repo;
 pub use signature::KeyNamed;
 pub use snapshot::{Limits, Refused, Snapshot};
 pub use survey::{Named, Survey};
-pub(in crate::io) use walk::remove_any;
+pub use walk::remove_any;

@@ -242,8 +242,11 @@ impl Root {
 }
 
 /// Removes a file, a link or a folder with all in it, however deep; nothing there is fine. The folder that it is in
-/// must be one that no agent writes.
-pub(in crate::io) fn remove_any(path: &Path) -> io::Result<()> {
+/// must be one that no living agent writes.
+///
+/// # Errors
+/// Fails where something in it cannot be removed.
+pub fn remove_any(path: &Path) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
