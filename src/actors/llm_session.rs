@@ -168,7 +168,7 @@ pub(super) fn reading(world: &Arc<World>, commit: Oid, about: PathSet) -> Arc<dy
 const TURNS_FILE: &str = "turns.json";
 
 /// Has a model asked by who sits somewhere, in a session of that name, for what its brief says and with these tools; tells what
-/// that came to, nothing where it ended because the run may spend no more, or why it could not be asked.
+/// that came to, or what its next call would have needed where a budget left too little; or why it could not be asked.
 pub(super) async fn ask(
     world: &Arc<World>,
     name: &str,

@@ -193,7 +193,7 @@ fn head(seen: &Seen<'_>) -> Markup {
             (parts::numbers(&board.counts, board.queue.len()))
             (parts::progress(&board.counts))
             @if let Some(eta) = &board.eta { p { "about " (words::about(eta.ms)) " to go, " (line(&eta.basis)) } }
-            p { (parts::spend(state.total_spent().spend.nano_usd, state.budget.nano_usd))  (parts::of_calls(state)) " · " (board.attempts) " attempts" }
+            p { (parts::spend(state.total_spent().spend.nano_usd, state.budget.nano_usd)) (parts::of_calls(state)) " · " (board.attempts) " attempts" }
             p { a href={ "/runs/" (run) "/journal" } { "Journal and replay" } " · " a href={ "/runs/" (run) "/digest" } { "Digest, to be printed" } }
         }
     }
