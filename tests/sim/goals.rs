@@ -118,6 +118,7 @@ fn goal(rng: &mut Rng) -> Goal {
     let checks = [vec![], vec![check("tests")], vec![check("tests"), check("lint")]];
     let mut one_in = |n: u8| rng.u8(0..n) == 0;
     let approve = [(Gate::Plan, one_in(4)), (Gate::Sweep, one_in(2))];
+    let scarce = rng.u8(0..16);
     Goal {
         name: "sim".to_owned(),
         done,
@@ -144,10 +145,11 @@ fn goal(rng: &mut Rng) -> Goal {
             attempts: (rng.u8(0..3) == 0).then(|| rng.u64(1..25)),
             cpu_s: (rng.u8(0..6) == 0).then(|| rng.u64(1..60)),
             nano_usd: (rng.u8(0..4) == 0).then(|| rng.u64(1..3000)),
-            tokens: (rng.u8(0..6) == 0).then(|| rng.u64(1..9000)),
-            calls: (rng.u8(0..6) == 0).then(|| rng.u64(1..40)),
-            task: Bounds { tokens: (rng.u8(0..8) == 0).then(|| rng.u64(300..3000)), ..Bounds::default() },
-            roles: (rng.u8(0..8) == 0).then(|| ("worker".to_owned(), of_role(rng))).into_iter().collect(),
+            // Each of these ends many a run early, and two of them in one run show no more.
+            tokens: (scarce == 0).then(|| rng.u64(1..9000)),
+            calls: (scarce == 1).then(|| rng.u64(1..40)),
+            task: Bounds { tokens: (scarce == 2).then(|| rng.u64(300..3000)), ..Bounds::default() },
+            roles: (scarce == 3).then(|| ("worker".to_owned(), of_role(rng))).into_iter().collect(),
         },
         landing: LandingPolicy { policy: Policy::Strict, batch: rng.u32(1..9), conflicts: rng.u32(0..3) },
         approve: approve.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(gate, _)| gate).collect(),

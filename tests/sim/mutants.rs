@@ -202,6 +202,8 @@ mutants! {
     EditOutsideScope,
     /// An edit of an older plan is taken.
     OldPlanEdited,
+    /// A word on a gate counts for what waits there by then.
+    OldGateApproved,
 }
 
 /// Decides as the machine would with that bug.
@@ -377,6 +379,9 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
         }
         (Mutant::WordOnAnother, Command::Request { ask: Ask::ApproveCandidate { attempt, commit }, .. }) => {
             *commit = state.asked.candidates.get(attempt).map_or(*commit, |it| it.commit);
+        }
+        (Mutant::OldGateApproved, Command::Request { ask: Ask::ApproveGate { shown, .. }, .. }) => {
+            *shown = state.shown();
         }
         (Mutant::OldPlanEdited, Command::Request { ask: Ask::EditPlan(edit), .. }) => edit.revision = state.asked.edits,
         (Mutant::RedIsDone, Command::ReportConditions { results, .. }) => {
