@@ -31,6 +31,7 @@ impl Cli {
         };
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/agents/node_modules").join(below);
         if !program.exists() {
+            assert!(std::env::var_os("CI").is_none(), "{self:?} is not here: .ci/test installs it");
             eprintln!("skipped: {self:?} is not here; .ci/test installs it where it may");
             return None;
         }

@@ -32,6 +32,7 @@ impl Nightly<'_> {
         let below = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/nightly");
         let (bin, node) = (below.join(self.folder).join("node_modules/.bin"), below.join("node/node_modules/node/bin"));
         if !bin.join(self.bin).exists() || !node.join("node").exists() {
+            assert!(std::env::var_os("ARTEL_NIGHTLY").is_none(), "{} is not here: .ci/test installs it", self.bin);
             eprintln!("skipped: {} is not here; ARTEL_NIGHTLY=1 .ci/test installs it where it may", self.bin);
             return None;
         }

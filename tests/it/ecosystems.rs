@@ -129,6 +129,7 @@ fn are_here(wanted: &[&str]) -> bool {
     let is_here = |wanted: &str| folders.iter().any(|folder| folder.join(wanted).exists());
     let missing: Vec<&&str> = wanted.iter().filter(|wanted| !is_here(wanted)).collect();
     if !missing.is_empty() {
+        assert!(std::env::var_os("CI").is_none(), "{missing:?} is not here: .ci/test installs it");
         eprintln!("skipped: {missing:?} is not here; .ci/test installs what it may");
     }
     missing.is_empty()
