@@ -21,6 +21,7 @@ mod past;
 mod access;
 mod facts;
 mod leftovers;
+mod kept;
 mod glance;
 mod digesting;
 mod telemetry;

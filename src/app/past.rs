@@ -112,7 +112,7 @@ impl Past {
             let is_behind = self.seen.state.seq > until;
             is_behind || **at > self.seen.state.seq
         });
-        let mut seen = match near.and_then(|(at, bytes)| Loaded::from_snapshot(bytes, *at)) {
+        let mut seen = match near.and_then(|(_, bytes)| Loaded::from_snapshot(bytes)) {
             Some(loaded) => loaded,
             None if self.seen.state.seq <= until => std::mem::take(&mut self.seen),
             None => Loaded::default(),

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::kept::Kept;
 use super::{AppError, Notices};
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::StateDir;
 use crate::io::git::Repo;
 use crate::io::journal::format::{FormatError, decode};
-use crate::io::journal::{EntryRef, Journal, RunRow, Snapshot, SqliteJournal};
+use crate::io::journal::{EntryRef, Journal, RunRow, SqliteJournal};
 use crate::machine::event::{Event, Recorded};
 use crate::machine::snapshot;
 use crate::machine::state::{Attempt, State};
@@ -24,8 +24,11 @@ use crate::views::pace::Pace;
 /// How many events must have been folded for a snapshot to pay: some tens of milliseconds' worth.
 const SNAPSHOT_AFTER: u64 = 10_000;
 
-/// Bytes of the hash before a snapshot's content: a cache that rotted is no cache.
-const SUM: usize = 32;
+/// Names the file of a run's snapshot in its folder.
+pub(super) const SNAPSHOT: &str = "snapshot";
+
+/// Bytes that a snapshot may have.
+const SNAPSHOT_BYTES_AT_MOST: u64 = 8 << 30;
 
 /// Holds what a run's events come to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,18 +43,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn to_snapshot(&self) -> Option<Vec<u8>> {
-        let content = snapshot::write(self).ok()?;
-        Some([Sha256::digest(&content).as_slice(), &content].concat())
+    /// Reads a run's snapshot back; nothing where it rotted.
+    pub(super) fn of_kept(kept: &Kept) -> Option<Self> {
+        kept.read::<Self>().filter(|loaded| loaded.state.seq == kept.seq)
     }
 
-    pub(super) fn from_snapshot(bytes: &[u8], seq: u64) -> Option<Self> {
-        let (sum, content) = bytes.split_at_checked(SUM)?;
-        std::thread::scope(|scope| {
-            let sound = scope.spawn(|| Sha256::digest(content).as_slice() == sum);
-            let loaded = snapshot::read::<Self>(content).filter(|loaded| loaded.state.seq == seq);
-            loaded.filter(|_| sound.join().unwrap_or(false))
-        })
+    pub(super) fn to_snapshot(&self) -> Option<Vec<u8>> {
+        snapshot::write(self).ok()
+    }
+
+    pub(super) fn from_snapshot(bytes: &[u8]) -> Option<Self> {
+        snapshot::read(bytes)
     }
 }
 
@@ -154,9 +156,18 @@ impl Place {
     /// # Errors
     /// As [`Place::load`].
     pub fn load_paced(&self, run: &RunId) -> Result<Loaded, AppError> {
-        let kept = self.journal.snapshot(run, snapshot::FORM)?;
-        let loaded = kept.and_then(|kept| Loaded::from_snapshot(&kept.bytes, kept.seq));
+        let loaded = self.kept_snapshot(run)?.and_then(|kept| Loaded::of_kept(&kept));
         self.fold_after(run, loaded.unwrap_or_default())
+    }
+
+    /// Gives a run's snapshot as it was kept, where it has one that fits the journal.
+    pub(super) fn kept_snapshot(&self, run: &RunId) -> Result<Option<Kept>, AppError> {
+        self.kept(run, SNAPSHOT, SNAPSHOT_BYTES_AT_MOST)
+    }
+
+    /// Removes a run's snapshot.
+    pub(super) fn drop_snapshot(&self, run: &RunId) -> std::io::Result<()> {
+        std::fs::remove_file(self.dir.run_dir(run).join(SNAPSHOT))
     }
 
     /// Folds all of a run's events, whatever its snapshot says.
@@ -170,18 +181,13 @@ impl Place {
     /// Keeps what was loaded as the run's snapshot, and what its board shows, where folding it again would take a while.
     ///
     /// # Errors
-    /// Fails where the journal cannot be written.
+    /// As reading the journal; where the files cannot be written.
     pub fn keep_snapshot(&self, run: &RunId, loaded: &Loaded) -> Result<(), AppError> {
-        let seq = loaded.state.seq;
         if loaded.replayed < SNAPSHOT_AFTER {
             return Ok(());
         }
-        if let (Some(chain), Some(bytes)) = (self.journal.chain_at(run, seq)?, loaded.to_snapshot()) {
-            let form = snapshot::FORM.to_owned();
-            self.journal.keep_snapshot(run, Some(&Snapshot { form, seq, chain, bytes }))?;
-            self.keep_glance(run, loaded, chain.0)?;
-        }
-        Ok(())
+        self.keep(run, SNAPSHOT, loaded.state.seq, loaded)?;
+        self.keep_glance(run, loaded)
     }
 
     /// Reads a run's events from a number on.
@@ -301,6 +307,8 @@ pub(super) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::testing::{opened, store};
     use super::*;
     use crate::io::files::RunLock;
@@ -330,18 +338,26 @@ mod tests {
         assert_eq!((&quick.state, &quick.pace), (&slow.state, &slow.pace));
         assert_eq!((quick.replayed, quick.state.steering.len()), (3, 2));
 
-        let raw = rusqlite::Connection::open(place.dir.journal()).unwrap();
-        let kept: Vec<u8> = raw.query_row("SELECT content FROM snapshots", [], |row| row.get(0)).unwrap();
-        let mut rotten = kept.clone();
-        *rotten.last_mut().unwrap() ^= 1;
-        for (what, change) in [
-            ("rotten", "content = ?1"),
-            ("of other events", "chain = zeroblob(32), content = ?1"),
-            ("of other laws", "form = 'other', content = ?1"),
-        ] {
-            let content = if what == "rotten" { &rotten } else { &kept };
+        let file = place.dir.run_dir(&run).join(SNAPSHOT);
+        let chain = place.journal.chain_at(&run, whole.state.seq).unwrap().unwrap();
+        for what in ["rotten", "cut", "empty", "of other events", "of other laws"] {
             place.keep_snapshot(&run, &whole).unwrap();
-            raw.execute(&format!("UPDATE snapshots SET {change}"), [content]).unwrap();
+            assert!(both().0.replayed < SNAPSHOT_AFTER);
+            let mut kept = std::fs::read(&file).unwrap();
+            let mut turn = |bytes: &[u8]| {
+                let at = kept.windows(bytes.len()).position(|window| window == bytes).unwrap();
+                kept[at] ^= 1;
+                let sum = Sha256::digest(&kept[32..]);
+                kept[..32].copy_from_slice(&sum);
+            };
+            match what {
+                "rotten" => *kept.last_mut().unwrap() ^= 1,
+                "cut" => kept.truncate(kept.len() - 1),
+                "empty" => kept.clear(),
+                "of other events" => turn(&chain.0),
+                _ => turn(snapshot::FORM.as_bytes()),
+            }
+            std::fs::write(&file, kept).unwrap();
             let (quick, slow) = both();
             assert_eq!(quick.replayed, slow.state.seq, "{what}");
             assert_eq!(quick.state, slow.state, "{what}");

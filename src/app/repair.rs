@@ -9,7 +9,6 @@ use super::{AppError, Loaded, Place};
 use crate::actors::world::told;
 use crate::io::journal::RunRow;
 use crate::io::journal::audit::audit;
-use crate::machine::snapshot;
 
 /// Looks through every run of the journal, and says of each that is damaged what is left of it.
 pub fn repair(env: BTreeMap<String, String>, cwd: &Path) -> Vec<Fact> {
@@ -62,10 +61,10 @@ fn sound(place: &Place, row: &RunRow) -> String {
 /// Empties a snapshot that is not what the events give. Both are folded to the same event: a live run grows, and has its
 /// snapshot kept anew, while it is looked at.
 fn cache(place: &Place, row: &RunRow, whole: Loaded) -> Option<Fact> {
-    let kept = place.journal.snapshot(&row.run, snapshot::FORM).ok()??;
+    let kept = place.kept_snapshot(&row.run).ok()??;
     let last = kept.seq.max(whole.state.seq);
     let folded = |loaded| place.fold_to(&row.run, loaded, last).ok();
-    let by_snapshot = Loaded::from_snapshot(&kept.bytes, kept.seq).and_then(folded);
+    let by_snapshot = Loaded::of_kept(&kept).and_then(folded);
     let is_sound = by_snapshot
         .zip(folded(whole))
         .is_some_and(|(quick, slow)| quick.state == slow.state && quick.pace == slow.pace);
@@ -73,17 +72,17 @@ fn cache(place: &Place, row: &RunRow, whole: Loaded) -> Option<Fact> {
         return None;
     }
     let found = format!("{}: its snapshot is not what its events give", row.run);
-    Some(match place.journal.keep_snapshot(&row.run, None) {
+    Some(match place.drop_snapshot(&row.run) {
         Ok(()) => Fact::bad("snapshot", Fitness::Weak, found, "it was dropped: the events are read instead"),
-        Err(error) => Fact::bad("snapshot", Fitness::Unfit, format!("{found}; failed to {}", told(&error)), RESTORE),
+        Err(error) => Fact::bad("snapshot", Fitness::Unfit, format!("{found}; failed to remove it: {error}"), RESTORE),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::SNAPSHOT;
     use super::super::place::testing::{opened, store};
     use super::*;
-    use crate::io::journal::Snapshot;
     use crate::machine::event::Event;
 
     #[test]
@@ -91,13 +90,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (place, run) = opened(temp.path());
         let row = place.runs().unwrap().remove(0);
-        let keep = |loaded: &Loaded| {
-            let (seq, bytes) = (loaded.state.seq, loaded.to_snapshot().unwrap());
-            let chain = place.journal.chain_at(&run, seq).unwrap().unwrap();
-            let kept = Snapshot { form: snapshot::FORM.to_owned(), seq, chain, bytes };
-            place.journal.keep_snapshot(&run, Some(&kept)).unwrap();
-        };
-        let is_kept = || place.journal.snapshot(&run, snapshot::FORM).unwrap().is_some();
+        let keep = |loaded: &Loaded| place.keep(&run, SNAPSHOT, loaded.state.seq, loaded).unwrap();
+        let is_kept = || place.kept_snapshot(&run).unwrap().is_some();
         let whole = place.replay(&run).unwrap();
         keep(&whole);
         store(&place, &run, &[Event::Steered { task: None, message: "a".to_owned() }]);

@@ -131,7 +131,8 @@ pub fn open_regular(path: &Path) -> io::Result<Option<File>> {
 /// As [`open_regular`], and where it is longer or cannot be read.
 pub fn read_small(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = open_regular(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
+    let length = file.metadata()?.len().min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(length + 1).unwrap_or(0));
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::other(format!("it is longer than {most} bytes")));

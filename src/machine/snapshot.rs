@@ -18,8 +18,13 @@ pub fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, postcard::Error>
 
 /// Reads what [`write()`] wrote; nothing where it is anything else.
 pub fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+    let (value, rest) = read_first(bytes)?;
     rest.is_empty().then_some(value)
+}
+
+/// Reads what [`write()`] wrote first of these bytes, and gives those after it.
+pub fn read_first<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Option<(T, &'a [u8])> {
+    postcard::take_from_bytes(bytes).ok()
 }
 
 /// Stands for a state: one that differs in anything has another.

@@ -8,7 +8,7 @@ use crate::io::journal::Journal;
 use crate::io::journal::chain::ChainHash;
 use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
-use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
+use crate::io::journal::record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
 use crate::model::ids::{RequestId, RunId};
 
 /// Keeps runs, events and requests in memory, by the same laws as the journal on disk.
@@ -31,7 +31,6 @@ struct Book {
     /// One an event, in their order.
     chain: Vec<ChainHash>,
     checkpoints: BTreeMap<u64, Checkpoint>,
-    snapshot: Option<Snapshot>,
     requests: Vec<RequestRow>,
 }
 
@@ -73,7 +72,6 @@ impl Journal for MemoryJournal {
             entries: Vec::new(),
             chain: Vec::new(),
             checkpoints: BTreeMap::new(),
-            snapshot: None,
             requests: Vec::new(),
         };
         books.runs.insert(new.run.clone(), book);
@@ -175,17 +173,5 @@ impl Journal for MemoryJournal {
 
     fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError> {
         Ok(self.books().of(run)?.checkpoints.values().cloned().collect())
-    }
-
-    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError> {
-        self.books().of(run)?.snapshot = snapshot.cloned();
-        Ok(())
-    }
-
-    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError> {
-        let mut books = self.books();
-        let book = books.of(run)?;
-        let fits = |it: &&Snapshot| it.form == form && book.chain_at(it.seq) == Some(it.chain);
-        Ok(book.snapshot.as_ref().filter(fits).cloned())
     }
 }

@@ -23,7 +23,7 @@ pub use chain::ChainHash;
 pub use checkpoint::Checkpoint;
 pub use error::{JournalError, Position};
 pub use memory::MemoryJournal;
-pub use record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
+pub use record::{Entry, EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
 pub use sqlite::SqliteJournal;
 
 use crate::model::ids::{RequestId, RunId};
@@ -167,17 +167,4 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError::NoSuchRun`]; the faults of reading.
     fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError>;
-
-    /// Keeps a snapshot of a run in the place of any before it, or of none. A cache: the truth is in the events.
-    ///
-    /// # Errors
-    /// [`JournalError::NoSuchRun`]; the faults of writing.
-    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError>;
-
-    /// Returns the snapshot of a run, where there is one of this form and made of the events that the journal holds;
-    /// none also where it cannot be read.
-    ///
-    /// # Errors
-    /// [`JournalError::NoSuchRun`]; the faults of reading.
-    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError>;
 }

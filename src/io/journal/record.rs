@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::io::journal::chain::ChainHash;
 use crate::io::journal::error::JournalError;
 use crate::model::ids::{RequestId, RunId};
 
@@ -120,19 +119,6 @@ pub struct RequestRow {
     pub at_ms: i64,
     /// What is asked, as JSON text.
     pub body: String,
-}
-
-/// What somebody made of a run's events up to one of them, so as not to read them all again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The form of its content; another form is no snapshot.
-    pub form: String,
-    /// The number of the last event that is in it.
-    pub seq: u64,
-    /// What stands for all events up to that one.
-    pub chain: ChainHash,
-    /// Its content.
-    pub bytes: Vec<u8>,
 }
 
 /// Picks the run that `text` means: by id, else by name, else by the beginning of an id.

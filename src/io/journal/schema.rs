@@ -1,5 +1,5 @@
 //! Owns the tables of the journal's file and the steps from each form of them to the next. Never alters a table
-//! that an older artel reads: it adds.
+//! that an older artel needs: it adds.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -10,7 +10,7 @@ const APPLICATION: i64 = 0x6172_746c;
 pub(super) const KNOWN: u32 = STEPS.len() as u32;
 
 /// Step n makes form n + 1 of form n.
-const STEPS: [&str; 2] = [FIRST, PROOFS];
+const STEPS: [&str; 3] = [FIRST, PROOFS, NO_CACHE];
 
 const FIRST: &str = "
 CREATE TABLE runs (
@@ -50,7 +50,7 @@ CREATE TRIGGER requests_are_never_removed BEFORE DELETE ON requests
 BEGIN SELECT RAISE(ABORT, 'requests are never removed'); END;
 ";
 
-/// What shows that events are as they were appended; and a cache, which may be emptied at any time. Events that were
+/// What shows that events are as they were appended; and a cache, which goes again below. Events that were
 /// appended before have no place in the chain of their own: the first after them is bound to them all.
 const PROOFS: &str = "
 ALTER TABLE events ADD COLUMN chain BLOB;
@@ -74,6 +74,10 @@ CREATE TABLE snapshots (
   content BLOB NOT NULL
 ) STRICT;
 ";
+
+/// A cache of hundreds of megabytes is read page by page in a journal, and written twice; in a file of its own it is not.
+/// To an older artel it is a cache that cannot be read, which is no loss.
+const NO_CACHE: &str = "DROP TABLE snapshots;";
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

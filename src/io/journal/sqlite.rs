@@ -23,7 +23,7 @@ use crate::io::journal::Journal;
 use crate::io::journal::chain::ChainHash;
 use crate::io::journal::checkpoint::Checkpoint;
 use crate::io::journal::error::{JournalError, Position};
-use crate::io::journal::record::{EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent, Snapshot};
+use crate::io::journal::record::{EntryRef, NewEntry, NewRun, RequestRow, RunRow, Sent};
 use crate::io::journal::schema::{self, Form};
 use crate::model::ids::{RequestId, RunId};
 
@@ -365,17 +365,6 @@ impl Journal for SqliteJournal {
         self.look("read the checkpoints", |tx| match self.is_chained {
             true => proofs::checkpoints(tx, run),
             false => last_seq(tx, run).map(|_| Vec::new()),
-        })
-    }
-
-    fn keep_snapshot(&self, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), JournalError> {
-        self.write("keep a snapshot", |tx| proofs::keep_snapshot(tx, run, snapshot))
-    }
-
-    fn snapshot(&self, run: &RunId, form: &str) -> Result<Option<Snapshot>, JournalError> {
-        self.look("read a snapshot", |tx| match self.is_chained {
-            true => proofs::snapshot(tx, run, form),
-            false => last_seq(tx, run).map(|_| None),
         })
     }
 }

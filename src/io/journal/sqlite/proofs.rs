@@ -1,11 +1,11 @@
-//! Owns the tables of chain, checkpoints and snapshots inside a transaction. Never says whether what they hold is true.
+//! Owns the tables of chain and checkpoints inside a transaction. Never says whether what they hold is true.
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{Fault, last_seq, number, stored, text};
 use crate::io::journal::chain::ChainHash;
 use crate::io::journal::checkpoint::Checkpoint;
-use crate::io::journal::record::{EntryRef, Snapshot};
+use crate::io::journal::record::EntryRef;
 use crate::model::ids::RunId;
 
 /// Reads the link in a column; none where it was never made, or is none.
@@ -61,27 +61,4 @@ pub(super) fn checkpoints(tx: &Transaction<'_>, run: &RunId) -> Result<Vec<Check
     };
     let found = query.query_map([run.as_str()], read)?.collect::<Result<_, _>>()?;
     Ok(found)
-}
-
-pub(super) fn keep_snapshot(tx: &Transaction<'_>, run: &RunId, snapshot: Option<&Snapshot>) -> Result<(), Fault> {
-    last_seq(tx, run)?;
-    tx.execute("DELETE FROM snapshots WHERE run = ?1", [run.as_str()])?;
-    if let Some(Snapshot { form, seq, chain, bytes }) = snapshot {
-        let sql = "INSERT INTO snapshots VALUES (?1, ?2, ?3, ?4, ?5)";
-        tx.execute(sql, params![run.as_str(), form, stored(*seq), chain.0, bytes])?;
-    }
-    Ok(())
-}
-
-pub(super) fn snapshot(tx: &Transaction<'_>, run: &RunId, form: &str) -> Result<Option<Snapshot>, Fault> {
-    let last = last_seq(tx, run)?;
-    let sql = "SELECT seq, chain, content FROM snapshots WHERE run = ?1 AND form = ?2 AND seq <= ?3";
-    let read = |row: &Row<'_>| Ok((number(row, 0)?, link(row, 1)?, row.get::<_, Vec<u8>>(2)?));
-    // A cache that cannot be read is no loss.
-    let Ok(found) = tx.query_row(sql, params![run.as_str(), form, stored(last)], read).optional() else {
-        return Ok(None);
-    };
-    let Some((seq, Some(chain), bytes)) = found else { return Ok(None) };
-    let fits = chain_at(tx, run, seq)? == Some(chain);
-    Ok(fits.then(|| Snapshot { form: form.to_owned(), seq, chain, bytes }))
 }
