@@ -1,9 +1,9 @@
 //! Owns the tasks of a run by name. Of a state that was read back from a snapshot, each task is unpacked when it is first
 //! looked at: most of a long run's are through, and nobody asks for them again.
 
-use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::Index;
+use std::slice;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::{Error, SeqAccess, Visitor};
@@ -13,9 +13,9 @@ use super::snapshot;
 use super::state::Task;
 use crate::model::ids::TaskId;
 
-/// Holds tasks in the order of their names.
+/// Holds tasks in the order of their names, which nearly always are numbers without a gap.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tasks(BTreeMap<TaskId, Slot>);
+pub struct Tasks(Vec<(TaskId, Slot)>);
 
 /// Holds one task, unpacked or still as it lay in a snapshot, or both.
 #[derive(Clone, Default)]
@@ -73,29 +73,44 @@ impl PartialEq for Slot {
 }
 
 impl Tasks {
+    /// Tells where a task is, or where it would be.
+    fn find(&self, id: TaskId) -> Result<usize, usize> {
+        let first = self.0.first().map_or(0, |(first, _)| first.0);
+        let near = id.0.wrapping_sub(first) as usize;
+        match self.0.get(near) {
+            Some((met, _)) if *met == id => Ok(near),
+            Some(_) | None => self.0.binary_search_by_key(&id, |(id, _)| *id),
+        }
+    }
+
     /// Gives a task.
     pub fn get(&self, id: &TaskId) -> Option<&Task> {
-        self.0.get(id).map(Slot::get)
+        self.find(*id).ok().map(|at| self.0[at].1.get())
     }
 
     /// Gives a task to be changed.
     pub fn get_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
-        self.0.get_mut(id).and_then(Slot::get_mut)
+        let at = self.find(*id).ok()?;
+        self.0[at].1.get_mut()
     }
 
     /// Adds a task, in the place of any of that name.
     pub fn insert(&mut self, id: TaskId, task: Task) {
-        self.0.insert(id, Slot::of(task));
+        let slot = Slot::of(task);
+        match self.find(id) {
+            Ok(at) => self.0[at].1 = slot,
+            Err(at) => self.0.insert(at, (id, slot)),
+        }
     }
 
     /// Tells whether there is a task of that name.
     pub fn contains_key(&self, id: &TaskId) -> bool {
-        self.0.contains_key(id)
+        self.find(*id).is_ok()
     }
 
     /// Gives the greatest name.
     pub fn last(&self) -> Option<TaskId> {
-        self.0.last_key_value().map(|(id, _)| *id)
+        self.0.last().map(|(id, _)| *id)
     }
 
     /// Counts the tasks.
@@ -110,7 +125,7 @@ impl Tasks {
 
     /// Goes through all names.
     pub fn keys(&self) -> impl Iterator<Item = &TaskId> {
-        self.0.keys()
+        self.0.iter().map(|(id, _)| id)
     }
 
     /// Goes through all tasks with their names.
@@ -120,17 +135,17 @@ impl Tasks {
 
     /// Goes through all tasks.
     pub fn values(&self) -> impl Iterator<Item = &Task> {
-        self.0.values().map(Slot::get)
+        self.0.iter().map(|(_, slot)| slot.get())
     }
 
     /// Goes through all tasks, to change them.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Task> {
-        self.0.values_mut().filter_map(Slot::get_mut)
+        self.0.iter_mut().filter_map(|(_, slot)| slot.get_mut())
     }
 }
 
 /// Goes through tasks with their names.
-pub struct Iter<'a>(btree_map::Iter<'a, TaskId, Slot>);
+pub struct Iter<'a>(slice::Iter<'a, (TaskId, Slot)>);
 
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a TaskId, &'a Task);
@@ -161,7 +176,10 @@ impl Index<&TaskId> for Tasks {
     /// # Panics
     /// Panics where there is no such task.
     fn index(&self, id: &TaskId) -> &Task {
-        self.0[id].get()
+        match self.get(id) {
+            Some(task) => task,
+            None => panic!("bug: there is no task {id}"),
+        }
     }
 }
 
@@ -247,7 +265,7 @@ mod tests {
         let packed = read_back(&live);
         let written = snapshot::write(&live).unwrap();
         assert_eq!(snapshot::write(&packed).unwrap(), written, "none was unpacked");
-        assert!(packed.0.values().all(|slot| slot.task.get().is_none()));
+        assert!(packed.0.iter().all(|(_, slot)| slot.task.get().is_none()));
         assert_eq!(packed.values().count(), 2);
         assert_eq!(snapshot::write(&packed).unwrap(), written, "all were looked at");
         assert_eq!((&packed, &read_back(&packed)), (&live, &live));
@@ -262,6 +280,23 @@ mod tests {
         let again = read_back(&packed);
         assert_eq!((again[&TaskId(1)].lost, again.last()), (7, Some(TaskId(2))));
         assert_eq!(again, packed);
+    }
+
+    #[test]
+    fn tasks_are_found_by_name_whatever_gaps_are_between_them() {
+        let mut tasks = Tasks::default();
+        let model = self::tasks()[&TaskId(1)].clone();
+        for (id, lost) in [(7, 1), (3, 2), (4, 3), (9, 4), (4, 5), (1, 6)] {
+            tasks.insert(TaskId(id), Task { lost, ..model.clone() });
+        }
+        let all: Vec<(u32, u32)> = tasks.iter().map(|(id, task)| (id.0, task.lost)).collect();
+        assert_eq!(all, [(1, 6), (3, 2), (4, 5), (7, 1), (9, 4)]);
+        assert_eq!(tasks.iter().next_back().map(|(id, _)| *id), tasks.last());
+        for id in 0..12 {
+            let lost = all.iter().find(|(known, _)| *known == id).map(|(_, lost)| *lost);
+            assert_eq!(tasks.get(&TaskId(id)).map(|task| task.lost), lost);
+            assert_eq!(tasks.get_mut(&TaskId(id)).map(|task| task.lost), lost);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Never assigns one: numbers come from the state, so that a replay gives the same names.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -21,8 +22,41 @@ impl NotAnId {
     }
 }
 
-/// Reads and writes an id as its text form, in JSON as everywhere else.
+/// Reads an id from its text. A long journal holds millions of ids: none is copied only to be read.
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = NotAnId>> de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// Reads and writes an id as its text form, in JSON as wherever a person may read it; where nobody does, as the value that
+/// is given with both ways, if there is one.
 macro_rules! as_text {
+    ($name:ident, $bare:ty, $strip:expr, $build:expr) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                let strip: fn(&$name) -> $bare = $strip;
+                if to.is_human_readable() { to.collect_str(self) } else { strip(self).serialize(to) }
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                if from.is_human_readable() {
+                    return from.deserialize_str(Text(PhantomData));
+                }
+                <$bare>::deserialize(from).map($build)
+            }
+        }
+        as_text!(@shown $name);
+    };
     ($name:ident) => {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -31,20 +65,12 @@ macro_rules! as_text {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                // A long journal holds millions of ids: none is copied only to be read.
-                struct Text;
-                impl de::Visitor<'_> for Text {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("a text")
-                    }
-                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(E::custom)
-                    }
-                }
-                from.deserialize_str(Text)
+                from.deserialize_str(Text(PhantomData))
             }
         }
+        as_text!(@shown $name);
+    };
+    (@shown $name:ident) => {
         impl JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
@@ -82,7 +108,7 @@ macro_rules! numbered {
                     .ok_or_else(|| NotAnId::new(text, $wanted))
             }
         }
-        as_text!($name);
+        as_text!($name, u32, |id| id.0, Self);
     };
 }
 
@@ -124,7 +150,7 @@ impl FromStr for AttemptId {
         parse().ok_or_else(|| NotAnId::new(text, "an attempt such as t12.1"))
     }
 }
-as_text!(AttemptId);
+as_text!(AttemptId, (TaskId, u32), |id| (id.task, id.number), |(task, number)| Self { task, number });
 
 /// Declares an id that is a short text of lower-case letters, digits and dashes.
 macro_rules! word {
@@ -189,6 +215,18 @@ impl fmt::Display for Oid {
     }
 }
 
+/// The value of each hexadecimal digit; of any other byte one that no digit has.
+const HEX: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
+
 impl FromStr for Oid {
     type Err = NotAnId;
     fn from_str(text: &str) -> Result<Self, NotAnId> {
@@ -196,21 +234,16 @@ impl FromStr for Oid {
         if text.len() != 40 {
             return Err(wrong());
         }
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            b'A'..=b'F' => Some(byte - b'A' + 10),
-            _ => None,
-        };
-        let mut bytes = [0; 20];
+        let (mut bytes, mut met) = ([0; 20], 0);
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else { return Err(wrong()) };
+            let (high, low) = (HEX[usize::from(pair[0])], HEX[usize::from(pair[1])]);
+            met |= high | low;
             *byte = high << 4 | low;
         }
-        Ok(Self(bytes))
+        if met > 0xf { Err(wrong()) } else { Ok(Self(bytes)) }
     }
 }
-as_text!(Oid);
+as_text!(Oid, [u8; 20], |id| id.0, Self);
 
 #[cfg(test)]
 mod tests {
@@ -226,6 +259,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<AttemptId>(&json).unwrap(), attempt);
         let oid = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(oid.parse::<Oid>().unwrap().to_string(), oid);
+        assert_eq!(oid.to_uppercase().parse::<Oid>().unwrap().to_string(), oid);
+    }
+
+    #[test]
+    fn where_nobody_reads_them_ids_take_no_more_room_than_they_must() {
+        let (attempt, oid) = (AttemptId { task: TaskId(300), number: 3 }, Oid([0xab; 20]));
+        let ids = (attempt, ScopeId(1), oid, "r-7k2m".parse::<RunId>().unwrap());
+        let bytes = postcard::to_stdvec(&ids).unwrap();
+        assert_eq!(bytes.len(), 3 + 1 + 20 + 7);
+        assert_eq!(postcard::from_bytes(&bytes), Ok(ids));
     }
 
     #[test]
