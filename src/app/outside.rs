@@ -60,6 +60,9 @@ impl Place {
         attempts: impl IntoIterator<Item = (AttemptId, &'a str)>,
     ) -> BTreeMap<AttemptId, String> {
         let shelf = self.shelf(run);
+        if !shelf.is_there() {
+            return BTreeMap::new();
+        }
         let line = |(id, agent): (AttemptId, &str)| {
             let teller = Form::of(agent).map(|form| Teller::new(form, run.as_str()));
             Some((id, last_line(&shelf, &self.last_of(run, id), teller)?))

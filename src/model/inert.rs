@@ -20,7 +20,11 @@ pub fn inert_lines(text: &str) -> String {
 pub fn fit(text: &str, width: usize) -> String {
     // No character is wider than two columns and none takes part without being looked at, so a long text is not
     // walked to its end for a short line.
-    let near = text.char_indices().nth(width.saturating_mul(4) + 16).map_or(text, |(at, _)| &text[..at]);
+    let most = width.saturating_mul(4).saturating_add(16);
+    let near = match text.len() <= most {
+        true => text,
+        false => text.char_indices().nth(most).map_or(text, |(at, _)| &text[..at]),
+    };
     let line = inert(near.trim());
     if near.len() == text.len() && width_of(&line) <= width {
         return line;
@@ -54,6 +58,9 @@ pub fn headline(text: &str, width: usize) -> String {
 
 /// Counts the columns that inert text takes.
 pub fn width_of(text: &str) -> usize {
+    if is_plain(text) {
+        return text.len();
+    }
     text.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>().max(UnicodeWidthStr::width(text))
 }
 
@@ -70,7 +77,15 @@ pub fn is_active(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Tells whether text is of characters alone that each take one byte and one column and do nothing: most text is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 fn shown(text: &str, keeps_lines: bool) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
     for c in text.chars() {

@@ -48,8 +48,12 @@ const EXAMPLES: [(&str, &str, &str); 34] = [
 
 /// Gives the shape of the command line, each verb with its example.
 pub fn command() -> Command {
-    EXAMPLES.iter().fold(Cli::command(), |command, (verb, line, does)| {
-        command.mut_subcommand(verb, |verb| verb.after_help(format!("Example:\n  {line}\n      {does}")))
+    Cli::command().mut_subcommands(|verb| {
+        let example = EXAMPLES.iter().find(|(name, ..)| *name == verb.get_name());
+        match example {
+            Some((_, line, does)) => verb.after_help(format!("Example:\n  {line}\n      {does}")),
+            None => verb,
+        }
     })
 }
 
