@@ -71,9 +71,8 @@ impl Place {
     pub(super) fn keep(&self, run: &RunId, file: &str, seq: u64, value: &impl Serialize) -> Result<(), AppError> {
         let Some(chain) = self.journal.chain_at(run, seq)? else { return Ok(()) };
         let made = Made { form: snapshot::FORM.to_owned(), seq, chain: chain.0 };
-        let (Ok(mut bytes), Ok(content)) = (snapshot::write(&made), snapshot::write(value)) else { return Ok(()) };
-        bytes.splice(..0, [0; SUM]);
-        bytes.extend_from_slice(&content);
+        let written = snapshot::write_after(vec![0; SUM], &made);
+        let Ok(mut bytes) = written.and_then(|bytes| snapshot::write_after(bytes, value)) else { return Ok(()) };
         let sum = Sha256::digest(&bytes[SUM..]);
         bytes[..SUM].copy_from_slice(&sum);
         let folder = self.dir.run_dir(run);

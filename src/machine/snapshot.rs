@@ -13,7 +13,15 @@ pub const FORM: &str = env!("ARTEL_LAWS");
 /// # Errors
 /// Where a value cannot be written in this form.
 pub fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_stdvec(value)
+    write_after(Vec::new(), value)
+}
+
+/// Writes a value after what was written before.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_after<T: serde::Serialize>(bytes: Vec<u8>, value: &T) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(value, bytes)
 }
 
 /// Reads what [`write()`] wrote; nothing where it is anything else.
