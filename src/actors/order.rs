@@ -6,7 +6,7 @@ use super::iteration_keys::IterationKeys;
 use super::parking::{Resuming, resuming};
 use super::seated::Seated;
 use crate::machine::asked::Heard;
-use crate::machine::state::{BatchStep, State, Status, Task};
+use crate::machine::state::{BatchStep, Planning, State, Status, Task};
 use crate::model::attempt::{Candidate, Handoff};
 use crate::model::check::{Baseline, Check, CheckResult};
 use crate::model::ids::{AttemptId, BatchId, Oid, ScopeId, TaskId};
@@ -16,7 +16,7 @@ use crate::model::role::{AgentRef, Part, Role};
 use crate::model::seat::Seat;
 use crate::model::task::{ScopeDraft, TaskDraft, Work};
 use crate::model::verdict::Finding;
-use crate::views::asked::waits_for_split;
+use crate::views::asked::{told_to_planners, waits_for_split};
 
 /// Tells a worker what to do.
 #[derive(Debug, Clone)]
@@ -332,7 +332,8 @@ pub fn planning(state: &State, id: ScopeId) -> Option<PlanOrder> {
             Status::Kept { .. } | Status::Blocked { .. } | Status::Dropped { .. } | Status::Reverted { .. }
         )
     };
-    let failed = state.tasks.values().filter(|task| opening.goal.plan.stop_list && is_stopped(&task.status));
+    let stopped = state.tasks.iter().filter(|(id, task)| is_stopped(&task.status) && !state.was_sent_back(**id));
+    let failed = stopped.map(|(_, task)| task).filter(|_| opening.goal.plan.stop_list);
     Some(PlanOrder {
         scope: id,
         draft: scope.draft.clone(),
@@ -389,10 +390,12 @@ pub fn status_of(state: &State, scope: ScopeId) -> Vec<String> {
     let tasks = state.tasks.iter().filter(|(_, task)| task.scope == scope);
     let tasks = tasks.map(|(id, task)| {
         let why = waits_for_split(state, *id).map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("{}: {}{why}: {}", task.draft.key, task.status.word(), task.draft.title)
+        let word = if state.was_sent_back(*id) { "sent back and gone" } else { task.status.word() };
+        format!("{}: {word}{why}: {}", task.draft.key, task.draft.title)
     });
     let children = state.scopes.get(&scope).map(|scope| scope.children.as_slice()).unwrap_or_default();
     let children = children.iter().filter_map(|child| state.scopes.get(child));
+    let children = children.filter(|child| child.status != Planning::SentBack);
     let scopes = children.map(|child| format!("{} (a sub-planner's scope): {}", child.draft.key, child.draft.title));
     tasks.chain(scopes).collect()
 }
@@ -416,12 +419,11 @@ pub fn session_plan(state: &State, scope: ScopeId, wake: u32, fence: u64) -> Opt
         keys: IterationKeys::new(planned.iteration, state.task_keys.keys()),
         depth: planned.depth,
         emitted: found.emitted,
-        children: u32::try_from(children.filter(|child| child.iteration == state.iteration).count())
-            .unwrap_or(u32::MAX),
+        children: u32::try_from(children.filter(|child| child.stands_in(state.iteration)).count()).unwrap_or(u32::MAX),
         commit: state.head.unwrap_or(opening.base),
         tree: state.head_tree.unwrap_or(opening.base_tree),
         status: if is_anew { Vec::new() } else { status_of(state, scope) },
-        steering: state.steering.clone(),
+        steering: told_to_planners(state),
         handoffs: planned.handoffs,
         red: state.red.clone(),
         ruled: ruled.map(|ruled| ruled.verdict.clone()),

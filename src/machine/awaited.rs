@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::Subject;
-use super::state::{State, Status, Task};
+use super::state::{Planning, Scope, State, Status, Task};
 use crate::model::gating::{Extent, Reason, covers, reasons};
-use crate::model::ids::{AttemptId, Oid};
+use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
 use crate::model::verdict::Finding;
 
 /// The rule of a finding that is a person's refusal of a candidate.
@@ -28,8 +28,12 @@ pub struct Asked {
     pub granted_delivery: Option<AskedDelivery>,
     /// Since when the run waits at its gate.
     pub gate: Wait,
-    /// How often the plan was edited by a person.
+    /// How often the plan was edited or sent back by a person.
     pub edits: u32,
+    /// Why plans were sent back, the oldest first.
+    pub sent_back: Vec<String>,
+    /// The number of the last task of a plan that was sent back.
+    pub sent_back_upto: u32,
     /// What may be spent before the run waits again, in nano-dollars; 0 is as much as the goal says.
     pub spend_nano_usd: u64,
 }
@@ -46,10 +50,19 @@ pub struct Wait {
 /// Tells a gate as somebody was shown it from the same gate at another time, or before another plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
-    /// How often the plan had been edited.
+    /// How often the plan had been edited or sent back.
     pub edits: u32,
     /// Since when the run waited there, in milliseconds since 1970.
     pub since_ms: i64,
+}
+
+/// Says what a person has against a plan as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Objection {
+    /// Why it is sent back; whoever plans anew is told.
+    pub reason: String,
+    /// What was shown of it: as the inbox has it.
+    pub shown: Shown,
 }
 
 /// Holds a candidate that waits.
@@ -109,10 +122,27 @@ impl Task {
     }
 }
 
+impl Scope {
+    /// Tells whether it is part of what an iteration plans, and was not sent back.
+    pub fn stands_in(&self, iteration: u32) -> bool {
+        self.iteration == iteration && self.status != Planning::SentBack
+    }
+}
+
 impl State {
     /// Tells what somebody is shown who looks at the gate at which the run waits.
     pub fn shown(&self) -> Shown {
         Shown { edits: self.asked.edits, since_ms: self.asked.gate.since_ms }
+    }
+
+    /// Tells whether a task was of a plan that a person sent back: another may have its key since.
+    pub fn was_sent_back(&self, id: TaskId) -> bool {
+        self.tasks.get(&id).is_some_and(|task| self.task_keys.get(&task.draft.key) != Some(&id))
+    }
+
+    /// Tells whether whoever makes the plan of the run hears what a person says against it.
+    pub fn is_planned_by_session(&self) -> bool {
+        self.scopes.get(&ScopeId(0)).is_some_and(|root| self.plans_by_session(&root.draft.role))
     }
 
     /// Lists all on which a word is awaited; of a run that has ended only its delivery.

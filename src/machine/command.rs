@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Heard;
-use super::awaited::Shown;
+use super::awaited::{Objection, Shown};
 use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
@@ -377,6 +377,8 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shown: Option<Shown>,
     },
+    /// Has the plan that waits made anew, by a planner who is told why.
+    SendPlanBack(Objection),
     /// Gives a kept task up.
     DenyTask {
         /// The task.

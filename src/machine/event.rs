@@ -145,6 +145,8 @@ pub enum Event {
     WordOverdue { on: Subject, then: Then },
     /// A person had another plan run than the one that waited.
     PlanEdited { revision: u32, dropped: Vec<TaskId>, changed: Vec<NewTask>, added: Vec<Added> },
+    /// A person sent the plan that waited back: nothing of it stands, and it is made anew.
+    PlanSentBack { reason: String, dropped: Vec<TaskId> },
     /// The sample's tasks have landed; the others may start.
     SampleAccepted,
     /// Planning began anew, because done-conditions are red.
@@ -246,6 +248,7 @@ impl Event {
             Self::CandidateDenied { .. } => "CandidateDenied",
             Self::WordOverdue { .. } => "WordOverdue",
             Self::PlanEdited { .. } => "PlanEdited",
+            Self::PlanSentBack { .. } => "PlanSentBack",
             Self::DeliveryProposed { .. } => "DeliveryProposed",
             Self::DeliveryRefused { .. } => "DeliveryRefused",
             Self::SampleAccepted => "SampleAccepted",

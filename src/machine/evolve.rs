@@ -107,6 +107,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::CandidateDenied { attempt, reason, next, .. } => word::deny(&mut state, *attempt, reason, next),
         Event::WordOverdue { on, then } => word::overdue(&mut state, *on, *then),
         Event::PlanEdited { dropped, changed, added, .. } => edit::edit(&mut state, dropped, changed, added),
+        Event::PlanSentBack { reason, dropped } => word::send_back(&mut state, reason, dropped),
         Event::SampleAccepted => state.sample_accepted = true,
         Event::IterationBegan { iteration } => {
             state.iteration = *iteration;

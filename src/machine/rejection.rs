@@ -149,6 +149,15 @@ pub enum Rejection {
     /// A word is given on the gate that was shown, and not on the next of its name.
     #[error("the {0:?} gate waits anew since it was shown: look at it again")]
     GateNotAsShown(Gate),
+    /// Only a session hears why its plan was sent back.
+    #[error("the plan was made by rule or is written down, and would be the same again: edit it, or refuse it")]
+    NoPlannerHears,
+    /// Whoever plans anew is told why.
+    #[error("a plan is sent back with the reason that whoever plans anew is told")]
+    SentBackForNothing,
+    /// A person gives up on a planner at last.
+    #[error("plans of this run were sent back {0} times, which is all that may be: edit this one, or refuse it")]
+    SentBackTooOften(usize),
     /// What was given up is not planned again under its key.
     #[error("task `{0}` was given up, and its key is not used again")]
     GivenUp(String),

@@ -211,6 +211,8 @@ pub enum Planning {
     Finished,
     /// It failed.
     Failed(String),
+    /// A person sent the plan back of which it was a part.
+    SentBack,
 }
 
 /// Holds a task.

@@ -46,6 +46,12 @@ pub fn waits_for_split(state: &State, id: TaskId) -> Option<String> {
     Some(format!("waits for the split of {splits} by {by}"))
 }
 
+/// Says to whoever plans what people have said, and why they sent the plans before back, a line each.
+pub fn told_to_planners(state: &State) -> Vec<String> {
+    let sent_back = state.asked.sent_back.iter().map(|why| format!("a plan was sent back, to be made anew: {why}"));
+    sent_back.chain(state.steering.iter().cloned()).collect()
+}
+
 fn named(paths: &PathSet) -> String {
     paths.iter().collect::<Vec<_>>().join(", ")
 }

@@ -329,6 +329,7 @@ fn scopes(state: &State) -> Vec<ScopeRow> {
             Planning::Active => "planning",
             Planning::Finished => "planned",
             Planning::Failed(_) => "failed",
+            Planning::SentBack => "sent back",
         }
         .into();
         let (parent, depth, title) = (scope.parent, scope.depth, scope.draft.title.clone());
@@ -340,7 +341,7 @@ fn scopes(state: &State) -> Vec<ScopeRow> {
 fn failure(scope: &Scope) -> Option<String> {
     match &scope.status {
         Planning::Failed(why) => Some(why.clone()),
-        Planning::Active | Planning::Finished => None,
+        Planning::Active | Planning::Finished | Planning::SentBack => None,
     }
 }
 

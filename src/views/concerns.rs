@@ -23,7 +23,7 @@ pub fn tasks_of(state: &State, event: &Event) -> Vec<TaskId> {
         | Event::TaskRetried { task }
         | Event::ScopeAskRaised { task, .. }
         | Event::ScopeAnswered { task, .. } => vec![*task],
-        Event::PlanEdited { .. } => crate::views::origin::tasks(event),
+        Event::PlanEdited { .. } | Event::PlanSentBack { .. } => crate::views::origin::tasks(event),
         Event::TasksEmitted { tasks, .. } => tasks.iter().map(|task| task.id).collect(),
         Event::BatchLanded { landed, .. } => {
             let reverted = |task: TaskId| match state.tasks.get(&task).map(|task| &task.work) {

@@ -187,6 +187,11 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
             let told = format!("{out} out, {} changed, {new} new", changed.len());
             progress(format!("a person edited the plan: {told}"))
         }
+        Event::PlanSentBack { reason, dropped } => {
+            let count = words::count(dropped.len(), "task");
+            let told = format!("a person sent the plan of {count} back, and it is made anew: {}", text(reason));
+            progress(told).in_tone(Tone::Warning)
+        }
         Event::DeliveryProposed { branch, head, .. } => {
             let (branch, head) = (text(branch), head.short());
             let told = format!("the delivery of {head} into {branch} waits for your word: artel approve delivery");

@@ -33,6 +33,8 @@ pub fn tasks(event: &Event) -> Vec<TaskId> {
     } else if let Event::PlanEdited { dropped, changed, added, .. } = event {
         let new = changed.iter().chain(added.iter().map(|it| &it.task)).map(|task| task.id);
         dropped.iter().copied().chain(new).collect()
+    } else if let Event::PlanSentBack { dropped, .. } = event {
+        dropped.clone()
     } else if let Event::BatchFormed { members, .. } = event {
         of(members)
     } else if let Event::BatchMerged { chain, conflicts, .. } = event {
@@ -92,6 +94,7 @@ pub fn actor(state: &State, recorded: &Recorded) -> String {
             | Event::TaskRetried { .. }
             | Event::Steered { .. }
             | Event::PlanEdited { .. }
+            | Event::PlanSentBack { .. }
             | Event::ScopeAnswered { by: None, .. }
             | Event::DeliveryAsked { .. }
             | Event::BudgetRaised { .. }

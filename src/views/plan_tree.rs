@@ -115,7 +115,7 @@ fn scope_node(state: &State, id: ScopeId, tasks: &[TaskNode]) -> Option<ScopeNod
         decisions: scope.draft.decisions.iter().cloned().collect(),
         failed: match &scope.status {
             Planning::Failed(why) => Some(why.clone()),
-            Planning::Active | Planning::Finished => None,
+            Planning::Active | Planning::Finished | Planning::SentBack => None,
         },
         tasks: tasks.iter().filter(|task| task.scope == id).map(|task| task.task).collect(),
         scopes: scope.children.iter().filter_map(|child| scope_node(state, *child, tasks)).collect(),

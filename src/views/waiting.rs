@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::words;
 use crate::machine::awaited::{Shown, Wait};
 use crate::machine::event::Subject;
-use crate::machine::state::State;
+use crate::machine::state::{Planning, State};
 use crate::model::gating::{Extent, Reason, Then};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid};
@@ -148,7 +148,8 @@ pub fn past(state: &State, gate: Gate) -> String {
     let tasks = words::count((state.tally.ready + state.tally.waiting) as usize, "task");
     match gate {
         Gate::Plan => {
-            let scopes = words::count(state.scopes.len(), "scope");
+            let scopes =
+                words::count(state.scopes.values().filter(|it| it.status != Planning::SentBack).count(), "scope");
             format!("{tasks} in {scopes} are begun as they are planned, {} at a time", opening.workers)
         }
         Gate::Sweep => format!("what the sample showed is done to all that is left: {tasks}"),

@@ -313,3 +313,58 @@ fn a_plan_that_waits_is_edited_and_the_edit_is_what_runs() {
     assert_eq!(house.artel(&["show", "t1", "--json"]).json()["brief"], "tell it");
     holds_the_laws(&house);
 }
+
+/// Plans two tasks, and after as many reasons as were sent back what they ask for.
+const PLANS: &str = r#"one='{"key":"a","title":"a","brief":"do a","paths":["src/a.txt"]}'
+two='{"key":"b","title":"b","brief":"do b","paths":["src/b.txt"]}'
+plan="$one,$two"
+if grep -q 'leave b alone' "$ARTEL_BRIEF"; then plan=$one; fi
+if grep -q 'leave b alone' "$ARTEL_BRIEF" && grep -q 'b after all' "$ARTEL_BRIEF" \
+    && grep -q 'a: sent back and gone' "$ARTEL_BRIEF"; then plan=$two; fi
+printf '```artel\n{"tasks":[%s]}\n```\n' "$plan"
+"#;
+
+fn sessions_plan(house: &House) -> Vec<&'static str> {
+    house.write("plan.sh", PLANS);
+    house.commit("a planner");
+    vec!["run", "goal.md", "--role", "shard.agents=[\"command:sh plan.sh\"]", "--role", "worker.agents=script:work.yml"]
+}
+
+#[test]
+fn a_plan_that_is_sent_back_is_made_anew_by_a_planner_who_is_told_every_reason() {
+    let house = two("approve: [plan]\n", WRITE);
+    let mut run = sessions_plan(&house);
+    run.extend(["--role", "worker.mechanical=false"]);
+    house.artel(&run).exits(6);
+    let waits = || {
+        let plan = house.artel(&["plan", "--print"]).exits(0).out;
+        ["a", "b"].map(|key| plan.contains(&format!("key: \"{key}\"\n")))
+    };
+    assert_eq!(waits(), [true, true]);
+    house.artel(&["deny", "plan", "--redo"]).exits(10).says("told why");
+    house.artel(&["deny", "plan", "--redo", "--drop", "-m", "no"]).exits(2);
+    house.artel(&["deny", "plan", "--redo", "-m", "leave b alone"]).exits(0).says("carries it out");
+    house.artel(&["resume"]).exits(6);
+    assert_eq!(waits(), [true, false]);
+    house.artel(&["deny", "plan", "--redo", "-m", "b after all"]).exits(0);
+    house.artel(&["resume"]).exits(6);
+    assert_eq!(waits(), [false, true]);
+    house.artel(&["show", "t1"]).exits(0).says("its plan was sent back: leave b alone");
+    let sent_back = of_kind(&house.events(), "PlanSentBack");
+    assert_eq!(sent_back.iter().map(|it| text(&it["reason"])).collect::<Vec<_>>(), ["leave b alone", "b after all"]);
+    house.artel(&["approve", "plan"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+    assert_eq!((house.landed("src/a.txt"), house.landed("src/b.txt")), ("old".into(), "new by t4, try t4.1".into()));
+    house.artel(&["deny", "t4", "--redo", "-m", "no"]).exits(10).says("leave `--redo` out");
+    holds_the_laws(&house);
+}
+
+#[test]
+fn a_plan_that_is_written_down_is_not_made_anew() {
+    let house = two("approve: [plan]\n", WRITE);
+    house.artel(&playing(&[])).exits(6);
+    house.artel(&["deny", "plan", "--redo", "-m", "no"]).exits(10).says("would be the same again");
+    assert!(house.told("PlanSentBack").is_empty());
+    house.artel(&["approve", "plan"]).exits(0);
+    house.artel(&["resume"]).exits(0);
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use artel::machine::awaited::Shown;
+use artel::machine::awaited::{Objection, Shown};
 use artel::machine::command::{Ask, Link, Refusal};
 use artel::machine::event::{Event, Subject};
 use artel::machine::rules::edit::planned;
@@ -139,6 +139,8 @@ pub fn word(world: &mut World) -> Option<Ask> {
                 let shown = world.state.shown();
                 let shown = if is_blind { Shown { edits: shown.edits + 1, ..shown } } else { shown };
                 Ask::ApproveGate { gate, shown }
+            } else if gate == Gate::Plan && is_blind {
+                sent_back(world, is_blind)
             } else {
                 Ask::Deny { gate, reason, shown: None }
             }
@@ -160,6 +162,19 @@ pub fn word(world: &mut World) -> Option<Ask> {
             if goes_on { Ask::ApproveDelivery { branch, head } } else { Ask::DenyDelivery { branch, head, reason } }
         }
     })
+}
+
+/// Has something against a plan that a session made, now and then, in a wild world.
+pub fn objection(world: &World) -> Option<Ask> {
+    let hears = world.state.waiting == Some(Gate::Plan) && world.state.is_planned_by_session();
+    (hears && world.beside_chance(50, 50)).then(|| sent_back(world, world.beside_chance(51, 20)))
+}
+
+/// Sends the plan back that waits, or the one before.
+fn sent_back(world: &World, is_blind: bool) -> Ask {
+    let shown = world.state.shown();
+    let shown = if is_blind { Shown { edits: shown.edits + 1, ..shown } } else { shown };
+    Ask::SendPlanBack(Objection { reason: "no".to_owned(), shown })
 }
 
 /// Edits the plan as it stands: some tasks are taken out, split, told otherwise, put in another order.

@@ -37,6 +37,7 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
         2..=6 => vec![AgentRef::Script("plan.yml".into())],
         _ => vec![AgentRef::Claude { model: None }, AgentRef::Codex { model: None }],
     };
+    let hears = planners.iter().all(AgentRef::is_session);
     let judges = match rng.u8(0..7) {
         0 => vec![AgentRef::Ladder, AgentRef::Codex { model: None }, AgentRef::Command("./judge.sh".into())],
         _ => vec![AgentRef::Ladder],
@@ -82,6 +83,10 @@ pub fn opening(rng: &mut Rng, base: Oid, base_tree: Oid) -> Opening {
         goal: {
             let mut goal = goal(rng);
             gates::gate(&mut goal, base_tree);
+            // A plan that a session made is the only one that is sent back.
+            if hears && base_tree.0[11].is_multiple_of(2) {
+                goal.approve.insert(Gate::Plan);
+            }
             goal
         },
         goal_text: String::new(),

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use artel::machine::command::{Ask, Command};
 use artel::machine::due::Effect;
 use artel::machine::event::Event;
-use artel::machine::state::{Planning, State, Status, Task};
+use artel::machine::state::{Planning, Scope, State, Status, Task};
 use artel::machine::tally::Tally;
 use artel::model::gating::Then;
-use artel::model::ids::{AttemptId, ScopeId};
+use artel::model::ids::{AttemptId, ScopeId, TaskId};
 use artel::model::seat::Seat;
 use artel::model::task::Work;
 
@@ -93,6 +93,10 @@ fn means(state: &State, ask: &Ask, events: &[Event]) -> Law {
             let present = state.shown();
             law(*shown == present, || format!("a word on {shown:?} is taken for one on {present:?}"))?;
         }
+        if let (Ask::SendPlanBack(objection), Event::PlanSentBack { .. }) = (ask, event) {
+            let (shown, present) = (objection.shown, state.shown());
+            law(shown == present, || format!("what {shown:?} showed is sent back as {present:?}"))?;
+        }
         if let (Ask::EditPlan(edit), Event::PlanEdited { .. }) = (ask, event) {
             let present = state.asked.edits;
             law(edit.revision == present, || format!("an edit of {} is taken for one of {present}", edit.revision))?;
@@ -132,6 +136,7 @@ pub fn hold(state: &State) -> Law {
     ranks(state)?;
     side_by_side(state)?;
     reverts(state)?;
+    sent_back(state)?;
     scopes(state)
 }
 
@@ -253,12 +258,13 @@ fn scopes(state: &State) -> Law {
         }
         line
     };
-    for (id, scope) in &state.scopes {
+    let stands = |scope: &Scope| scope.status != Planning::SentBack;
+    for (id, scope) in state.scopes.iter().filter(|(_, scope)| stands(scope)) {
         if let Some(parent) = scope.parent {
             let parent = &state.scopes[&parent];
             law(parent.draft.paths.covers(&scope.draft.paths), || format!("{id} reaches outside its parent"))?;
         }
-        for (other, beside) in state.scopes.range(..id) {
+        for (other, beside) in state.scopes.range(..id).filter(|(_, beside)| stands(beside)) {
             let siblings = scope.parent == beside.parent && scope.iteration == beside.iteration;
             let overlap = siblings && scope.draft.paths.overlaps(&beside.draft.paths);
             law(!overlap, || format!("{id} overlaps its sibling {other}"))?;
@@ -268,6 +274,20 @@ fn scopes(state: &State) -> Law {
         }
     }
     Ok(())
+}
+
+/// Nothing of a plan that was sent back is to be done, and nothing of another is lost with it.
+fn sent_back(state: &State) -> Law {
+    for (id, task) in &state.tasks {
+        let is_gone = state.was_sent_back(*id);
+        law(!is_gone || matches!(task.status, Status::Dropped { .. }), || format!("{id} was sent back and stands"))?;
+        let of_old = id.0 <= state.asked.sent_back_upto;
+        law(of_old || !is_gone, || format!("{id} is of the plan that stands and has lost its key"))?;
+    }
+    let old = |id: &TaskId| id.0 <= state.asked.sent_back_upto;
+    let waits = state.tasks.iter().filter(|(id, _)| !old(id)).flat_map(|(_, task)| &task.after);
+    let gone = waits.copied().find(|before| state.was_sent_back(*before));
+    law(gone.is_none(), || format!("{gone:?} was sent back and is waited for"))
 }
 
 /// What took a landed task back out says so on that task.

@@ -96,6 +96,13 @@ impl Ledger {
                 let before = self.decided.insert(decision.clone(), *scope);
                 law(before.is_none(), || format!("{scope} decides `{decision}`, which {before:?} has"))
             }
+            Event::PlanSentBack { .. } => {
+                let is_begun = state.tasks.values().any(|task| !task.attempts.is_empty());
+                law(!is_begun, || "a plan is sent back of which something was begun".to_owned())?;
+                // What was decided with it is open again.
+                self.decided.clear();
+                Ok(())
+            }
             Event::PrefixChecked { upto, tree, results, green, flaky, .. } => {
                 *self.reds.entry(*upto).or_default() += u32::from(!green);
                 self.checked(*tree, results, (*green, *flaky))

@@ -41,7 +41,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 65;
+const KINDS: usize = 66;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
@@ -403,6 +403,14 @@ fn a_law_finds_who_grants_or_is_asked_for_what_its_scope_does_not_hold() {
         let (seed, fall) = found(mutant).expect("it is found");
         let broken = fall.unwrap_or_else(|| panic!("{mutant:?} breaks the world of seed {seed}, and no law")).broken;
         assert!(broken.at.file().ends_with("laws/asked.rs"), "{mutant:?}: {broken}");
+    }
+}
+
+#[test]
+fn a_law_finds_a_plan_that_is_sent_back_unseen_or_in_part() {
+    for mutant in [Mutant::OldPlanSentBack, Mutant::SentBackStands] {
+        let (seed, fall) = found(mutant).unwrap_or_else(|| panic!("{mutant:?} is not found"));
+        assert!(fall.is_some(), "{mutant:?} breaks the world of seed {seed}, and no law");
     }
 }
 

@@ -204,6 +204,10 @@ mutants! {
     OldPlanEdited,
     /// A word on a gate counts for what waits there by then.
     OldGateApproved,
+    /// A plan is sent back by a word on an older one.
+    OldPlanSentBack,
+    /// A plan is sent back, and its tasks stand.
+    SentBackStands,
 }
 
 /// Decides as the machine would with that bug.
@@ -383,6 +387,9 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
         (Mutant::OldGateApproved, Command::Request { ask: Ask::ApproveGate { shown, .. }, .. }) => {
             *shown = state.shown();
         }
+        (Mutant::OldPlanSentBack, Command::Request { ask: Ask::SendPlanBack(objection), .. }) => {
+            objection.shown = state.shown();
+        }
         (Mutant::OldPlanEdited, Command::Request { ask: Ask::EditPlan(edit), .. }) => edit.revision = state.asked.edits,
         (Mutant::RedIsDone, Command::ReportConditions { results, .. }) => {
             results.iter_mut().for_each(|result| result.answer = Answer::Green);
@@ -405,6 +412,13 @@ fn spoilt(mutant: Mutant, state: &State, command: &Command, mut events: Vec<Even
                 let candidate = state.attempt(*attempt).and_then(|it| it.candidate());
                 let commit = candidate.expect("it was accepted").commit;
                 events.push(Event::CandidateApproved { attempt: *attempt, commit });
+            }
+        }
+        Mutant::SentBackStands => {
+            for event in &mut events {
+                if let Event::PlanSentBack { dropped, .. } = event {
+                    _ = dropped.pop();
+                }
             }
         }
         Mutant::WordNeverOverdue => events.retain(|it| !matches!(it, Event::WordOverdue { .. })),

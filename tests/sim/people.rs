@@ -146,7 +146,7 @@ pub fn mend(world: &mut World) -> bool {
 /// Says what a resting run waits for.
 fn what_is_wanted(world: &World) -> Option<Ask> {
     match &world.state.rest {
-        Some(Rest::Gate(_)) => gates::kind_word(&world.state),
+        Some(Rest::Gate(_)) => gates::objection(world).or_else(|| gates::kind_word(&world.state)),
         Some(Rest::Budget { .. }) => Some(Ask::Raise(plenty(&world.state.budget))),
         Some(Rest::Stopped | Rest::Trouble { .. }) => Some(Ask::Resume),
         None if world.state.flow != Flow::Open => Some(Ask::Resume),

@@ -176,3 +176,44 @@ fn a_request_is_as_large_as_a_plan_only_where_it_edits_one() {
     json(PLAN_BYTES + 1).is(413);
     assert!(house.told("PlanEdited").is_empty() && house.told("Steered").is_empty());
 }
+
+/// Plans one task, and another where the plan was sent back.
+const PLANS: &str = r#"key=a; if grep -q 'rather b' "$ARTEL_BRIEF"; then key=b; fi
+if grep -q 'both of them' "$ARTEL_BRIEF"; then key=c; fi
+printf '```artel\n{"tasks":[{"key":"%s","title":"t","brief":"b","paths":["src/%s.txt"]}]}\n```\n' $key $key
+"#;
+
+#[test]
+fn a_plan_is_sent_back_in_the_browser_and_over_the_wire() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    crew(&house, &[], MINDS, "approve: [plan]\n");
+    house.write("plan.sh", PLANS);
+    house.commit("a planner");
+    let session = ["--role", "shard.agents=[\"command:sh plan.sh\"]", "--open-only"];
+    house.artel(&playing(&session)).exits(0);
+    let run = house.run();
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    let requests = format!("/api/v1/runs/{run}/requests");
+    let shown =
+        || server.get("viewer", &format!("/api/v1/runs/{run}/inbox")).is(200).json()[0]["waiting"]["shown"].clone();
+    let waits = |key: &str| {
+        house.until("a plan waits", || {
+            house.board()["stands"]["class"] == "waits" && house.board()["coordinated"] == false
+        });
+        let plan = server.get("viewer", &format!("/api/v1/runs/{run}/plan/draft")).is(200).json();
+        let keys: Vec<_> = plan["tasks"].as_array().unwrap().iter().map(|task| text(&task["key"])).collect();
+        assert_eq!(keys, [key]);
+    };
+    waits("a");
+    let (page, old) = (server.send("GET", &format!("/runs/{run}"), &cookie, "").is(200), shown());
+    press(&server, &cookie, &page, "send_plan_back", " ").is(422).says("say it in words");
+    press(&server, &cookie, &page, "send_plan_back", "rather b").is(303);
+    waits("b");
+    let back = |shown| json!({"send_plan_back": {"reason": "both of them", "shown": shown}});
+    server.post("approver", &requests, "", &back(old)).is(409).says("since it was shown");
+    server.post("viewer", &requests, "", &back(shown())).is(403);
+    server.post("approver", &requests, "", &back(shown())).is(200);
+    waits("c");
+    assert_eq!(house.told("PlanSentBack").len(), 2);
+}

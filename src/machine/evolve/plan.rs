@@ -56,6 +56,7 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
         scope.open += tasks.len() as u32;
     }
     let sample = state.opening().goal.plan.sample;
+    let first = state.asked.sent_back_upto;
     for new in tasks {
         let waits_for = new
             .after
@@ -67,7 +68,7 @@ pub(super) fn add_tasks(state: &mut State, scope: ScopeId, tasks: &[NewTask]) {
             draft: new.draft.clone(),
             work: new.work.clone(),
             scope,
-            sample: !state.sample_accepted && new.work == Work::Brief && new.id.0 <= sample,
+            sample: !state.sample_accepted && new.work == Work::Brief && new.id.0 - first <= sample,
             waits_for,
             after: new.after.clone(),
             followers: Vec::new(),

@@ -4,7 +4,7 @@ use super::attempts::{attempt_mut, go_on};
 use super::plan::set_status;
 use crate::machine::awaited::{AskedCandidate, AskedDelivery, DENIED, Wait};
 use crate::machine::event::{Next, Rest, Subject};
-use crate::machine::state::{Flow, State, Status};
+use crate::machine::state::{Flow, Planning, State, Status};
 use crate::model::gating::{Reason, Then};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, TaskId};
@@ -29,6 +29,37 @@ pub(super) fn pass(state: &mut State, gate: Gate) {
     }
     state.waiting = None;
     wake(state);
+}
+
+/// Has nothing stand of the plan that waited: its tasks are given up, its sub-planners are nobody's, and what was decided
+/// with it is open again.
+pub(super) fn send_back(state: &mut State, reason: &str, dropped: &[TaskId]) {
+    state.waiting = None;
+    wake(state);
+    state.asked.edits += 1;
+    state.asked.sent_back.push(reason.to_owned());
+    state.asked.sent_back_upto = state.tasks.last().map_or(0, |last| last.0);
+    for id in dropped {
+        set_status(state, *id, Status::Dropped { reason: format!("its plan was sent back: {reason}") });
+        let Some(task) = state.tasks.get_mut(id) else { continue };
+        task.sample = false;
+        task.waits_for.clear();
+        state.task_keys.remove(&task.draft.key);
+        // It makes room for another.
+        if let Some(scope) = state.scopes.get_mut(&task.scope) {
+            scope.emitted = scope.emitted.saturating_sub(1);
+        }
+    }
+    state.decided.clear();
+    state.decisions.clear();
+    for (id, scope) in &mut state.scopes {
+        if scope.parent.is_some() {
+            state.scope_keys.remove(&scope.draft.key);
+            scope.status = Planning::SentBack;
+        } else {
+            state.decisions.extend(scope.draft.decisions.iter().map(|key| (key.clone(), *id)));
+        }
+    }
 }
 
 /// Lets a run that rests for want of a word look whether it still does.

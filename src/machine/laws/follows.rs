@@ -87,6 +87,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::PlanEdited { revision, dropped, changed, added } => {
             words::edited(state, *revision, dropped, (changed, added))
         }
+        Event::PlanSentBack { reason, dropped } => words::sent_back(state, reason, dropped),
         Event::DeliveryProposed { head, .. } => words::proposed(state, *head),
         Event::DeliveryRefused { branch, .. } => words::delivery_refused(state, branch),
         Event::GatePassed { gate } | Event::GateRefused { gate, .. } => {

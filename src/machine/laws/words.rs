@@ -8,7 +8,8 @@ use petgraph::graphmap::DiGraphMap;
 use super::broken::{Law, law};
 use super::tasks::{attempt, task};
 use crate::machine::event::{Added, NewTask, Next, Subject};
-use crate::machine::state::{State, Status};
+use crate::machine::rules::send_back::SENT_BACK_MOST;
+use crate::machine::state::{Planning, State, Status};
 use crate::model::gating::{Extent, Reason};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
@@ -117,6 +118,19 @@ pub(super) fn edited(
     waits_for_what_stays(state, dropped, (changed, added))
 }
 
+/// Holds that a plan is sent back while it waits, as a whole, with a reason, and to somebody who hears it.
+pub(super) fn sent_back(state: &State, reason: &str, dropped: &[TaskId]) -> Law {
+    law(state.waiting == Some(Gate::Plan), || "a plan is sent back that waits for no word".to_owned())?;
+    law(state.is_planned_by_session(), || "a plan is sent back to nobody who hears why".to_owned())?;
+    law(!reason.trim().is_empty(), || "a plan is sent back for no reason".to_owned())?;
+    let count = state.asked.sent_back.len();
+    law(count < SENT_BACK_MOST, || format!("a plan is sent back after {count} before it"))?;
+    let is_quiet = !state.has_work_under_way() && state.planning.is_empty() && state.sitting.is_empty();
+    law(is_quiet, || "a plan is sent back while somebody is at it".to_owned())?;
+    let all = state.tasks.iter().filter(|(_, task)| task.is_planned()).map(|(id, _)| *id);
+    law(all.eq(dropped.iter().copied()), || format!("{dropped:?} are not all of the plan that is sent back"))
+}
+
 /// Holds that no two tasks of an edited plan split the same file.
 fn splits_apart(state: &State, dropped: &[TaskId], (changed, added): (&[NewTask], &[Added])) -> Law {
     let edited: BTreeSet<TaskId> = dropped.iter().copied().chain(changed.iter().map(|it| it.id)).collect();
@@ -133,8 +147,10 @@ fn splits_apart(state: &State, dropped: &[TaskId], (changed, added): (&[NewTask]
 }
 
 fn lies_inside(state: &State, scope: ScopeId, new: &NewTask) -> Law {
-    let covers = state.scopes.get(&scope).is_some_and(|it| it.draft.paths.covers(&new.draft.paths));
-    law(covers, || format!("{} reaches outside {scope}", new.id))
+    let stands = state.scopes.get(&scope).filter(|it| it.status != Planning::SentBack);
+    law(stands.is_some_and(|it| it.draft.paths.covers(&new.draft.paths)), || {
+        format!("{} reaches outside {scope}", new.id)
+    })
 }
 
 fn waits_for_what_stays(state: &State, dropped: &[TaskId], (changed, added): (&[NewTask], &[Added])) -> Law {

@@ -147,7 +147,8 @@ fn pass_sample(state: &State) -> Option<Event> {
     if state.passed.contains(&Gate::Sweep) {
         return Some(Event::SampleAccepted);
     }
-    let is_known = state.tasks.len() >= sample as usize || state.planning.is_empty();
+    let first = state.asked.sent_back_upto as usize;
+    let is_known = state.tasks.len() - first >= sample as usize || state.planning.is_empty();
     if !is_known
         || !state.tasks.values().filter(|task| task.sample).all(|task| is_out_of_the_sample_s_way(&task.status))
     {

@@ -8,7 +8,7 @@ use petgraph::graphmap::DiGraphMap;
 use crate::machine::event::{Added, Event, NewTask};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::plan::{can_play, limits, may_split, new_task, next_task};
-use crate::machine::state::{State, Task};
+use crate::machine::state::{Planning, State, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{ScopeId, TaskId};
 use crate::model::plan_edit::{EditedTask, PlanEdit};
@@ -81,7 +81,7 @@ fn one(state: &State, task: &EditedTask, names: &BTreeMap<&str, TaskId>) -> Resu
         return Err(Rejection::OtherScope { key: draft.key.clone(), scope: known.scope });
     }
     let scope = known.map(|task| task.scope).or(*scope).unwrap_or(ScopeId(0));
-    let of = state.scopes.get(&scope).ok_or(Rejection::NoScope(scope))?;
+    let of = state.scopes.get(&scope).filter(|it| it.status != Planning::SentBack).ok_or(Rejection::NoScope(scope))?;
     if !of.draft.paths.covers(&draft.paths) {
         return Err(Rejection::TaskOutside { key: draft.key.clone(), scope });
     }

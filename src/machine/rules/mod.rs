@@ -15,4 +15,5 @@ pub mod request;
 pub mod asked;
 pub mod word;
 pub mod edit;
+pub mod send_back;
 pub mod space;

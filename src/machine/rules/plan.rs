@@ -127,7 +127,7 @@ fn spawn(state: &State, id: ScopeId, parent: &Scope, drafts: &[ScopeDraft]) -> R
     let limits = limits(state, &parent.draft.role);
     let siblings = parent.children.iter().filter_map(|child| state.scopes.get(child));
     let mut beside: Vec<&ScopeDraft> =
-        siblings.filter(|sibling| sibling.iteration == state.iteration).map(|sibling| &sibling.draft).collect();
+        siblings.filter(|sibling| sibling.stands_in(state.iteration)).map(|sibling| &sibling.draft).collect();
     let mut events = Vec::new();
     let mut number = state.scopes.last_key_value().map_or(0, |(last, _)| last.0);
     let mut decisions: BTreeMap<&String, ScopeId> = BTreeMap::new();

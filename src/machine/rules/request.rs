@@ -8,7 +8,7 @@ use crate::machine::event::{End, Event, NewTask, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::asked;
 use crate::machine::rules::plan::{new_task, next_task};
-use crate::machine::rules::{edit, word};
+use crate::machine::rules::{edit, send_back, word};
 use crate::machine::state::{Flow, State, Status, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, RequestId, TaskId};
@@ -42,6 +42,10 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
             waits_as_shown(state, *gate, shown.unwrap_or_else(|| state.shown()))?;
             let end = End::Denied { reason: reason.clone() };
             Ok(vec![Event::GateRefused { gate: *gate, reason: reason.clone() }, Event::RunEnded { end }])
+        }
+        Ask::SendPlanBack(objection) => {
+            waits_as_shown(state, Gate::Plan, objection.shown)?;
+            send_back::plan(state, &objection.reason)
         }
         Ask::ApproveTask(task) => approve_task(state, *task),
         Ask::ApproveCandidate { attempt, commit } => word::approve(state, *attempt, *commit),

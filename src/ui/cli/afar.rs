@@ -26,7 +26,7 @@ const ASKED: Afar = Calls(&["POST /runs/{run}/requests"]);
 const HELD: Afar = Refused("how a server's runs are held apart is said where it starts: `artel serve --sandbox`");
 
 /// Lists all verbs, with a flag where that makes another call; what stands earlier fits first.
-pub const FORMS: [(&str, Afar); 50] = [
+pub const FORMS: [(&str, Afar); 51] = [
     ("demo", Refused("it makes a folder where it is typed, and works on that")),
     ("init", Refused("it lays files down in the checkout where it is typed")),
     ("run --sandbox", HELD),
@@ -52,6 +52,7 @@ pub const FORMS: [(&str, Afar); 50] = [
     ("serve", Refused("it hosts the runs of the machine where it is typed")),
     ("approve --all", ASKED),
     ("approve", ASKED),
+    ("deny --redo", ASKED),
     ("deny", ASKED),
     ("retry", ASKED),
     ("stop --now", ASKED),

@@ -142,6 +142,7 @@ pub fn tried(ask: &Ask, run: &RunId) -> String {
         Ask::DenyCandidate { attempt, commit, .. } => format!("refuse {} of {attempt} in {run}", commit.short()),
         Ask::ApproveDelivery { branch, .. } => format!("let {run} be delivered into {branch}"),
         Ask::DenyDelivery { branch, .. } => format!("refuse the delivery of {run} into {branch}"),
+        Ask::SendPlanBack(_) => format!("send the plan of {run} back"),
         Ask::EditPlan(_) => format!("edit the plan of {run}"),
         Ask::DenyTask { task, .. } => format!("give up {task} of {run}"),
         Ask::Retry(task) => format!("have {task} of {run} tried again"),

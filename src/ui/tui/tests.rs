@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::draw::draw;
 use super::subject::Subject;
 use super::view::{Mode, Stance, View, Wish};
-use crate::machine::awaited::Shown;
+use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, TaskId};
@@ -133,6 +133,11 @@ fn the_gate_that_waits_is_meant_where_nothing_is_chosen() {
     assert_eq!(press(&mut view, &board, "dno␛"), None);
     assert_eq!(view.mode, Mode::Looking);
     assert_eq!(press(&mut view, &board, "r"), None, "a gate is not tried again");
+    let back = Ask::SendPlanBack(Objection { reason: "too wide".to_owned(), shown });
+    assert_eq!(press(&mut view, &board, "btoo wide⏎"), Some(Wish::Ask(back)));
+    assert_eq!(press(&mut view, &board, "b⏎"), None, "without a reason nothing is sent back");
+    press(&mut view, &board, "btoo wide");
+    assert_eq!(press(&mut view, &Board { gate: None, ..board.clone() }, "⏎"), None, "it no longer waits");
 
     // Whoever has chosen the plan, or types why not, saw the one before the edit.
     let edited = Board { shown: Some(Shown { edits: shown.edits + 1, ..shown }), ..board.clone() };

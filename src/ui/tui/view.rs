@@ -4,7 +4,9 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::subject::{Subject, subjects};
+use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
+use crate::model::goal::Gate;
 use crate::model::ids::{Oid, TaskId};
 use crate::ui::cli::paint::Hue;
 use crate::views::board::Board;
@@ -63,6 +65,8 @@ pub enum Mode {
 pub enum Typing {
     /// Why something is refused.
     Deny(Subject),
+    /// Why a plan is sent back, as it was shown.
+    SendBack(Shown),
     /// What a task's attempts are told; all attempts where there is none.
     Steer(Option<TaskId>),
 }
@@ -147,6 +151,7 @@ impl View {
             '?' | 'h' => self.mode = Mode::Help,
             'a' => return self.approve(board),
             'd' => self.deny(board),
+            'b' => self.send_back(board),
             'r' => return self.retry(board),
             's' => {
                 let task = self.chosen.and_then(Subject::task);
@@ -212,6 +217,14 @@ impl View {
         }
     }
 
+    fn send_back(&mut self, board: &Board) {
+        if let Some(Subject::Gate(Gate::Plan, shown)) = self.meant(board) {
+            self.mode = Mode::Typing(Typing::SendBack(shown), String::new());
+        } else {
+            self.say(Hue::Warning, "choose a plan that waits for your word, then press b");
+        }
+    }
+
     fn retry(&mut self, board: &Board) -> Option<Wish> {
         match self.meant(board) {
             Some(Subject::Left { task, .. } | Subject::Limit(task)) => Some(Wish::Ask(Ask::Retry(task))),
@@ -249,6 +262,11 @@ impl View {
                 self.say(Hue::Warning, "it no longer waits for your word; nothing was asked");
                 None
             }
+            Typing::SendBack(_) if board.gate != Some(Gate::Plan) => {
+                self.say(Hue::Warning, "the plan no longer waits for your word; nothing was asked");
+                None
+            }
+            Typing::SendBack(shown) => Some(Wish::Ask(Ask::SendPlanBack(Objection { reason: text, shown }))),
             Typing::Deny(Subject::Gate(gate, shown)) => {
                 Some(Wish::Ask(Ask::Deny { gate, reason: text, shown: Some(shown) }))
             }
@@ -308,7 +326,7 @@ impl View {
     }
 
     /// Explains the keys, one a line.
-    pub fn help(&self) -> [(&'static str, &'static str); 10] {
+    pub fn help(&self) -> [(&'static str, &'static str); 11] {
         let quit = match self.stance {
             Stance::Follows => "leaves the view; the run goes on, as after Ctrl-C",
             Stance::Rests => "leaves; the run waits for `artel approve` and `artel resume`",
@@ -321,6 +339,7 @@ impl View {
             ("Esc", "choose nothing"),
             ("a", "approve: let the gate pass, the candidate land, the delivery go out"),
             ("d", "deny, with a reason that you type: refuse it, or give the kept task up"),
+            ("b", "back: have the plan that waits made anew, for a reason that you type"),
             ("r", "retry: have the kept or blocked task tried again, what waits for a limit at once"),
             ("s", "steer: tell the chosen task, or all where none is chosen, what you type"),
             ("x", "stop: asks, then finishes what runs and begins nothing new"),
@@ -342,6 +361,7 @@ impl Typing {
             Self::Deny(Subject::Left { task, .. } | Subject::Limit(task) | Subject::Running(task)) => {
                 format!("why is {task} given up")
             }
+            Self::SendBack(_) => "why is the plan sent back; it is made anew, by a planner who is told".to_owned(),
             Self::Steer(Some(task)) => format!("tell {task}"),
             Self::Steer(None) => "tell all attempts".to_owned(),
         }

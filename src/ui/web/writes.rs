@@ -267,6 +267,7 @@ pub fn needed(ask: &Ask) -> Standing {
         | Ask::ApproveGate { .. }
         | Ask::ApproveTask(_)
         | Ask::Deny { .. }
+        | Ask::SendPlanBack(_)
         | Ask::DenyTask { .. }
         | Ask::ApproveCandidate { .. }
         | Ask::DenyCandidate { .. }

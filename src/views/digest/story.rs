@@ -79,6 +79,7 @@ fn is_turn(event: &Event) -> bool {
         | Event::CandidateDenied { .. }
         | Event::WordOverdue { .. }
         | Event::PlanEdited { .. }
+        | Event::PlanSentBack { .. }
         | Event::DeliveryProposed { .. }
         | Event::DeliveryRefused { .. }
         | Event::TaskOverruled { .. }

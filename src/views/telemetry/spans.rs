@@ -131,6 +131,7 @@ impl Spans {
                 self.begin(Key::Gate(*gate), Key::Iteration, "wait for a person", (seq, at_ms), known);
             }
             Event::GatePassed { gate } => self.end(Key::Gate(*gate), at_ms, Attributes::new(), false),
+            Event::PlanSentBack { .. } => self.end(Key::Gate(Gate::Plan), at_ms, Attributes::new(), false),
             Event::GateRefused { gate, .. } => self.end(Key::Gate(*gate), at_ms, Attributes::new(), true),
             _ => {}
         }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::actors::world::blocking;
 use crate::app::Standing;
-use crate::machine::awaited::Shown;
+use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
 use crate::machine::event::Rest;
 use crate::machine::state::{State as RunState, Status, Task};
@@ -136,6 +136,7 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "approve" => Ask::ApproveGate { gate: gate()?, shown: shown()? },
         "approve_task" => Ask::ApproveTask(task()?),
         "deny" => Ask::Deny { gate: gate()?, reason: text()?, shown: Some(shown()?) },
+        "send_plan_back" => Ask::SendPlanBack(Objection { reason: text()?, shown: shown()? }),
         // Browsers send lines as they think fit.
         EDIT => Ask::EditPlan(plan_text::read(&form.text.replace("\r\n", "\n")).map_err(faults)?),
         "approve_candidate" => Ask::ApproveCandidate { attempt: attempt()?, commit: commit()? },
@@ -278,6 +279,9 @@ impl Buttons<'_> {
                     (self.sure("approve", &format!("Approve the {word}"), &self.gate_says(state, gate), "main", &more))
                     @if gate == Gate::Plan && self.may(&Ask::EditPlan(PlanEdit { revision: 0, tasks: Vec::new() })) {
                         a.press href={ "/runs/" (self.run) "/plan" } { "Edit the plan" }
+                    }
+                    @if gate == Gate::Plan && state.is_planned_by_session() {
+                        (self.told("send_plan_back", "Send the plan back", "Why? Its planner makes another, and is told.", "harm", &more))
                     }
                     (self.told("deny", &format!("Refuse the {word}"), "Why? The run ends here.", "harm", &more))
                 }
