@@ -285,3 +285,26 @@ fn the_page_of_two_thousand_tasks_is_less_than_300_kilobytes_with_all_that_it_lo
     let marks = server.get("viewer", &format!("/api/v1/runs/{run}/marks")).is(200).body.len();
     assert!(live < 40 << 10 && marks < 4 << 10, "{live} and {marks} bytes");
 }
+
+#[test]
+fn whatever_has_a_bound_is_raised_in_the_browser() {
+    let house = House::with(&[("src/a.txt", "old\n")]);
+    let front = "approve: [plan]\nbudget: { calls: 5, roles: { worker: { usd: 1 } } }\n";
+    crew(&house, &[("a", "src/a.txt", "")], "  - write: {text: \"new\\n\"}\n", front);
+    house.artel(&playing(&["--open-only"])).exits(0);
+    let server = Server::start(&house);
+    let cookie = log_in(&server, &house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits");
+    let page = server.send("GET", &format!("/runs/{}", house.run()), &cookie, "").is(200);
+    let page = page.says("In all; 0 of 5 calls to models are used").says("For all who play it; $0 of $1 are used");
+    assert!(!page.body.contains("Raise the tokens"), "nothing bounds them");
+    press(&server, &cookie, &page, "raise_bound", "0").is(422).says("write a number of calls");
+    press(&server, &cookie, &page, "raise_bound", "40").is(303);
+    let raised = house.told("BudgetRaised");
+    assert_eq!((raised.len(), &raised[0]["budget"]["calls"]), (1, &40.into()));
+    // The form of the role is the second.
+    let second = Answer { body: page.body.replacen("value=\"raise_bound\"", "", 1), ..page };
+    press(&server, &cookie, &second, "raise_bound", "2.5").is(303);
+    let of_role = &house.told("BudgetRaised")[1]["budget"]["roles"]["worker"];
+    assert_eq!(of_role["nano_usd"], 2_500_000_000_u64);
+}

@@ -11,18 +11,19 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::budgets;
 use crate::actors::world::blocking;
 use crate::app::Standing;
 use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
 use crate::machine::event::Rest;
 use crate::machine::state::{State as RunState, Status, Task};
-use crate::model::goal::{Budget, Gate};
+use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, RunId, TaskId};
 use crate::model::inert;
 use crate::model::plan_edit::PlanEdit;
 use crate::model::plan_text;
-use crate::model::spend::{Usd, nano_usd_of};
+use crate::model::spend::Usd;
 use crate::model::written::Fault;
 use crate::ui::web::extract::{Path, Weighed};
 use crate::ui::web::guard::{Caller, leads_here};
@@ -58,6 +59,12 @@ pub struct Filled {
     commit: String,
     #[serde(default)]
     branch: String,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    of: String,
+    #[serde(default)]
+    role: String,
     #[serde(default)]
     text: String,
 }
@@ -154,15 +161,9 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "steer" => Ask::Steer { task: if form.task.is_empty() { None } else { Some(task()?) }, message: text()? },
         "revert" => Ask::Revert(task()?),
         "deliver" => Ask::Deliver { branch: None, onto: None },
-        "raise_usd" => {
-            let amount = nano_usd_of(form.text.trim()).filter(|nano| *nano > 0);
-            let nano_usd = Some(amount.ok_or("write an amount of dollars, such as 5 or 0.25")?);
-            Ask::Raise(Budget { nano_usd, ..Budget::default() })
-        }
-        "raise_attempts" => {
-            let attempts = Some(form.text.trim().parse().map_err(|_| "write a number of attempts")?);
-            Ask::Raise(Budget { attempts, ..Budget::default() })
-        }
+        "raise_usd" => Ask::Raise(budgets::of_money(&form.text)?),
+        "raise_attempts" => Ask::Raise(budgets::of_attempts(&form.text)?),
+        "raise_bound" => Ask::Raise(budgets::of_bound((&form.unit, &form.of, &form.role), &form.text)?),
         other => return Err(format!("`{other}` is nothing that can be asked")),
     })
 }
@@ -189,7 +190,7 @@ pub struct Buttons<'a> {
 }
 
 impl Buttons<'_> {
-    fn fields(&self, name: &str, more: &[(&str, &str)]) -> Markup {
+    pub(super) fn fields(&self, name: &str, more: &[(&str, &str)]) -> Markup {
         let key = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         html! {
             input type="hidden" name="ask" value=(name);
@@ -232,7 +233,7 @@ impl Buttons<'_> {
     }
 
     /// Draws a button that asks for an amount first, and proposes one.
-    fn amount(&self, name: &str, title: &str, label: &str, proposed: &str) -> Markup {
+    pub(super) fn amount(&self, name: &str, title: &str, label: &str, proposed: &str) -> Markup {
         html! {
             details.act {
                 summary { (title) }
@@ -296,8 +297,7 @@ impl Buttons<'_> {
                     (self.told("steer", "Steer", "What are all next attempts to be told?", "main", &[]))
                 }
                 @if operates && !is_over {
-                    (self.amount("raise_usd", "Raise the budget", "Dollars for calls to models, in all", &more_usd(state)))
-                    (self.amount("raise_attempts", "Raise the attempts", "Attempts, in all", &more_attempts(state)))
+                    (self.of_budget(state))
                 }
                 (self.of_delivery(state))
                 @if operates && has_landed && state.delivered_head != state.head && state.asked.delivery.is_none() {
@@ -391,19 +391,6 @@ impl Buttons<'_> {
             }
         }
     }
-}
-
-/// Proposes a budget that is twice what there is, or what was spent.
-fn more_usd(state: &RunState) -> String {
-    let spent = state.total_spent().spend.nano_usd;
-    let cents = state.budget.nano_usd.unwrap_or(spent).max(spent).saturating_mul(2).div_ceil(10_000_000);
-    if cents == 0 { String::new() } else { format!("{}.{:02}", cents / 100, cents % 100) }
-}
-
-/// Proposes a number of attempts that is twice what there may be, or what were made.
-fn more_attempts(state: &RunState) -> String {
-    let made = state.attempts_made();
-    state.budget.attempts.unwrap_or(made).max(made).max(1).saturating_mul(2).to_string()
 }
 
 /// Says what happens when a kept candidate may land, and whether the branch has moved since it was made.

@@ -4,6 +4,7 @@ pub mod frame;
 pub mod ways;
 pub mod parts;
 pub mod forms;
+pub mod budgets;
 pub mod runs;
 pub mod run;
 pub mod plan;
