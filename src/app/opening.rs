@@ -162,6 +162,7 @@ pub(super) fn prepare(cwd: &Path, repo: &Repo, options: &OpenOptions) -> Result<
         let check = |run: &String| Check { name: run.clone(), run: run.clone(), timeout_s: CHECK_TIMEOUT_S };
         goal.checks = config.checks.iter().map(check).collect();
     }
+    goal.budget = goal.budget.or(&config.budget);
     let survey = repo.survey(base, SystemTime::now())?;
     if let Some(first) = survey.missing.names.first() {
         let (count, first) = (survey.missing.count, crate::model::inert::inert(first));

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::goal::Budget;
+use super::goal_text::WrittenBudget;
 use super::sandbox::Tier;
 use super::{listers, protected};
 
@@ -44,6 +46,9 @@ pub struct Config {
     pub free_mib_min: u64,
     /// How often a check that gave two answers is run again.
     pub flaky_reruns: u32,
+    /// What a run may use, each bound where its goal names none.
+    #[schemars(with = "Option<WrittenBudget>", skip_serializing_if = "Budget::is_none")]
+    pub budget: Budget,
     /// How to count tests, by language; merged over the defaults.
     pub tests: BTreeMap<String, TestLister>,
 }
@@ -85,6 +90,7 @@ impl Default for Config {
             lease_s: 300,
             free_mib_min: 256,
             flaky_reruns: 3,
+            budget: Budget::default(),
             tests: listers::defaults(),
         }
     }

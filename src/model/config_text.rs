@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::config::{Config, TestLister};
+use super::goal_text::{BOUNDS, BUDGET, budget};
 use super::sandbox::Tier;
 use super::written::{
     Faults, Fields, Node, SIZE_MAX, Value, command, count, glob, globs, list, nearest, read_toml, regex, relative_path,
@@ -27,6 +28,7 @@ const CONFIG: &[&str] = &[
     "lease_s",
     "free_mib_min",
     "flaky_reruns",
+    "budget",
     "tests",
 ];
 const TIERS: &[(&str, Tier)] = &[("bubblewrap", Tier::Bubblewrap), ("landlock", Tier::Landlock), ("none", Tier::None)];
@@ -49,7 +51,7 @@ pub fn read(file: &str) -> Result<Config, Vec<Fault>> {
 
 /// Lists the fields that are read, by the part of the file that holds them.
 pub fn known_fields() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![("Config", CONFIG), ("TestLister", LISTER)]
+    vec![("Config", CONFIG), ("TestLister", LISTER), ("WrittenBudget", BUDGET), ("WrittenBounds", BOUNDS)]
 }
 
 fn fields(node: &Node, faults: &mut Faults) -> Option<Config> {
@@ -83,6 +85,7 @@ fn fields(node: &Node, faults: &mut Faults) -> Option<Config> {
     if let Some(node) = fields.take("read") {
         config.read = list(node, "`read`", faults).iter().filter_map(|node| absolute_path(node, faults)).collect();
     }
+    config.budget = budget(fields.take("budget"), faults);
     if let Some(node) = fields.take("tests") {
         listers(&mut config.tests, node, faults);
     }
@@ -298,6 +301,7 @@ branch_prefix = "bots/artel"
 env = ["NPM_TOKEN"]
 lease_s = 60
 flaky_reruns = 0
+budget = { wall = "2h", usd = 0.5, task = { calls = 9 }, roles = { judge = { tokens = 7 } } }
 [set]
 TMPDIR = "{tmp}"
 EMPTY = ""
@@ -311,6 +315,8 @@ test = '^test "'
         assert_eq!((config.workers, config.judges, config.lease_s, config.flaky_reruns), (4, 2, 60, 0));
         assert_eq!(config.warm, ["node_modules", "target"]);
         assert_eq!(config.set["EMPTY"], "");
+        assert_eq!((config.budget.wall_s, config.budget.nano_usd), (Some(7200), Some(500_000_000)));
+        assert_eq!((config.budget.task.calls, config.budget.roles["judge"].tokens), (Some(9), Some(7)));
         assert!(config.protect.contains(&"secrets/**".to_owned()) && config.protect.contains(&"artel.toml".to_owned()));
         assert!(!config.protect.contains(&"**/Cargo.lock".to_owned()));
         assert_eq!(config.tests["rust"].skip, "SKIP");
@@ -334,6 +340,8 @@ test = '^test "'
                 "[tests]\nzig = { test = 'x' }",
                 "{ test = 'x' }: `tests.zig` is no language known here and names no `files`",
             ),
+            ("budget = { usd = 0 }", "0: `usd` of no money lets nothing run"),
+            ("[budget]\nhours = 2", "hours: `budget` has no field `hours`"),
             ("checks = ['a', 'a']", "['a', 'a']: a command stands twice in `checks`"),
             ("lease_s = 1999-01-01", "1999-01-01: `lease_s` must be a whole number, not the date 1999-01-01"),
         ] {

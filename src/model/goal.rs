@@ -175,6 +175,35 @@ impl Budget {
     pub fn bounds(&self) -> Bounds {
         Bounds { nano_usd: self.nano_usd, tokens: self.tokens, calls: self.calls }
     }
+
+    /// Tells whether nothing is bounded.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Takes each bound that it does not name from another.
+    pub fn or(&self, other: &Self) -> Self {
+        let over = |own: &Bounds, other: Bounds| {
+            let mut bounds = other;
+            bounds.raise(own);
+            bounds
+        };
+        let mut roles = other.roles.clone();
+        for (role, own) in &self.roles {
+            let other = roles.get(role).copied().unwrap_or_default();
+            roles.insert(role.clone(), over(own, other));
+        }
+        Self {
+            wall_s: self.wall_s.or(other.wall_s),
+            attempts: self.attempts.or(other.attempts),
+            cpu_s: self.cpu_s.or(other.cpu_s),
+            nano_usd: self.nano_usd.or(other.nano_usd),
+            tokens: self.tokens.or(other.tokens),
+            calls: self.calls.or(other.calls),
+            task: over(&self.task, other.task),
+            roles,
+        }
+    }
 }
 
 /// Says how accepted work lands.

@@ -168,3 +168,22 @@ fn init_overwrites_nothing_and_follows_no_link() {
     let said = house.command(&["init"]).current_dir(house.repo().join("deep")).output().unwrap();
     assert!(!house.repo().join("deep/goal.md").exists(), "{said:?}");
 }
+
+#[test]
+fn a_run_may_use_what_its_goal_says_and_else_what_the_repository_says() {
+    let own =
+        "budget = { attempts = 5, usd = 3, task = { usd = 1, calls = 8 }, roles = { worker = { tokens = 7 } } }\n";
+    let house = house(&[("artel.toml", own)]);
+    house.artel(&["run", "goal.md"]).exits(0);
+    let budget = || house.told("RunOpened")[0]["goal"]["budget"].clone();
+    assert_eq!((&budget()["attempts"], &budget()["nano_usd"]), (&5.into(), &3_000_000_000_u64.into()));
+    let goal = rename_goal("plan: { rules: [rename.yml] }\nbudget: { usd: 20, task: { calls: 2 } }\n");
+    fs::write(house.repo().join("goal.md"), goal).unwrap();
+    house.artel(&["run", "goal.md"]).exits(0);
+    let budget = budget();
+    assert_eq!((&budget["nano_usd"], &budget["attempts"]), (&20_000_000_000_u64.into(), &5.into()));
+    assert_eq!((&budget["task"]["calls"], &budget["task"]["nano_usd"]), (&2.into(), &1_000_000_000_u64.into()));
+    assert_eq!(budget["roles"]["worker"]["tokens"], 7);
+    fs::write(house.repo().join("artel.toml"), own.replace("worker", "nobody")).unwrap();
+    house.artel(&["run", "goal.md"]).exits(3).says("names the role `nobody`");
+}

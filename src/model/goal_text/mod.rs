@@ -13,7 +13,8 @@ pub(super) use conditions::checks;
 pub(super) use draft::quoted;
 pub use draft::{Draft, draft};
 pub use front::split;
+pub(super) use parts::{BOUNDS, BUDGET, budget};
 pub use read::{known_fields, read, rule_files};
-pub use written::WrittenGoal;
+pub use written::{WrittenBudget, WrittenGoal};
 
 pub use super::written::Fault;

@@ -25,8 +25,8 @@ pub(super) const PLAN: &[&str] = &[
     "stop_list",
     "approval",
 ];
-pub(super) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd", "tokens", "calls", "task", "roles"];
-pub(super) const BOUNDS: &[&str] = &["usd", "tokens", "calls"];
+pub(in crate::model) const BUDGET: &[&str] = &["wall", "attempts", "cpu", "usd", "tokens", "calls", "task", "roles"];
+pub(in crate::model) const BOUNDS: &[&str] = &["usd", "tokens", "calls"];
 pub(super) const LANDING: &[&str] = &["policy", "batch", "conflicts"];
 
 const SPLITS: &[(&str, Split)] =
@@ -143,7 +143,7 @@ fn rules(node: &Node, faults: &mut Faults) -> Vec<String> {
 }
 
 /// Reads what the run may use; nothing bounds it where nothing is written.
-pub(super) fn budget(node: Option<&Node>, faults: &mut Faults) -> Budget {
+pub(in crate::model) fn budget(node: Option<&Node>, faults: &mut Faults) -> Budget {
     let Some(mut fields) = node.and_then(|node| Fields::open(node, "`budget`", BUDGET, faults)) else {
         return Budget::default();
     };

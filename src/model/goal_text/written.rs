@@ -25,7 +25,7 @@ pub struct WrittenGoal {
     pub owns: Option<Vec<String>>,
     /// Globs of what must not be changed.
     pub never: Option<Vec<String>>,
-    /// What the run may use. Default: no bound.
+    /// What the run may use. Default: what `artel.toml` says of each bound, else none.
     pub budget: Option<WrittenBudget>,
     /// How accepted work lands.
     pub landing: Option<WrittenLanding>,
