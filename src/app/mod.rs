@@ -53,7 +53,7 @@ pub use rehearsal::rehearse;
 pub use repair::repair;
 pub use requests::{Put, ask, ask_as, refusal};
 pub use roles::{RoleRow, agents_here, role_rows, unheeded};
-pub use serving::{Address, Hosts, Note, address, is_due, is_served, tell_server};
+pub use serving::{Address, Hosts, Note, Unhosted, address, is_due, is_served, tell_server};
 pub use states::States;
 pub use telling::{Became, read_channels, try_channels};
 pub use transcripts::Transcript;

@@ -55,7 +55,26 @@ struct Held {
     /// The runs that are hosted, and whether somebody has asked for each since it was last looked at.
     at_work: BTreeMap<RunId, bool>,
     /// Why a run could not be hosted when that was last tried.
-    troubles: BTreeMap<RunId, String>,
+    troubles: BTreeMap<RunId, Unhosted>,
+}
+
+/// Says why a run could not be hosted.
+#[derive(Debug, Clone)]
+pub enum Unhosted {
+    /// What whoever hosts it elsewhere would meet too.
+    Error(Arc<AppError>),
+    /// What hosted it broke, in words.
+    Broke(String),
+}
+
+impl Unhosted {
+    /// Says it in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Error(error) => told(error.as_ref()),
+            Self::Broke(why) => why.clone(),
+        }
+    }
 }
 
 impl Hosts {
@@ -122,7 +141,7 @@ impl Hosts {
     }
 
     /// Tells why a run could not be hosted when that was last tried.
-    pub fn trouble(&self, run: &RunId) -> Option<String> {
+    pub fn trouble(&self, run: &RunId) -> Option<Unhosted> {
         self.held().troubles.get(run).cloned()
     }
 
@@ -191,8 +210,8 @@ impl Hosts {
                 }
                 // Whoever holds it answers for it.
                 Ok(Err(error @ AppError::Held { .. })) => (told(&error), None),
-                Ok(Err(error)) => (told(&error), Some(told(&error))),
-                Err(broken) => (format!("broke: {broken}; this is a bug"), Some(broken.to_string())),
+                Ok(Err(error)) => (told(&error), Some(Unhosted::Error(Arc::new(error)))),
+                Err(broken) => (format!("broke: {broken}; this is a bug"), Some(Unhosted::Broke(broken.to_string()))),
             };
             match trouble {
                 Some(why) => drop(self.held().troubles.insert(run.clone(), why)),
@@ -222,8 +241,8 @@ impl Hosts {
         match blocking(move || has_work(&place, &run_of)).await {
             Ok(has_work) => has_work,
             Err(error) => {
-                self.held().troubles.insert(run.clone(), told(&error));
                 self.note(run, told(&error));
+                self.held().troubles.insert(run.clone(), Unhosted::Error(Arc::new(error)));
                 false
             }
         }

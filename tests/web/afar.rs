@@ -301,6 +301,19 @@ fn a_run_that_cannot_be_hosted_says_why() {
 }
 
 #[test]
+fn a_run_that_cannot_be_hosted_ends_a_verb_as_it_does_there() {
+    let house = gated("");
+    house.write("artel.toml", "sandbox = \"landlock\"\n");
+    house.commit("apart");
+    house.artel(&playing(&["--open-only"])).exits(0);
+    // Stories whose gates are opened run without a sandbox.
+    let run = house.run();
+    house.artel(&["resume", &run]).exits(13);
+    let server = Server::start(&house);
+    afar(&house, &server, "operator", &["resume", &run]).exits(13).says("work on run").says("artel doctor");
+}
+
+#[test]
 fn a_run_that_cannot_be_read_stands_in_the_inbox_here_and_from_afar() {
     let house = done();
     let run = house.run();

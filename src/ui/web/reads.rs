@@ -87,7 +87,7 @@ pub struct TaskRow {
 pub fn run_rows(site: &Site) -> Result<Vec<RunRow>, Refused> {
     let row = |(row, summary): Summed| RunRow {
         coordinated: app::is_hosted(&site.place, &row.run),
-        trouble: summary.as_ref().err().cloned().or_else(|| site.hosts.trouble(&row.run)),
+        trouble: summary.as_ref().err().cloned().or_else(|| Some(site.hosts.trouble(&row.run)?.words())),
         summary: summary.ok(),
         run: row.run,
         name: row.name,
@@ -325,7 +325,7 @@ pub async fn costs(State(site): State<Arc<Site>>, Path(run): Path<String>) -> To
 }
 
 /// Says which stretch of a run is wanted.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct Wanted {
     /// The number of the last event that is known.
     #[serde(default)]

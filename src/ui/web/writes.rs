@@ -23,10 +23,12 @@ use super::refused::Refused;
 use super::routes::BODY_BYTES;
 use super::site::Site;
 use crate::actors::world::blocking;
-use crate::app::{self, Follower, OpenOptions, Place, Put, Standing};
+use crate::app::{self, Follower, OpenOptions, Place, Put, Standing, Unhosted};
 use crate::io::journal::RunRow;
 use crate::machine::command::Ask;
 use crate::model::ids::{RequestId, RunId};
+use crate::ui::cli::blame::verdict;
+use crate::ui::cli::exit::Exit;
 
 /// How long an answer is waited for, and how often it is looked for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -136,7 +138,7 @@ async fn opened(site: Arc<Site>, wanted: Opening, named: Option<(String, RunId)>
     });
     let (run, mut notes) = opened.await?;
     if !open_only && let Some(why) = take(&site, &run).await {
-        notes.push(format!("nobody works on it: {why}"));
+        notes.push(format!("nobody works on it: {}", why.words()));
     }
     Ok(Opened { run, notes })
 }
@@ -155,7 +157,7 @@ fn named_after(key: &str, wanted: &Opening) -> Result<(String, RunId), Refused> 
 
 /// Hosts a run, and waits until that has begun: whoever follows it from here on must not find that nobody works on it.
 /// Tells why it cannot be hosted, where it cannot.
-async fn take(site: &Arc<Site>, run: &RunId) -> Option<String> {
+async fn take(site: &Arc<Site>, run: &RunId) -> Option<Unhosted> {
     site.hosts.take(run);
     let until = Instant::now() + PATIENCE;
     while site.hosts.at_work().contains(run) {
@@ -186,11 +188,22 @@ pub async fn host(State(site): State<Arc<Site>>, Path(run): Path<String>, header
     if !app::is_hosted(&site.place, &run)
         && let Some(why) = take(&site, &run).await
     {
-        let refused = Refused::new(StatusCode::INTERNAL_SERVER_ERROR, format!("work on run {run}"), why);
-        return Err(refused.next("`artel doctor` tells whether the server's machine is fit"));
+        return Err(unhosted(&run, &why));
     }
     let coordinated = app::is_hosted(&site.place, &run);
     Ok(Json(Taken { run, coordinated }))
+}
+
+/// Says that nobody works on a run; whoever asks exits as if they had tried it there.
+fn unhosted(run: &RunId, why: &Unhosted) -> Refused {
+    let mut refused = Refused::new(StatusCode::INTERNAL_SERVER_ERROR, format!("work on run {run}"), why.words())
+        .next("`artel doctor` tells whether the server's machine is fit");
+    let exit = match why {
+        Unhosted::Error(error) => verdict(error).0,
+        Unhosted::Broke(_) => Exit::Bug,
+    };
+    refused.fault.exit = Some(exit.code());
+    refused
 }
 
 /// Asks something of a run.

@@ -79,7 +79,7 @@ pub async fn run(
             let outside = site.place.outside(run, state, &loaded.pace);
             let board = board(state, &outside)?;
             let title = board.goal.clone();
-            let (trouble, now_ms) = (site.hosts.trouble(run), outside.now_ms);
+            let (trouble, now_ms) = (site.hosts.trouble(run).map(|it| it.words()), outside.now_ms);
             let back = format!("/runs/{run}");
             let buttons = Buttons { run, standing, back: &back, moved_on, target: outside.target };
             let wrote = |seat| site.place.transcripts_of(run, seat);
