@@ -237,6 +237,21 @@ impl Place {
         Ok(Some(repo.patch(base, candidate.tree)?))
     }
 
+    /// Shows what a delivery brought, as a unified diff: all since the run began where the branch was moved to the run's own,
+    /// and what the merge changes where the two were merged.
+    ///
+    /// # Errors
+    /// Fails where git's objects are gone.
+    pub fn patch_of_delivery(&self, state: &State, commit: Oid) -> Result<String, AppError> {
+        let repo = self.repo_of(state)?;
+        let (tree, parents) = repo.commit_of(commit)?;
+        let mut attempts = state.tasks.values().flat_map(|task| &task.attempts);
+        let is_own = attempts.any(|attempt| attempt.landed == Some(commit));
+        let before = parents.first().filter(|_| !is_own).copied().unwrap_or(state.opening().base);
+        let (before, _) = repo.commit_of(before)?;
+        Ok(repo.patch(before, tree)?)
+    }
+
     /// Tells where the branch stands into which a delivery waits to go; nothing also where it cannot be read.
     pub fn target_of(&self, state: &State) -> Option<Oid> {
         let asked = state.asked.delivery.as_ref()?;

@@ -1,6 +1,6 @@
 //! Tells that the document which describes the server is true, that looking changes nothing, and that numbers are told.
 
-use crate::crew::{open_gate, playing};
+use crate::crew::{open_gate, playing, text};
 use crate::wire::{Server, gated};
 
 /// Asks about a repository of the server's machine.
@@ -94,6 +94,7 @@ fn a_digest_leads_to_the_events_and_the_pages_that_it_rests_on() {
     open_gate(&house, "t1");
     open_gate(&house, "t2");
     house.artel(&playing(&[])).exits(0);
+    house.artel(&["deliver"]).exits(0);
     let (run, events) = (house.run(), house.events());
     let marked = house.artel(&["digest", "--md"]).exits(0).out;
     assert!(marked.contains("## Landed (2)") && marked.contains("`#") && !marked.contains("](http"), "{marked}");
@@ -110,6 +111,14 @@ fn a_digest_leads_to_the_events_and_the_pages_that_it_rests_on() {
         let changes = format!("/runs/{run}/attempts/{attempt}/diff");
         assert!(page.body.contains(&format!("href=\"{changes}\"")), "{}", page.body);
         server.get("viewer", &changes).is(200).says("class=\"add\">new");
+    }
+    let delivered = house.git(&["rev-parse", "HEAD"]);
+    let changes = format!("/runs/{run}/deliveries/{delivered}/diff");
+    assert!(page.body.contains(&format!("href=\"{changes}\"")) && marked.contains(&changes), "{}", page.body);
+    server.get("viewer", &changes).is(200).says("class=\"add\">new").says("src/a.txt").says("src/b.txt");
+    let base = text(&events[0]["event"]["RunOpened"]["base"]);
+    for other in [base.as_str(), "HEAD"] {
+        server.get("viewer", &format!("/runs/{run}/deliveries/{other}/diff")).is(404);
     }
     let at = page.body.split("journal?at=").nth(1).unwrap().split('"').next().unwrap();
     let event = house.artel(&["log", "--at", at, "--json"]).exits(0).json_lines();

@@ -30,6 +30,13 @@ impl Links {
         }
     }
 
+    fn delivery(&self, commit: &str, text: &str) -> String {
+        match &self.server {
+            Some(server) => format!("[{text}]({server}/runs/{}/deliveries/{commit}/diff)", self.run),
+            None => text.to_owned(),
+        }
+    }
+
     fn foot(&self) -> String {
         format!("artel log {} --at N", self.run)
     }
@@ -66,7 +73,7 @@ pub fn markdown(laid: &Laid, links: &Links) -> Vec<String> {
             Piece::At(at) => format!(" ({})", links.event(*at)),
             Piece::Task(task) => format!("**{}**", links.task(&task.to_string(), &task.to_string())),
             Piece::Commit(attempt, commit) => links.task(&attempt.task.to_string(), &code(&commit.short())),
-            Piece::Head(commit) => code(&commit.short()),
+            Piece::Head(commit) => links.delivery(&commit.to_string(), &code(&commit.short())),
         };
         pieces.iter().map(piece).collect()
     };

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::diff::side_by_side;
 use super::frame::{Frame, line, page};
-use crate::model::ids::RunId;
+use crate::actors::world::blocking;
+use crate::model::ids::{Oid, RunId};
 use crate::model::inert::inert;
 use crate::ui::web::extract::{Path, Query};
 use crate::ui::web::guard::Caller;
@@ -40,6 +42,38 @@ pub async fn digest(
         div.digest { (body(&lay(&digest), Some(""), &run)) }
     };
     Ok(page(&Frame::titled(&title), standing, content))
+}
+
+/// Shows what a delivery of a run brought; of nothing else that a repository holds.
+///
+/// # Errors
+/// Where there is no such run, or it delivered no such commit.
+pub async fn delivered(
+    State(site): State<Arc<Site>>,
+    Extension(Caller(standing)): Extension<Caller>,
+    Path((run, commit)): Path<(String, String)>,
+) -> Result<Markup, Refused> {
+    let digest = digest_of(&site, &run, &Wanted::default()).await?;
+    let wanted = commit.parse::<Oid>().ok();
+    let found = digest.delivered.iter().filter_map(|told| told.commit).find(|commit| Some(*commit) == wanted);
+    let missing =
+        || Refused::missing(format!("show what was delivered at {commit}"), "the run delivered no such commit");
+    let commit = found.ok_or_else(missing)?;
+    let patch = site.see(&run, move |site, _, follower| {
+        let state = follower.see(|loaded, _| loaded.state.clone());
+        Ok(site.place.patch_of_delivery(&state, commit)?)
+    });
+    let (text, run) = (patch.await?, digest.run.clone());
+    let made = move || {
+        let title = format!("What was delivered at {}", commit.short());
+        let content = html! {
+            p { a href={ "/runs/" (run) "/digest" } { "← Digest" } }
+            h1 { (title) }
+            (side_by_side(&text))
+        };
+        page(&Frame::titled(&title), standing, content)
+    };
+    Ok(blocking(made).await)
 }
 
 /// Writes a digest as a document that stands alone; `server` is where its claims can be looked at.
@@ -104,6 +138,6 @@ fn piece(piece: &Piece, server: Option<&str>, run: &RunId) -> Markup {
         Piece::Commit(attempt, commit) => {
             linked(to(format!("attempts/{attempt}/diff")), html! { code { (commit.short()) } })
         }
-        Piece::Head(commit) => html! { code { (commit.short()) } },
+        Piece::Head(commit) => linked(to(format!("deliveries/{commit}/diff")), html! { code { (commit.short()) } }),
     }
 }

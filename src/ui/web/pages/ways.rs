@@ -27,6 +27,7 @@ pub fn router() -> Router<Arc<Site>> {
         .route("/runs/{run}", get(run::run))
         .route("/runs/{run}/journal", get(journal::journal))
         .route("/runs/{run}/digest", get(digest::digest))
+        .route("/runs/{run}/deliveries/{commit}/diff", get(digest::delivered))
         .route("/runs/{run}/tasks/{task}", get(task::task))
         .route("/runs/{run}/attempts/{attempt}/diff", get(task::changes))
         .layer(from_fn(|request, next| guard::needs(Standing::Viewer, request, next)));
