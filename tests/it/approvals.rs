@@ -256,6 +256,10 @@ fn a_delivery_into_a_branch_that_moved_goes_out_only_where_the_merge_is_green() 
         assert_eq!(house.git(&["status", "--porcelain"]), "");
         let item = delivery_of(&house);
         assert!(text(&item["why"]).contains("did not go out") && text(&item["why"]).contains("is red"), "{item}");
+        for verb in [&["inbox"][..], &["status"]] {
+            let shown = house.artel(verb).out.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(shown.contains(&text(&item["why"])), "no room for {}: {shown}", item["why"]);
+        }
 
         house.write("mine.txt", "good\n");
         let good = house.commit("mended");

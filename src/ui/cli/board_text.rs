@@ -5,8 +5,9 @@ use super::board_rows;
 use super::columns::{Cell, Columns, Pieces};
 use super::paint::{Hue, Paint, of_status};
 use super::waiting_text;
+use super::wrapped::wrapped;
 use crate::model::ids::Oid;
-use crate::model::inert::{fit, headline, width_of};
+use crate::model::inert::{fit, headline};
 use crate::model::sandbox::Tier;
 use crate::views::board::{Board, Counts};
 use crate::views::ended::Class;
@@ -60,6 +61,8 @@ fn lines(board: &Board, cut: Cut, depth: Depth, width: usize, paint: Paint) -> V
     }
     if let Some((table, more)) = asked_text::table(board) {
         page.section("your word", &table, more, "artel list --inbox");
+        let rows = table.lines(width, Paint::plain());
+        page.lines.extend(asked_text::below_table(board, &rows, width).iter().map(|line| paint.on(Hue::Faint, line)));
     }
     page.landing(board);
     page.landed(board, depth.landed);
@@ -361,59 +364,6 @@ impl Page {
         if !lines.is_empty() {
             self.lines.push(String::new());
             self.lines.extend(lines);
-        }
-    }
-}
-
-/// Breaks an inert line at blanks into lines of at most `width` columns; a word that is too long is cut through.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut rest = word;
-        loop {
-            let Some(line) = lines.last_mut() else { return lines };
-            let used = if line.is_empty() { 0 } else { width_of(line) + 1 };
-            if used + width_of(rest) <= width {
-                line.push_str(if used > 0 { " " } else { "" });
-                line.push_str(rest);
-                break;
-            }
-            if used > 0 {
-                lines.push(String::new());
-                continue;
-            }
-            let mut taken = 0;
-            let cut = rest.char_indices().find(|(_, c)| {
-                taken += width_of(c.encode_utf8(&mut [0; 4]));
-                taken > width
-            });
-            let at = cut.map_or(rest.len(), |(at, _)| at.max(rest.chars().next().map_or(1, char::len_utf8)));
-            line.push_str(&rest[..at]);
-            rest = &rest[at..];
-            lines.push(String::new());
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn reasons_break_at_blanks() {
-        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
-    }
-
-    proptest! {
-        #[test]
-        fn wrapped_text_fits_and_loses_nothing(text in "[a-z漢 ]{0,80}", width in 2_usize..30) {
-            let lines = wrapped(&text, width);
-            prop_assert!(lines.iter().all(|line| width_of(line) <= width), "{:?}", lines);
-            let solid = |text: &str| text.replace(' ', "");
-            prop_assert_eq!(solid(&lines.concat()), solid(&text));
         }
     }
 }

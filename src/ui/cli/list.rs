@@ -4,6 +4,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::args::Format;
+use super::asked_text;
 use super::columns::{Cell, Columns};
 use super::exit::Exit;
 use super::fail::Fail;
@@ -91,7 +92,8 @@ pub fn inbox_lines(items: &[Item], width: usize, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     for bucket in [Bucket::NeedsInput, Bucket::Failed, Bucket::Finished] {
         let mut table = Columns::indented(2);
-        for item in items.iter().filter(|item| item.bucket == bucket) {
+        let items: Vec<&Item> = items.iter().filter(|item| item.bucket == bucket).collect();
+        for item in &items {
             let id = item.task.map_or_else(|| item.run.to_string(), |task| format!("{}/{task}", item.run));
             table.row([
                 Cell::new(id).hue(Hue::Strong),
@@ -108,7 +110,12 @@ pub fn inbox_lines(items: &[Item], width: usize, paint: Paint) -> Vec<String> {
                 Bucket::Finished => Hue::Good,
             };
             lines.push(paint.on(hue, &format!("{} ({})", bucket.word(), rows.len())));
-            lines.extend(rows);
+            for (row, item) in rows.into_iter().zip(items) {
+                let is_delivery = item.waiting.as_ref().is_some_and(|waiting| waiting.branch.is_some());
+                let why = if is_delivery { asked_text::below(&item.why, &row, width) } else { Vec::new() };
+                lines.push(row);
+                lines.extend(why.iter().map(|line| paint.on(Hue::Faint, line)));
+            }
         }
     }
     if lines.is_empty() {

@@ -5,6 +5,7 @@ use super::subject::Subject;
 use crate::model::inert::{fit, headline};
 use crate::model::means::Unit;
 use crate::model::spend::Usd;
+use crate::ui::cli::asked_text;
 use crate::ui::cli::board_rows;
 use crate::ui::cli::columns::{Cell, Columns, Pieces};
 use crate::ui::cli::paint::{Hue, of_status};
@@ -151,7 +152,16 @@ fn needs(board: &Board, width: usize) -> Section {
             Cell::new(why),
         ]);
     }
-    section("needs you", true, &table, &subjects, width)
+    let mut section = section("needs you", true, &table, &subjects, width);
+    let is_delivery = |row: &Row| matches!(row.subject, Some(Subject::Delivery(_)));
+    let why = board.asked.iter().find(|row| row.attempt.is_none()).map(|row| &row.why);
+    if let Some((at, why)) = section.rows.iter().position(is_delivery).zip(why) {
+        let row: String = section.rows[at].pieces.iter().map(|(_, text)| text.as_str()).collect();
+        let below = asked_text::below(why, &row, width);
+        let below = below.into_iter().map(|line| Row { pieces: vec![(Hue::Faint, line)], subject: None });
+        section.rows.splice(at + 1..at + 1, below);
+    }
+    section
 }
 
 fn running(board: &Board, width: usize) -> Section {
