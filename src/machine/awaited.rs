@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::Subject;
+use super::questions::{Question, Reply};
 use super::state::{Planning, Scope, State, Status, Task};
 use crate::model::gating::{Extent, Reason, covers, reasons};
 use crate::model::ids::{AttemptId, Oid, ScopeId, TaskId};
+use crate::model::seat::Seat;
 use crate::model::verdict::Finding;
 
 /// The rule of a finding that is a person's refusal of a candidate.
@@ -26,6 +28,8 @@ pub struct Asked {
     pub delivery: Option<AskedDelivery>,
     /// What may be delivered by a person's word and has not been yet.
     pub granted_delivery: Option<AskedDelivery>,
+    /// What was asked at each seat, in order; the last may wait for its answer.
+    pub questions: BTreeMap<Seat, Vec<Question>>,
     /// Since when the run waits at its gate.
     pub gate: Wait,
     /// How often the plan was edited or sent back by a person.
@@ -104,6 +108,10 @@ impl Asked {
             Subject::Gate(_) => Some(&mut self.gate),
             Subject::Candidate(id) => self.candidates.get_mut(&id).map(|it| &mut it.wait),
             Subject::Delivery => self.delivery.as_mut().map(|it| &mut it.wait),
+            Subject::Question(seat) => {
+                let last = self.questions.get_mut(&seat).and_then(|asked| asked.last_mut());
+                last.filter(|it| it.reply == Reply::Waits).map(|it| &mut it.wait)
+            }
         }
     }
 }
@@ -152,7 +160,9 @@ impl State {
         let candidates = self.asked.candidates.iter().filter(move |_| goes_on);
         let candidates = candidates.map(|(id, it)| (Subject::Candidate(*id), it.wait));
         let delivery = self.asked.delivery.as_ref().map(|it| (Subject::Delivery, it.wait));
-        gate.into_iter().chain(candidates).chain(delivery)
+        let questions = self.open_questions().filter(move |_| goes_on);
+        let questions = questions.map(|(seat, _, question)| (Subject::Question(seat), question.wait));
+        gate.into_iter().chain(candidates).chain(questions).chain(delivery)
     }
 
     /// Lists all for which a change waits if a task brings it. Whoever resolves a conflict of a task brings what its own role

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Heard;
 use super::awaited::{Objection, Shown};
+pub use super::seats::Leave;
 use crate::model::attempt::{Handoff, Outcome, Parked, Usage};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
@@ -410,6 +411,15 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// Answers what was asked at a seat: a planner's question, or a judge's.
+    AnswerQuestion {
+        /// The seat.
+        seat: Seat,
+        /// Which question there it was, from 1: as the inbox has it.
+        number: u32,
+        /// What its asker is told.
+        answer: String,
+    },
     /// Takes a landed task back out.
     Revert(TaskId),
     /// Brings the run's branch into a branch of the user's.
@@ -433,24 +443,6 @@ pub enum Refusal {
     Redo,
     /// It is given up.
     Drop,
-}
-
-/// Says how a planner's or judge's session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leave {
-    /// It has done what it was asked for.
-    Done,
-    /// It did not.
-    Failed(String),
-    /// A limit of its agent's account or provider ended it.
-    Limited {
-        /// When the limit is lifted, in milliseconds since 1970, where that was said.
-        until_ms: Option<i64>,
-        /// What was said of it.
-        why: String,
-        /// The agent's own name for its session, where it can be taken up again.
-        session: Option<String>,
-    },
 }
 
 /// States one move of a planner.

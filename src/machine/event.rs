@@ -161,6 +161,9 @@ pub enum Event {
     TaskRetried { task: TaskId },
     /// A person told one task, or all, something.
     Steered { task: Option<TaskId>, message: String },
+    /// A person answered what was asked at a seat, the question there with that number, from 1; or time did, where the goal
+    /// lets it.
+    QuestionAnswered { seat: Seat, number: u32, answer: String },
     /// A delivery of what stands there waits for a person's word: into a branch that stood at `onto`. One that had its word
     /// and did not go out waits for another, and says why it `failed`.
     DeliveryProposed {
@@ -249,6 +252,7 @@ impl Event {
             Self::WordOverdue { .. } => "WordOverdue",
             Self::PlanEdited { .. } => "PlanEdited",
             Self::PlanSentBack { .. } => "PlanSentBack",
+            Self::QuestionAnswered { .. } => "QuestionAnswered",
             Self::DeliveryProposed { .. } => "DeliveryProposed",
             Self::DeliveryRefused { .. } => "DeliveryRefused",
             Self::SampleAccepted => "SampleAccepted",
@@ -322,6 +326,8 @@ pub enum Subject {
     Candidate(AttemptId),
     /// A delivery.
     Delivery,
+    /// What was asked at a seat.
+    Question(Seat),
 }
 
 /// Describes the lease of a task to a worker.
@@ -396,6 +402,13 @@ pub enum Left {
     },
     /// It was cut off, which says nothing against it.
     Cut { why: String },
+    /// It lacks what a person has to say, and nobody sits down there before.
+    Asks {
+        missing: String,
+        /// The agent's own name for the session that it left, where it can be taken up again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+    },
 }
 
 /// Says whose turn it is at a seat.
@@ -419,6 +432,8 @@ pub enum Rest {
     Budget { what: String },
     /// Something outside the run must be mended first.
     Trouble { what: String },
+    /// It waits for a person's answer to what was asked at a seat.
+    Question,
 }
 
 /// Says how a run ended.

@@ -48,6 +48,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
             // What a person took out must not be planned in again.
             state.planning_closed |= tasks.iter().any(|task| matches!(task.work, Work::Revert(_)));
             plan::add_tasks(&mut state, *scope, tasks);
+            word::look_up(&mut state);
         }
         Event::PlannerFinished { scope, .. } => plan::finish(&mut state, *scope, super::state::Planning::Finished),
         Event::PlannerFailed { scope, why, .. } => {
@@ -58,6 +59,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::ScopeAskRaised { task, to } => asked::raise(&mut state, *task, *to),
         Event::ScopeAnswered { task, granted, paths, reason, .. } => {
             asked::answer(&mut state, *task, granted.then_some(paths), reason);
+            word::look_up(&mut state);
         }
         Event::SteeringHeard { seat, heard, .. } => asked::hear(&mut state, *seat, *heard),
         Event::AttemptLeased(lease) => attempts::lease(&mut state, lease, at),
@@ -106,6 +108,7 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::CandidateApproved { attempt, .. } => word::approve(&mut state, *attempt),
         Event::CandidateDenied { attempt, reason, next, .. } => word::deny(&mut state, *attempt, reason, next),
         Event::WordOverdue { on, then } => word::overdue(&mut state, *on, *then),
+        Event::QuestionAnswered { seat, answer, .. } => seats::answer(&mut state, *seat, answer),
         Event::PlanEdited { dropped, changed, added, .. } => edit::edit(&mut state, dropped, changed, added),
         Event::PlanSentBack { reason, dropped } => word::send_back(&mut state, reason, dropped),
         Event::SampleAccepted => state.sample_accepted = true,
@@ -124,13 +127,18 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
         Event::TaskOverruled { task } => {
             word::grant_overruled(&mut state, *task);
             attempts::overrule(&mut state, *task);
+            word::look_up(&mut state);
         }
         Event::TaskDropped { task, reason } => {
             state.planning_closed = true;
             word::forget_task(&mut state, *task);
             attempts::drop_task(&mut state, *task, reason);
+            word::look_up(&mut state);
         }
-        Event::TaskRetried { task } => attempts::retry(&mut state, *task),
+        Event::TaskRetried { task } => {
+            attempts::retry(&mut state, *task);
+            word::look_up(&mut state);
+        }
         Event::Steered { task, message } => attempts::steer(&mut state, *task, message),
         Event::DeliveryProposed { branch, head, onto, failed } => {
             word::propose(&mut state, branch, (*head, *onto), failed.as_ref(), at);
@@ -173,6 +181,9 @@ pub fn evolve(mut state: State, recorded: &Recorded) -> State {
     }
     if !state.parked.is_empty() {
         seats::forget(&mut state);
+    }
+    if !state.asked.questions.is_empty() {
+        seats::withdraw(&mut state);
     }
     state
 }

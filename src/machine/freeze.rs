@@ -38,7 +38,7 @@ impl State {
         while let Some(id) = open.pop() {
             let Some(task) = self.tasks.get(&id) else { continue };
             let is_left = task.status.is_settled() && !task.status.lets_followers_start();
-            if is_left || task.status == Status::Gated {
+            if is_left || task.status == Status::Gated || self.is_asked_about(id) {
                 return true;
             }
             open.extend(task.waits_for.iter().copied().filter(|before| seen.insert(*before)));

@@ -7,6 +7,7 @@ pub mod state;
 pub mod tally;
 pub mod tasks;
 pub mod awaited;
+pub mod questions;
 pub mod limits;
 pub mod seats;
 pub mod money;

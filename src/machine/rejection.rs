@@ -170,6 +170,12 @@ pub enum Rejection {
     /// A candidate waits for a word of another sort.
     #[error("{task} waits for a word on its candidate {}", .commit.short())]
     GiveItOnTheCandidate { task: TaskId, commit: Oid },
+    /// An answer is given on the question that was shown, once, in words.
+    #[error("no question {number} of {seat} waits for an answer")]
+    NoQuestion { seat: Seat, number: u32 },
+    /// An answer says something.
+    #[error("the answer to {0} is empty: say it in words")]
+    EmptyAnswer(Seat),
     /// Only what landed can be taken back out.
     #[error("{task} is {status}, and has not landed")]
     NotLanded { task: TaskId, status: &'static str },

@@ -36,7 +36,7 @@ pub struct Sitting {
     pub resumes: Option<ParkedSession>,
 }
 
-/// Holds a session that a limit ended at a seat, which the same agent takes up again there.
+/// Holds a session that a limit or a question ended at a seat, which the same agent takes up again there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedSession {
     /// The agent.
@@ -45,6 +45,33 @@ pub struct ParkedSession {
     pub fence: u64,
     /// The agent's own name for it.
     pub session: String,
+    /// Whether it ended to ask a person, not by a limit.
+    pub has_asked: bool,
+}
+
+/// Says how a planner's or judge's session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// It has done what it was asked for.
+    Done,
+    /// It did not.
+    Failed(String),
+    /// A limit of its agent's account or provider ended it.
+    Limited {
+        /// When the limit is lifted, in milliseconds since 1970, where that was said.
+        until_ms: Option<i64>,
+        /// What was said of it.
+        why: String,
+        /// The agent's own name for its session, where it can be taken up again.
+        session: Option<String>,
+    },
+    /// It cannot go on without a person's answer.
+    Asks {
+        /// What it lacks.
+        missing: String,
+        /// The agent's own name for its session, where it can be taken up again.
+        session: Option<String>,
+    },
 }
 
 /// Holds what the run's judge said.
@@ -116,7 +143,7 @@ impl State {
         first.is_some_and(AgentRef::is_session)
     }
 
-    /// Lists the seats at which somebody is to sit, planners first.
+    /// Lists the seats at which somebody is to sit, planners first: none where a question waits for its answer.
     pub fn seats(&self) -> impl Iterator<Item = Seat> {
         let planners = self.planning.iter().filter_map(|id| {
             let scope = self.scopes.get(id)?;
@@ -124,12 +151,9 @@ impl State {
             is_session.then_some(Seat::Planner { scope: *id, wake: scope.wake })
         });
         let judges = self.opening().judges.max(1) as usize;
-        let judged = self.reviewing.iter().take(judges).map(|attempt| {
-            let lens = u32::try_from(self.looked_at(*attempt)).unwrap_or(u32::MAX).saturating_add(1);
-            Seat::Judge { attempt: *attempt, lens }
-        });
+        let judged = self.in_review().take(judges).map(|attempt| self.review_seat(attempt));
         let of_run = self.awaits_run_judge().then_some(Seat::RunJudge { iteration: self.iteration });
-        planners.chain(judged).chain(of_run)
+        planners.chain(judged).chain(of_run).filter(|seat| self.open_question(*seat).is_none())
     }
 
     /// Lists the seats that are empty.
@@ -173,23 +197,27 @@ impl State {
         self.parked.get(&seat).filter(|parked| parked.agent == *agent)
     }
 
-    /// Tells whether a session that a limit ended may still be taken up at its seat: what it was to say is still to be said,
-    /// of what it looked at.
+    /// Tells whether a session that a limit or a question ended may still be taken up at its seat: what it was to say is
+    /// still to be said, of what it looked at.
     pub fn may_be_taken_up(&self, seat: Seat) -> bool {
-        self.end.is_none()
-            && match seat {
-                Seat::Attempt(_) => false,
-                Seat::Planner { scope, wake } => {
-                    self.planning.contains(&scope) && self.scopes.get(&scope).is_some_and(|scope| scope.wake == wake)
-                }
-                Seat::Judge { attempt, lens } => {
-                    self.reviewing.contains(&attempt) && self.looked_at(attempt) + 1 == lens as usize
-                }
-                Seat::RunJudge { iteration } => {
-                    let looked = self.conditions.as_ref().map(|(head, _)| *head);
-                    iteration == self.iteration && looked.is_some() && looked == self.head
-                }
+        self.end.is_none() && self.is_to_be_said(seat)
+    }
+
+    /// Tells whether what somebody at a seat was to say is still to be said, of what was looked at there.
+    pub fn is_to_be_said(&self, seat: Seat) -> bool {
+        match seat {
+            Seat::Attempt(_) => false,
+            Seat::Planner { scope, wake } => {
+                self.planning.contains(&scope) && self.scopes.get(&scope).is_some_and(|scope| scope.wake == wake)
             }
+            Seat::Judge { attempt, lens } => {
+                self.reviewing.contains(&attempt) && self.looked_at(attempt) + 1 == lens as usize
+            }
+            Seat::RunJudge { iteration } => {
+                let looked = self.conditions.as_ref().map(|(head, _)| *head);
+                iteration == self.iteration && looked.is_some() && looked == self.head
+            }
+        }
     }
 
     /// Lists the fences of those at seats whose sessions may be taken up again, or are, or may come to be.

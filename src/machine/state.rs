@@ -94,7 +94,7 @@ pub struct State {
     pub turns: BTreeMap<Seat, Turn>,
     /// Who plans or judges in a session at present.
     pub sitting: BTreeMap<Seat, Sitting>,
-    /// Sessions that a limit ended and that are taken up again, by the seat at which they were.
+    /// Sessions that a limit or a question ended and that are taken up again, by the seat at which they were.
     pub parked: BTreeMap<Seat, ParkedSession>,
     /// How often somebody sat down.
     pub seatings: u64,

@@ -73,15 +73,32 @@ pub(super) fn heard(seat: Seat, before_call: u64) -> Line {
     detail(format!("{} was told what people have said, before its call {before_call} of a tool", whose(seat)))
 }
 
+pub(super) fn asks(who: &str, missing: &str) -> Line {
+    progress(format!("{who} waits for a person: it lacks {}", text(missing))).in_tone(Tone::Warning)
+}
+
+pub(super) fn told(seat: Seat, answer: &str) -> Line {
+    progress(format!("{} was answered: {}", whose(seat), text(answer)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::machine::command::{Command, PlanStep};
+    use crate::machine::command::{Ask, Command, Leave, PlanStep};
+    use crate::machine::event::Recorded;
+    use crate::machine::testing::Scene;
+    use crate::model::attempt::Usage;
+    use crate::model::gating::{Then, Timeout};
+    use crate::model::inert::is_active;
+    use crate::model::notice::Cause;
     use crate::model::task::TaskDraft;
     use crate::views::board::board;
-    use crate::views::story::Story;
+    use crate::views::ended::ended;
+    use crate::views::inbox::{Bucket, inbox};
+    use crate::views::notices::Noticing;
+    use crate::views::story::{HOSTILE, Story};
     use crate::views::task::task;
 
     #[test]
@@ -108,5 +125,74 @@ mod tests {
         assert_eq!((row.by, row.tasks, row.paths.as_slice()), (split, 1, &["src/all.rs".to_owned()][..]));
         let told = task(&story.state, other, story.now_ms).unwrap();
         assert_eq!(told.why.as_deref(), Some("waits for the split of src/all.rs by t1"));
+    }
+
+    const PLANNER: Seat = Seat::Planner { scope: ScopeId(0), wake: 1 };
+
+    /// Has a planner's session ask a person something in a run whose words are overdue after a minute.
+    fn asking(missing: &str) -> Scene {
+        let scene = Scene::opened(|opening| {
+            opening.roles.get_mut("planner").unwrap().agents = vec!["claude".parse().unwrap()];
+            opening.goal.gating.timeout = Some(Timeout { after_s: 60, then: Then::Escalate });
+        });
+        let scene = scene.begun().settled();
+        let fence = scene.state.sitting[&PLANNER].fence;
+        let leave = Leave::Asks { missing: missing.to_owned(), session: None };
+        scene.does(Command::LeaveSeat { seat: PLANNER, fence, leave, usage: Usage::default() }).settled()
+    }
+
+    /// Gives what is told of a run by each event that a command brings.
+    fn told_of(scene: Scene, command: Command) -> (Scene, Vec<(Cause, String)>) {
+        let mut noticing = Noticing::of(&scene.state);
+        let (mut scene, mut told) = (scene.clone(), Vec::new());
+        for event in scene.when(&command).unwrap() {
+            scene = scene.given(event.clone());
+            let recorded = Recorded { seq: scene.state.seq, at_ms: scene.now_ms, event };
+            let line = crate::views::line::line(&scene.state, &recorded);
+            assert!(!line.text.contains(is_active), "{}", line.text);
+            told.extend(noticing.learn(&scene.state, &recorded).into_iter().map(|it| (it.cause, it.line())));
+        }
+        (scene, told)
+    }
+
+    #[test]
+    fn a_question_stands_in_the_inbox_once_and_says_who_asks_and_how_it_is_answered() {
+        let scene = asking("an answer to: Which colour?");
+        let items = inbox(&scene.state);
+        let [item] = items.as_slice() else { panic!("{items:?}") };
+        let run = &scene.state.opening().run;
+        assert_eq!((item.bucket, item.next.as_str()), (Bucket::NeedsInput, &*format!("artel answer {run}/s0 ANSWER")));
+        assert_eq!(item.why, "waits for your answer: the planner of s0 lacks an answer to: Which colour?");
+        let waiting = item.waiting.as_ref().unwrap();
+        assert_eq!((waiting.seat, waiting.number), (Some(PLANNER), Some(1)));
+        let outside = Story::open("", &[], 1);
+        let board = board(&scene.state, &outside.outside()).unwrap();
+        assert_eq!((board.asked.len(), &*board.scopes[0].planner), (1, "asks"));
+        assert_eq!(ended(&scene.state).words, "waits for your answer to 1 question");
+    }
+
+    #[test]
+    fn a_question_is_told_of_once_and_once_more_when_its_answer_is_overdue() {
+        let quiet = Scene::opened(|opening| {
+            opening.roles.get_mut("planner").unwrap().agents = vec!["claude".parse().unwrap()];
+        });
+        let quiet = quiet.begun().settled();
+        let fence = quiet.state.sitting[&PLANNER].fence;
+        let leave = Leave::Asks { missing: HOSTILE.to_owned(), session: None };
+        let leaves = Command::LeaveSeat { seat: PLANNER, fence, leave, usage: Usage::default() };
+        let (scene, told) = told_of(quiet, leaves);
+        assert!(matches!(told.as_slice(), [(Cause::NeedsInput, line)] if !line.contains(is_active)), "{told:?}");
+        assert_eq!(told_of(scene, Command::Advance).1, [], "that the run rests on it says no more");
+        let mut late = asking("a word");
+        late.now_ms += 60_000;
+        let (late, told) = told_of(late, Command::LetLapse);
+        assert!(
+            matches!(told.as_slice(), [(Cause::Escalated, line)] if line.contains("no word came within")),
+            "{told:?}"
+        );
+        let answer = Ask::AnswerQuestion { seat: PLANNER, number: 1, answer: HOSTILE.to_owned() };
+        let command = Command::Request { id: "q-9".parse().unwrap(), ask: answer };
+        let (answered, told) = told_of(late, command);
+        assert!(told.is_empty() && inbox(&answered.state).is_empty(), "{told:?}");
     }
 }

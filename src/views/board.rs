@@ -125,7 +125,7 @@ pub struct ScopeRow {
     pub depth: u32,
     /// One line for people.
     pub title: String,
-    /// How its planner stands: `planning`, `planned`, `failed`.
+    /// How its planner stands: `planning`, `asks`, `planned`, `failed`.
     pub planner: Cow<'static, str>,
     /// Its tasks.
     pub tasks: u32,
@@ -326,6 +326,7 @@ fn scopes(state: &State) -> Vec<ScopeRow> {
         open.extend(scope.children.iter().rev());
         let (tasks, through, left) = sums.get(&id).copied().unwrap_or_default();
         let planner = match scope.status {
+            Planning::Active if state.open_question(Seat::Planner { scope: id, wake: scope.wake }).is_some() => "asks",
             Planning::Active => "planning",
             Planning::Finished => "planned",
             Planning::Failed(_) => "failed",

@@ -1,8 +1,9 @@
 //! Owns which tasks an event is about, so that whoever follows a run looks at no others. Never shows one.
 
-use crate::machine::event::Event;
+use crate::machine::event::{Event, Left};
 use crate::machine::state::State;
 use crate::model::ids::TaskId;
+use crate::model::seat::Seat;
 use crate::model::task::Work;
 
 /// Lists the tasks whose standing may have changed by an event; `state` is the fold up to and with it.
@@ -18,6 +19,8 @@ pub fn tasks_of(state: &State, event: &Event) -> Vec<TaskId> {
         | Event::CandidateApproved { attempt, .. }
         | Event::CandidateDenied { attempt, .. }
         | Event::MemberEjected { attempt, .. } => vec![attempt.task],
+        Event::SeatLeft { seat: Seat::Judge { attempt, .. }, left: Left::Asks { .. }, .. }
+        | Event::QuestionAnswered { seat: Seat::Judge { attempt, .. }, .. } => vec![attempt.task],
         Event::TaskOverruled { task }
         | Event::TaskDropped { task, .. }
         | Event::TaskRetried { task }

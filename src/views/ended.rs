@@ -148,6 +148,10 @@ fn at_rest(state: &State, rest: &Rest) -> Ended {
             let waiting = words::count(state.asked.candidates.len(), "candidate");
             (Class::Waits, format!("waits for your word on {waiting}"))
         }
+        Rest::Question => {
+            let questions = words::count(state.open_questions().count(), "question");
+            (Class::Waits, format!("waits for your answer to {questions}"))
+        }
         Rest::Gate(gate) => (Class::Waits, format!("waits for your word on the {}", words::gate(*gate))),
         Rest::Budget { what } => (Class::Budget, format!("has used its budget of {what}")),
         Rest::Trouble { what } => (Class::Trouble, format!("halted by trouble outside the run: {what}")),

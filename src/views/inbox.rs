@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ended::{Class, ended};
 use super::limits::{LimitRow, of_a_person};
-use super::waiting::{Waiting, waiting};
+use super::waiting::{Waiting, asker, titled, waiting};
 use super::words;
 use crate::machine::event::{Rest, Subject};
 use crate::machine::state::{State, Status, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, RunId, TaskId};
+use crate::model::seat::Seat;
 
 /// Names a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -117,10 +118,10 @@ pub fn inbox(state: &State) -> Vec<Item> {
                     item.waiting = Some(waiting);
                 }
             }
-            Subject::Candidate(_) | Subject::Delivery => {
+            Subject::Candidate(_) | Subject::Delivery | Subject::Question(_) => {
                 if on == Subject::Delivery {
                     // The end of the run needs nobody while its delivery does.
-                    items.retain(|it| it.task.is_some());
+                    items.retain(|it| it.task.is_some() || it.waiting.is_some());
                 }
                 let (task, title, why, next) = inbox_of_wait(state, on, &waiting);
                 items.push(Item { waiting: Some(waiting), ..item(Bucket::NeedsInput, task, &title, why, next) });
@@ -153,16 +154,24 @@ pub(super) fn inbox_of_limit(state: &State, row: &LimitRow) -> Told {
 pub(super) fn inbox_of_wait(state: &State, on: Subject, waiting: &Waiting) -> Told {
     let (run, goal) = (&state.opening().run, &state.opening().goal.name);
     let task = match on {
-        Subject::Candidate(id) => Some(id.task),
-        Subject::Gate(_) | Subject::Delivery => None,
+        Subject::Candidate(id) | Subject::Question(Seat::Judge { attempt: id, .. } | Seat::Attempt(id)) => {
+            Some(id.task)
+        }
+        Subject::Gate(_) | Subject::Delivery | Subject::Question(Seat::Planner { .. } | Seat::RunJudge { .. }) => None,
     };
-    let title = task.and_then(|id| state.tasks.get(&id)).map_or(goal, |task| &task.draft.title);
+    let title = match on {
+        Subject::Question(seat) => titled(state, seat),
+        Subject::Gate(_) | Subject::Candidate(_) | Subject::Delivery => {
+            task.and_then(|id| state.tasks.get(&id)).map_or(goal, |task| &task.draft.title).clone()
+        }
+    };
     let next = match on {
         Subject::Candidate(id) => format!("artel approve {run}/{}", id.task),
         Subject::Gate(gate) => format!("artel approve {} --run {run}", words::gate(gate)),
         Subject::Delivery => format!("artel approve delivery --run {run}"),
+        Subject::Question(seat) => format!("artel answer {run}/{} ANSWER", asker(seat)),
     };
-    (task, title.clone(), waiting.words(), next)
+    (task, title, waiting.words(), next)
 }
 
 /// Sorts a run itself into its bucket, with what a person would do.
@@ -173,8 +182,8 @@ pub(super) fn inbox_of_run(state: &State, run: &RunId) -> Option<(Bucket, String
         Class::Incomplete => Bucket::Failed,
         Class::Waits | Class::Stopped | Class::Budget | Class::Trouble => Bucket::NeedsInput,
     };
-    // Each candidate that waits stands for itself.
-    if state.end.is_none() && state.rest == Some(Rest::Gate(Gate::Landing)) {
+    // Each candidate or question that waits stands for itself.
+    if state.end.is_none() && matches!(state.rest, Some(Rest::Gate(Gate::Landing) | Rest::Question)) {
         return None;
     }
     let next = match (&state.rest, bucket) {
@@ -186,7 +195,9 @@ pub(super) fn inbox_of_run(state: &State, run: &RunId) -> Option<(Bucket, String
         {
             format!("artel deliver {run}")
         }
-        (None, Bucket::NeedsInput | Bucket::Failed | Bucket::Finished) => format!("artel status {run}"),
+        (Some(Rest::Question) | None, Bucket::NeedsInput | Bucket::Failed | Bucket::Finished) => {
+            format!("artel status {run}")
+        }
     };
     Some((bucket, next))
 }

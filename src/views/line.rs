@@ -181,6 +181,7 @@ pub fn line(state: &State, recorded: &Recorded) -> Line {
         Event::CandidateDenied { attempt, reason, next: then, .. } => {
             progress(format!("{attempt} was refused: {}; {}", text(reason), brief_next(then))).in_tone(tone_of(then))
         }
+        Event::QuestionAnswered { seat, answer, .. } => asked::told(*seat, answer),
         Event::WordOverdue { on, then } => overdue(*on, *then),
         Event::PlanEdited { dropped, changed, added, .. } => {
             let (out, new) = (dropped.len(), added.len());
@@ -374,7 +375,8 @@ fn landing(state: &State, landed: &[Link], head: Oid) -> Line {
     progress(format!("landed {told} at {} ({through} of {total})", head.short())).in_tone(Tone::Good)
 }
 
-pub(super) fn whose(seat: Seat) -> String {
+/// Names who sits at a seat.
+pub fn whose(seat: Seat) -> String {
     match seat {
         Seat::Attempt(attempt) => attempt.to_string(),
         Seat::Planner { scope, wake: 1 } => format!("the planner of {scope}"),
@@ -403,6 +405,7 @@ fn left_seat(at_ms: i64, seat: Seat, left: &Left, turn: Option<Turn>) -> Line {
             progress(line).in_tone(Tone::Warning)
         }
         Left::Cut { why } => progress(format!("{who} was cut off: {}", text(why))).in_tone(Tone::Warning),
+        Left::Asks { missing, .. } => asked::asks(&who, missing),
     }
 }
 

@@ -95,6 +95,7 @@ pub fn actor(state: &State, recorded: &Recorded) -> String {
             | Event::Steered { .. }
             | Event::PlanEdited { .. }
             | Event::PlanSentBack { .. }
+            | Event::QuestionAnswered { .. }
             | Event::ScopeAnswered { by: None, .. }
             | Event::DeliveryAsked { .. }
             | Event::BudgetRaised { .. }

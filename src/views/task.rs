@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::asked::waits_for_split;
 use super::limits::waits;
-use super::waiting::{Waiting, of_candidate};
+use super::waiting::{Waiting, of_candidate, of_question};
 use super::words;
 use crate::machine::event::Next;
 use crate::machine::state::{Attempt, State, Status, Task};
@@ -31,7 +31,7 @@ pub struct TaskView {
     pub status: &'static str,
     /// Why it stands there, where that needs a reason.
     pub why: Option<String>,
-    /// What its candidate waits for, where that waits for a person's word.
+    /// What its candidate waits for, where that waits for a person's word, or its judge for an answer.
     pub waiting: Option<Waiting>,
     /// The merge commit, once landed.
     pub landed: Option<Oid>,
@@ -123,7 +123,8 @@ pub fn task(state: &State, id: TaskId, now_ms: i64) -> Option<TaskView> {
         at = scope.parent;
     }
     let last = AttemptId { task: id, number: task.attempts.len() as u32 };
-    let waiting = of_candidate(state, last);
+    let asked = || state.judge_asks(last).then(|| of_question(state, state.review_seat(last))).flatten();
+    let waiting = of_candidate(state, last).or_else(asked);
     let (why, landed) = match &task.status {
         Status::Kept { why } => (Some(why.clone()), None),
         Status::Blocked { missing } => (Some(missing.clone()), None),
@@ -132,8 +133,8 @@ pub fn task(state: &State, id: TaskId, now_ms: i64) -> Option<TaskView> {
         Status::Landed { commit } => (None, Some(*commit)),
         Status::Ready => (waits_for_split(state, id).or_else(|| waits_for_limit(state, task, now_ms)), None),
         Status::Queued => (waits_for_split(state, id), None),
-        Status::Gated => (waiting.as_ref().map(Waiting::words), None),
-        Status::Waiting | Status::Running | Status::Judging | Status::Nothing => (None, None),
+        Status::Gated | Status::Judging => (waiting.as_ref().map(Waiting::words), None),
+        Status::Waiting | Status::Running | Status::Nothing => (None, None),
     };
     let attempts = (1..).zip(&task.attempts).map(|(number, it)| attempt(AttemptId { task: id, number }, it, now_ms));
     Some(TaskView {

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::line::whose;
 use super::words;
 use crate::machine::awaited::{Shown, Wait};
 use crate::machine::event::Subject;
@@ -11,6 +12,7 @@ use crate::machine::state::{Planning, State};
 use crate::model::gating::{Extent, Reason, Then};
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid};
+use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 
 /// How many rows a board has.
@@ -35,6 +37,12 @@ pub struct Waiting {
     pub shown: Option<Shown>,
     /// The commit that a candidate was made from, or a delivery's run was opened on.
     pub base: Option<Oid>,
+    /// The seat at which a question was asked, where it is one.
+    #[serde(default)]
+    pub seat: Option<Seat>,
+    /// Which question there it is, from 1; an answer is given to exactly that.
+    #[serde(default)]
+    pub number: Option<u32>,
     /// The branch that is delivered into.
     pub branch: Option<String>,
     /// Where that stood when it was asked, where that is known.
@@ -59,10 +67,11 @@ pub struct Waiting {
     pub is_overdue: bool,
 }
 
-/// Shows on a board a candidate or a delivery that waits for a word.
+/// Shows on a board a candidate, a delivery or a question that waits for a word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedRow {
-    /// What `artel approve` is told: a task, or `delivery`.
+    /// What `artel approve` is told: a task, or `delivery`. Of a question, what `artel answer` is told: a task, a scope, or
+    /// `run`.
     pub what: String,
     /// The task's title, or the branch.
     pub title: String,
@@ -72,9 +81,15 @@ pub struct AskedRow {
     pub attempt: Option<AttemptId>,
     /// The commit that a word is given on.
     pub commit: Option<Oid>,
+    /// The seat at which a question was asked, where it is one.
+    #[serde(default)]
+    pub seat: Option<Seat>,
+    /// Which question there it is, from 1; an answer is given to exactly that.
+    #[serde(default)]
+    pub number: Option<u32>,
 }
 
-/// Lists the candidates and deliveries that wait for a word, as boards show them; a delivery goes into a branch that
+/// Lists the candidates, deliveries and questions that wait for a word, as boards show them; a delivery goes into a branch that
 /// stands at `target`.
 pub fn asked(state: &State, target: Option<Oid>) -> Vec<AskedRow> {
     let row = |(on, mut shown): (Subject, Waiting)| match on {
@@ -82,13 +97,17 @@ pub fn asked(state: &State, target: Option<Oid>) -> Vec<AskedRow> {
         Subject::Candidate(id) => {
             let title = state.tasks.get(&id.task)?.draft.title.clone();
             let (what, why) = (id.task.to_string(), shown.words());
-            Some(AskedRow { what, title, why, attempt: Some(id), commit: shown.commit })
+            Some(AskedRow { what, title, why, attempt: Some(id), commit: shown.commit, seat: None, number: None })
         }
         Subject::Delivery => {
             shown.note_target(target);
             let title = shown.branch.clone().unwrap_or_default();
             let (what, why) = ("delivery".to_owned(), shown.words());
-            Some(AskedRow { what, title, why, attempt: None, commit: shown.commit })
+            Some(AskedRow { what, title, why, attempt: None, commit: shown.commit, seat: None, number: None })
+        }
+        Subject::Question(seat) => {
+            let (what, title, why) = (asker(seat), titled(state, seat), shown.words());
+            Some(AskedRow { what, title, why, attempt: None, commit: None, seat: Some(seat), number: shown.number })
         }
     };
     waiting(state).into_iter().filter_map(row).take(ROWS).collect()
@@ -104,6 +123,7 @@ pub fn waiting(state: &State) -> Vec<(Subject, Waiting)> {
             Subject::Gate(gate) => Some(of_gate(state, gate, wait)),
             Subject::Candidate(id) => of_candidate(state, id),
             Subject::Delivery => of_delivery(state),
+            Subject::Question(seat) => of_question(state, seat),
         };
         Some((on, shown?))
     });
@@ -119,6 +139,8 @@ fn bare(state: &State, wait: Wait) -> Waiting {
         commit: None,
         shown: None,
         base: None,
+        seat: None,
+        number: None,
         branch: None,
         onto: None,
         onto_now: None,
@@ -207,6 +229,40 @@ pub fn of_delivery(state: &State) -> Option<Waiting> {
     })
 }
 
+/// Shows a question that waits for an answer.
+pub fn of_question(state: &State, seat: Seat) -> Option<Waiting> {
+    let (number, question) = state.open_question(seat)?;
+    let who = whose(seat);
+    Some(Waiting {
+        then: format!("{who} goes on with your answer in its brief"),
+        reasons: vec![format!("{who} lacks {}", question.missing)],
+        seat: Some(seat),
+        number: Some(number),
+        ..bare(state, question.wait)
+    })
+}
+
+/// Names whoever asked at a seat, as a person does who answers: by its task, its scope, or as the run.
+pub fn asker(seat: Seat) -> String {
+    match seat {
+        Seat::Attempt(attempt) | Seat::Judge { attempt, .. } => attempt.task.to_string(),
+        Seat::Planner { scope, .. } => scope.to_string(),
+        Seat::RunJudge { .. } => "run".to_owned(),
+    }
+}
+
+/// Gives the title of what somebody at a seat is at.
+pub(super) fn titled(state: &State, seat: Seat) -> String {
+    let title = match seat {
+        Seat::Attempt(attempt) | Seat::Judge { attempt, .. } => {
+            state.tasks.get(&attempt.task).map(|task| &task.draft.title)
+        }
+        Seat::Planner { scope, .. } => state.scopes.get(&scope).map(|scope| &scope.draft.title),
+        Seat::RunJudge { .. } => None,
+    };
+    title.unwrap_or(&state.opening().goal.name).clone()
+}
+
 impl Waiting {
     /// Notes where the branch stands into which it would be delivered.
     pub fn note_target(&mut self, at: Option<Oid>) {
@@ -239,7 +295,8 @@ impl Waiting {
         if self.is_overdue {
             parts.push("OVERDUE".to_owned());
         }
-        format!("waits for your word: {}", parts.join("; "))
+        let what = if self.seat.is_some() { "answer" } else { "word" };
+        format!("waits for your {what}: {}", parts.join("; "))
     }
 }
 
@@ -275,5 +332,6 @@ pub fn subject(on: Subject) -> String {
         Subject::Gate(gate) => format!("the {}", words::gate(gate)),
         Subject::Candidate(id) => format!("the candidate of {id}"),
         Subject::Delivery => "the delivery".to_owned(),
+        Subject::Question(seat) => format!("what {} asks", whose(seat)),
     }
 }

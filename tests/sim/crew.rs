@@ -113,7 +113,9 @@ fn planned(world: &mut World, (scope, wake, fence): (ScopeId, u32, u64), step: P
     if fence > 0 {
         let seat = Seat::Planner { scope, wake };
         match step {
-            PlanStep::Done => return left(world, seat, fence, Leave::Done),
+            PlanStep::Done => {
+                return asks(world, seat, fence).unwrap_or_else(|| left(world, seat, fence, Leave::Done));
+            }
             PlanStep::Fail(why) => return left(world, seat, fence, Leave::Failed(why)),
             PlanStep::Emit(_) | PlanStep::Spawn(_) | PlanStep::Claim { .. } | PlanStep::AnswerScope(_) => {}
         }
@@ -148,9 +150,22 @@ fn left(world: &mut World, seat: Seat, fence: u64, leave: Leave) -> Command {
     Command::LeaveSeat { seat, fence, leave, usage }
 }
 
+/// Has whoever sits there ask a person, now and then.
+fn asks(world: &World, seat: Seat, fence: u64) -> Option<Command> {
+    let leave = Leave::Asks {
+        missing: "an answer to: is it so?".to_owned(),
+        session: fence.is_multiple_of(2).then(|| format!("session-{fence}")),
+    };
+    let usage = Usage { cpu_ms: 3, ..Usage::default() };
+    world.beside_chance(50 + fence, 25).then_some(Command::LeaveSeat { seat, fence, leave, usage })
+}
+
 /// Has a judge's session say something of a candidate.
 fn review(world: &mut World, effect: &Effect, (attempt, lens, fence): (AttemptId, u32, u64)) {
     let seat = Seat::Judge { attempt, lens };
+    if let Some(command) = asks(world, seat, fence) {
+        return world.post(command, Must::Anything, Some(effect.clone()));
+    }
     if world.chance(20) {
         let command = left(world, seat, fence, Leave::Failed("it made no sense".to_owned()));
         return world.post(command, Must::Anything, Some(effect.clone()));
@@ -188,6 +203,9 @@ fn review(world: &mut World, effect: &Effect, (attempt, lens, fence): (AttemptId
 
 /// Has the judge of the run say something at the end of an iteration; in a kind world what the conditions say.
 fn judge_run(world: &mut World, effect: &Effect, iteration: u32, fence: u64) {
+    if let Some(command) = asks(world, Seat::RunJudge { iteration }, fence) {
+        return world.post(command, Must::Anything, Some(effect.clone()));
+    }
     if world.chance(20) {
         let leave = Leave::Failed("it made no sense".to_owned());
         let command = left(world, Seat::RunJudge { iteration }, fence, leave);

@@ -13,6 +13,7 @@ use artel::model::globs::globs;
 use artel::model::goal::{Gate, Goal};
 use artel::model::ids::{AttemptId, Oid};
 use artel::model::plan_edit::{EditedTask, PlanEdit};
+use artel::model::seat::Seat;
 
 use crate::laws::{Law, broken, law};
 use crate::repo::{Repo, Tree};
@@ -161,6 +162,7 @@ pub fn word(world: &mut World) -> Option<Ask> {
             let branch = waiting.branch;
             if goes_on { Ask::ApproveDelivery { branch, head } } else { Ask::DenyDelivery { branch, head, reason } }
         }
+        Subject::Question(seat) => answer(&world.state, seat, u32::from(is_blind))?,
     })
 }
 
@@ -175,6 +177,12 @@ fn sent_back(world: &World, is_blind: bool) -> Ask {
     let shown = world.state.shown();
     let shown = if is_blind { Shown { edits: shown.edits + 1, ..shown } } else { shown };
     Ask::SendPlanBack(Objection { reason: "no".to_owned(), shown })
+}
+
+/// Answers what was asked at a seat, or a question that many after it.
+fn answer(state: &State, seat: Seat, after: u32) -> Option<Ask> {
+    let (number, _) = state.open_question(seat)?;
+    Some(Ask::AnswerQuestion { seat, number: number + after, answer: "it is so".to_owned() })
 }
 
 /// Edits the plan as it stands: some tasks are taken out, split, told otherwise, put in another order.
@@ -227,5 +235,6 @@ pub fn kind_word(state: &State) -> Option<Ask> {
             let waiting = state.asked.delivery.as_ref()?;
             Ask::ApproveDelivery { branch: waiting.branch.clone(), head: waiting.head }
         }
+        Subject::Question(seat) => answer(state, seat, 0)?,
     })
 }

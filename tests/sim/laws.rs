@@ -25,6 +25,12 @@ pub fn answers_to(state: &State, command: &Command, events: &[Event]) -> Law {
         let is_late = matches!(before, Some(Event::WordOverdue { then: Then::Approve, .. }));
         law(is_asked || is_late, || "a gate opened without a person's word".to_owned())?;
     }
+    for (at, _) in events.iter().enumerate().filter(|(_, it)| matches!(it, Event::QuestionAnswered { .. })) {
+        let is_asked = matches!(command, Command::Request { .. });
+        let before = at.checked_sub(1).and_then(|before| events.get(before));
+        let is_late = matches!(before, Some(Event::WordOverdue { then: Then::Approve | Then::Deny, .. }));
+        law(is_asked || is_late, || "a question is answered by nobody".to_owned())?;
+    }
     match command {
         Command::Request { id, ask } => {
             let is_old = state.answered.contains_key(id);
@@ -97,6 +103,11 @@ fn means(state: &State, ask: &Ask, events: &[Event]) -> Law {
             let (shown, present) = (objection.shown, state.shown());
             law(shown == present, || format!("what {shown:?} showed is sent back as {present:?}"))?;
         }
+        if let (Ask::AnswerQuestion { seat: of, number: said, .. }, Event::QuestionAnswered { seat, number, .. }) =
+            (ask, event)
+        {
+            law((of, said) == (seat, number), || format!("an answer to {said} of {of} is one to {number} of {seat}"))?;
+        }
         if let (Ask::EditPlan(edit), Event::PlanEdited { .. }) = (ask, event) {
             let present = state.asked.edits;
             law(edit.revision == present, || format!("an edit of {} is taken for one of {present}", edit.revision))?;
@@ -131,6 +142,7 @@ pub fn hold(state: &State) -> Law {
     }
     tally(state)?;
     parked(state)?;
+    questions(state)?;
     indexes(state)?;
     waiting(state)?;
     ranks(state)?;
@@ -157,6 +169,15 @@ fn parked(state: &State) -> Law {
         };
         let is_free = !state.sitting.contains_key(seat) && parked.fence <= state.seatings;
         law(is_wanted && is_free, || format!("{parked:?} waits at {seat}, where nobody is wanted"))?;
+    }
+    Ok(())
+}
+
+/// Holds that a question waits only where somebody is still wanted, and nobody sits.
+fn questions(state: &State) -> Law {
+    for (seat, number, _) in state.open_questions() {
+        let is_free = !state.sitting.contains_key(&seat) && state.is_to_be_said(seat);
+        law(is_free && number <= 3, || format!("question {number} waits at {seat}"))?;
     }
     Ok(())
 }

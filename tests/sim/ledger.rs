@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use artel::machine::command::Link;
-use artel::machine::event::{End, Event, Left};
+use artel::machine::event::{End, Event, Left, Rest};
 use artel::machine::state::{Planning, State, Status, Task};
 use artel::model::check::{Answer, CheckResult};
 use artel::model::goal::Gate;
@@ -37,6 +37,8 @@ pub struct Ledger {
     parked: BTreeMap<Seat, (AgentRef, u64)>,
     /// Sessions that were taken up at seats by who sits there.
     taken_up: BTreeMap<Seat, (AgentRef, u64)>,
+    /// Seats at which somebody asked and was not answered.
+    asks: BTreeSet<Seat>,
     /// How often a prefix of the present batch was red.
     reds: BTreeMap<u32, u32>,
     /// The words that people gave.
@@ -76,7 +78,18 @@ impl Ledger {
                 self.handoffs.retain(|_, owed| !owed.is_empty());
                 Ok(())
             }
+            Event::QuestionAnswered { seat, .. } => {
+                law(self.asks.remove(seat), || format!("somebody at {seat} is answered and has not asked"))
+            }
+            Event::RunParked { why: Rest::Question } => {
+                law(!self.asks.is_empty(), || "the run rests on a question, and each is answered".to_owned())
+            }
+            Event::RunReopened | Event::IterationBegan { .. } => {
+                self.withdraw();
+                Ok(())
+            }
             Event::SeatTaken { seat, agent, resumes, .. } => {
+                law(!self.asks.contains(seat), || format!("somebody sits at {seat}, where a question waits"))?;
                 let parked = self.parked.remove(seat);
                 let is_its_own = resumes.is_none() || parked == resumes.map(|fence| (agent.clone(), fence));
                 law(is_its_own, || format!("{agent} takes up {resumes:?} at {seat}, where {parked:?} waits"))?;
@@ -115,6 +128,7 @@ impl Ledger {
             Event::BatchLanded { landed, head, tree, flaky, .. } => {
                 law(self.overwritten.is_none(), || format!("{:?} was a person's and is gone", self.overwritten))?;
                 law(is_tampered || repo.branch == Some(*head), || "landed means on the branch".to_owned())?;
+                self.withdraw();
                 self.landed(state, landed, (*head, *tree, *flaky), repo)
             }
             Event::SampleAccepted => sample_is_in(state),
@@ -155,7 +169,6 @@ impl Ledger {
             | Event::PlanEdited { .. }
             | Event::DeliveryProposed { .. }
             | Event::DeliveryRefused { .. }
-            | Event::IterationBegan { .. }
             | Event::ConditionsChecked { .. }
             | Event::TaskOverruled { .. }
             | Event::Steered { .. }
@@ -169,23 +182,33 @@ impl Ledger {
             | Event::RequestAnswered { .. }
             | Event::RequestRefused { .. }
             | Event::SpaceRanShort { .. }
-            | Event::SpaceCameBack
-            | Event::RunReopened => Ok(()),
+            | Event::SpaceCameBack => Ok(()),
         }
     }
 
     /// Notes what is left of a session at a seat: whoever was cut off says nothing against what it had taken up.
     fn left(&mut self, state: &State, seat: Seat, left: &Left) {
         let taken_up = self.taken_up.remove(&seat);
+        if matches!(left, Left::Asks { .. }) {
+            self.asks.insert(seat);
+        }
         let kept = match left {
             Left::Cut { .. } => taken_up,
-            Left::Limited { session: Some(_), .. } => {
+            Left::Limited { session: Some(_), .. } | Left::Asks { session: Some(_), .. } => {
                 let sitting = &state.sitting[&seat];
                 Some((sitting.agent.clone(), sitting.fence))
             }
-            Left::Limited { session: None, .. } | Left::Done | Left::Failed { .. } => None,
+            Left::Limited { session: None, .. }
+            | Left::Asks { session: None, .. }
+            | Left::Done
+            | Left::Failed { .. } => None,
         };
         self.parked.extend(kept.map(|kept| (seat, kept)));
+    }
+
+    /// Forgets what the run's judge asked: the run has moved since it looked.
+    fn withdraw(&mut self) {
+        self.asks.retain(|seat| !matches!(seat, Seat::RunJudge { .. }));
     }
 
     fn woken(&mut self, id: ScopeId, handoffs: &[TaskId]) -> Law {
@@ -244,10 +267,12 @@ impl Ledger {
 
 /// Holds that nothing else touches what the oldest split on its way splits; told without a look at any index.
 fn touches_nothing_frozen(state: &State, id: AttemptId) -> Law {
-    // One that waits for a person's word holds nobody up.
+    // One that waits for a person's word, or whose judge does, holds nobody up.
     let is_on_its_way = |status: &Status| !status.is_settled() && *status != Status::Gated;
-    let is_open = |task: &Task| !task.draft.splits.is_empty() && is_on_its_way(&task.status);
-    let Some((split, of)) = state.tasks.iter().find(|(_, task)| is_open(task)) else { return Ok(()) };
+    let is_open = |id: &TaskId, task: &Task| {
+        !task.draft.splits.is_empty() && is_on_its_way(&task.status) && !state.is_asked_about(*id)
+    };
+    let Some((split, of)) = state.tasks.iter().find(|(id, task)| is_open(id, task)) else { return Ok(()) };
     let may_start = of.status != Status::Waiting && (state.sample_accepted || of.sample);
     let touches = *split != id.task && of.draft.splits.overlaps(&state.tasks[&id.task].draft.paths);
     law(!may_start || !touches, || format!("{id} touches what {split} splits"))

@@ -11,6 +11,7 @@ use artel::machine::decide;
 use artel::machine::due::Effect;
 use artel::machine::event::{End, Event, Left, Next, Recorded, Turn};
 use artel::machine::evolve::evolve;
+use artel::machine::questions::Reply;
 use artel::machine::rejection::Rejection;
 use artel::machine::state::{BatchStep, Flow, Planning, State, Status, Urgency};
 use artel::model::attempt::Outcome;
@@ -208,6 +209,12 @@ mutants! {
     OldPlanSentBack,
     /// A plan is sent back, and its tasks stand.
     SentBackStands,
+    /// Somebody sits down where a question waits for its answer.
+    SeatTakenUnanswered,
+    /// An answer on one question counts for another.
+    AnswerOnAnother,
+    /// An answer is believed and brings nothing.
+    AnswerForgotten,
 }
 
 /// Decides as the machine would with that bug.
@@ -309,6 +316,7 @@ fn blinded_to_means(mutant: Mutant, seen: &mut State, command: &Command) -> bool
 /// Hides what a person's word is needed for; tells whether it hid anything.
 fn blinded_to_words(mutant: Mutant, seen: &mut State, command: &Command) -> bool {
     match (mutant, command) {
+        (Mutant::SeatTakenUnanswered, Command::Advance) => seen.asked.questions.clear(),
         (Mutant::SpendingNotAsked, Command::Advance) => opening(seen).goal.gating.nano_usd = None,
         (Mutant::EditOutsideScope, Command::Request { ask: Ask::EditPlan(_), .. }) => {
             for scope in seen.scopes.values_mut() {
@@ -389,6 +397,9 @@ fn bent<'a>(mutant: Mutant, state: &State, command: &'a Command) -> Cow<'a, Comm
         }
         (Mutant::OldPlanSentBack, Command::Request { ask: Ask::SendPlanBack(objection), .. }) => {
             objection.shown = state.shown();
+        }
+        (Mutant::AnswerOnAnother, Command::Request { ask: Ask::AnswerQuestion { seat, number, .. }, .. }) => {
+            *number = state.open_question(*seat).map_or(*number, |(open, _)| open);
         }
         (Mutant::OldPlanEdited, Command::Request { ask: Ask::EditPlan(edit), .. }) => edit.revision = state.asked.edits,
         (Mutant::RedIsDone, Command::ReportConditions { results, .. }) => {
@@ -545,6 +556,11 @@ pub fn fold(mutant: Option<Mutant>, state: State, recorded: &Recorded) -> State 
         }
         (Some(Mutant::SessionTakenUpTwice), Event::SeatLeft { seat, left: Left::Failed { .. }, turn: Some(_), .. }) => {
             state.parked.extend(taken_up.map(|parked| (*seat, parked)));
+        }
+        (Some(Mutant::AnswerForgotten), Event::QuestionAnswered { seat, .. }) => {
+            if let Some(question) = state.asked.questions.get_mut(seat).and_then(|asked| asked.last_mut()) {
+                question.reply = Reply::Waits;
+            }
         }
         (Some(Mutant::HandoffGivenTwice), Event::PlannerWoken { scope, .. }) => {
             let scope = state.scopes.get_mut(scope).expect("it was woken");

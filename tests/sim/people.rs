@@ -147,6 +147,7 @@ pub fn mend(world: &mut World) -> bool {
 fn what_is_wanted(world: &World) -> Option<Ask> {
     match &world.state.rest {
         Some(Rest::Gate(_)) => gates::objection(world).or_else(|| gates::kind_word(&world.state)),
+        Some(Rest::Question) => gates::kind_word(&world.state),
         Some(Rest::Budget { .. }) => Some(Ask::Raise(plenty(&world.state.budget))),
         Some(Rest::Stopped | Rest::Trouble { .. }) => Some(Ask::Resume),
         None if world.state.flow != Flow::Open => Some(Ask::Resume),

@@ -195,6 +195,7 @@ pub(super) fn overrule(state: &mut State, task: TaskId) {
 
 pub(super) fn drop_task(state: &mut State, task: TaskId, reason: &str) {
     withdraw(state, task);
+    state.reviewing.retain(|judged| judged.task != task);
     set_status(state, task, Status::Dropped { reason: reason.to_owned() });
 }
 

@@ -1,8 +1,10 @@
 //! Owns how seats change the state: somebody sits down, somebody is gone, and a session waits to be taken up again.
 
-use super::limits;
+use super::{limits, word};
 use crate::machine::asked::Heard;
-use crate::machine::event::{Left, Turn};
+use crate::machine::awaited::Wait;
+use crate::machine::event::{Left, Rest, Turn};
+use crate::machine::questions::{Question, Reply};
 use crate::machine::seats::{ParkedSession, Sitting};
 use crate::machine::state::State;
 use crate::model::attempt::Usage;
@@ -45,9 +47,15 @@ pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, tu
             }
             Left::Limited { until_ms, why, session } => {
                 limits::meet_as(state, &account, sitting.since_ms, (*until_ms, why));
-                let Sitting { agent, fence, .. } = sitting;
-                let parked = session.clone().map(|session| ParkedSession { agent, fence, session });
-                state.parked.extend(parked.map(|parked| (seat, parked)));
+                state.parked.extend(parked(sitting, session.as_ref()).map(|parked| (seat, parked)));
+            }
+            Left::Asks { missing, session } => {
+                limits::pass(state, &account, sitting.since_ms);
+                let wait = Wait { since_ms: state.last_ms, is_overdue: false };
+                let question = Question { missing: missing.clone(), wait, reply: Reply::Waits };
+                state.asked.questions.entry(seat).or_default().push(question);
+                let parked = parked(sitting, session.as_ref());
+                state.parked.extend(parked.map(|parked| (seat, ParkedSession { has_asked: true, ..parked })));
             }
             Left::Done | Left::Failed { .. } => limits::pass(state, &account, sitting.since_ms),
         }
@@ -63,6 +71,36 @@ pub(super) fn leave(state: &mut State, seat: Seat, left: &Left, usage: Usage, tu
         Some(_) | None => {
             state.turns.remove(&seat);
         }
+    }
+}
+
+fn parked(sitting: Sitting, session: Option<&String>) -> Option<ParkedSession> {
+    let Sitting { agent, fence, .. } = sitting;
+    let session = session?.clone();
+    Some(ParkedSession { agent, fence, session, has_asked: false })
+}
+
+/// Gives whoever asked at a seat its answer.
+pub(super) fn answer(state: &mut State, seat: Seat, answer: &str) {
+    if let Some(question) = state.asked.questions.get_mut(&seat).and_then(|asked| asked.last_mut()) {
+        question.reply = Reply::Given(answer.to_owned());
+    }
+    word::wake(state);
+    // Whoever was answered may play another role than those which have used up what they may.
+    if matches!(state.rest, Some(Rest::Budget { .. })) {
+        state.rest = None;
+    }
+}
+
+/// Withdraws questions where what their askers were to say is said or asked no longer.
+pub(super) fn withdraw(state: &mut State) {
+    let over: Vec<Seat> =
+        state.open_questions().map(|(seat, ..)| seat).filter(|seat| !state.is_to_be_said(*seat)).collect();
+    for seat in over {
+        if let Some(question) = state.asked.questions.get_mut(&seat).and_then(|asked| asked.last_mut()) {
+            question.reply = Reply::Withdrawn;
+        }
+        word::wake(state);
     }
 }
 

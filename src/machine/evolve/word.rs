@@ -64,7 +64,14 @@ pub(super) fn send_back(state: &mut State, reason: &str, dropped: &[TaskId]) {
 
 /// Lets a run that rests for want of a word look whether it still does.
 pub(super) fn wake(state: &mut State) {
-    if matches!(state.rest, Some(Rest::Gate(_))) {
+    if matches!(state.rest, Some(Rest::Gate(_) | Rest::Question)) {
+        state.rest = None;
+    }
+}
+
+/// Lets a run that rests on a question alone look whether it still does: a person has given it something else to do.
+pub(super) fn look_up(state: &mut State) {
+    if state.rest == Some(Rest::Question) {
         state.rest = None;
     }
 }

@@ -83,6 +83,7 @@ pub fn follows(state: &State, event: &Event) -> Law {
         Event::CandidateAsked { attempt, reasons } => words::asked(state, *attempt, reasons),
         Event::CandidateApproved { attempt, commit } => words::answered(state, *attempt, *commit),
         Event::CandidateDenied { attempt, commit, next, .. } => words::denied(state, *attempt, *commit, next),
+        Event::QuestionAnswered { seat, number, .. } => seats::answered(state, *seat, *number),
         Event::WordOverdue { on, .. } => words::overdue(state, *on),
         Event::PlanEdited { revision, dropped, changed, added } => {
             words::edited(state, *revision, dropped, (changed, added))

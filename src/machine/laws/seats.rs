@@ -3,6 +3,7 @@
 use super::broken::{Broken, Law, broken, law};
 use super::tasks::{attempt, runs, tried};
 use crate::machine::event::{Left, Next, Turn};
+use crate::machine::rules::seat::QUESTIONS_AT_MOST;
 use crate::machine::seats::Sitting;
 use crate::machine::state::{Flow, State};
 use crate::model::check::Answer;
@@ -27,6 +28,7 @@ pub(super) fn taken(state: &State, seat: Seat, agent: &AgentRef, (fence, resumes
     law(state.is_live() && state.flow == Flow::Open, || format!("{seat} is taken while no work is handed out"))?;
     law(!state.waits_for_spending(), || format!("{seat} is taken before a word on what was spent"))?;
     law(!state.sitting.contains_key(&seat), || format!("{seat} is taken twice"))?;
+    law(state.open_question(seat).is_none(), || format!("{seat} is taken and its question waits for an answer"))?;
     law(state.seats().any(|it| it == seat), || format!("nobody is wanted at {seat}"))?;
     let role = state.role_at(seat).map(|role| role.name.as_str()).unwrap_or_default();
     law(!state.short_roles.contains(role), || format!("{seat} is taken and {role} has used up its budget"))?;
@@ -89,9 +91,18 @@ pub(super) fn left(state: &State, seat: Seat, left: &Left, turn: Option<Turn>) -
     let wanted = match left {
         Left::Done => None,
         Left::Failed { .. } => state.turn_after(seat),
-        Left::Limited { .. } | Left::Cut { .. } => Some(present),
+        Left::Limited { .. } | Left::Cut { .. } | Left::Asks { .. } => Some(present),
     };
+    let asked = state.asked.questions.get(&seat).map_or(0, Vec::len);
+    let may_ask = !matches!(left, Left::Asks { .. }) || asked < QUESTIONS_AT_MOST;
+    law(may_ask, || format!("somebody at {seat} asks once more after {asked} times"))?;
     law(turn == wanted, || format!("{seat} is left by {left:?} and goes on as {turn:?}"))
+}
+
+/// Holds that an answer is given on the question that waits for one.
+pub(super) fn answered(state: &State, seat: Seat, number: u32) -> Law {
+    let waits = state.end.is_none() && state.open_question(seat).is_some_and(|(open, _)| open == number);
+    law(waits, || format!("question {number} of {seat} is answered, and does not wait"))
 }
 
 pub(super) fn reviewed(state: &State, id: AttemptId, review: &Review, next: &Next) -> Law {

@@ -65,7 +65,8 @@ fn apart(state: &State, id: AttemptId, task: &Task) -> Law {
     let owns = |other: &AttemptId| {
         state.tasks.get(&other.task).is_some_and(|other| other.draft.paths.overlaps(&task.draft.paths))
     };
-    if let Some(other) = state.running.iter().chain(&state.judging).chain(&state.reviewing).find(|other| owns(other)) {
+    let mut at_work = state.running.iter().chain(&state.judging).copied().chain(state.in_review());
+    if let Some(other) = at_work.find(owns) {
         return Err(broken(format!("{id} is leased beside {other}, which owns the same paths")));
     }
     let mut landing = state.landable().chain(state.batch.iter().flat_map(|batch| batch.members.iter().copied()));
@@ -151,7 +152,8 @@ pub(super) fn is_kept(state: &State, id: TaskId) -> Law {
 }
 
 pub(super) fn dropped(state: &State, id: TaskId) -> Law {
-    let may_be = matches!(task(state, id)?.status, Status::Waiting | Status::Gated);
+    let waits = matches!(task(state, id)?.status, Status::Waiting | Status::Gated);
+    let may_be = waits || state.is_asked_about(id);
     if may_be { Ok(()) } else { is_kept(state, id) }
 }
 

@@ -124,7 +124,7 @@ fn is_worth_a_call(state: &State, scope: &Scope) -> bool {
 /// Tells whether nothing moves but what a planner might still hand out.
 fn is_still(state: &State) -> bool {
     !state.has_work_under_way()
-        && state.reviewing.is_empty()
+        && state.in_review().next().is_none()
         && state.sitting.is_empty()
         && leasable(state).next().is_none()
 }
@@ -215,15 +215,15 @@ fn lease_tasks(state: &State, now_ms: i64) -> Vec<Event> {
     let judges = state.opening().judges.max(1) as usize;
     let free = free_workers(state).min((STARTED_A_JUDGE * judges).saturating_sub(just_started(state, now_ms).count()));
     if free == 0
-        || state.judging.len() + state.reviewing.len() >= WAITING_A_JUDGE * judges
+        || state.judging.len() + state.in_review().count() >= WAITING_A_JUDGE * judges
         || state.landable().take(QUEUE_AT_MOST).count() >= QUEUE_AT_MOST
     {
         return Vec::new();
     }
     let attempts_left = state.budget.attempts.map_or(u64::MAX, |limit| limit.saturating_sub(state.attempts_made()));
     let free = free.min(usize::try_from(attempts_left).unwrap_or(usize::MAX));
-    let at_work =
-        state.running.iter().chain(&state.judging).chain(&state.reviewing).filter_map(|id| state.tasks.get(&id.task));
+    let at_work = state.running.iter().chain(&state.judging).copied().chain(state.in_review());
+    let at_work = at_work.filter_map(|id| state.tasks.get(&id.task));
     let mut taken: Vec<&PathSet> = at_work.map(|task| &task.draft.paths).collect();
     let landing = state.landable().chain(state.batch.iter().flat_map(|batch| batch.members.iter().copied()));
     let landing: Vec<&PathSet> = landing.filter_map(|id| Some(&state.tasks.get(&id.task)?.draft.paths)).collect();
@@ -288,7 +288,7 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
     if state.empty_seats().next().is_some() {
         return budget_reached(state, now_ms);
     }
-    if !state.planning.is_empty() || state.baseline.is_none() || state.head.is_none() {
+    if is_planning(state) || state.baseline.is_none() || state.head.is_none() {
         return None;
     }
     if !plan_is_approved(state) && state.tally.ready > 0 {
@@ -297,8 +297,20 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
     if leasable(state).next().is_some() {
         return budget_reached(state, now_ms);
     }
+    if state.open_questions().next().is_some() {
+        return Some(Event::RunParked { why: Rest::Question });
+    }
     let is_asked = !state.asked.candidates.is_empty();
     is_asked.then_some(Event::RunParked { why: Rest::Gate(Gate::Landing) })
+}
+
+/// Tells whether a planner plans, or comes to: not one that waits for a person's answer.
+fn is_planning(state: &State) -> bool {
+    let asks = |scope: ScopeId| {
+        let wake = state.scopes.get(&scope).map_or(0, |scope| scope.wake);
+        state.open_question(Seat::Planner { scope, wake }).is_some()
+    };
+    state.planning.iter().any(|scope| !asks(*scope))
 }
 
 /// Comes to rest where the run has used up what it may, or all who could begin something play roles that have.

@@ -8,7 +8,7 @@ use crate::machine::event::{End, Event, NewTask, Rest};
 use crate::machine::rejection::Rejection;
 use crate::machine::rules::asked;
 use crate::machine::rules::plan::{new_task, next_task};
-use crate::machine::rules::{edit, send_back, word};
+use crate::machine::rules::{edit, seat, send_back, word};
 use crate::machine::state::{Flow, State, Status, Task};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, RequestId, TaskId};
@@ -71,6 +71,7 @@ fn carry_out(state: &State, ask: &Ask) -> Result<Vec<Event>, Rejection> {
         Ask::AnswerScope { task, granted, reason } => {
             Ok(reopening(state, asked::person(state, *task, (*granted, reason))?))
         }
+        Ask::AnswerQuestion { seat, number, answer } => seat::answer(state, (*seat, *number), answer),
         Ask::Revert(task) => revert(state, *task),
         Ask::Deliver { branch, onto } => deliver(state, branch.as_ref(), *onto),
         Ask::Raise(budget) => match budget.roles.keys().find(|role| !state.opening().roles.contains_key(*role)) {
@@ -106,9 +107,10 @@ fn kept(state: &State, id: TaskId) -> Result<&Task, Rejection> {
     is_kept.then_some(task).ok_or(Rejection::NotKept { task: id, status: task.status.word() })
 }
 
-/// A task that waits may be given up too: what it waits for may never land, and its candidate need not.
+/// A task that waits may be given up too: what it waits for may never land, and its candidate need not, nor what its judge
+/// asks about.
 fn may_be_given_up(state: &State, id: TaskId) -> Result<(), Rejection> {
-    if matches!(find(state, id)?.status, Status::Waiting | Status::Gated) {
+    if state.is_asked_about(id) || matches!(find(state, id)?.status, Status::Waiting | Status::Gated) {
         Ok(())
     } else {
         kept(state, id).map(|_| ())
@@ -162,7 +164,10 @@ fn resume(state: &State) -> Result<Vec<Event>, Rejection> {
         Some(Rest::Gate(_)) if state.flow == Flow::Open => {
             Err(Rejection::NotResting("waiting for a person's word: approve or deny it"))
         }
-        Some(Rest::Gate(_) | Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }) | None => {
+        Some(Rest::Question) if state.flow == Flow::Open => {
+            Err(Rejection::NotResting("waiting for a person's answer: give it"))
+        }
+        Some(Rest::Gate(_) | Rest::Question | Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }) | None => {
             Ok(vec![Event::Resumed])
         }
     }

@@ -1,5 +1,6 @@
 //! Owns who plans and judges in sessions: one sits at a seat at a time, in the order of its role, within what the run may
-//! use; who fails gives its turn to the next, and who meets a limit takes it again later, and its session with it.
+//! use; who fails gives its turn to the next, and who meets a limit takes it again later, and its session with it. Who asks a
+//! person leaves, so that nothing is held while the question waits, and keeps its turn.
 
 use crate::machine::command::Leave;
 use crate::machine::event::{Event, Left, Next, Rest};
@@ -13,10 +14,17 @@ use crate::model::review::{Lens, Review};
 use crate::model::seat::Seat;
 use crate::model::verdict::{Finding, Ruling, Rung};
 
+/// How many questions may be asked at one seat: each takes a person.
+pub(in crate::machine) const QUESTIONS_AT_MOST: usize = 3;
+
 /// Seats whoever may sit: as many planners at one time as there are workers, and as many judges as there are judges.
 pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
+    let opening = state.opening();
     let planners = state.sitting.keys().filter(|seat| matches!(seat, Seat::Planner { .. })).count();
-    let mut free = (state.opening().workers.max(1) as usize).saturating_sub(planners);
+    // Who was answered comes before those who came to sit while it waited.
+    let judges = state.sitting.keys().filter(|seat| matches!(seat, Seat::Judge { .. })).count();
+    let mut free_planners = (opening.workers.max(1) as usize).saturating_sub(planners);
+    let mut free_judges = (opening.judges.max(1) as usize).saturating_sub(judges);
     let used_up = state.used_up_roles();
     let mut events = Vec::new();
     for seat in state.empty_seats() {
@@ -24,11 +32,16 @@ pub(in crate::machine) fn take(state: &State, now_ms: i64) -> Vec<Event> {
         if is_used_up || limit_holds(state, seat, now_ms) {
             continue;
         }
-        if matches!(seat, Seat::Planner { .. }) {
-            if free == 0 {
+        let free = match seat {
+            Seat::Planner { .. } => Some(&mut free_planners),
+            Seat::Judge { .. } => Some(&mut free_judges),
+            Seat::RunJudge { .. } | Seat::Attempt(_) => None,
+        };
+        if let Some(free) = free {
+            if *free == 0 {
                 continue;
             }
-            free -= 1;
+            *free -= 1;
         }
         let Some(agent) = state.next_at(seat, now_ms).cloned() else { continue };
         let fence = state.seatings + events.len() as u64 + 1;
@@ -71,7 +84,39 @@ pub(in crate::machine) fn leave(
             let left = Left::Limited { until_ms, why: why.clone(), session: session.clone() };
             Ok(vec![Event::SeatLeft { seat, left, usage, turn: Some(state.turn_at(seat)) }])
         }
+        Leave::Asks { missing, session } => Ok(asks(state, (seat, sitting), (missing, session.as_ref()), usage)),
     }
+}
+
+/// Has a person asked; who has asked too often has failed.
+fn asks(
+    state: &State,
+    (seat, sitting): (Seat, &Sitting),
+    (missing, session): (&str, Option<&String>),
+    usage: Usage,
+) -> Vec<Event> {
+    if state.asked.questions.get(&seat).is_some_and(|asked| asked.len() >= QUESTIONS_AT_MOST) {
+        let why = format!("it has asked {QUESTIONS_AT_MOST} times before, and lacks {missing}");
+        return failed(state, (seat, sitting), &why, usage);
+    }
+    let left = Left::Asks { missing: missing.to_owned(), session: session.cloned() };
+    vec![Event::SeatLeft { seat, left, usage, turn: Some(state.turn_at(seat)) }]
+}
+
+/// Gives whoever asked at a seat an answer to exactly that question.
+pub(in crate::machine) fn answer(
+    state: &State,
+    (seat, number): (Seat, u32),
+    answer: &str,
+) -> Result<Vec<Event>, Rejection> {
+    let waits = state.end.is_none() && state.open_question(seat).is_some_and(|(open, _)| open == number);
+    if !waits {
+        return Err(Rejection::NoQuestion { seat, number });
+    }
+    if answer.trim().is_empty() {
+        return Err(Rejection::EmptyAnswer(seat));
+    }
+    Ok(vec![Event::QuestionAnswered { seat, number, answer: answer.trim().to_owned() }])
 }
 
 /// Ends a session that says nothing against its agent.

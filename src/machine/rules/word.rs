@@ -148,7 +148,15 @@ fn lapsed(state: &State, on: Subject, then: Then, why: &str) -> Vec<Event> {
     let reason = why.to_owned();
     let branch = || state.asked.delivery.as_ref().map(|it| it.branch.clone());
     match (then, on) {
-        (Then::Escalate, _) | (Then::Stop, Subject::Gate(_) | Subject::Candidate(_)) => Vec::new(),
+        (Then::Escalate, _) | (Then::Stop, Subject::Gate(_) | Subject::Candidate(_) | Subject::Question(_)) => {
+            Vec::new()
+        }
+        // Time knows no answer; whoever asked goes on without one.
+        (Then::Approve | Then::Deny, Subject::Question(seat)) => {
+            let number = state.open_question(seat).map_or(0, |(number, _)| number);
+            let answer = format!("{why}: go on as well as you can without an answer");
+            vec![Event::QuestionAnswered { seat, number, answer }]
+        }
         (Then::Approve, Subject::Gate(gate)) => vec![Event::GatePassed { gate }],
         (Then::Deny, Subject::Gate(gate)) => {
             let end = End::Denied { reason: reason.clone() };

@@ -17,6 +17,7 @@ use crate::machine::event::Subject as Awaited;
 use crate::machine::state::State;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, TaskId};
+use crate::views::waiting::asker;
 use crate::views::words;
 
 /// Lets a gate pass, a candidate that waits or a kept task's land, or a delivery go out.
@@ -125,12 +126,15 @@ fn delivery(state: &State) -> Option<Subject> {
 
 /// Finds the one thing that waits; where several do, a person names which.
 fn waiting(read: Read) -> Result<(Read, Subject), Fail> {
-    let all: Vec<Awaited> = read.state.awaited().map(|(on, _)| on).collect();
+    // A question wants an answer, which no word is.
+    let takes_a_word = |on: &Awaited| !matches!(on, Awaited::Question(_));
+    let all: Vec<Awaited> = read.state.awaited().map(|(on, _)| on).filter(takes_a_word).collect();
     let subject = match all.as_slice() {
         [] => return Err(nothing(&read, "nothing waits for it")),
         [Awaited::Gate(gate)] => Some(Subject::Gate(*gate)),
         [Awaited::Candidate(id)] => candidate(&read.state, id.task),
         [Awaited::Delivery] => delivery(&read.state),
+        [Awaited::Question(_)] => None,
         several => {
             let names: Vec<String> = several
                 .iter()
@@ -138,6 +142,7 @@ fn waiting(read: Read) -> Result<(Read, Subject), Fail> {
                     Awaited::Gate(gate) => words::gate(*gate).to_owned(),
                     Awaited::Candidate(id) => id.task.to_string(),
                     Awaited::Delivery => "delivery".to_owned(),
+                    Awaited::Question(seat) => asker(*seat),
                 })
                 .collect();
             return Err(Fail::new(Exit::Refused, format!("give your word in {}", read.run))

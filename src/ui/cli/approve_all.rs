@@ -116,6 +116,7 @@ fn things(state: &State, target: Option<Oid>) -> Vec<Thing> {
                 let ask = Ask::ApproveCandidate { attempt: id, commit: shown.commit? };
                 (id.task.to_string(), title.unwrap_or_default(), ask)
             }
+            Subject::Question(_) => return None,
             Subject::Delivery => {
                 shown.note_target(target);
                 let (branch, head) = (shown.branch.clone()?, shown.commit?);

@@ -73,7 +73,7 @@ pub enum Verb {
     Resume(super::resume::ResumeArgs),
     /// Tell attempts something: those that run with their next tool, and all that follow
     Steer(super::steer::SteerArgs),
-    /// Answer what a blocked task asks, and have it tried again
+    /// Answer what a blocked task, a planner or a judge asks
     Answer(super::answer::AnswerArgs),
     /// Let a task change what it asks for beside what it owns, or say why not
     Grant(super::grant::GrantArgs),

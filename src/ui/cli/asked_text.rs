@@ -24,7 +24,10 @@ pub fn table(board: &Board) -> Option<(Columns, usize)> {
     for row in board.asked.iter().take(SHOWN) {
         table.row([Cell::new(&row.what).hue(Hue::Warning), Cell::new(&row.title), Cell::new(&row.why).hue(Hue::Faint)]);
     }
-    Some((table, board.asked.len().max(board.counts.gated as usize).saturating_sub(SHOWN)))
+    // A board names no more than a part of very many candidates.
+    let questions = board.asked.iter().filter(|row| row.seat.is_some()).count();
+    let all = board.asked.len().max(board.counts.gated as usize + questions);
+    Some((table, all.saturating_sub(SHOWN)))
 }
 
 /// Says below a delivery's row why it waits, where the row had no room for that: what kept it from going out is said nowhere
@@ -53,12 +56,15 @@ pub fn next(board: &Board) -> Vec<(String, String)> {
         let gate = words::gate(gate);
         next.push((format!("artel approve {gate} --run {run}"), format!("let the {gate} pass")));
     }
-    if let Some(row) = board.asked.first() {
+    if let Some(row) = board.asked.iter().find(|row| row.seat.is_none()) {
         let command = match row.what.as_str() {
             "delivery" => format!("artel approve delivery --run {run}"),
             task => format!("artel approve {run}/{task}"),
         };
         next.push((command, "let it go on; `artel deny` refuses it".to_owned()));
+    }
+    if let Some(row) = board.asked.iter().find(|row| row.seat.is_some()) {
+        next.push((format!("artel answer {run}/{} ANSWER", row.what), "answer what it asks".to_owned()));
     }
     next
 }

@@ -150,6 +150,7 @@ pub fn tried(ask: &Ask, run: &RunId) -> String {
         Ask::Resume => format!("resume {run}"),
         Ask::Steer { .. } => format!("steer {run}"),
         Ask::AnswerScope { task, .. } => format!("answer what {task} of {run} asks to change"),
+        Ask::AnswerQuestion { seat, .. } => format!("answer what {} of {run} asks", crate::views::line::whose(*seat)),
         Ask::Revert(task) => format!("take {task} of {run} back out"),
         Ask::Deliver { .. } => format!("deliver {run}"),
         Ask::Raise(_) => format!("raise the budget of {run}"),

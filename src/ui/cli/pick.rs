@@ -7,7 +7,7 @@ use super::fail::Fail;
 use super::seam::{self, Place};
 use crate::machine::state::State;
 use crate::model::goal::Gate;
-use crate::model::ids::{RunId, TaskId};
+use crate::model::ids::{RunId, ScopeId, TaskId};
 use crate::views::pace::Pace;
 
 /// Names a task: `t12`, or `RUN:t12` or `RUN/t12` where it is not of the newest run of the repository.
@@ -38,6 +38,48 @@ impl FromStr for TaskRef {
         // An attempt's name, as boards show it, means its task.
         let task = task.split_once('.').map_or(task, |(task, _)| task);
         Ok(Self { run: run.map(str::to_owned), task: task.parse().map_err(|_| wrong())? })
+    }
+}
+
+/// Names whoever asked something: a task, whose worker or judge did, a scope, whose planner did, or the run, whose judge did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskerRef {
+    /// The run, as it was written.
+    pub run: Option<String>,
+    /// Who.
+    pub asker: Asker,
+}
+
+/// Names whoever asked something in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A task's worker or judge.
+    Task(TaskId),
+    /// A scope's planner.
+    Scope(ScopeId),
+    /// The run's judge.
+    Run,
+}
+
+/// Says that a text names nobody who can ask.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names nobody who asks: write t12, s3 for a planner, run for the run's judge; RUN/t12 in another run")]
+pub struct NotAnAsker(String);
+
+impl FromStr for AskerRef {
+    type Err = NotAnAsker;
+    fn from_str(text: &str) -> Result<Self, NotAnAsker> {
+        if let Ok(TaskRef { run, task }) = text.parse() {
+            return Ok(Self { run, asker: Asker::Task(task) });
+        }
+        let wrong = || NotAnAsker(text.to_owned());
+        let (run, who) = match text.rfind(['/', ':']) {
+            Some(0) => return Err(wrong()),
+            Some(at) => (Some(text[..at].to_owned()), &text[at + 1..]),
+            None => (None, text),
+        };
+        let asker = if who == "run" { Asker::Run } else { Asker::Scope(who.parse().map_err(|_| wrong())?) };
+        Ok(Self { run, asker })
     }
 }
 
@@ -108,6 +150,17 @@ mod tests {
         assert_eq!("t12.2".parse(), of(None, 12));
         for wrong in ["", "12", "t", "t-1", "/t1", ":t1", "r/", "t99999999999", "T1"] {
             assert!(wrong.parse::<TaskRef>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_asks_is_named_by_a_task_a_scope_or_the_run() {
+        let of = |run: Option<&str>, asker| Ok(AskerRef { run: run.map(str::to_owned), asker });
+        assert_eq!("t12".parse(), of(None, Asker::Task(TaskId(12))));
+        assert_eq!("r-7k2m/s3".parse(), of(Some("r-7k2m"), Asker::Scope(ScopeId(3))));
+        assert_eq!("team:TICKET-1:run".parse(), of(Some("team:TICKET-1"), Asker::Run));
+        for wrong in ["", "12", "s", "/s1", ":run", "r/", "s2/1", "t1/2", "runs"] {
+            assert!(wrong.parse::<AskerRef>().is_err(), "{wrong:?}");
         }
     }
 

@@ -130,7 +130,7 @@ fn must_be_asked(state: &State) -> bool {
     }
     match &state.rest {
         Some(Rest::Stopped | Rest::Budget { .. } | Rest::Trouble { .. }) => true,
-        Some(Rest::Gate(_)) | None => state.flow != Flow::Open,
+        Some(Rest::Gate(_) | Rest::Question) | None => state.flow != Flow::Open,
     }
 }
 

@@ -134,7 +134,8 @@ impl Sheet {
         for reason in &waiting.reasons {
             self.field("asked since", reason);
         }
-        self.field("if approved", &waiting.then);
+        let name = if waiting.seat.is_some() { "if answered" } else { "if approved" };
+        self.field(name, &waiting.then);
         if let Some(extent) = &waiting.extent {
             self.field("changes", &size(extent));
             self.field("guarded", &extent.guarded.join(", "));

@@ -118,7 +118,7 @@ fn needs(board: &Board, width: usize) -> Section {
     for row in &board.asked {
         table.row([
             Cell::new(&*row.what).hue(Hue::Warning),
-            Cell::new("your word").hue(Hue::Warning),
+            Cell::new(if row.seat.is_some() { "your answer" } else { "your word" }).hue(Hue::Warning),
             Cell::new(&row.title),
             Cell::new(&row.why),
         ]);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::machine::awaited::Shown;
 use crate::model::goal::Gate;
 use crate::model::ids::{AttemptId, Oid, TaskId};
+use crate::model::seat::Seat;
 use crate::views::board::Board;
 use crate::views::waiting::AskedRow;
 
@@ -23,6 +24,8 @@ pub enum Subject {
     },
     /// A delivery of exactly that commit, which waits for a word.
     Delivery(Oid),
+    /// The question at a seat with that number there, which waits for an answer.
+    Question(Seat, u32),
     /// A task that is left over; says whether it is kept, so that its candidate may be let through or given up.
     Left {
         /// The task.
@@ -40,7 +43,10 @@ impl Subject {
     /// Names the task, where it is one.
     pub fn task(self) -> Option<TaskId> {
         match self {
-            Self::Gate(..) | Self::Delivery(_) => None,
+            Self::Question(Seat::Judge { attempt, .. } | Seat::Attempt(attempt), _) => Some(attempt.task),
+            Self::Gate(..) | Self::Delivery(_) | Self::Question(Seat::Planner { .. } | Seat::RunJudge { .. }, _) => {
+                None
+            }
             Self::Candidate { attempt, .. } => Some(attempt.task),
             Self::Left { task, .. } | Self::Limit(task) | Self::Running(task) => Some(task),
         }
@@ -50,7 +56,7 @@ impl Subject {
     pub fn takes_a_word(self) -> bool {
         match self {
             Self::Gate(..) | Self::Candidate { .. } | Self::Delivery(_) | Self::Left { is_kept: true, .. } => true,
-            Self::Left { .. } | Self::Limit(_) | Self::Running(_) => false,
+            Self::Left { .. } | Self::Limit(_) | Self::Running(_) | Self::Question(..) => false,
         }
     }
 
@@ -59,6 +65,7 @@ impl Subject {
         match (self, other) {
             (Self::Gate(one, _), Self::Gate(another, _)) => one == another,
             (Self::Delivery(one), Self::Delivery(another)) => one == another,
+            (Self::Question(one, first), Self::Question(another, second)) => (one, first) == (another, second),
             (one, another) => one.task().is_some() && one.task() == another.task(),
         }
     }
@@ -70,6 +77,9 @@ impl Subject {
 
     /// Gives what can be said of what waits for a word.
     pub fn asked(row: &AskedRow) -> Option<Self> {
+        if let (Some(seat), Some(number)) = (row.seat, row.number) {
+            return Some(Self::Question(seat, number));
+        }
         let commit = row.commit?;
         Some(row.attempt.map_or(Self::Delivery(commit), |attempt| Self::Candidate { attempt, commit }))
     }

@@ -10,11 +10,13 @@ use super::view::{Mode, Stance, View, Wish};
 use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
-use crate::model::ids::{AttemptId, TaskId};
+use crate::model::ids::{AttemptId, ScopeId, TaskId};
 use crate::model::inert::is_active;
+use crate::model::seat::Seat;
 use crate::views::board::{Board, RunningRow, board};
 use crate::views::cost::{Cost, cost};
 use crate::views::story::{HOSTILE, Story};
+use crate::views::waiting::AskedRow;
 
 fn seen(story: &Story) -> (Board, Cost) {
     (board(&story.state, &story.outside()).unwrap(), cost(&story.state).unwrap())
@@ -173,6 +175,29 @@ fn the_candidate_that_waits_alone_is_meant_by_its_commit() {
     two.gate = Some(Gate::Spend);
     two.shown = Some(Shown { edits: 0, since_ms: 1 });
     assert_eq!(press(&mut view, &two, "a"), None, "neither of two is meant unasked");
+}
+
+#[test]
+fn the_question_that_waits_alone_is_answered_in_words() {
+    let (mut board, _) = seen(&Story::incomplete(""));
+    let (seat, number) = (Seat::Planner { scope: ScopeId(2), wake: 3 }, 2);
+    let row = AskedRow {
+        what: "s2".to_owned(),
+        title: "the docs".to_owned(),
+        why: "waits for your answer: the planner of s2 (waking 3) lacks an answer to: Which colour?".to_owned(),
+        attempt: None,
+        commit: None,
+        seat: Some(seat),
+        number: Some(number),
+    };
+    board.asked.push(row);
+    let mut view = looking();
+    assert_eq!(press(&mut view, &board, "a"), None);
+    assert!(view.prompt().unwrap().1.contains("answer the planner of s2 (waking 3)"));
+    let answer = Ask::AnswerQuestion { seat, number, answer: "Blue".to_owned() };
+    assert_eq!(press(&mut view, &board, "Blue⏎"), Some(Wish::Ask(answer)));
+    assert_eq!(press(&mut view, &board, "d"), None, "it is not refused");
+    assert!(view.prompt().unwrap().1.contains("choose"));
 }
 
 #[test]

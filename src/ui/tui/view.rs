@@ -8,8 +8,10 @@ use crate::machine::awaited::{Objection, Shown};
 use crate::machine::command::{Ask, Refusal};
 use crate::model::goal::Gate;
 use crate::model::ids::{Oid, TaskId};
+use crate::model::seat::Seat;
 use crate::ui::cli::paint::Hue;
 use crate::views::board::Board;
+use crate::views::line::whose;
 use crate::views::waiting::AskedRow;
 use crate::views::words;
 
@@ -69,6 +71,8 @@ pub enum Typing {
     SendBack(Shown),
     /// What a task's attempts are told; all attempts where there is none.
     Steer(Option<TaskId>),
+    /// What whoever asked at a seat is told: the question there with that number.
+    Answer(Seat, u32),
 }
 
 /// Says what somebody must be sure of.
@@ -194,6 +198,10 @@ impl View {
                 Some(Wish::Ask(Ask::ApproveDelivery { branch, head }))
             }
             Some(Subject::Left { task, is_kept: true }) => Some(Wish::Ask(Ask::ApproveTask(task))),
+            Some(Subject::Question(seat, number)) => {
+                self.mode = Mode::Typing(Typing::Answer(seat, number), String::new());
+                None
+            }
             Some(Subject::Left { .. } | Subject::Limit(_) | Subject::Running(_)) | None => {
                 self.say(Hue::Warning, "choose a gate, what waits for your word or a kept task, then press a");
                 None
@@ -211,7 +219,7 @@ impl View {
             ) => {
                 self.mode = Mode::Typing(Typing::Deny(subject), String::new());
             }
-            Some(Subject::Left { .. } | Subject::Limit(_) | Subject::Running(_)) | None => {
+            Some(Subject::Left { .. } | Subject::Limit(_) | Subject::Running(_) | Subject::Question(..)) | None => {
                 self.say(Hue::Warning, "choose a gate, what waits for your word or a kept task, then press d");
             }
         }
@@ -228,7 +236,14 @@ impl View {
     fn retry(&mut self, board: &Board) -> Option<Wish> {
         match self.meant(board) {
             Some(Subject::Left { task, .. } | Subject::Limit(task)) => Some(Wish::Ask(Ask::Retry(task))),
-            Some(Subject::Gate(..) | Subject::Candidate { .. } | Subject::Delivery(_) | Subject::Running(_)) | None => {
+            Some(
+                Subject::Gate(..)
+                | Subject::Candidate { .. }
+                | Subject::Delivery(_)
+                | Subject::Question(..)
+                | Subject::Running(_),
+            )
+            | None => {
                 self.say(Hue::Warning, "choose a task that is kept, blocked or waits for a limit, then press r");
                 None
             }
@@ -258,6 +273,7 @@ impl View {
         let text = text.to_owned();
         match what {
             Typing::Steer(task) => Some(Wish::Ask(Ask::Steer { task, message: text })),
+            Typing::Answer(seat, number) => Some(Wish::Ask(Ask::AnswerQuestion { seat, number, answer: text })),
             Typing::Deny(subject) if !subjects(board).iter().any(|now| now.is_about(subject)) => {
                 self.say(Hue::Warning, "it no longer waits for your word; nothing was asked");
                 None
@@ -281,6 +297,7 @@ impl View {
             Typing::Deny(Subject::Left { task, .. } | Subject::Limit(task) | Subject::Running(task)) => {
                 Some(Wish::Ask(Ask::DenyTask { task, reason: text }))
             }
+            Typing::Deny(Subject::Question(..)) => None,
         }
     }
 
@@ -337,7 +354,7 @@ impl View {
         [
             ("↑ ↓  j k", "choose a gate, a task that is left over, or one that runs"),
             ("Esc", "choose nothing"),
-            ("a", "approve: let the gate pass, the candidate land, the delivery go out"),
+            ("a", "approve: let it pass, land or go out; answer what is asked"),
             ("d", "deny, with a reason that you type: refuse it, or give the kept task up"),
             ("b", "back: have the plan that waits made anew, for a reason that you type"),
             ("r", "retry: have the kept or blocked task tried again, what waits for a limit at once"),
@@ -362,6 +379,7 @@ impl Typing {
                 format!("why is {task} given up")
             }
             Self::SendBack(_) => "why is the plan sent back; it is made anew, by a planner who is told".to_owned(),
+            Self::Deny(Subject::Question(seat, _)) | Self::Answer(seat, _) => format!("answer {}", whose(seat)),
             Self::Steer(Some(task)) => format!("tell {task}"),
             Self::Steer(None) => "tell all attempts".to_owned(),
         }

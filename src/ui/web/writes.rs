@@ -288,6 +288,7 @@ pub fn needed(ask: &Ask) -> Standing {
         | Ask::DenyDelivery { .. }
         | Ask::Retry(_)
         | Ask::AnswerScope { .. }
+        | Ask::AnswerQuestion { .. }
         | Ask::Steer { .. } => Standing::Approver,
         // A task of a plan may bring checks, which are commands.
         Ask::EditPlan(_)

@@ -1,7 +1,7 @@
 //! Owns the time line in words: the moments at which a run took a turn; landings between two of them are one moment.
 
 use super::page::Moment;
-use crate::machine::event::{Event, Next, Recorded};
+use crate::machine::event::{Event, Left, Next, Recorded};
 use crate::machine::state::State;
 use crate::model::ids::Oid;
 use crate::views::line::line;
@@ -77,6 +77,8 @@ fn is_turn(event: &Event) -> bool {
         | Event::ScopeAskRaised { .. }
         | Event::ScopeAnswered { .. }
         | Event::CandidateDenied { .. }
+        | Event::QuestionAnswered { .. }
+        | Event::SeatLeft { left: Left::Asks { .. }, .. }
         | Event::WordOverdue { .. }
         | Event::PlanEdited { .. }
         | Event::PlanSentBack { .. }

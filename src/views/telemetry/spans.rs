@@ -102,6 +102,7 @@ impl Spans {
                 Left::Failed { .. } => self.broke_off(*seat, "failed", Some(*usage), at_ms),
                 Left::Limited { .. } => self.broke_off(*seat, "limited", Some(*usage), at_ms),
                 Left::Cut { .. } => self.broke_off(*seat, "cut", Some(*usage), at_ms),
+                Left::Asks { .. } => self.broke_off(*seat, "asks", Some(*usage), at_ms),
             },
             Event::CallMade { seat, call } => self.called(state, *seat, call, seq, at_ms),
             Event::VerdictGiven { attempt, verdict, .. } => {

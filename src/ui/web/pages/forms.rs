@@ -23,6 +23,7 @@ use crate::model::ids::{AttemptId, Oid, RunId, TaskId};
 use crate::model::inert;
 use crate::model::plan_edit::PlanEdit;
 use crate::model::plan_text;
+use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 use crate::model::written::Fault;
 use crate::ui::web::extract::{Path, Weighed};
@@ -65,6 +66,10 @@ pub struct Filled {
     of: String,
     #[serde(default)]
     role: String,
+    #[serde(default)]
+    seat: String,
+    #[serde(default)]
+    number: String,
     #[serde(default)]
     text: String,
 }
@@ -155,6 +160,11 @@ fn one(form: &Filled) -> Result<Ask, String> {
         "retry" => Ask::Retry(task()?),
         "grant" => Ask::AnswerScope { task: task()?, granted: true, reason: text()? },
         "refuse" => Ask::AnswerScope { task: task()?, granted: false, reason: text()? },
+        "answer" => {
+            let seat = form.seat.parse::<Seat>().map_err(|error| error.to_string())?;
+            let number = form.number.parse().map_err(|_| "it does not say which question: look at the page again")?;
+            Ask::AnswerQuestion { seat, number, answer: text()? }
+        }
         "drain" => Ask::Drain,
         "stop" => Ask::Stop,
         "resume" => Ask::Resume,
@@ -299,6 +309,9 @@ impl Buttons<'_> {
                 @if operates && !is_over {
                     (self.of_budget(state))
                 }
+                @for (seat, ..) in state.open_questions().filter(|(seat, ..)| !matches!(seat, Seat::Judge { .. })) {
+                    (self.of_question(state, seat))
+                }
                 (self.of_delivery(state))
                 @if operates && has_landed && state.delivered_head != state.head && state.asked.delivery.is_none() {
                     @let to = state.opening().branch.as_deref().unwrap_or("the branch that it was opened from");
@@ -321,6 +334,18 @@ impl Buttons<'_> {
                 button.main { "Save the plan" }
             }
         }
+    }
+
+    /// Draws the answer that a question waits for: to exactly what is shown.
+    pub fn of_question(&self, state: &RunState, seat: Seat) -> Markup {
+        let waiting = waiting::of_question(state, seat).filter(|_| state.end.is_none());
+        let Some((number, waiting)) = waiting.and_then(|it| Some((it.number?, it))) else { return html! {} };
+        if !self.may(&Ask::AnswerQuestion { seat, number, answer: String::new() }) {
+            return html! {};
+        }
+        let (seat, number) = (seat.to_string(), number.to_string());
+        let more = [("seat", seat.as_str()), ("number", number.as_str())];
+        self.told("answer", "Answer", &inert::inert(&waiting.reasons.join("; ")), "main", &more)
     }
 
     /// Draws the word that a delivery waits for: on exactly what is shown.
@@ -364,9 +389,14 @@ impl Buttons<'_> {
         let has_candidate = task.attempts.iter().any(|attempt| attempt.candidate().is_some());
         let (is_kept, is_blocked) =
             (matches!(task.status, Status::Kept { .. }), matches!(task.status, Status::Blocked { .. }));
+        let last = AttemptId { task: id, number: task.attempts.len() as u32 };
+        let is_asked = state.is_asked_about(id);
         html! {
             div.acts {
                 (self.of_candidate(state, task, id))
+                @if is_asked {
+                    (self.of_question(state, state.review_seat(last)))
+                }
                 @if approves && (is_kept || is_blocked) {
                     (self.told("send_back", "Send back", "What is wrong? A new attempt is made and told this.", "main", &more))
                     (self.sure("retry", "Try again", "A new attempt is made, in a fresh worktree.", "main", &more))
@@ -379,7 +409,7 @@ impl Buttons<'_> {
                     @let says = moved(state, id);
                     (self.sure("approve_task", "Let it land", &says, "main", &more))
                 }
-                @if approves && (is_kept || is_blocked) {
+                @if approves && (is_kept || is_blocked || is_asked) {
                     (self.told("deny_task", "Give up", "Why? The task is not tried again.", "harm", &more))
                 }
                 @if approves && !task.status.is_settled() {

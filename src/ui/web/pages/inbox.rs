@@ -53,7 +53,9 @@ fn content(site: &Site, standing: Standing) -> Result<Markup, Refused> {
 
 /// Names a thing, so that its card stays the same when others come and go.
 fn key(item: &Item) -> String {
-    format!("{} {} {}", item.run, item.task.map(|task| task.to_string()).unwrap_or_default(), item.bucket.word())
+    let asker = item.waiting.as_ref().and_then(|it| it.seat).map(|seat| format!(" {seat}")).unwrap_or_default();
+    let task = item.task.map(|task| task.to_string()).unwrap_or_default();
+    format!("{} {task} {}{asker}", item.run, item.bucket.word())
 }
 
 fn card(site: &Site, standing: Standing, item: &Item) -> Markup {
@@ -87,6 +89,9 @@ fn acts(site: &Site, standing: Standing, item: &Item) -> Markup {
     let buttons = Buttons { run: &item.run, standing, back: "/inbox", moved_on, target };
     match item.task {
         Some(task) => buttons.of_task(&state, task),
-        None => buttons.of_run(&state),
+        None => match item.waiting.as_ref().and_then(|waiting| waiting.seat) {
+            Some(seat) => buttons.of_question(&state, seat),
+            None => buttons.of_run(&state),
+        },
     }
 }
