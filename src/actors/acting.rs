@@ -163,7 +163,7 @@ fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> R
     Ok(play)
 }
 
-/// Removes what an agent keeps of a session that nobody takes up again. What was taken up and then stopped is, from where the
+/// Removes what an agent keeps of a session that nobody takes up again: who plans or judges takes up what a question ended too. What was taken up and then stopped is, from where the
 /// limit had ended it. Gives the name under which a session that a limit ended is taken up.
 fn tidy_up(
     world: &World,
@@ -174,11 +174,12 @@ fn tidy_up(
 ) -> Option<String> {
     let Some(home) = home else { return session };
     let is_limited = matches!(stance, Stance::Limited { .. });
+    let has_asked = matches!(stance, Stance::Blocked { .. });
     let (is_parked, resumed) = match stage.seat {
         (Seat::Attempt(_), _) => (is_limited, brief.resumes.as_ref().filter(|_| !is_stopped)),
         // Who sits there next has the same desk, and what was taken up is kept until the journal says that it is over.
         (Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. }, fence) => {
-            (is_limited && session.is_some() && seated::keep(world, fence, stage.desk, home), None)
+            ((is_limited || has_asked) && session.is_some() && seated::keep(world, fence, stage.desk, home), None)
         }
     };
     let own = (!is_parked).then_some(stage.desk);

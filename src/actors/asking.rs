@@ -1,6 +1,7 @@
 //! Owns how an agent is asked for an answer that a program reads: in a worktree that it cannot change, once, and once more
-//! where its answer could not be read. Never says what an answer means.
+//! where its answer could not be read; it may ask a person something in the place of it. Never says what an answer means.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kameo::prelude::WeakActorRef;
@@ -12,9 +13,9 @@ use super::llm_session::{self, reading};
 use super::room::{Access, Whose};
 use super::seated::Seated;
 use super::setup::{For, set_up};
-use super::tools::{BriefTool, LookingTools, Steered};
-use super::world::{World, told};
-use crate::io::agents::{Brief, Desk, Stance};
+use super::tools::{AskingTools, BriefTool, LookingTools, Steered, answer_to};
+use super::world::{World, blocking, told};
+use crate::io::agents::{Brief, Desk, Stance, collect, read_question};
 use crate::io::git::GitError;
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::asked::Heard;
@@ -55,10 +56,10 @@ pub enum Silence {
 }
 
 impl Silence {
-    /// Tells whether a limit ended the session.
-    fn is_at_limit(&self) -> bool {
+    /// Tells whether a limit or a question ended the session.
+    fn may_be_taken_up(&self) -> bool {
         let Self::Over(report) = self else { return false };
-        matches!(&**report, Command::LeaveSeat { leave: Leave::Limited { .. }, .. })
+        matches!(&**report, Command::LeaveSeat { leave: Leave::Limited { .. } | Leave::Asks { .. }, .. })
     }
 
     /// Adds what the session cost to what was spent before, and reports all of it.
@@ -89,21 +90,22 @@ impl Asking {
     ) -> Result<(T, Usage), Silence> {
         let mut spent = Usage::default();
         let failed = |error: &dyn std::error::Error| Leave::Failed(format!("failed to {}", told(error)));
+        let view = BriefView { answered: self.seated.answered.clone(), ..self.view.clone() };
         let named = &self.seated.role.prompt;
         let template = world
             .opening
             .prompts
             .get(named)
             .ok_or_else(|| self.leaves(Leave::Failed(format!("the run holds no prompt `{named}`")), spent))?;
-        let mut prompt = ask(template, self.form, &self.view).map_err(|error| self.leaves(failed(&error), spent))?;
+        let mut prompt = ask(template, self.form, &view).map_err(|error| self.leaves(failed(&error), spent))?;
         let mut fault = String::new();
         for turn in 1..=2 {
             let (said, usage) = match self.have_said(world, (turn, prompt), coordinator, cancelled).await {
                 Ok(said) => said,
                 Err(silence) => {
-                    let is_at_limit = silence.is_at_limit();
+                    let may_be_taken_up = silence.may_be_taken_up();
                     let silence = silence.after(&mut spent);
-                    if !is_at_limit {
+                    if !may_be_taken_up {
                         return Err(silence);
                     }
                     // What was said by a tool before stands: there is nothing to go on with.
@@ -115,6 +117,10 @@ impl Asking {
                 Ok(answer) => return Ok((answer, spent)),
                 Err(fault) => fault,
             };
+            if let Some(question) = read_question(&said) {
+                let missing = answer_to(&question);
+                return Err(self.leaves(Leave::Asks { missing, session: None }, spent));
+            }
             prompt =
                 ask_again(self.form, &self.view, &said, &fault).map_err(|error| self.leaves(failed(&error), spent))?;
         }
@@ -134,7 +140,7 @@ impl Asking {
             return Err(Silence::Cancelled);
         }
         let none = Usage::default();
-        let Acted { stance, said, usage, session, .. } = match acted {
+        let Acted { stance, handoff, said, usage, session } = match acted {
             Ok(Ok(Ok(acted))) => acted,
             Ok(Ok(Err(wants))) => {
                 let report = Command::ReportOutOfMoney { seat: self.seated.seat, fence: self.seated.fence, wants };
@@ -147,11 +153,14 @@ impl Asking {
             }
             Err(error) => return Err(self.leaves(Leave::Failed(format!("failed to {}", told(&error))), none)),
         };
-        match stance {
-            Stance::Done => Ok((said, usage)),
-            Stance::Failed { why } => Err(self.leaves(Leave::Failed(why), usage)),
-            Stance::Blocked { missing } => Err(self.leaves(Leave::Failed(format!("it lacks {missing}")), usage)),
-            Stance::Limited { why, resets_at_ms } => {
+        match (stance, handoff.blocked) {
+            // Who has asked has nothing to do after a limit but to end.
+            (Stance::Blocked { missing }, _) | (Stance::Done | Stance::Limited { .. }, Some(missing)) => {
+                Err(self.leaves(Leave::Asks { missing, session }, usage))
+            }
+            (Stance::Done, None) => Ok((said, usage)),
+            (Stance::Failed { why }, _) => Err(self.leaves(Leave::Failed(why), usage)),
+            (Stance::Limited { why, resets_at_ms }, None) => {
                 Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why, session }, usage))
             }
         }
@@ -171,8 +180,7 @@ impl Asking {
         let resumes = if turn == 1 { self.seated.resumed(world, &self.news) } else { None };
         let brief = Brief { resumes, ..self.brief(world, prompt) };
         if let AgentRef::Llm(_) = agent {
-            let tools = self.tools(world, (&brief, reading(world, commit, self.paths.clone())), coordinator);
-            return Ok(llm_session::ask(world, &name, &self.seated, (brief, tools), coordinator, cancelled).await);
+            return Ok(self.talk(world, &name, brief, coordinator, cancelled).await);
         }
         let (mut tree, git) = world
             .blocking(move |world| {
@@ -203,7 +211,7 @@ impl Asking {
                     desk: &desk,
                 };
                 let looking = LookingTools::of_worktree(&world.ground, tree.glance(), self.paths.clone());
-                let tools = self.tools(world, (&brief, Arc::new(looking)), coordinator);
+                let tools = self.tools(world, (&brief, Arc::new(looking)), &desk, coordinator);
                 act(world, &stage, (&brief, tools), coordinator, cancelled).await
             }
         };
@@ -218,15 +226,37 @@ impl Asking {
         Ok(acted)
     }
 
-    /// Gives the session its tools beside those that look through what it sees, which for who judges is what its lens shows.
+    /// Has one session of artel's own loop.
+    async fn talk(
+        &self,
+        world: &Arc<World>,
+        name: &str,
+        brief: Brief,
+        coordinator: &WeakActorRef<Coordinator>,
+        cancelled: watch::Receiver<bool>,
+    ) -> Result<Result<Acted, Means>, String> {
+        let desk = Desk::at(world.desk(&format!("{name}-tools")));
+        desk.lay(&BTreeMap::new()).map_err(|error| format!("failed to {}", told(&error)))?;
+        let looking = reading(world, self.commit, self.paths.clone());
+        let tools = self.tools(world, (&brief, looking), &desk, coordinator);
+        let talked = llm_session::ask(world, name, &self.seated, (brief, tools), coordinator, cancelled).await?;
+        let left = desk.handoff();
+        let left = blocking(move || collect(&left)).await.ok().flatten().unwrap_or_default();
+        Ok(talked.map(|acted| Acted { handoff: left, ..acted }))
+    }
+
+    /// Gives the session its tools beside those that look through what it sees, which for who judges is what its lens shows:
+    /// what it asks lies on its desk until it ends.
     fn tools(
         &self,
         world: &World,
         (brief, looking): (&Brief, Arc<dyn Toolbox>),
+        desk: &Desk,
         coordinator: &WeakActorRef<Coordinator>,
     ) -> Arc<dyn Toolbox> {
         let brief: Arc<dyn Toolbox> = Arc::new(BriefTool::of(&brief.text));
-        let tools = Arc::new(Joined::new(self.tools.iter().cloned().chain([brief, looking]).collect()));
+        let asking: Arc<dyn Toolbox> = Arc::new(AskingTools::new(desk.handoff()));
+        let tools = Arc::new(Joined::new(self.tools.iter().cloned().chain([brief, looking, asking]).collect()));
         match self.form {
             Form::Plan => {
                 let of_run = u32::try_from(self.view.steering.len()).unwrap_or(u32::MAX);

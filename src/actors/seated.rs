@@ -1,5 +1,5 @@
-//! Owns who sits at a seat as its session is told, and what lies there of a session that a limit ended until the same agent
-//! takes it up again. Never says who sits.
+//! Owns who sits at a seat as its session is told, and what lies there of a session that a limit or a question ended until
+//! the same agent takes it up again. Never says who sits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use super::logins::TOLD_FILE;
 use super::world::{World, told};
-use crate::io::agents::{Desk, Resumed};
+use crate::io::agents::{Desk, EndedBy, Resumed};
 use crate::machine::seats::ParkedSession;
 use crate::machine::state::State;
 use crate::model::role::{AgentRef, Role};
 use crate::model::seat::Seat;
+use crate::views::brief::AnsweredView;
 
 /// Names the desk below which lies what is kept, by the fences of those who sat there.
 const KEPT: &str = "parked";
@@ -29,6 +30,8 @@ pub struct Seated {
     pub role: Role,
     /// The session that it takes up again.
     pub resumes: Option<ParkedSession>,
+    /// What those who sat there asked people, and what they were answered.
+    pub answered: Vec<AnsweredView>,
 }
 
 impl Seated {
@@ -36,13 +39,22 @@ impl Seated {
     pub fn of(state: &State, seat: Seat, fence: u64) -> Option<Self> {
         let sitting = state.sitting.get(&seat).filter(|sitting| sitting.fence == fence)?;
         let (agent, resumes) = (sitting.agent.clone(), sitting.resumes.clone());
-        Some(Self { seat, fence, agent, role: state.role_at(seat)?.clone(), resumes })
+        let answered = state.answered_at(seat).into_iter().map(AnsweredView::of).collect();
+        Some(Self { seat, fence, agent, role: state.role_at(seat)?.clone(), resumes, answered })
     }
 
     /// Names the session that it takes up again, with what it is told first.
     pub(super) fn resumed(&self, world: &World, news: &[String]) -> Option<Resumed> {
-        let ParkedSession { session, fence, .. } = self.resumes.as_ref()?;
-        Some(Resumed::of(session, kept(world, *fence))?.knowing(news))
+        let ParkedSession { session, fence, has_asked, .. } = self.resumes.as_ref()?;
+        let resumed = Resumed::of(session, kept(world, *fence))?;
+        if !has_asked {
+            return Some(resumed.knowing(news));
+        }
+        // What an agent wrote stays in its line.
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let answers = self.answered.iter().map(|it| format!("- {}: {}", line(&it.missing), it.answer.trim()));
+        let news: Vec<String> = answers.chain(news.iter().cloned()).collect();
+        Some(Resumed { ended_by: EndedBy::Question, ..resumed.knowing(&news) })
     }
 }
 

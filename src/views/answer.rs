@@ -12,6 +12,9 @@ const REVIEW: &str = include_str!("../../prompts/answer-review.md");
 /// How the judge of a run answers.
 const RUN: &str = include_str!("../../prompts/answer-run.md");
 
+/// What was asked before, and answered.
+const ANSWERED: &str = include_str!("../../prompts/answered.md");
+
 /// What is said of an answer that could not be read.
 const AGAIN: &str = include_str!("../../prompts/answer-again.md");
 
@@ -39,12 +42,13 @@ impl Form {
     }
 }
 
-/// Fills a template and says at its end how it is answered.
+/// Fills a template and says at its end what was asked before and answered, and how it is answered.
 ///
 /// # Errors
 /// As for [`render`].
 pub fn ask(template: &str, form: Form, view: &BriefView) -> Result<String, BriefError> {
-    Ok(format!("{}\n{}", render(template, view)?.trim_end(), render(form.text(), view)?))
+    let answered = if view.answered.is_empty() { String::new() } else { render(ANSWERED, view)? };
+    Ok(format!("{}\n{answered}{}", render(template, view)?.trim_end(), render(form.text(), view)?))
 }
 
 /// Asks once more, where `said` could not be read for `fault`.

@@ -65,6 +65,8 @@ pub struct BriefView {
     pub changed: Vec<String>,
     /// What a judge scores.
     pub criteria: Vec<Criterion>,
+    /// What was asked of people from the same seat, and what they answered.
+    pub answered: Vec<AnsweredView>,
     /// Why an answer could not be read.
     pub fault: String,
     /// What that answer was.
@@ -78,6 +80,22 @@ pub struct LimitsView {
     pub tasks: u32,
     /// Scopes of sub-planners.
     pub scopes: u32,
+}
+
+/// Holds a question that was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AnsweredView {
+    /// What whoever asked lacked.
+    pub missing: String,
+    /// What a person answered.
+    pub answer: String,
+}
+
+impl AnsweredView {
+    /// Takes what was lacking and what was answered.
+    pub fn of((missing, answer): (&str, &str)) -> Self {
+        Self { missing: missing.to_owned(), answer: answer.to_owned() }
+    }
 }
 
 /// Holds one thing that was wrong; every field is there for a template, also where it holds nothing.
@@ -280,6 +298,7 @@ fn sample() -> BriefView {
         decisions: texts("error-type: one enum (decided by s0)"),
         changed: texts("src/parse/lexer.rs"),
         criteria: Criterion::usual(),
+        answered: vec![AnsweredView::of(("an answer to: Which colour?", "Blue.\n# No, red."))],
         fault: "it holds no block that begins with ```artel".to_owned(),
         said: "I am done.".to_owned(),
     }

@@ -1,5 +1,5 @@
-//! Tells how the session of a planner or judge that a usage limit ended is the same session afterwards, over a death of its
-//! coordinator: its model is shown what was said before, and nothing is left of it when it has ended.
+//! Tells how the session of a planner or judge that a usage limit ended, or a question to a person, is the same session
+//! afterwards, over a death of its coordinator: its model is shown what was said before, and nothing is left of it when it has ended.
 
 use std::fs;
 use std::path::PathBuf;
@@ -126,6 +126,29 @@ fn judges(agent: &str, folder: Option<PathBuf>) {
     scene.is_the_same_session("t1.1/1", "1 noted", "What you had noted with `findings` is not kept");
 }
 
+/// Asks a person by a tool, and plans in the same session when that has answered.
+fn asks(agent: &str, folder: Option<PathBuf>) {
+    let task = json!({"key": "one", "title": "write it", "brief": "This is work-one.", "paths": ["a.txt"]});
+    let asks = Turn::calls(Call::tool("ask", json!({"question": "Which fruit?"})));
+    let turns = [asks, Turn::says("I have asked."), block(&json!({"tasks": [task]})), block(&json!({}))];
+    let model = Model::plays_for(KEY, [Script::of("Scope `root`", turns)]);
+    let scene = Scene { house: House::with(&[("goal.md", GOAL), ("b.txt", "b\n")]), model, folder };
+    let planner = format!("shard.agents=[{agent:?}]");
+    let args = ["run", "goal.md", "--role", &planner, "--role", WORKER, "--role", "worker.mechanical=false"];
+    said(&scene.command(&args).output().unwrap()).exits(6);
+    assert_ne!(kept_in(&scene.house), Vec::<String>::new(), "its session is kept");
+    scene.house.artel(&["answer", "s0", "A quince."]).exits(0);
+    said(&scene.command(&["resume"]).output().unwrap()).exits(0);
+    assert_eq!(scene.house.landed("a.txt"), "quince");
+    let taken: Vec<Value> = told(&scene.house, "SeatTaken").into_iter().filter(|it| it["seat"] == "s0/1").collect();
+    assert_eq!(taken.iter().map(|it| &it["resumes"]).collect::<Vec<_>>(), [&Value::Null, &taken[0]["fence"]]);
+    let told_on: Vec<Seen> =
+        scene.model.asked().into_iter().filter(|seen| seen.holds("You had asked a person")).collect();
+    let knows = |seen: &Seen| seen.holds("an answer to: Which fruit?: A quince.") && seen.holds("Scope `root`");
+    assert!(!told_on.is_empty() && told_on.iter().all(knows), "{told_on:?}");
+    assert_eq!(kept_in(&scene.house), Vec::<String>::new(), "what is over is kept nowhere");
+}
+
 fn of(cli: Cli, name: Option<&'static str>, plays: fn(&str, Option<PathBuf>)) {
     let Some((agent, folder)) = agent(cli) else { return };
     plays(name.unwrap_or(agent), Some(folder));
@@ -209,4 +232,19 @@ fn a_verdict_that_was_given_before_a_limit_was_met_stands() {
     said(&scene.command(&run("worker.agents=[\"command:echo after > b.txt\"]", &more)).output().unwrap()).exits(0);
     assert_eq!((scene.house.landed("b.txt"), told(&scene.house, "SeatTaken").len()), ("after".to_owned(), 1));
     assert_eq!(kept_in(&scene.house), Vec::<String>::new());
+}
+
+#[test]
+fn claude_code_plans_in_the_session_in_which_it_asked_a_person() {
+    of(Cli::Claude, None, asks);
+}
+
+#[test]
+fn codex_plans_in_the_session_in_which_it_asked_a_person() {
+    of(Cli::Codex, None, asks);
+}
+
+#[test]
+fn goose_plans_in_the_session_in_which_it_asked_a_person() {
+    of(Cli::Goose, Some(GOOSE), asks);
 }

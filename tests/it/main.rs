@@ -29,6 +29,7 @@ mod oddities;
 mod planners;
 mod asked;
 mod sessions;
+mod questions;
 mod plans;
 mod shards;
 mod sweeps;

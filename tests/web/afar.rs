@@ -55,6 +55,26 @@ fn verbs_look_and_ask_over_the_wire_as_they_do_here() {
 }
 
 #[test]
+fn a_planner_s_question_is_answered_from_another_machine() {
+    let block = |json: &str| format!("cat <<'EOF'\n```artel\n{json}\n```\nEOF\n");
+    let (asks, plans) = (block(r#"{"ask": "Which colour?"}"#), block("{}"));
+    let plan = format!("if grep -q 'the answer: Blue' $ARTEL_BRIEF; then {plans}else {asks}fi\n");
+    let goal = "---\nname: a story\ndone: [\"true\"]\n---\nDo.\n";
+    let house = House::with(&[("goal.md", goal), ("plan.sh", &plan)]);
+    house.artel(&["run", "goal.md", "--role", "shard.agents=[\"command:sh plan.sh\"]", "--open-only"]).exits(0);
+    let server = Server::start(&house);
+    house.until("it waits", || house.board()["stands"]["class"] == "waits" && house.board()["coordinated"] == false);
+    let shown = afar(&house, &server, "viewer", &["inbox"]).exits(0).out;
+    assert_eq!(shown, house.artel(&["inbox"]).exits(0).out);
+    afar(&house, &server, "viewer", &["answer", "s0", "Blue"]).exits(10).says("approver");
+    afar(&house, &server, "approver", &["answer", "run", "Blue"]).exits(10).says("the run's judge asks nothing");
+    afar(&house, &server, "approver", &["answer", "s0", "Blue"])
+        .exits(0)
+        .says("the planner of s0 is told, and goes on");
+    house.until("it is done", || house.board()["stands"]["class"] == "done");
+}
+
+#[test]
 fn a_run_is_opened_and_followed_on_another_machine() {
     let house = gated("");
     open_gate(&house, "t1");

@@ -106,6 +106,36 @@ fn a_plan_is_edited_as_text_that_does_nothing_and_stays_what_it_was() {
     assert_eq!(server.get("viewer", &draft).is(200).json(), before, "what was saved as it was is what it was");
 }
 
+#[test]
+fn a_question_is_answered_in_the_browser_once_and_as_it_was_shown() {
+    let block = |json: &str| format!("cat <<'EOF'\n```artel\n{json}\n```\nEOF\n");
+    let asks = block(r#"{"ask": "Which <script>alert(1)</script>?"}"#);
+    let plan = format!("case $(grep -c 'the answer:' $ARTEL_BRIEF) in 0|1) {asks};; *) {};; esac\n", block("{}"));
+    let goal = "---\nname: a story\ndone: [\"true\"]\n---\nDo.\n";
+    let house = House::with(&[("goal.md", goal), ("plan.sh", &plan)]);
+    house.artel(&["run", "goal.md", "--role", "shard.agents=[\"command:sh plan.sh\"]", "--open-only"]).exits(0);
+    let (run, server) = (house.run(), Server::start(&house));
+    let cookie = log_in(&server, &house);
+    let asked = |number: usize| {
+        house
+            .until("it asks", || house.told("SeatLeft").len() == number && house.board()["stands"]["class"] == "waits");
+        server.send("GET", "/inbox", &cookie, "").is(200).says("needs input (1)")
+    };
+    let first = asked(1).says("Which &lt;script&gt;alert(1)&lt;/script&gt;?");
+    assert_eq!(first.body.matches("value=\"answer\"").count(), 1, "it stands in one place");
+    press(&server, &cookie, &first, "answer", "The blue one.").is(303);
+    asked(2);
+    press(&server, &cookie, &first, "answer", "The blue one.").is(303);
+    let page = server.send("GET", &format!("/runs/{run}"), &cookie, "").is(200);
+    let stale = first.body.replace("name=\"key\" value=\"", "name=\"key\" value=\"other");
+    press(&server, &cookie, &Answer { body: stale, ..first }, "answer", "Not that.").is(409);
+    press(&server, &cookie, &page, "answer", "The red one.").is(303);
+    house.until("it is done", || house.board()["stands"]["class"] == "done");
+    let answers: Vec<String> =
+        house.told("QuestionAnswered").iter().map(|it| it["answer"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(answers, ["The blue one.", "The red one."]);
+}
+
 /// Gives the plan that a page shows to be edited, as a browser would send it.
 pub fn plan_on(page: &Answer) -> String {
     let field = page.body.split("<textarea class=\"plan\"").nth(1).unwrap();

@@ -3,14 +3,16 @@
 
 mod brief;
 mod working;
+mod asking;
 mod looking;
 mod steered;
 mod planning;
 mod judging;
 
+pub use asking::AskingTools;
 pub use brief::BriefTool;
 pub use judging::{ReviewingTools, RunJudgingTools};
 pub use looking::LookingTools;
 pub use planning::PlanningTools;
 pub use steered::Steered;
-pub use working::WorkingTools;
+pub use working::{WorkingTools, answer_to};

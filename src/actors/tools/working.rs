@@ -22,9 +22,9 @@ pub struct WorkingTools {
     slot: Arc<Slot>,
 }
 
-/// Holds the place of one attempt's handoff.
+/// Holds the place of one session's handoff.
 #[derive(Debug)]
-struct Slot {
+pub(super) struct Slot {
     place: PathBuf,
     /// What was said beside a handoff; held while the file is written.
     beside: Mutex<Beside>,
@@ -43,14 +43,14 @@ struct Beside {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+pub(super) struct Ask {
     /// The question, with all that a person who does not see your session needs to answer it.
     question: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Blocked {
+pub(super) struct Blocked {
     /// What is missing, and what you tried.
     missing: String,
 }
@@ -58,42 +58,36 @@ struct Blocked {
 impl WorkingTools {
     /// Takes the place of the attempt's handoff.
     pub fn new(handoff: PathBuf) -> Self {
-        Self { slot: Arc::new(Slot { place: handoff, beside: Mutex::default() }) }
+        Self { slot: Arc::new(Slot::at(handoff)) }
     }
 }
 
 impl Toolbox for WorkingTools {
     fn tools(&self) -> Vec<Tool> {
-        let tool = |name: &str, about: &str, input| Tool { name: name.to_owned(), about: about.to_owned(), input };
         vec![
-            tool(
+            tool::<Handoff>(
                 "handoff",
                 "Hands up what you did, once, when you are done: to the planner that made your task. A later call \
                  replaces an earlier one.",
-                schema_of::<Handoff>(),
             ),
-            tool(
+            tool::<Ask>(
                 "ask",
                 "Asks a person a question without whose answer you cannot go on. Nobody answers while you run: end \
                  your session after this call; the task is tried again with the answer in its brief.",
-                schema_of::<Ask>(),
             ),
-            tool(
+            tool::<Blocked>(
                 "blocked",
                 "Says that the task cannot be done until something is there. End your session after this call.",
-                schema_of::<Blocked>(),
             ),
-            tool(
+            tool::<ScopeAsk>(
                 "request_scope",
                 "Asks whoever planned your task for leave to change files that it does not own, without which it cannot be \
                  done. End your session after this call: the task goes on with the answer in its brief.",
-                schema_of::<ScopeAsk>(),
             ),
-            tool(
+            tool::<Flagged>(
                 "flag_file",
                 "Flags a file that too many tasks change, so that whoever planned your task has it split. Go on with your \
                  task.",
-                schema_of::<Flagged>(),
             ),
         ]
     }
@@ -108,15 +102,13 @@ impl Toolbox for WorkingTools {
                     Ok("taken".to_owned())
                 }
                 "ask" => {
-                    let Ask { question } = arguments(&name, given)?;
-                    let missing = format!("an answer to: {}", said("question", &question)?);
+                    let missing = answer_to(&ask_of(given)?);
                     self.leave(|slot, beside| slot.miss(missing, beside)).await?;
                     Ok("The question is asked. End your session: your task goes on when a person has answered."
                         .to_owned())
                 }
                 "blocked" => {
-                    let Blocked { missing } = arguments(&name, given)?;
-                    let missing = said("missing", &missing)?.to_owned();
+                    let missing = blocked_of(given)?;
                     self.leave(|slot, beside| slot.miss(missing, beside)).await?;
                     Ok("noted. End your session.".to_owned())
                 }
@@ -144,16 +136,27 @@ impl WorkingTools {
         write: impl FnOnce(&Slot, &mut Beside) -> Result<(), String> + Send + 'static,
     ) -> Result<(), String> {
         let slot = Arc::clone(&self.slot);
-        let done = move || {
-            // It is whole after each statement that changes it.
-            let mut beside = slot.beside.lock().unwrap_or_else(PoisonError::into_inner);
-            write(&slot, &mut beside)
-        };
-        blocking(done).await
+        blocking(move || slot.leave(write)).await
     }
 }
 
 impl Slot {
+    /// Takes the place of a handoff.
+    pub(super) fn at(place: PathBuf) -> Self {
+        Self { place, beside: Mutex::default() }
+    }
+
+    /// Says what is missing.
+    pub(super) fn says(&self, missing: String) -> Result<(), String> {
+        self.leave(|slot, beside| slot.miss(missing, beside))
+    }
+
+    fn leave(&self, write: impl FnOnce(&Self, &mut Beside) -> Result<(), String>) -> Result<(), String> {
+        // It is whole after each statement that changes it.
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        write(self, &mut beside)
+    }
+
     /// Leaves a handoff in the place of any before it; what was said beside it stays so.
     fn replace(&self, handoff: Handoff, beside: &mut Beside) -> Result<(), String> {
         if let Some(wants) = &handoff.wants {
@@ -202,6 +205,28 @@ impl Slot {
         *beside = all;
         Ok(())
     }
+}
+
+/// Describes a tool.
+pub(super) fn tool<T: JsonSchema>(name: &str, about: &str) -> Tool {
+    Tool { name: name.to_owned(), about: about.to_owned(), input: schema_of::<T>() }
+}
+
+/// Reads what the tool `ask` was given.
+pub(super) fn ask_of(given: Value) -> Result<String, String> {
+    let Ask { question } = arguments("ask", given)?;
+    said("question", &question).map(str::to_owned)
+}
+
+/// Says what is missing where a person has not answered.
+pub fn answer_to(question: &str) -> String {
+    format!("an answer to: {question}")
+}
+
+/// Reads what the tool `blocked` was given.
+pub(super) fn blocked_of(given: Value) -> Result<String, String> {
+    let Blocked { missing } = arguments("blocked", given)?;
+    said("missing", &missing).map(str::to_owned)
 }
 
 /// Takes words that a person is to read.

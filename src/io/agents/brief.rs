@@ -46,7 +46,7 @@ pub struct Brief {
     pub resumes: Option<Resumed>,
 }
 
-/// Names a session that is taken up again after a limit.
+/// Names a session that is taken up again after a limit, or a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumed {
     /// The agent's own name for it.
@@ -55,6 +55,17 @@ pub struct Resumed {
     pub desk: Desk,
     /// What it is told first of what has come about since, a line each.
     pub news: Vec<String>,
+    /// What ended it.
+    pub ended_by: EndedBy,
+}
+
+/// Says what ended a session that is taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// A limit of its agent's account.
+    Limit,
+    /// A question, which is answered.
+    Question,
 }
 
 /// Holds a rule file's text under the name that the run knows it by.
@@ -71,7 +82,7 @@ impl Resumed {
     pub fn of(session: &str, desk: Desk) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let is_name = (1..=128).contains(&session.len()) && session.chars().all(is_plain) && !session.starts_with('-');
-        is_name.then(|| Self { session: session.to_owned(), desk, news: Vec::new() })
+        is_name.then(|| Self { session: session.to_owned(), desk, news: Vec::new(), ended_by: EndedBy::Limit })
     }
 
     /// Has it told of what has come about since, a line each.
@@ -241,6 +252,10 @@ as you left them; the folder that you work in may be another than before, and wh
 const LOOK_ON: &str = "A limit of your account had stopped you; it is lifted. Go on with your task where you were. What you \
 look at may lie elsewhere than before, and have changed; what ran is gone.\n";
 
+/// The same for one that had asked a person, who has answered.
+const TOLD_ON: &str = "You had asked a person something and ended; the answer stands below. Go on with your task where you were. \
+What you look at may lie elsewhere than before, and have changed; what ran is gone.\n";
+
 impl Brief {
     /// Gives the words by which a session that is taken up again goes on: where it is now, and all that people have said.
     pub fn go_on(&self, place: &Path) -> String {
@@ -253,7 +268,11 @@ impl Brief {
     }
 
     fn lifted(&self) -> &'static str {
-        if self.is_to_read() { LOOK_ON } else { GO_ON }
+        match self.resumes.as_ref().map(|resumed| resumed.ended_by) {
+            Some(EndedBy::Question) => TOLD_ON,
+            Some(EndedBy::Limit) | None if self.is_to_read() => LOOK_ON,
+            Some(EndedBy::Limit) | None => GO_ON,
+        }
     }
 
     /// Says what has come about since, and all that people have said.

@@ -27,9 +27,9 @@ pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
 pub use answer::{
     AnswerFault, PlanAnswer, ReviewAnswer, WrittenAnswer, WrittenDecision, WrittenFinding, WrittenReview, WrittenScope,
-    WrittenTask, read_plan, read_review, read_run_verdict, whole_verdict,
+    WrittenTask, read_plan, read_question, read_review, read_run_verdict, whole_verdict,
 };
-pub use brief::{Brief, Desk, GO_ON_FILE, NamedRule, Resumed};
+pub use brief::{Brief, Desk, EndedBy, GO_ON_FILE, NamedRule, Resumed};
 pub use called::Stream;
 pub use claude::Claude;
 pub use codex::Codex;

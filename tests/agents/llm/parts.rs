@@ -89,7 +89,7 @@ fn one_model_plans_works_and_judges_and_all_of_it_is_counted() {
     let asked = model.asked();
     let planned: Vec<_> = asked.iter().filter(|seen| seen.holds(PLANNER)).collect();
     let own = ["emit_task", "spawn_planner", "claim_decision", "answer_scope", "plan_status"];
-    let looking = ["task_brief", "read", "list", "search_code", "repo_map", "hand_over"];
+    let looking = ["task_brief", "read", "list", "search_code", "repo_map", "ask", "blocked", "hand_over"];
     let tools = [&own[..], &looking].concat();
     assert_eq!(planned[0].tools, tools, "who plans has no tool that changes a file");
     let asked_again = body(planned[2]);
@@ -153,4 +153,30 @@ fn who_judges_and_ends_without_a_verdict_has_given_none() {
     let args = ["--role", "judge.limits.attempts=1"];
     run_with(&house, &model, &args).exits(5).says("no judge gave a verdict");
     assert!(told(&house, "BatchLanded").is_empty());
+}
+
+#[test]
+fn a_model_that_plans_and_one_that_judges_ask_by_a_tool_and_go_on_with_the_answer() {
+    let asks = || [Turn::calls(Call::exact("ask", json!({"question": "Which colour?"}))), Turn::says("I have asked.")];
+    let task =
+        json!({"key": "one", "title": "write b.txt", "brief": "This is task-a: write b.txt.", "paths": ["b.txt"]});
+    let planner = [&asks()[..], &[answer(&json!({"tasks": [task]})), answer(&json!({}))]].concat();
+    let accept = || answer(&json!({"scores": scores(9), "findings": [], "ruling": "accept"}));
+    let judge = [&asks()[..], &[accept(), accept()]].concat();
+    let worker = [Turn::writes("b.txt", "after\n"), Turn::says("It is written.")];
+    let scripts = [Script::of(JUDGE, judge), Script::of(PLANNER, planner), Script::of("This is task-a", worker)];
+    let model = Model::plays_for(KEY, scripts);
+    let house = house();
+    run(&house, &model).exits(6);
+    for who in ["s0", "t1"] {
+        assert!(house.artel(&["inbox", "--json"]).exits(0).out.contains("an answer to: Which colour?"));
+        house.artel(&["answer", who, "Blue, not red."]).exits(0);
+        let code = if who == "s0" { 6 } else { 0 };
+        said(&keyed(&mut house.command(&["resume"]), &model).output().unwrap()).exits(code);
+    }
+    assert_eq!(house.landed("b.txt"), "after");
+    let told_of: Vec<_> = model.asked().into_iter().filter(|seen| seen.holds("- the answer: Blue, not red.")).collect();
+    let [of_planner, of_judge] = [PLANNER, JUDGE].map(|part| told_of.iter().filter(|seen| seen.holds(part)).count());
+    assert!(of_planner >= 1 && of_judge >= 1, "{of_planner} {of_judge}");
+    assert_eq!(told(&house, "QuestionAnswered").len(), 2);
 }
