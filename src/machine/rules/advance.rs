@@ -291,7 +291,8 @@ fn come_to_rest(state: &State, now_ms: i64) -> Option<Event> {
     if is_planning(state) || state.baseline.is_none() || state.head.is_none() {
         return None;
     }
-    if !plan_is_approved(state) && state.tally.ready > 0 {
+    // A plan is shown whole: one whose planner waits for an answer is not.
+    if !plan_is_approved(state) && state.tally.ready > 0 && state.planning.is_empty() {
         return Some(Event::GateReached { gate: Gate::Plan });
     }
     if leasable(state).next().is_some() {
