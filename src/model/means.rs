@@ -3,7 +3,9 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::TaskId;
 use super::spend::Usd;
@@ -31,9 +33,9 @@ pub enum Unit {
     Calls,
 }
 
-/// Bounds what calls to models may use.
+/// Bounds what calls to models may use. Where it is written for people, a list of numbers is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct Bounds {
     /// Money, in nano-dollars.
     pub nano_usd: Option<u64>,
@@ -156,6 +158,33 @@ impl Bounds {
     }
 }
 
+impl Serialize for Bounds {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bounds {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() { from.deserialize_map(Named) } else { Self::deserialize(from) }
+    }
+}
+
+/// Reads bounds by their names alone.
+struct Named;
+
+impl<'de> Visitor<'de> for Named {
+    type Value = Bounds;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bounds by their names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Bounds, A::Error> {
+        Bounds::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
 impl Holder {
     /// Tells whether it is the run.
     pub fn is_run(&self) -> bool {
@@ -185,6 +214,16 @@ mod tests {
         assert!(means(5, 1, 0).fits(means(5, 2, 0)) && !means(5, 1, 1).fits(means(6, 2, 0)));
         assert_eq!(means(2_000_000_000, 10, 1).to_string(), "$2, 10 tokens, 1 calls to models");
         assert_eq!(Means::default().to_string(), "nothing");
+    }
+
+    #[test]
+    fn bounds_are_read_by_their_names_and_from_a_snapshot() {
+        let bounds = Bounds { tokens: Some(5), ..Bounds::default() };
+        assert_eq!(serde_json::from_str::<Bounds>(r#"{"tokens":5,"other":[]}"#).unwrap(), bounds);
+        assert!(serde_json::from_str::<Bounds>("[null, 5]").is_err());
+        let bytes = postcard::to_stdvec(&bounds).unwrap();
+        assert_eq!(postcard::from_bytes::<Bounds>(&bytes).unwrap(), bounds);
+        assert_eq!(serde_json::to_string(&bounds).unwrap(), r#"{"nano_usd":null,"tokens":5,"calls":null}"#);
     }
 
     #[test]
