@@ -9,9 +9,6 @@ use tokio::time::Instant;
 /// Addresses that are remembered; the one that was heard of least lately goes first.
 const ADDRESSES: usize = 4096;
 
-/// How many wrong tokens an address may show at once.
-const WRONG_AT_ONCE: f64 = 10.0;
-
 /// Says what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
@@ -28,23 +25,23 @@ impl Sort {
     fn most(self) -> (f64, f64) {
         match self {
             Self::Any => (1000.0, 400.0),
-            Self::Write => (60.0, 20.0),
-            Self::Wrong => (wrong_at_once(), 0.1),
+            Self::Write => (at_once(60.0), 20.0),
+            Self::Wrong => (at_once(10.0), 0.1),
         }
     }
 }
 
-/// How many wrong tokens an address may show at once.
+/// How many come at once.
 #[cfg(not(debug_assertions))]
-fn wrong_at_once() -> f64 {
-    WRONG_AT_ONCE
+fn at_once(usual: f64) -> f64 {
+    usual
 }
 
-/// As in the program that is shipped, unless a test shows more than that to see each of them refused.
+/// As in the program that is shipped, unless a test asks more than that to see each of it answered.
 #[cfg(debug_assertions)]
-fn wrong_at_once() -> f64 {
-    let told = std::env::var("ARTEL_TEST_WRONG_AT_ONCE").ok().and_then(|count| count.parse().ok());
-    told.unwrap_or(WRONG_AT_ONCE)
+fn at_once(usual: f64) -> f64 {
+    let told = std::env::var("ARTEL_TEST_AT_ONCE").ok().and_then(|count| count.parse().ok());
+    told.unwrap_or(usual)
 }
 
 /// Counts what each address asks.
