@@ -145,7 +145,8 @@ impl State {
 
     /// Tells whether a task was of a plan that a person sent back: another may have its key since.
     pub fn was_sent_back(&self, id: TaskId) -> bool {
-        self.tasks.get(&id).is_some_and(|task| self.task_keys.get(&task.draft.key) != Some(&id))
+        let has_key = |task: &Task| self.task_keys.get(&task.draft.key) == Some(&id);
+        !self.asked.sent_back.is_empty() && self.tasks.get(&id).is_some_and(|task| !has_key(task))
     }
 
     /// Tells whether whoever makes the plan of the run hears what a person says against it.

@@ -416,7 +416,7 @@ fn left(state: &State) -> Vec<LeftRow> {
             has_candidate: task.attempts.iter().any(|attempt| attempt.candidate().is_some()),
         })
     };
-    state.tasks.iter().filter_map(row).collect()
+    state.tasks.iter().filter(|(id, _)| !state.was_sent_back(**id)).filter_map(row).collect()
 }
 
 fn why_left(state: &State, task: &Task) -> Option<String> {

@@ -102,7 +102,7 @@ pub fn inbox(state: &State) -> Vec<Item> {
     if let Some((bucket, next)) = inbox_of_run(state, run) {
         items.push(item(bucket, None, goal, ended(state).words, next));
     }
-    for (id, task) in &state.tasks {
+    for (id, task) in state.tasks.iter().filter(|(id, _)| !state.was_sent_back(**id)) {
         let Some((bucket, why, next)) = inbox_of_task(state, task, run, *id) else { continue };
         items.push(item(bucket, Some(*id), &task.draft.title, why, next));
     }

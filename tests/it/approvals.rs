@@ -359,6 +359,10 @@ fn a_plan_that_is_sent_back_is_made_anew_by_a_planner_who_is_told_every_reason()
     house.artel(&["approve", "plan"]).exits(0);
     house.artel(&["resume"]).exits(0);
     assert_eq!((house.landed("src/a.txt"), house.landed("src/b.txt")), ("old".into(), "new by t4, try t4.1".into()));
+    // What was sent back is no unfinished business.
+    for verb in ["status", "digest"] {
+        assert_eq!(house.artel(&[verb, "--json"]).exits(0).json()["left"], serde_json::json!([]), "{verb}");
+    }
     house.artel(&["deny", "t4", "--redo", "-m", "no"]).exits(10).says("leave `--redo` out");
     holds_the_laws(&house);
 }

@@ -20,8 +20,12 @@ use crate::repo::{Repo, Tree};
 use crate::world::World;
 
 /// Adds what waits for a word, drawn from what is there, so that seeds give the runs that they gave before.
-pub fn gate(goal: &mut Goal, drawn: Oid) {
+pub fn gate(goal: &mut Goal, drawn: Oid, hears: bool) {
     let one_in = |at: usize, n: u8| drawn.0[at].is_multiple_of(n);
+    // A plan whose planner hears why is the only one that is sent back.
+    if hears && one_in(11, 2) {
+        goal.approve.insert(Gate::Plan);
+    }
     let then = [Then::Deny, Then::Approve, Then::Stop, Then::Escalate][drawn.0[9] as usize % 4];
     if one_in(1, 8) {
         goal.approve.insert(Gate::Landing);

@@ -309,7 +309,7 @@ impl Teller {
             let at = self.of_task.get(id).copied().filter(|at| *at > self.span.after)?;
             Some(LeftTold { at, task: *id, title: task.draft.title.clone(), status: task.status.word(), why })
         };
-        state.tasks.iter().filter_map(told).collect()
+        state.tasks.iter().filter(|(id, _)| !state.was_sent_back(**id)).filter_map(told).collect()
     }
 }
 
