@@ -163,8 +163,9 @@ fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> R
     Ok(play)
 }
 
-/// Removes what an agent keeps of a session that nobody takes up again: who plans or judges takes up what a question ended too. What was taken up and then stopped is, from where the
-/// limit had ended it. Gives the name under which a session that a limit ended is taken up.
+/// Removes what an agent keeps of a session that nobody takes up again. What was taken up and then stopped is, from where the
+/// limit had ended it; who plans or judges takes up one that a question ended too. Gives the name under which a session that
+/// is kept is taken up.
 fn tidy_up(
     world: &World,
     stage: &Stage<'_>,

@@ -119,7 +119,7 @@ impl Asking {
             };
             if let Some(question) = read_question(&said) {
                 let missing = answer_to(&question);
-                return Err(self.leaves(Leave::Asks { missing, session: None }, spent));
+                return Err(self.leaves(asks(&missing, None), spent));
             }
             prompt =
                 ask_again(self.form, &self.view, &said, &fault).map_err(|error| self.leaves(failed(&error), spent))?;
@@ -156,7 +156,7 @@ impl Asking {
         match (stance, handoff.blocked) {
             // Who has asked has nothing to do after a limit but to end.
             (Stance::Blocked { missing }, _) | (Stance::Done | Stance::Limited { .. }, Some(missing)) => {
-                Err(self.leaves(Leave::Asks { missing, session }, usage))
+                Err(self.leaves(asks(&missing, session), usage))
             }
             (Stance::Done, None) => Ok((said, usage)),
             (Stance::Failed { why }, _) => Err(self.leaves(Leave::Failed(why), usage)),
@@ -290,4 +290,12 @@ impl Asking {
             resumes: None,
         }
     }
+}
+
+/// Bytes of what a person is asked at most: it stands in the brief of each who sits there later.
+const MISSING_BYTES: usize = 8 << 10;
+
+/// Says that somebody leaves to ask a person; what is too long is cut.
+fn asks(missing: &str, session: Option<String>) -> Leave {
+    Leave::Asks { missing: missing[..missing.floor_char_boundary(MISSING_BYTES)].to_owned(), session }
 }
