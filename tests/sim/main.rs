@@ -41,7 +41,7 @@ use world::{Job, Mood, Must, World};
 const SEEDS: u64 = 10_000;
 const PARTS: u64 = 8;
 /// Kinds of events that there are.
-const KINDS: usize = 66;
+const KINDS: usize = 67;
 /// One seed in so many has each of its events written and read back.
 const STORED: u64 = 16;
 /// Seeds in which a bug must be found.
