@@ -91,6 +91,8 @@ fn open(asked: &[Question]) -> Option<(u32, &Question)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::machine::command::{Ask, Command, Leave, PlanStep};
     use crate::machine::due::{deadline, due};
@@ -101,6 +103,7 @@ mod tests {
     use crate::model::attempt::Usage;
     use crate::model::check::Answer;
     use crate::model::gating::{Then, Timeout};
+    use crate::model::goal::Gate;
     use crate::model::ids::ScopeId;
     use crate::model::means::Means;
     use crate::model::review::{Criterion, Lens, Review, RunHandoff, RunRuling, RunVerdict, Score};
@@ -217,6 +220,16 @@ mod tests {
         let scene = answered(scene, PLANNER, 1);
         assert!(scene.state.is_live() && scene.state.sitting.contains_key(&PLANNER));
         assert!(scene.refusal(answering(PLANNER, 1)).contains("waits for an answer"), "it is answered once");
+    }
+
+    #[test]
+    fn a_plan_whose_planner_asks_is_not_whole_and_waits_for_no_word() {
+        let mut scene = seated();
+        Arc::make_mut(scene.state.opening.as_mut().unwrap()).goal.approve.insert(Gate::Plan);
+        let scene = asks(scene.plans(PlanStep::Emit(vec![draft("a", "a")])), PLANNER);
+        assert_eq!((&scene.state.rest, scene.state.waiting), (&Some(Rest::Question), None));
+        let scene = leaves(answered(scene, PLANNER, 1), PLANNER, Leave::Done);
+        assert_eq!((&scene.state.rest, scene.state.waiting), (&Some(Rest::Gate(Gate::Plan)), Some(Gate::Plan)));
     }
 
     #[test]
