@@ -186,6 +186,8 @@ impl Place {
         if loaded.replayed < SNAPSHOT_AFTER {
             return Ok(());
         }
+        // A long log beside the journal is gone through by each look.
+        self.journal.settle()?;
         self.keep(run, SNAPSHOT, loaded.state.seq, loaded)?;
         self.keep_glance(run, loaded)
     }

@@ -240,6 +240,24 @@ fn every_commit_waits_for_the_disk() {
 }
 
 #[test]
+fn what_was_appended_lies_in_the_file_itself_once_it_is_settled() {
+    let temp = tempfile::tempdir().unwrap();
+    let (journal, run, epoch) = started(temp.path());
+    journal.append(&run, epoch, 0, &events(&["A", "B"])).unwrap();
+    let alone = temp.path().join("alone.db");
+    let lies_there = || {
+        fs::copy(temp.path().join("artel.db"), &alone).unwrap();
+        let raw = Connection::open(&alone).unwrap();
+        raw.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, u32>(0)).unwrap_or(0)
+    };
+    assert_eq!(lies_there(), 0);
+    journal.settle().unwrap();
+    assert_eq!(lies_there(), 2);
+    assert_eq!(journal.read(&run, 1, 9).unwrap().len(), 2);
+    SqliteJournal::open_read_only(&temp.path().join("artel.db")).unwrap().settle().unwrap();
+}
+
+#[test]
 fn a_journal_of_a_newer_artel_is_read_and_never_written() {
     let temp = tempfile::tempdir().unwrap();
     let (journal, run, epoch) = started(temp.path());

@@ -167,4 +167,10 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError::NoSuchRun`]; the faults of reading.
     fn checkpoints(&self, run: &RunId) -> Result<Vec<Checkpoint>, JournalError>;
+
+    /// Puts what was appended where it is found soonest, as far as nobody who reads is in the way. Nothing depends on it.
+    ///
+    /// # Errors
+    /// The faults of writing.
+    fn settle(&self) -> Result<(), JournalError>;
 }

@@ -141,14 +141,19 @@ impl SqliteJournal {
         };
         attempt().map_err(|fault| match fault {
             Fault::Told(error) => error,
-            Fault::Sql(source) if is_disk_fault(&source) => {
-                self.lost.store(true, Ordering::SeqCst);
-                // Closing must not copy back, and thereby call safe, what a failed flush may have dropped.
-                let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-                JournalError::Lost { path: path(), source: Some(source) }
-            }
-            Fault::Sql(source) => told(&self.path, what, source),
+            Fault::Sql(source) => self.failed(&conn, what, source),
         })
+    }
+
+    /// Tells of a fault of the connection that writes; after one of the disk nothing is written any more.
+    fn failed(&self, conn: &Connection, what: &'static str, source: rusqlite::Error) -> JournalError {
+        if !is_disk_fault(&source) {
+            return told(&self.path, what, source);
+        }
+        self.lost.store(true, Ordering::SeqCst);
+        // Closing must not copy back, and thereby call safe, what a failed flush may have dropped.
+        let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        JournalError::Lost { path: self.path.clone(), source: Some(source) }
     }
 
     /// Does `work` on one state of the journal.
@@ -366,6 +371,17 @@ impl Journal for SqliteJournal {
             true => proofs::checkpoints(tx, run),
             false => last_seq(tx, run).map(|_| Vec::new()),
         })
+    }
+
+    fn settle(&self) -> Result<(), JournalError> {
+        let Writing::Open(conn) = &self.writing else { return Ok(()) };
+        // After a fault of the disk nothing may be copied back: it may not be what was appended.
+        if self.lost.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let conn = held(conn);
+        let settled = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        settled.map_err(|fault| self.failed(&conn, "copy its log into it", fault))
     }
 }
 
