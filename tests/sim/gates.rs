@@ -173,7 +173,10 @@ pub fn word(world: &mut World) -> Option<Ask> {
 /// Has something against a plan that a session made, now and then, in a wild world.
 pub fn objection(world: &World) -> Option<Ask> {
     let hears = world.state.waiting == Some(Gate::Plan) && world.state.is_planned_by_session();
-    (hears && world.beside_chance(50, 50)).then(|| sent_back(world, world.beside_chance(51, 20)))
+    let mut chance = world.beside(50);
+    // One after the other: chances whose salts are near each other follow each other.
+    let (speaks, is_blind) = (chance.u8(0..100) < 50, chance.bool());
+    (hears && world.is_wild() && speaks).then(|| sent_back(world, is_blind))
 }
 
 /// Sends the plan back that waits, or the one before.

@@ -139,7 +139,12 @@ impl World {
 
     /// Tells whether this happens in a wild world, by chances of their own.
     pub fn beside_chance(&self, salt: u64, percent: u8) -> bool {
-        self.mood == Mood::Wild && !self.is_calm && self.beside(salt).u8(0..100) < percent
+        self.is_wild() && self.beside(salt).u8(0..100) < percent
+    }
+
+    /// Tells whether anything may happen that is not kind.
+    pub fn is_wild(&self) -> bool {
+        self.mood == Mood::Wild && !self.is_calm
     }
 
     /// Tells whether a task kills every worker that takes it up.
