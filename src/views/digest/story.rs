@@ -59,7 +59,6 @@ impl Moments {
 
 /// Tells whether the run took a turn by an event, or somebody had to be told of it.
 fn is_turn(event: &Event) -> bool {
-    let is_end = |next: &Next| matches!(next, Next::Keep { .. } | Next::Block { .. });
     match event {
         Event::RunOpened(_)
         | Event::BaselineTaken { .. }
@@ -130,4 +129,8 @@ fn is_turn(event: &Event) -> bool {
         | Event::RequestAnswered { .. }
         | Event::RequestRefused { .. } => false,
     }
+}
+
+fn is_end(next: &Next) -> bool {
+    matches!(next, Next::Keep { .. } | Next::Block { .. })
 }
