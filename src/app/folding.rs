@@ -34,18 +34,21 @@ impl Place {
             if pages.count > 1 {
                 let pages = &pages;
                 scope.spawn(move || {
-                    while let Some(claim) = pages.claim() {
-                        claim.fill(read(claim.number));
+                    while let Some((claim, spent)) = pages.claim() {
+                        drop(spent);
+                        claim.fill(Reader::Beside, read(claim.number));
                     }
                 });
             }
             for number in 0..pages.count {
+                let page = pages.take(number, &read)?;
                 // Others append to a live run meanwhile.
-                for recorded in pages.take(number, &read)?.into_iter().filter(|recorded| recorded.seq <= last) {
-                    loaded.pace.learn(&recorded);
-                    loaded.state = evolve(std::mem::take(&mut loaded.state), &recorded);
+                for recorded in page.events.iter().filter(|recorded| recorded.seq <= last) {
+                    loaded.pace.learn(recorded);
+                    loaded.state = evolve(std::mem::take(&mut loaded.state), recorded);
                     loaded.replayed += 1;
                 }
+                pages.spend(page);
             }
             match loaded.state.opening {
                 Some(_) => Ok(loaded),
@@ -83,8 +86,25 @@ struct Held {
     /// How many were taken.
     taken: u64,
     /// Pages that were read; none where their reader broke.
-    read: BTreeMap<u64, Option<Result<Vec<Recorded>, AppError>>>,
+    read: BTreeMap<u64, Option<Result<Page, AppError>>>,
+    /// Pages that were folded, for the thread beside to give back: memory that one thread takes and the other gives back has
+    /// both wait for each other.
+    spent: Vec<Page>,
     is_over: bool,
+}
+
+#[derive(Default)]
+struct Page {
+    events: Vec<Recorded>,
+    by: Reader,
+}
+
+/// Says which thread read a page.
+#[derive(Default, PartialEq, Eq)]
+enum Reader {
+    #[default]
+    Folding,
+    Beside,
 }
 
 impl Pages {
@@ -99,8 +119,9 @@ impl Pages {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims the next page once it is near enough to the one that is folded; nothing where there is none.
-    fn claim(&self) -> Option<Claim<'_>> {
+    /// Claims the next page once it is near enough to the one that is folded, and gives those back that are spent; nothing
+    /// where there is none.
+    fn claim(&self) -> Option<(Claim<'_>, Vec<Page>)> {
         let mut held = self.held();
         loop {
             if held.is_over || held.next == self.count {
@@ -108,34 +129,38 @@ impl Pages {
             }
             if held.next < held.taken + AHEAD {
                 held.next += 1;
-                return Some(Claim { pages: self, number: held.next - 1 });
+                let claim = Claim { pages: self, number: held.next - 1 };
+                return Some((claim, std::mem::take(&mut held.spent)));
             }
             held = self.changed.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Takes a page in its turn; until it is there, others are read.
-    fn take(
-        &self,
-        number: u64,
-        read: &impl Fn(u64) -> Result<Vec<Recorded>, AppError>,
-    ) -> Result<Vec<Recorded>, AppError> {
+    fn take(&self, number: u64, read: &impl Fn(u64) -> Result<Vec<Recorded>, AppError>) -> Result<Page, AppError> {
         loop {
             let mut held = self.held();
             if let Some(page) = held.read.remove(&number) {
                 held.taken = number + 1;
                 self.changed.notify_all();
                 // Where its reader broke, the panic goes on when that is waited for.
-                return page.unwrap_or_else(|| Ok(Vec::new()));
+                return page.unwrap_or_else(|| Ok(Page::default()));
             }
             if held.next < self.count && held.next < number + AHEAD {
                 held.next += 1;
                 let claim = Claim { pages: self, number: held.next - 1 };
                 drop(held);
-                claim.fill(read(claim.number));
+                claim.fill(Reader::Folding, read(claim.number));
             } else {
                 drop(self.changed.wait(held).unwrap_or_else(PoisonError::into_inner));
             }
+        }
+    }
+
+    /// Has a page given back by the thread that read it.
+    fn spend(&self, page: Page) {
+        if page.by == Reader::Beside {
+            self.held().spent.push(page);
         }
     }
 }
@@ -147,7 +172,8 @@ struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    fn fill(&self, page: Result<Vec<Recorded>, AppError>) {
+    fn fill(&self, by: Reader, events: Result<Vec<Recorded>, AppError>) {
+        let page = events.map(|events| Page { events, by });
         self.pages.held().read.insert(self.number, Some(page));
         self.pages.changed.notify_all();
     }
