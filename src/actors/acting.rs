@@ -16,7 +16,9 @@ use super::played::{as_answered, as_metered, as_unusable};
 use super::room::{Access, Room, Whose, Work};
 use super::seated;
 use super::world::{World, blocking, told};
-use crate::io::agents::{Agent, AgentError, Brief, Desk, GO_ON_FILE, Left, Play, Report, Stance, collect};
+use crate::io::agents::{
+    Agent, AgentError, Brief, Desk, EndedBy, GO_ON_FILE, Left, Play, Report, Stance, collect, read_question,
+};
 use crate::io::gateway::Metered;
 use crate::io::git::{OwnGit, Tree};
 use crate::io::hands::{Ended, HandsError, Job, JobLimits};
@@ -127,7 +129,8 @@ pub async fn act(
     let stance = if role.failover { as_unusable(stance, &metered) } else { stance };
     let mut usage = ended.usage;
     usage.wall_ms += ended.virtual_ms;
-    let session = tidy_up(world, stage, brief, (home, &stance, told.session), is_stopped);
+    let ended_by = ended_by(&stance, &said);
+    let session = tidy_up(world, stage, brief, (home, ended_by, told.session), is_stopped);
     Ok(Ok(Acted { stance, handoff, said, usage, session }))
 }
 
@@ -163,6 +166,16 @@ fn set_out(agent: &dyn Agent, brief: &Brief, stage: &Stage<'_>, tier: Tier) -> R
     Ok(play)
 }
 
+/// Says what ended a session that may be taken up again: a limit, or a question that was asked by a tool or in its last words.
+fn ended_by(stance: &Stance, said: &str) -> Option<EndedBy> {
+    match stance {
+        Stance::Limited { .. } => Some(EndedBy::Limit),
+        Stance::Blocked { .. } => Some(EndedBy::Question),
+        Stance::Done => read_question(said).map(|_| EndedBy::Question),
+        Stance::Failed { .. } => None,
+    }
+}
+
 /// Removes what an agent keeps of a session that nobody takes up again. What was taken up and then stopped is, from where the
 /// limit had ended it; who plans or judges takes up one that a question ended too. Gives the name under which a session that
 /// is kept is taken up.
@@ -170,17 +183,15 @@ fn tidy_up(
     world: &World,
     stage: &Stage<'_>,
     brief: &Brief,
-    (home, stance, session): (Option<&str>, &Stance, Option<String>),
+    (home, ended_by, session): (Option<&str>, Option<EndedBy>, Option<String>),
     is_stopped: bool,
 ) -> Option<String> {
     let Some(home) = home else { return session };
-    let is_limited = matches!(stance, Stance::Limited { .. });
-    let has_asked = matches!(stance, Stance::Blocked { .. });
     let (is_parked, resumed) = match stage.seat {
-        (Seat::Attempt(_), _) => (is_limited, brief.resumes.as_ref().filter(|_| !is_stopped)),
+        (Seat::Attempt(_), _) => (ended_by == Some(EndedBy::Limit), brief.resumes.as_ref().filter(|_| !is_stopped)),
         // Who sits there next has the same desk, and what was taken up is kept until the journal says that it is over.
         (Seat::Planner { .. } | Seat::Judge { .. } | Seat::RunJudge { .. }, fence) => {
-            ((is_limited || has_asked) && session.is_some() && seated::keep(world, fence, stage.desk, home), None)
+            (ended_by.is_some() && session.is_some() && seated::keep(world, fence, stage.desk, home), None)
         }
     };
     let own = (!is_parked).then_some(stage.desk);

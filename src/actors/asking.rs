@@ -14,8 +14,8 @@ use super::room::{Access, Whose};
 use super::seated::Seated;
 use super::setup::{For, set_up};
 use super::tools::{AskingTools, BriefTool, LookingTools, Steered, answer_to};
-use super::world::{World, blocking, told};
-use crate::io::agents::{Brief, Desk, Stance, collect, read_question};
+use super::world::{World, told};
+use crate::io::agents::{Brief, Desk, Stance, read_question};
 use crate::io::git::GitError;
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::asked::Heard;
@@ -100,7 +100,7 @@ impl Asking {
         let mut prompt = ask(template, self.form, &view).map_err(|error| self.leaves(failed(&error), spent))?;
         let mut fault = String::new();
         for turn in 1..=2 {
-            let (said, usage) = match self.have_said(world, (turn, prompt), coordinator, cancelled).await {
+            let (said, usage, session) = match self.have_said(world, (turn, prompt), coordinator, cancelled).await {
                 Ok(said) => said,
                 Err(silence) => {
                     let may_be_taken_up = silence.may_be_taken_up();
@@ -119,7 +119,7 @@ impl Asking {
             };
             if let Some(question) = read_question(&said) {
                 let missing = answer_to(&question);
-                return Err(self.leaves(asks(&missing, None), spent));
+                return Err(self.leaves(asks(&missing, session), spent));
             }
             prompt =
                 ask_again(self.form, &self.view, &said, &fault).map_err(|error| self.leaves(failed(&error), spent))?;
@@ -127,14 +127,14 @@ impl Asking {
         Err(self.leaves(Leave::Failed(format!("its answer could not be taken, twice: {fault}")), spent))
     }
 
-    /// Has one session, and gives what was said last in it.
+    /// Has one session, and gives what was said last in it, what it cost, and by which name it is taken up again.
     async fn have_said(
         &self,
         world: &Arc<World>,
         (turn, prompt): (u32, String),
         coordinator: &WeakActorRef<Coordinator>,
         cancelled: &watch::Receiver<bool>,
-    ) -> Result<(String, Usage), Silence> {
+    ) -> Result<(String, Usage, Option<String>), Silence> {
         let acted = self.session(world, (turn, prompt), coordinator, cancelled.clone()).await;
         if *cancelled.borrow() || cancelled.has_changed().is_err() {
             return Err(Silence::Cancelled);
@@ -158,7 +158,7 @@ impl Asking {
             (Stance::Blocked { missing }, _) | (Stance::Done | Stance::Limited { .. }, Some(missing)) => {
                 Err(self.leaves(asks(&missing, session), usage))
             }
-            (Stance::Done, None) => Ok((said, usage)),
+            (Stance::Done, None) => Ok((said, usage, session)),
             (Stance::Failed { why }, _) => Err(self.leaves(Leave::Failed(why), usage)),
             (Stance::Limited { why, resets_at_ms }, None) => {
                 Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why, session }, usage))
@@ -239,10 +239,7 @@ impl Asking {
         desk.lay(&BTreeMap::new()).map_err(|error| format!("failed to {}", told(&error)))?;
         let looking = reading(world, self.commit, self.paths.clone());
         let tools = self.tools(world, (&brief, looking), &desk, coordinator);
-        let talked = llm_session::ask(world, name, &self.seated, (brief, tools), coordinator, cancelled).await?;
-        let left = desk.handoff();
-        let left = blocking(move || collect(&left)).await.ok().flatten().unwrap_or_default();
-        Ok(talked.map(|acted| Acted { handoff: left, ..acted }))
+        llm_session::ask(world, name, &self.seated, (brief, tools, &desk), coordinator, cancelled).await
     }
 
     /// Gives the session its tools beside those that look through what it sees, which for who judges is what its lens shows:

@@ -17,11 +17,12 @@ use super::played::as_metered;
 use super::seated::{Seated, kept};
 use super::tools::LookingTools;
 use super::workplace::Reading;
-use super::world::{World, told};
-use crate::io::agents::{Brief, Stance};
+use super::world::{World, blocking, told};
+use crate::io::agents::{Brief, Desk, Stance, collect, read_question};
 use crate::io::gateway::{Family, Metered};
 use crate::io::llm::{
-    Bounds, Context, End, FileTools, Marked, Message, READING, Talk, Transcript, Wire, Wired, parked, told_further,
+    Bounds, Context, End, FileTools, Marked, Message, READING, Talk, Talked, Transcript, Wire, Wired, park, parked,
+    told_further,
 };
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Usage};
@@ -51,8 +52,6 @@ pub struct LlmSession<'a> {
     pub keeping: Keeping,
     /// Where it leaves a note to itself.
     pub note: PathBuf,
-    /// Where what was said is kept when a limit ends it; none where nobody takes it up again.
-    pub turns_file: Option<PathBuf>,
     /// What was said before, where it is taken up again.
     pub earlier: Option<Vec<Message>>,
     /// When it has to have ended.
@@ -70,7 +69,7 @@ impl LlmSession<'_> {
         door: String,
         token: String,
         cancelled: watch::Receiver<bool>,
-    ) -> Result<End, String> {
+    ) -> Result<Talked, String> {
         let AgentRef::Llm(name) = self.agent else { return Err(format!("{} is no model", self.agent)) };
         let failed = |error: &dyn std::error::Error| format!("failed to {}", told(error));
         let wire = wire(world, name)?;
@@ -93,7 +92,6 @@ impl LlmSession<'_> {
                 until: self.until,
                 context: Context { policy: self.role.context, tokens: self.role.context_tokens },
                 note: self.note,
-                turns_file: self.turns_file,
             },
             transcript: transcript.map_err(|error| failed(&error))?,
             cancelled,
@@ -164,22 +162,22 @@ pub(super) fn reading(world: &Arc<World>, commit: Oid, about: PathSet) -> Arc<dy
     looking(world, FileTools::read_only(Arc::new(Reading::of(world, commit))), commit, about)
 }
 
-/// Names the file on the desk of a session that a limit ended in which it is kept what was said.
+/// Names the file on the desk of a session that a limit or a question ended in which it is kept what was said.
 const TURNS_FILE: &str = "turns.json";
 
-/// Has a model asked by who sits somewhere, in a session of that name, for what its brief says and with these tools; tells what
-/// that came to, or what its next call would have needed where a budget left too little; or why it could not be asked.
+/// Has a model asked by who sits somewhere, in a session of that name, for what its brief says and with these tools, by one of
+/// which it hands up onto a desk; tells what that came to, or what its next call would have needed where a budget left too
+/// little; or why it could not be asked.
 pub(super) async fn ask(
     world: &Arc<World>,
     name: &str,
     Seated { seat, fence, agent, role, .. }: &Seated,
-    (brief, tools): (Brief, Arc<dyn Toolbox>),
+    (brief, tools, desk): (Brief, Arc<dyn Toolbox>, &Desk),
     coordinator: &WeakActorRef<Coordinator>,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Result<Acted, Means>, String> {
     let seat = (*seat, *fence);
     let earlier = brief.resumes.as_ref().and_then(|resumed| parked(&resumed.desk.file(TURNS_FILE)));
-    let turns_file = kept(world, *fence).file(TURNS_FILE);
     let gate = open(world, seat, (agent, role), coordinator)?;
     let began = Instant::now();
     let session = LlmSession {
@@ -191,7 +189,6 @@ pub(super) async fn ask(
         tools: tools.as_ref(),
         keeping: Keeping::begin(world, seat, (name, agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
-        turns_file: Some(turns_file.clone()),
         until: began + Duration::from_secs(role.limits.wall_s),
     };
     let talked = gate.inside(async |door, token| session.lead(world, door, token, cancelled).await).await;
@@ -199,11 +196,27 @@ pub(super) async fn ask(
     if let Some(wants) = metered.lacked() {
         return Ok(Err(wants));
     }
-    let (stance, said) = stance_of(ended, &metered, world.now_ms());
+    let left = desk.handoff();
+    let handoff = blocking(move || collect(&left)).await.ok().flatten().unwrap_or_default();
+    let session = match &ended {
+        Ok(talked) if is_taken_up(&talked.end, &handoff) => {
+            park(&kept(world, *fence).file(TURNS_FILE), &talked.messages).await.then(|| name.to_owned())
+        }
+        Ok(_) | Err(_) => None,
+    };
+    let (stance, said) = stance_of(ended.map(|talked| talked.end), &metered, world.now_ms());
     let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let usage = Usage { wall_ms, ..Usage::default() };
-    let session = turns_file.is_file().then(|| name.to_owned());
-    Ok(Ok(Acted { stance, handoff: Handoff::default(), said, usage, session }))
+    Ok(Ok(Acted { stance, handoff, said, usage, session }))
+}
+
+/// Tells whether the session of one who sits somewhere may be taken up again after such an end: a limit met, or a question asked.
+fn is_taken_up(end: &End, handoff: &Handoff) -> bool {
+    match end {
+        End::Limited(_) => true,
+        End::Said(words) => handoff.blocked.is_some() || read_question(words).is_some(),
+        End::Failed(_) | End::Cancelled => false,
+    }
 }
 
 /// Says how a session's end is taken, by what the gateway saw of it, with its last words.

@@ -23,7 +23,7 @@ use super::world::{World, blocking, told};
 use crate::io::agents::{Desk, Stance, collect};
 use crate::io::gateway::Metered;
 use crate::io::git::GitError;
-use crate::io::llm::{End, FileTools, SYSTEM, parked, told_further};
+use crate::io::llm::{End, FileTools, SYSTEM, Talked, park, parked, told_further};
 use crate::io::tools::{Joined, Toolbox};
 use crate::model::attempt::{Handoff, Outcome, Usage};
 use crate::model::ids::Oid;
@@ -68,7 +68,6 @@ pub(super) async fn play(
         tools: tools.as_ref(),
         keeping: Keeping::begin(world, seat, (&name, &order.agent), coordinator),
         note: world.desk(&format!("{name}-note")).join("note.json"),
-        turns_file: Some(turns_file(world, order.attempt)),
         earlier,
         until,
     };
@@ -106,10 +105,18 @@ async fn made(
     world: &Arc<World>,
     order: Order,
     (place, desk): (&Workplace, &Desk),
-    (ended, metered): (Result<End, String>, Metered),
+    (ended, metered): (Result<Talked, String>, Metered),
     wall_ms: u64,
 ) -> Result<Played, GitError> {
     let (remains, commands) = place.close().await;
+    let attempt = order.attempt;
+    let session = match &ended {
+        Ok(Talked { end: End::Limited(_), messages }) => {
+            park(&turns_file(world, attempt), messages).await.then(|| attempt.to_string())
+        }
+        Ok(_) | Err(_) => None,
+    };
+    let ended = ended.map(|talked| talked.end);
     let usage = Usage { wall_ms, ..commands };
     let lacked = metered.lacked();
     let is_out_of_money = lacked.is_some();
@@ -117,8 +124,6 @@ async fn made(
     let is_stopped = is_out_of_money || matches!(ended, Ok(End::Cancelled));
     let (stance, words) = stance_of(ended, &metered, world.now_ms());
     let limit = Limit::of(&stance);
-    let attempt = order.attempt;
-    let turns = turns_file(world, attempt);
     if let Some(resumed) = order.resumes.as_ref().filter(|_| !is_stopped) {
         // It was taken up; where a limit ended it again, it is kept anew.
         let _ = std::fs::remove_file(turns_file(world, resumed.attempt));
@@ -146,7 +151,6 @@ async fn made(
         Ok((Outcome::Failed { why }, None))
     });
     let (outcome, files) = outcome.await?;
-    let session = turns.is_file().then(|| attempt.to_string());
     let limit = limit.map(|limit| limit.leaving(session, files));
     if let Some(wants) = lacked {
         return Ok(Played::out_of_money(wants));

@@ -128,9 +128,18 @@ fn judges(agent: &str, folder: Option<PathBuf>) {
 
 /// Asks a person by a tool, and plans in the same session when that has answered.
 fn asks(agent: &str, folder: Option<PathBuf>) {
+    let by_tool = Turn::calls(Call::tool("ask", json!({"question": "Which fruit?"})));
+    goes_on_answered(agent, folder, &[by_tool, Turn::says("I have asked.")]);
+}
+
+/// The same by the block of its last words.
+fn asks_in_words(agent: &str, folder: Option<PathBuf>) {
+    goes_on_answered(agent, folder, &[block(&json!({"ask": "Which fruit?"}))]);
+}
+
+fn goes_on_answered(agent: &str, folder: Option<PathBuf>, asks: &[Turn]) {
     let task = json!({"key": "one", "title": "write it", "brief": "This is work-one.", "paths": ["a.txt"]});
-    let asks = Turn::calls(Call::tool("ask", json!({"question": "Which fruit?"})));
-    let turns = [asks, Turn::says("I have asked."), block(&json!({"tasks": [task]})), block(&json!({}))];
+    let turns = [asks, &[block(&json!({"tasks": [task]})), block(&json!({}))]].concat();
     let model = Model::plays_for(KEY, [Script::of("Scope `root`", turns)]);
     let scene = Scene { house: House::with(&[("goal.md", GOAL), ("b.txt", "b\n")]), model, folder };
     let planner = format!("shard.agents=[{agent:?}]");
@@ -235,8 +244,17 @@ fn a_verdict_that_was_given_before_a_limit_was_met_stands() {
 }
 
 #[test]
+fn artels_own_loop_plans_in_the_session_in_which_it_asked_a_person() {
+    for agent in AGENTS {
+        asks(agent, None);
+        asks_in_words(agent, None);
+    }
+}
+
+#[test]
 fn claude_code_plans_in_the_session_in_which_it_asked_a_person() {
     of(Cli::Claude, None, asks);
+    of(Cli::Claude, None, asks_in_words);
 }
 
 #[test]

@@ -71,7 +71,7 @@ const KNOWN: [Entry; 15] = [
     Entry("codemod", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("command:PROGRAM", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
     Entry("script:FILE", None, None, Says::Nothing, Says::Nothing, false, Limits::Nothing),
-    Entry("llm:PROVIDER::MODEL", None, None, Says::Session, Says::Session, false, Limits::Reset),
+    Entry("llm:PROVIDER::MODEL", None, None, Says::Session, Says::Session, true, Limits::Reset),
     Entry("claude", Some("claude"), Some(claude::HOW_TO_GET), Says::Session, Says::Session, true, Limits::Reset),
     Entry("codex", Some("codex"), Some(codex::HOW_TO_GET), Says::Session, Says::Nothing, true, Limits::Reset),
     Entry(

@@ -1,5 +1,5 @@
-//! Owns what was said in a session that a limit ended, written down so that it is taken up again word for word. Never says
-//! when.
+//! Owns what was said in a session that a limit or a question ended, written down so that it is taken up again word for word.
+//! Never says when.
 
 use std::io;
 use std::path::Path;
@@ -10,11 +10,16 @@ use crate::io::files::atomic_write;
 /// Longest that is read, in bytes; no model reads as much.
 const BYTES_MOST: u64 = 64 << 20;
 
-/// Writes down what was said.
-///
-/// # Errors
-/// Where it cannot be written; nothing lies there then, or what lay there before.
-pub(super) async fn park(place: &Path, messages: &[Message]) -> io::Result<()> {
+/// Writes down what was said, for who takes the session up again; tells whether it is there. Without that, it is begun anew.
+pub async fn park(place: &Path, messages: &[Message]) -> bool {
+    let written = write(place, messages).await;
+    if let Err(error) = &written {
+        tracing::warn!(place = %place.display(), error = %error, "a session cannot be taken up again");
+    }
+    written.is_ok()
+}
+
+async fn write(place: &Path, messages: &[Message]) -> io::Result<()> {
     let text = serde_json::to_vec(messages)?;
     let place = place.to_owned();
     let written = tokio::task::spawn_blocking(move || {
@@ -78,7 +83,8 @@ mod tests {
         let outcome = Outcome { id, name, text, is_error: false, told };
         let messages =
             vec![Message::Said("Mend it.".to_owned()), Message::Answered(answer), Message::Done(vec![outcome])];
-        park(&place, &messages).await.unwrap();
+        assert!(park(&place, &messages).await);
+        assert!(!park(&place.join("below-a-file"), &messages).await);
         assert_eq!(parked(&place), Some(messages));
         let further = told_further(parked(&place).unwrap(), "Go on.".to_owned());
         assert_eq!((further.len(), further.last()), (4, Some(&Message::Said("Go on.".to_owned()))));

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::context::{ASKED, Context, Note, begun_anew, compact, hand_over, told};
 use super::model::{Answer, Ask, Call, Failure, Message, Model, Outcome, Stop};
-use super::parking::park;
 use super::transcript::{Transcript, TranscriptError};
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::tools::Toolbox;
@@ -43,8 +42,6 @@ pub struct Bounds {
     pub context: Context,
     /// Where a note for the next context is written down.
     pub note: PathBuf,
-    /// Where all that was said is written down when a limit ends the session; none where nobody takes it up again.
-    pub turns_file: Option<PathBuf>,
 }
 
 /// Says how a session ended.
@@ -60,6 +57,15 @@ pub enum End {
     Cancelled,
 }
 
+/// Tells what a session came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Talked {
+    /// How it ended.
+    pub end: End,
+    /// All that was said in its last context, for who takes it up again.
+    pub messages: Vec<Message>,
+}
+
 /// Leads one session.
 pub struct Talk<'a> {
     /// Who is asked.
@@ -70,7 +76,7 @@ pub struct Talk<'a> {
     pub system: String,
     /// What it is to do.
     pub brief: String,
-    /// What was said before a limit ended it, where it is taken up again: it is asked what it was asked then.
+    /// What was said before it ended, where it is taken up again: it is asked what it was asked then.
     pub earlier: Option<Vec<Message>>,
     /// How far it may go.
     pub bounds: Bounds,
@@ -103,9 +109,9 @@ impl Talk<'_> {
     ///
     /// # Errors
     /// Where it cannot be written down.
-    pub async fn run(mut self) -> Result<End, TranscriptError> {
-        let over = self.turns().await;
-        let end = match over {
+    pub async fn run(mut self) -> Result<Talked, TranscriptError> {
+        let mut ask = self.first().await?;
+        let end = match self.go_on(&mut ask).await {
             Ok(end) | Err(Over::End(end)) => end,
             Err(Over::Unwritten(error)) => return Err(error),
         };
@@ -116,10 +122,11 @@ impl Talk<'_> {
             End::Cancelled => json!({"end": "cancelled"}),
         };
         self.transcript.add(&line).await?;
-        Ok(end)
+        Ok(Talked { end, messages: ask.messages })
     }
 
-    async fn turns(&mut self) -> Result<End, Over> {
+    /// Says what is asked first.
+    async fn first(&mut self) -> Result<Ask, TranscriptError> {
         let mut tools = self.tools.tools();
         if self.bounds.context.tokens > 0 {
             tools.push(hand_over());
@@ -133,12 +140,7 @@ impl Talk<'_> {
             }
             None => vec![Message::Said(self.brief.clone())],
         };
-        let mut ask = Ask { system, messages, tools };
-        let over = self.go_on(&mut ask).await;
-        if let Err(Over::End(End::Limited(_))) = &over {
-            self.park(&ask.messages).await;
-        }
-        over
+        Ok(Ask { system, messages, tools })
     }
 
     /// Asks until the model has said all.
@@ -162,7 +164,14 @@ impl Talk<'_> {
                     let words = if answer.text.is_empty() { "it says nothing of why" } else { answer.text.as_str() };
                     return Ok(End::Failed(format!("the model refused to go on: {words}")));
                 }
-                Stop::Done if answer.calls.is_empty() => return Ok(End::Said(answer.text)),
+                Stop::Done if answer.calls.is_empty() => {
+                    let words = answer.text.clone();
+                    // No API takes back an answer without a word.
+                    if !words.trim().is_empty() {
+                        ask.messages.push(Message::Answered(answer));
+                    }
+                    return Ok(End::Said(words));
+                }
                 Stop::Length => lengths += 1,
                 Stop::Done | Stop::Calls => lengths = 0,
             }
@@ -183,14 +192,6 @@ impl Talk<'_> {
             }
         }
         Ok(End::Failed(format!("it was not done after {turn} answers of its model")))
-    }
-
-    /// Writes down all that was said, for who takes the session up again. Without that, it is begun anew.
-    async fn park(&self, messages: &[Message]) {
-        let Some(place) = &self.bounds.turns_file else { return };
-        if let Err(error) = park(place, messages).await {
-            tracing::warn!(place = %place.display(), error = %error, "a session cannot be taken up again");
-        }
     }
 
     /// Asks until there is an answer; gives what the model said where there was more than it can read.
@@ -328,10 +329,8 @@ fn line_of(answer: &Answer) -> Value {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::path::Path;
     use std::sync::Mutex;
 
-    use super::super::parking::parked;
     use super::*;
     use crate::io::tools::{Pending, Tool};
     use crate::model::role::ContextPolicy;
@@ -403,22 +402,26 @@ mod tests {
     }
 
     async fn talked(model: &Scripted, context: Context, cancelled: watch::Receiver<bool>) -> End {
-        let dir = tempfile::tempdir().unwrap();
-        talked_in(dir.path(), model, context, cancelled).await
+        talked_after(None, model, context, cancelled).await.end
     }
 
-    /// Has a session; where one was stopped in that folder before, goes on with it.
-    async fn talked_in(dir: &Path, model: &Scripted, context: Context, cancelled: watch::Receiver<bool>) -> End {
+    /// Has a session that begins with what was said in an earlier one, where there was one.
+    async fn talked_after(
+        earlier: Option<Vec<Message>>,
+        model: &Scripted,
+        context: Context,
+        cancelled: watch::Receiver<bool>,
+    ) -> Talked {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
         let transcript = Transcript::begin(&dir.join("log"), 1 << 20, Secrets::default()).await.unwrap();
         let bounds = Bounds {
             turns: 6,
             until: Instant::now() + Duration::from_secs(3600),
             context,
             note: dir.join("note/note.json"),
-            turns_file: Some(dir.join("note/turns.json")),
         };
         let (system, brief) = ("system".to_owned(), "brief".to_owned());
-        let earlier = parked(&dir.join("note/turns.json"));
         let tools = &Echo::default();
         let talk = Talk { model, tools, system, brief, earlier, bounds, transcript, cancelled };
         talk.run().await.unwrap()
@@ -481,15 +484,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_a_limit_ended_asks_again_what_it_was_asking() {
-        let dir = tempfile::tempdir().unwrap();
         let (_sender, cancelled) = watch::channel(false);
         let stopped = Scripted::of([Ok(calls([json!({"a": 1})])), Err(Failure::Limited("enough".to_owned()))]);
-        let end = talked_in(dir.path(), &stopped, BOUNDLESS, cancelled.clone()).await;
+        let Talked { end, messages } = talked_after(None, &stopped, BOUNDLESS, cancelled.clone()).await;
         assert_eq!(end, End::Limited("enough".to_owned()));
         let model = Scripted::of([Ok(says("done"))]);
-        assert_eq!(talked_in(dir.path(), &model, BOUNDLESS, cancelled).await, End::Said("done".to_owned()));
+        let ended = talked_after(Some(messages), &model, BOUNDLESS, cancelled).await.end;
+        assert_eq!(ended, End::Said("done".to_owned()));
         assert_eq!(model.asked()[0], stopped.asked()[1], "word for word");
         assert_eq!(model.asked()[0].messages.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn last_words_are_kept_for_who_goes_on_where_there_are_any() {
+        let (_sender, cancelled) = watch::channel(false);
+        for (words, kept) in [("I have asked.", 2), (" \n", 1)] {
+            let model = Scripted::of([Ok(says(words))]);
+            let Talked { end, messages } = talked_after(None, &model, BOUNDLESS, cancelled.clone()).await;
+            assert_eq!((end, messages.len()), (End::Said(words.to_owned()), kept));
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -584,17 +597,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_limit_met_while_a_note_is_left_parks_the_session_as_it_stood() {
-        let dir = tempfile::tempdir().unwrap();
         let (_sender, cancelled) = watch::channel(false);
         let context = Context { policy: ContextPolicy::Reset, tokens: 50 };
         let long = Answer { read: 50, ..calls([json!({"a": 1})]) };
         let stopped = Scripted::of([Ok(long), Err(Failure::Limited("enough".to_owned()))]);
-        let end = talked_in(dir.path(), &stopped, context, cancelled.clone()).await;
+        let Talked { end, messages } = talked_after(None, &stopped, context, cancelled).await;
         assert_eq!(end, End::Limited("enough".to_owned()));
-        let model = Scripted::of([Ok(says("done"))]);
-        assert_eq!(talked_in(dir.path(), &model, context, cancelled).await, End::Said("done".to_owned()));
-        let (mut before, after) = (stopped.asked()[1].messages.clone(), model.asked()[0].messages.clone());
-        assert_eq!(before.pop(), Some(Message::Said(ASKED.to_owned())));
-        assert_eq!(after, before, "without being asked for a note");
+        let mut asked = stopped.asked()[1].messages.clone();
+        assert_eq!(asked.pop(), Some(Message::Said(ASKED.to_owned())));
+        assert_eq!(messages, asked, "without being asked for a note");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::scene::{AGENTS, USED, body, keyed};
 use crate::common::{House, said};
-use crate::model::{Call, Model, Script, Turn};
+use crate::model::{Call, Model, Script, Seen, Turn};
 use crate::stage::told;
 use crate::workers::{KEY, counted, found_below};
 
@@ -175,8 +175,11 @@ fn a_model_that_plans_and_one_that_judges_ask_by_a_tool_and_go_on_with_the_answe
         said(&keyed(&mut house.command(&["resume"]), &model).output().unwrap()).exits(code);
     }
     assert_eq!(house.landed("b.txt"), "after");
-    let told_of: Vec<_> = model.asked().into_iter().filter(|seen| seen.holds("- the answer: Blue, not red.")).collect();
-    let [of_planner, of_judge] = [PLANNER, JUDGE].map(|part| told_of.iter().filter(|seen| seen.holds(part)).count());
-    assert!(of_planner >= 1 && of_judge >= 1, "{of_planner} {of_judge}");
+    let goes_on =
+        |seen: &Seen| seen.holds("an answer to: Which colour?: Blue, not red.") && seen.holds("I have asked.");
+    let told_on: Vec<Seen> = model.asked().into_iter().filter(goes_on).collect();
+    for part in [PLANNER, JUDGE] {
+        assert_eq!(told_on.iter().filter(|seen| seen.holds(part)).count(), 1, "it goes on in its session: {part}");
+    }
     assert_eq!(told(&house, "QuestionAnswered").len(), 2);
 }
