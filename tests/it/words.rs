@@ -129,6 +129,20 @@ fn who_is_there_and_has_a_key_plays_within_a_budget() {
 }
 
 #[test]
+fn what_artel_toml_bounds_is_left_to_it_by_a_draft() {
+    let config = "checks = [\"grep -q hello made.txt\"]\nbudget = { usd = 3, wall = \"30m\", task = { calls = 9 } }\n";
+    let house = House::with(&[("a.txt", "a"), ("artel.toml", config)]);
+    let draft = found(&house, &[], &[("OPENAI_API_KEY", "sk-x")]).exits(6).json();
+    assert!(draft["text"].as_str().unwrap().contains("\nbudget: { attempts: 60 }\n"), "{draft}");
+    let held = |budget: &Value| ["nano_usd", "wall_s", "attempts"].map(|name| budget[name].as_u64());
+    assert_eq!(held(&draft["budget"]), [Some(3_000_000_000), Some(1800), Some(60)]);
+    let told = house.artel(&["run", WORDS, "--role", MAKES, "--yes"]).exits(0);
+    told.says("at most $3, 8 attempts, 30 min").says("usd, wall, task as artel.toml says");
+    let budget = &house.told("RunOpened")[0]["goal"]["budget"];
+    assert_eq!(held(budget), [Some(3_000_000_000), Some(1800), Some(8)], "what was shown is what holds");
+}
+
+#[test]
 fn a_key_is_enough_where_nothing_is_installed() {
     let draft = found(&house(), &[], &[("OPENAI_API_KEY", "sk-x")]).exits(6).json();
     assert_eq!(draft["workers"][0]["agent"], "llm:gpt-5.6", "{draft}");

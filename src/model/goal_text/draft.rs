@@ -11,16 +11,16 @@ pub struct Draft {
     pub holds: Vec<String>,
     /// Commands that are red on the base, and must come to hold.
     pub red: Vec<String>,
-    /// Dollars that calls to models may cost; nothing where none is asked that artel counts.
+    /// Dollars that calls to models may cost; nothing where none is asked that artel counts, or `artel.toml` bounds them.
     pub usd: Option<u32>,
     /// The role that plans.
     pub planner: &'static str,
     /// The role that says whether the goal is reached, beyond what commands can tell; none leaves it to them.
     pub run_judge: Option<&'static str>,
-    /// Longest time that the run may take, as people write it.
-    pub wall: &'static str,
-    /// Attempts of all tasks together.
-    pub attempts: u32,
+    /// Longest time that the run may take, as people write it; nothing where `artel.toml` bounds it.
+    pub wall: Option<&'static str>,
+    /// Attempts of all tasks together; nothing where `artel.toml` bounds them.
+    pub attempts: Option<u32>,
 }
 
 /// Longest name of a goal, in characters.
@@ -50,8 +50,16 @@ pub fn draft(draft: &Draft) -> String {
     }
     let run_judge = draft.run_judge.map(|role| format!(", run_judge: {role}")).unwrap_or_default();
     text.push_str(&format!("plan: {{ planner: {}{run_judge} }}\n", draft.planner));
-    let usd = draft.usd.map(|usd| format!("usd: {usd}, ")).unwrap_or_default();
-    text.push_str(&format!("budget: {{ {usd}wall: {}, attempts: {} }}\n---\n", draft.wall, draft.attempts));
+    let bounds = [
+        draft.usd.map(|usd| format!("usd: {usd}")),
+        draft.wall.map(|wall| format!("wall: {wall}")),
+        draft.attempts.map(|attempts| format!("attempts: {attempts}")),
+    ];
+    let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+    if !bounds.is_empty() {
+        text.push_str(&format!("budget: {{ {} }}\n", bounds.join(", ")));
+    }
+    text.push_str("---\n");
     text.push_str(draft.words.trim());
     text.push('\n');
     text
@@ -100,6 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::goal::Budget;
     use crate::model::goal_text;
 
     fn of(words: &str, holds: &[&str], red: &[&str]) -> Draft {
@@ -112,8 +121,8 @@ mod tests {
             usd: Some(10),
             planner: "whole",
             run_judge: None,
-            wall: "4h",
-            attempts: 8,
+            wall: Some("4h"),
+            attempts: Some(8),
         }
     }
 
@@ -132,6 +141,14 @@ mod tests {
     fn a_draft_may_name_who_says_whether_the_goal_is_reached() {
         let text = draft(&Draft { run_judge: Some("run-judge"), ..of("add a file", &["true"], &[]) });
         assert_eq!(goal_text::read(&text).unwrap().plan.run_judge.as_deref(), Some("run-judge"), "{text}");
+    }
+
+    #[test]
+    fn a_draft_bounds_only_what_it_names() {
+        let drafted = Draft { usd: None, wall: None, ..of("add a file", &["true"], &[]) };
+        let of_attempts = Budget { attempts: Some(8), ..Budget::default() };
+        assert_eq!(goal_text::read(&draft(&drafted)).unwrap().budget, of_attempts);
+        assert!(goal_text::read(&draft(&Draft { attempts: None, ..drafted })).unwrap().budget.is_none());
     }
 
     #[test]

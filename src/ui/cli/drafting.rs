@@ -12,7 +12,7 @@ use crate::app::{self, Crew, Pays};
 use crate::io::files::{atomic_write, make_private};
 use crate::io::git::Repo;
 use crate::model::check::{Answer, CheckResult};
-use crate::model::goal::Goal;
+use crate::model::goal::{Budget, Goal};
 use crate::model::goal_text::{Draft, draft};
 use crate::model::ids::Oid;
 
@@ -35,6 +35,8 @@ pub struct Drafted {
     pub text: String,
     /// What it says.
     pub goal: Goal,
+    /// The budget of `artel.toml`, which bounds what the goal does not.
+    pub usual: Budget,
     /// Who plays its roles.
     pub crew: Crew,
     /// What its checks answered on the commit that it starts from.
@@ -43,23 +45,23 @@ pub struct Drafted {
     pub base: Oid,
 }
 
-/// Lists the checks by which a goal of this repository is held: those of `artel.toml`, else the usual ones.
+/// Gives the checks by which a goal of this repository is held, those of `artel.toml`, else the usual ones; and the budget there.
 ///
 /// # Errors
 /// Where there is no repository, its configuration is faulty, or nothing is known that could tell good from bad.
-pub fn checks(place: &Place) -> Result<Vec<String>, Fail> {
+pub fn usual(place: &Place) -> Result<(Vec<String>, Budget), Fail> {
     let repo = Repo::discover(&place.here()?.cwd).map_err(|error| blame(error.into()))?;
     let config = app::read_config(&repo).map_err(blame)?;
     let root = repo.workdir().map(Path::to_owned).unwrap_or_default();
-    let usual = || usual_checks(&|path| root.join(path).is_file(), &|path| fs::read_to_string(root.join(path)).ok());
-    let checks = if config.checks.is_empty() { usual() } else { config.checks };
+    let found = || usual_checks(&|path| root.join(path).is_file(), &|path| fs::read_to_string(root.join(path)).ok());
+    let checks = if config.checks.is_empty() { found() } else { config.checks };
     if checks.is_empty() {
         return Err(Fail::new(Exit::Faulty, "draft a goal")
             .because("nothing here tells how it is checked: no Cargo, npm, Python, Go or Maven project at the root")
             .hint("write `checks = [\"./run-the-tests.sh\"]` into artel.toml; `artel init` lays one down")
             .hint("or write a goal file with done-conditions of its own: docs/goal.md tells the form"));
     }
-    Ok(checks)
+    Ok((checks, config.budget))
 }
 
 /// Chooses who plays the roles.
@@ -83,20 +85,21 @@ pub fn crew(place: &Place, options: &OpenOptions, is_open: bool) -> Result<Crew,
 pub fn write(
     place: &Place,
     words: &str,
-    checks: Vec<String>,
+    (checks, usual): (Vec<String>, Budget),
     crew: Crew,
     options: &OpenOptions,
 ) -> Result<Drafted, Fail> {
     let is_counted = crew.workers.iter().any(|hired| matches!(hired.pays, Pays::Key(_) | Pays::Granted));
+    let attempts = if crew.planner == "whole" { ATTEMPTS } else { ATTEMPTS_PLANNED };
     let mut says = Draft {
         words: words.to_owned(),
         holds: checks,
         red: Vec::new(),
-        usd: is_counted.then_some(USD),
+        usd: (is_counted && usual.nano_usd.is_none()).then_some(USD),
         planner: crew.planner,
         run_judge: crew.run_judge,
-        wall: WALL,
-        attempts: if crew.planner == "whole" { ATTEMPTS } else { ATTEMPTS_PLANNED },
+        wall: usual.wall_s.is_none().then_some(WALL),
+        attempts: usual.attempts.is_none().then_some(attempts),
     };
     let path = reserve(place, words)?;
     let keep = |text: &str| atomic_write(&path, text.as_bytes()).map_err(|error| blame(error.into()));
@@ -112,7 +115,7 @@ pub fn write(
     let text = draft(&says);
     keep(&text)?;
     let (goal, text) = read(place, &path)?;
-    Ok(Drafted { path, text, goal, crew, tried, base })
+    Ok(Drafted { path, text, goal, usual, crew, tried, base })
 }
 
 /// Reads a draft, which a person may have changed.

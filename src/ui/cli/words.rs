@@ -15,8 +15,10 @@ use super::paint::{Hue, Paint};
 use super::seam::{OpenOptions, Place};
 use crate::app::{Hired, Pays};
 use crate::model::check::{Answer, CheckResult};
+use crate::model::goal::Budget;
 use crate::model::inert::{inert, inert_lines};
 use crate::model::login::AS_TOLD;
+use crate::model::means::Bounds;
 use crate::model::role::{AgentRef, Part};
 use crate::views::words as say;
 
@@ -87,9 +89,9 @@ pub fn meant_there(text: &str) -> Result<Meant, Fail> {
 /// Where there is nobody to do it, or nothing that tells when it is done.
 pub fn agree(out: &Out, place: &Place, words: &str, options: &OpenOptions, way: Way) -> Result<Option<Agreed>, Fail> {
     let crew = drafting::crew(place, options, way.is_open)?;
-    let checks = drafting::checks(place)?;
-    out.remark(&format!("trying the checks on the base: {}", inert(&checks.join("; "))));
-    let mut drafted = drafting::write(place, words, checks, crew, options)?;
+    let usual = drafting::usual(place)?;
+    out.remark(&format!("trying the checks on the base: {}", inert(&usual.0.join("; "))));
+    let mut drafted = drafting::write(place, words, usual, crew, options)?;
     let roles: Vec<String> = drafted.crew.settings.iter().chain(&options.roles).cloned().collect();
     let next = command(&drafted.path, &roles);
     if way.yes {
@@ -183,7 +185,7 @@ pub fn lines(drafted: &Drafted, paint: Paint, width: usize) -> Vec<String> {
     for (part, agents, how) in plays(drafted) {
         table.row([Cell::new(part).hue(Hue::Strong), Cell::new(agents).hue(Hue::Busy), Cell::new(how)]);
     }
-    table.row([Cell::new("spends").hue(Hue::Strong), Cell::new(spends(drafted)), Cell::default()]);
+    table.row([Cell::new("spends").hue(Hue::Strong), Cell::new(spends(drafted)), Cell::new(bounded_by(drafted))]);
     let base = drafted.base.short();
     for it in &drafted.tried {
         let (hue, word) = answer(it);
@@ -245,13 +247,32 @@ fn paid(hired: &Hired) -> String {
 }
 
 fn spends(drafted: &Drafted) -> String {
-    let budget = &drafted.goal.budget;
+    let budget = drafted.goal.budget.or(&drafted.usual);
     let others = [
         budget.attempts.map(|most| say::count(usize::try_from(most).unwrap_or(usize::MAX), "attempt")),
+        budget.cpu_s.map(|s| format!("{} of processor time", say::limit(s))),
         budget.wall_s.map(say::limit),
     ];
     let parts: Vec<String> = budget.bounds().written().into_iter().chain(others.into_iter().flatten()).collect();
     if parts.is_empty() { "without a bound".to_owned() } else { format!("at most {}", parts.join(", ")) }
+}
+
+/// Names the bounds that `artel.toml` sets, and the goal does not.
+fn bounded_by(drafted: &Drafted) -> String {
+    let (own, usual) = (&drafted.goal.budget, &drafted.usual);
+    let each = [
+        ("usd", own.nano_usd, usual.nano_usd),
+        ("tokens", own.tokens, usual.tokens),
+        ("calls", own.calls, usual.calls),
+        ("attempts", own.attempts, usual.attempts),
+        ("cpu", own.cpu_s, usual.cpu_s),
+        ("wall", own.wall_s, usual.wall_s),
+    ];
+    let taken = each.into_iter().filter(|(_, own, usual)| own.is_none() && usual.is_some());
+    let mut names: Vec<&str> = taken.map(|(name, ..)| name).collect();
+    names.extend((usual.task != Bounds::default()).then_some("task"));
+    names.extend((!usual.roles.is_empty()).then_some("roles"));
+    if names.is_empty() { String::new() } else { format!("{} as artel.toml says", names.join(", ")) }
 }
 
 /// Writes the line that runs a draft as it was shown.
@@ -270,6 +291,7 @@ struct DraftJson<'a> {
     workers: &'a [Hired],
     roles: Vec<RoleJson>,
     checks: &'a [CheckResult],
+    budget: Budget,
     next: &'a str,
 }
 
@@ -289,6 +311,7 @@ fn json<'a>(drafted: &'a Drafted, next: &'a str) -> DraftJson<'a> {
         workers: &drafted.crew.workers,
         roles: roles.collect(),
         checks: &drafted.tried,
+        budget: drafted.goal.budget.or(&drafted.usual),
         next,
     }
 }
