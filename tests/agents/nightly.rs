@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::common::said;
 use crate::llm::keyed;
 use crate::model::{COPILOT_MODEL, Model, Script, Seen, Turn, Usage};
+use crate::seats::asks;
 use crate::stage::{crew, run, told};
 use crate::workers::{KEY, counted, found_below};
 
@@ -85,6 +86,43 @@ fn qwen_code_does_a_task_by_the_protocol() {
 fn copilot_does_a_task_by_the_protocol() {
     let line = "env COPILOT_MODEL=gpt-4.1 copilot --acp";
     does_a_task(&Nightly { folder: "copilot", bin: "copilot", line, files: &[] });
+}
+
+const CODEX: Nightly<'_> = Nightly {
+    folder: "codex-acp",
+    bin: "codex-acp",
+    line: "env CODEX_CONFIG='{\"model\":\"gpt-5-codex\"}' codex-acp",
+    files: &[],
+};
+const CLAUDE: Nightly<'_> =
+    Nightly { folder: "claude-agent-acp", bin: "claude-agent-acp", line: "claude-agent-acp", files: &[] };
+
+#[test]
+fn codex_does_a_task_by_the_protocol() {
+    does_a_task(&CODEX);
+}
+
+#[test]
+fn claude_code_does_a_task_by_the_protocol() {
+    does_a_task(&CLAUDE);
+}
+
+#[test]
+fn codex_plans_by_the_protocol_in_the_session_in_which_it_asked_a_person() {
+    plans_where_it_asked(&CODEX);
+}
+
+#[test]
+fn claude_code_plans_by_the_protocol_in_the_session_in_which_it_asked_a_person() {
+    plans_where_it_asked(&CLAUDE);
+}
+
+#[track_caller]
+fn plans_where_it_asked(program: &Nightly<'_>) {
+    let path = program.path();
+    if path.is_some() {
+        asks(&format!("acp:{}", program.line), path);
+    }
 }
 
 /// What a session is not to be given.

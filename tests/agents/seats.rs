@@ -127,7 +127,7 @@ fn judges(agent: &str, folder: Option<PathBuf>) {
 }
 
 /// Asks a person by a tool, and plans in the same session when that has answered.
-fn asks(agent: &str, folder: Option<PathBuf>) {
+pub fn asks(agent: &str, folder: Option<PathBuf>) {
     let by_tool = Turn::calls(Call::tool("ask", json!({"question": "Which fruit?"})));
     goes_on_answered(agent, folder, &[by_tool, Turn::says("I have asked.")]);
 }

@@ -15,13 +15,15 @@ use crate::io::agents::login::Login;
 use crate::io::process::Program;
 use crate::model::role::Effort;
 
-/// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process; and leave to
-/// work unasked, which some give to the superuser only in a sandbox. Who does not know a name does not mind it.
-const ENVIRONMENT: [(&str, &str); 12] = [
+/// Environment that keeps agents to their task: no updates, no reports home, no keyring, no second process, no tool out of
+/// sight; and leave to work unasked, which some give to the superuser only in a sandbox. Who does not know a name does not
+/// mind it.
+const ENVIRONMENT: [(&str, &str); 13] = [
     ("IS_SANDBOX", "1"),
     ("NO_COLOR", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
     ("DISABLE_AUTOUPDATER", "1"),
+    ("ENABLE_TOOL_SEARCH", "false"),
     ("GEMINI_CLI_NO_RELAUNCH", "true"),
     ("GOOSE_DISABLE_KEYRING", "1"),
     ("GOOSE_DISABLE_SESSION_NAMING", "true"),
@@ -58,6 +60,13 @@ const BELOW_HOME: [(&str, &str); 3] = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME",
 /// What opencode is led to the gateway by: it reads no address of a provider from the environment. Its model is the user's
 /// to choose, in its own configuration.
 const OPENCODE_CONFIG: &str = r#"{\"autoupdate\":false,\"share\":\"disabled\",\"provider\":{\"anthropic\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/anthropic/v1\"}},\"openai\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/openai/v1\"}},\"google\":{\"options\":{\"baseURL\":\"http://$ARTEL_GATE/gemini/v1beta\"}}}}"#;
+
+/// What Codex is led to the gateway by where another program leads it, which takes no address with its key. Its model is the
+/// user's to choose, by `CODEX_CONFIG`.
+const CODEX_LOGIN: &str = r#"{\"methodId\":\"gateway\",\"_meta\":{\"gateway\":{\"baseUrl\":\"http://$ARTEL_GATE/openai/v1\",\"headers\":{\"Authorization\":\"Bearer $OPENAI_API_KEY\"},\"providerName\":\"artel\"}}}"#;
+
+/// What Codex must find in its home to report nothing home.
+const CODEX_SETTINGS: &str = "check_for_update_on_startup = false\nweb_search = \"disabled\"\nanalytics.enabled = false\nfeedback.enabled = false\nfeatures.plugins = false\n";
 
 /// What Qwen Code must find in its home to report nothing home.
 const QWEN_SETTINGS: &str = r#"{"privacy":{"usageStatisticsEnabled":false},"general":{"enableAutoUpdate":false}}"#;
@@ -146,6 +155,7 @@ impl Agent for Acp {
             let [before, after] = GEMINI_SETTINGS;
             let way = GEMINI_WAYS[usize::from(self.login.is_some())];
             files.insert("home/.gemini/settings.json".to_owned(), format!("{before}{way}{after}"));
+            files.insert("home/.codex/config.toml".to_owned(), CODEX_SETTINGS.to_owned());
             files.insert("home/.qwen/settings.json".to_owned(), QWEN_SETTINGS.to_owned());
         }
         // The client is the outer one: by the path that artel is given, only who watches over the job finds it.
@@ -190,7 +200,7 @@ fn by_gateway(key: &str, desk: &Desk, env: &mut BTreeMap<String, String>) -> Str
     for (name, place) in ADDRESSES {
         line.push_str(&format!(" {name}=\"http://$ARTEL_GATE/{place}\""));
     }
-    line.push_str(&format!(" OPENCODE_CONFIG_CONTENT=\"{OPENCODE_CONFIG}\""));
+    line.push_str(&format!(" DEFAULT_AUTH_REQUEST=\"{CODEX_LOGIN}\" OPENCODE_CONFIG_CONTENT=\"{OPENCODE_CONFIG}\""));
     line.push_str(&at_home(desk));
     line
 }
