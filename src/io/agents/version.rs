@@ -63,6 +63,8 @@ fn version(program: &Path, path: &str, home: &Path) -> Option<String> {
     let _ = child.wait();
     let said = String::from_utf8_lossy(&said?).into_owned();
     let line = said.lines().map(str::trim).find(|line| line.chars().any(|c| c.is_ascii_digit()))?;
+    // The name of its package says nothing that its own name does not.
+    let line = line.split_once(' ').filter(|(name, _)| name.starts_with('@')).map_or(line, |(_, rest)| rest);
     Some(fit(line, COLUMNS))
 }
 
@@ -82,6 +84,7 @@ mod tests {
         say("claude", "echo 2.1.330 \"(Claude Code) $1 ${ANTHROPIC_API_KEY-none}\"");
         say("codex", "sleep 600 & sleep 600");
         say("copilot", "while :; do echo copilot 1.0; done");
+        say("codex-acp", "echo @agentclientprotocol/codex-acp 2.6.0");
         say("goose", "printf 'goose \\033[31m1.52\\033[0m %0200d\\n' 1");
         say("qwen", "echo broken >&2; exit 1");
         program(&dir.path().join("repo/gemini"), "#!/bin/sh\necho 0.61.0\n");
@@ -93,6 +96,7 @@ mod tests {
         let of = |name: &str| agents.iter().find(|it| it.agent == name).unwrap().version.clone();
         assert_eq!(of("claude").as_deref(), Some("2.1.330 (Claude Code) --version none"));
         assert_eq!(of("acp:copilot --acp").as_deref(), Some("copilot 1.0"));
+        assert_eq!(of("acp:codex-acp").as_deref(), Some("2.6.0"));
         assert_eq!((of("codex"), of("acp:qwen --acp"), of("acp:gemini --acp")), (None, None, None));
         let goose = of("acp:goose acp").unwrap();
         assert!(goose.starts_with("goose") && goose.chars().count() <= COLUMNS, "{goose}");
