@@ -125,8 +125,9 @@ fn answers(wire: &Wire, run: &RunId, last: usize) {
     let graph = format!("/api/v1/runs/{run}/graph");
     let (_, cold_s) = wire.get(&of_run);
     figure("page_of_a_run_first", cold_s, "s", Goal::Most(1.0));
-    let paths = [&of_run, &graph, "/static/page.css", "/static/page.js", "/static/graph.js", "/static/icon.svg"];
-    let all: Vec<(usize, f64)> = paths.iter().map(|path| wire.get(path)).collect();
+    let files = ["page.css", "page.js", "graph.js", "charts.js", "uplot.js", "icon.svg"];
+    let files = files.map(|name| format!("/static/{name}"));
+    let all: Vec<(usize, f64)> = [&of_run, &graph].into_iter().chain(&files).map(|path| wire.get(path)).collect();
     let bytes: usize = all.iter().map(|(bytes, _)| bytes).sum();
     figure("first_paint", bytes as f64 / 1024.0, "KiB", Goal::Most(300.0));
     figure("first_paint_answers", all.iter().map(|(_, s)| s).sum(), "s", Goal::Most(1.0));

@@ -10,7 +10,7 @@ use super::egress::EGRESS;
 use super::means::Means;
 
 /// Nano-dollars of a dollar.
-const DOLLAR: u64 = 1_000_000_000;
+pub const DOLLAR: u64 = 1_000_000_000;
 
 /// Counts the tokens of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

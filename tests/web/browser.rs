@@ -2,7 +2,7 @@
 //! cannot see them. Where there is no browser it says so.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use crate::approvals::MINDS;
 use crate::common::{House, said};
@@ -22,7 +22,7 @@ fn tools() -> Option<(PathBuf, PathBuf)> {
 
 /// Prepares the script of a person, with where it finds its browser; nothing where there is none, which is said.
 #[expect(clippy::print_stderr, reason = "a story that cannot be told here must say why")]
-fn person(house: &House, script: &str) -> Option<Command> {
+pub fn person(house: &House, script: &str) -> Option<Command> {
     let Some((browser, driver)) = tools() else {
         assert!(std::env::var_os("CI").is_none(), "there is no browser: .ci/test installs one");
         eprintln!("note: no chromium, or nothing to drive it with; run .ci/test");
@@ -36,13 +36,22 @@ fn person(house: &House, script: &str) -> Option<Command> {
 }
 
 /// Gives the folder in which pictures are left.
-fn pictures() -> PathBuf {
+pub fn pictures() -> PathBuf {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures");
     std::fs::create_dir_all(&pictures).unwrap();
     pictures
 }
 
-fn link(house: &House) -> String {
+/// Waits until a person's script has left a sign, or is over; takes the sign away.
+pub fn signed(playing: &Child, sign: &Path) {
+    let stat = format!("/proc/{}/stat", playing.id());
+    let is_over = || std::fs::read_to_string(&stat).map_or(true, |it| it.contains(") Z "));
+    while std::fs::remove_file(sign).is_err() && !is_over() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+pub fn link(house: &House) -> String {
     house.artel(&["serve", "--link"]).exits(0).out.trim().to_owned()
 }
 
@@ -79,14 +88,7 @@ fn a_person_watches_loses_the_server_sends_a_task_back_and_replays() {
     node.arg("watch").arg(link(&house)).arg(house.run()).arg(&root).arg(pictures());
     let playing = node.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     // The person's script says when the server is to go and when to come back.
-    let signed = |name: &str| std::fs::remove_file(root.join(name)).is_ok();
-    let is_over =
-        || std::fs::read_to_string(format!("/proc/{}/stat", playing.id())).map_or(true, |it| it.contains(") Z "));
-    let wait = |name: &str| {
-        while !is_over() && !signed(name) {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    };
+    let wait = |name: &str| signed(&playing, &root.join(name));
     wait("server-away");
     server.kill();
     wait("server-back-wanted");

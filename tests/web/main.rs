@@ -21,4 +21,5 @@ mod documents;
 mod transcripts;
 mod afar;
 mod browser;
+mod charts;
 mod fuzzing;

@@ -305,7 +305,7 @@ fn the_page_of_two_thousand_tasks_is_less_than_300_kilobytes_with_all_that_it_lo
     assert_eq!(page.body.matches("class=\"k k-").count(), 2000);
     let graph = server.get("viewer", &format!("/api/v1/runs/{run}/graph")).is(200);
     assert_eq!(graph.json()["tasks"].as_array().unwrap().len(), 2000);
-    let assets = ["page.css", "page.js", "graph.js", "icon.svg"];
+    let assets = ["page.css", "page.js", "graph.js", "charts.js", "uplot.js", "icon.svg"];
     let assets: usize =
         assets.iter().map(|name| server.get("viewer", &format!("/static/{name}")).is(200).body.len()).sum();
     let all = page.body.len() + graph.body.len() + assets;

@@ -1,4 +1,5 @@
-// Looks at the page of a run while it goes on, and tells how long the browser works on each frame of an update.
+// Looks at the page of a run while it goes on, first at its head and then at its charts, and tells how long the browser
+// works on each frame of an update.
 // Told by its arguments: the link, the run, the file that says that it looks; beside it `go.over` says that it may end.
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -27,16 +28,20 @@ await page.evaluate(() => {
 });
 const begun = await page.evaluate(() => document.getElementById("graph").dataset.seq);
 fs.writeFileSync(go, "");
-while (!fs.existsSync(`${go}.over`)) await new Promise((done) => setTimeout(done, 50));
+for (let looks = 0; !fs.existsSync(`${go}.over`); looks++) {
+  if (looks === 40) await page.evaluate(() => document.getElementById("burn").scrollIntoView());
+  await new Promise((done) => setTimeout(done, 50));
+}
 await page.waitForTimeout(1000);
-const { frames, long, seq } = await page.evaluate(() => ({
+const { frames, long, seq, charts } = await page.evaluate(() => ({
+  charts: document.querySelectorAll("#burn canvas").length,
   frames: globalThis.artelFrames,
   long: window.long,
   seq: document.getElementById("graph").dataset.seq,
 }));
 await browser.close();
-if (Number(seq) <= Number(begun) || frames.length === 0) {
-  console.error(`nothing was updated: ${begun} to ${seq}, ${frames.length} frames`);
+if (Number(seq) <= Number(begun) || frames.length === 0 || charts !== 1) {
+  console.error(`nothing was updated: ${begun} to ${seq}, ${frames.length} frames, ${charts} charts`);
   process.exit(1);
 }
 frames.sort((one, two) => one - two);

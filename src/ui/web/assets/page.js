@@ -36,9 +36,10 @@ const morph = (from, to) => {
     if (from.data !== to.data) from.data = to.data;
     return;
   }
+  if (from.isEqualNode(to)) return;
   if (from.matches("details.act[open]") || (from.localName === "form" && inUse(from))) return;
-  // What streams in of itself is not set back.
-  if (from.dataset.log && to.dataset.log) return;
+  // What streams in of itself is not set back, nor what is drawn.
+  if ((from.dataset.log && to.dataset.log) || from.hasAttribute("data-plot")) return;
   // Each drawing of a form has a key of its own; one of them is as good as another.
   if (from.localName === "input" && from.name === "key") return;
   attributes(from, to);
@@ -98,6 +99,7 @@ const swap = async (next) => {
     morph(part, fresh);
   }
   worked(begun);
+  document.dispatchEvent(new Event("artel:shown"));
 };
 
 let busy = false, again = null;
@@ -214,3 +216,4 @@ if (slider) {
 }
 
 if (document.getElementById("graph")) import("/static/graph.js");
+if (document.getElementById("burn")) import("/static/charts.js");

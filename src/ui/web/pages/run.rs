@@ -16,7 +16,7 @@ use crate::model::seat::Seat;
 use crate::model::spend::Usd;
 use crate::ui::web::extract::{Path, Query};
 use crate::ui::web::guard::Caller;
-use crate::ui::web::pictures::{columns, curves, times};
+use crate::ui::web::pictures::{charts, times};
 use crate::ui::web::refused::Refused;
 use crate::ui::web::site::Site;
 use crate::views::board::{Board, board};
@@ -118,14 +118,14 @@ fn content(seen: &Seen<'_>, buttons: &Buttons<'_>) -> Markup {
             h2 { "Attempts by worker" }
             @if let Some(times) = whole_timeline(state, &told.seatings, seen.now_ms) { (times::timeline(run, &times)) }
         }
-        section #burn data-live { h2 { "Work that is left" } (curves::burn_down(&told.burn)) }
+        section #burn data-live { h2 { "Work that is left" } (charts::burn_down(&told.burn)) }
         section #traffic data-live { h2 { "Landing" } (traffic(&told.traffic)) }
         section #cost data-live {
             h2 { "Spend" }
-            (curves::spend(&told.burn))
+            (charts::spend(&told.burn))
             @if !told.outlay.by_role.rows.is_empty() {
-                h3 { "over time by role" } (columns::columns("spend by role", &told.outlay.by_role, |sum| Usd(sum).to_string()))
-                h3 { "over time by model" } (columns::columns("spend by model", &told.outlay.by_model, |sum| Usd(sum).to_string()))
+                h3 { "over time by role" } (charts::outlay("by-role", "spend by role", &told.outlay.by_role))
+                h3 { "over time by model" } (charts::outlay("by-model", "spend by model", &told.outlay.by_model))
             }
             @if let Some(cost) = cost(state) { (costs(&cost)) }
         }
@@ -228,7 +228,7 @@ fn traffic(traffic: &Traffic) -> Markup {
     html! {
         @if spans.stretches() == 0 { p { "Nothing has been merged yet." } }
         @if let Some(peak) = peak.filter(|peak| *peak > 0) { p { "At best " (peak) " landings an hour." } }
-        (columns::columns("landings, conflicts and candidates thrown out", spans, |sum| sum.to_string()))
+        (charts::landings(spans))
         @if !hot.is_empty() {
             h3 { "Hottest paths" }
             div.wide tabindex="0" role="region" aria-label="hottest paths" { table {
