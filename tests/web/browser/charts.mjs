@@ -169,6 +169,16 @@ try {
   await page.setViewportSize({ width: 360, height: 740 });
   await shows(360);
   expect(await page.evaluate(() => window.drawn.every((canvas) => canvas.isConnected)), "a chart was made anew for a phone");
+
+  // On paper the numbers stand open; without a script they are opened, and no place is left for a chart.
+  await page.emulateMedia({ media: "print" });
+  expect(await page.locator("#spend details table").evaluate((table) => table.checkVisibility()), "the numbers are printed");
+  const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+  const still = await plain.newPage();
+  await still.goto(`${base}/runs/${run}`);
+  expect(!await still.isVisible("#spend [data-plot]"), "a place that nothing is drawn in");
+  await still.click("#spend summary");
+  expect(await still.isVisible("#spend tbody td"), "the numbers are opened");
 } catch (error) {
   faults.push(`${error}`);
   await page.screenshot({ path: `${pictures}/charts-broken.png` }).catch(() => {});

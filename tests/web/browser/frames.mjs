@@ -1,5 +1,5 @@
 // Looks at the page of a run while it goes on, first at its head and then at its charts, and tells how long the browser
-// works on each frame of an update.
+// works on each frame of an update at either.
 // Told by its arguments: the link, the run, the file that says that it looks; beside it `go.over` says that it may end.
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -28,8 +28,13 @@ await page.evaluate(() => {
 });
 const begun = await page.evaluate(() => document.getElementById("graph").dataset.seq);
 fs.writeFileSync(go, "");
+// Halfway the charts come into sight; until there it is looked at as it is opened.
+let atHead = [];
 for (let looks = 0; !fs.existsSync(`${go}.over`); looks++) {
-  if (looks === 40) await page.evaluate(() => document.getElementById("burn").scrollIntoView());
+  if (looks === 40) {
+    atHead = await page.evaluate(() => globalThis.artelFrames.splice(0));
+    await page.evaluate(() => document.getElementById("burn").scrollIntoView());
+  }
   await new Promise((done) => setTimeout(done, 50));
 }
 await page.waitForTimeout(1000);
@@ -40,15 +45,16 @@ const { frames, long, seq, charts } = await page.evaluate(() => ({
   seq: document.getElementById("graph").dataset.seq,
 }));
 await browser.close();
-if (Number(seq) <= Number(begun) || frames.length === 0 || charts !== 1) {
-  console.error(`nothing was updated: ${begun} to ${seq}, ${frames.length} frames, ${charts} charts`);
+if (Number(seq) <= Number(begun) || atHead.length === 0 || charts !== 1) {
+  console.error(`nothing was updated: ${begun} to ${seq}, ${atHead.length} frames, ${charts} charts`);
   process.exit(1);
 }
-frames.sort((one, two) => one - two);
-const share = (of) => frames[Math.min(frames.length - 1, Math.floor(frames.length * of))];
+const share = (frames, of) => frames.sort((one, two) => one - two)[Math.min(frames.length - 1, Math.floor(frames.length * of))];
 console.log(`first_contentful_paint ${(painted / 1000).toFixed(4)} s 1`);
-console.log(`update_frames ${frames.length} frames -`);
-console.log(`update_frame_p50 ${share(0.5).toFixed(3)} ms 16`);
-console.log(`update_frame_p95 ${share(0.95).toFixed(3)} ms 16`);
-console.log(`update_frame_longest ${frames.at(-1).toFixed(3)} ms 16`);
+console.log(`update_frames ${atHead.length} frames -`);
+console.log(`update_frame_p50 ${share(atHead, 0.5).toFixed(3)} ms 16`);
+console.log(`update_frame_p95 ${share(atHead, 0.95).toFixed(3)} ms 16`);
+console.log(`update_frame_longest ${share(atHead, 1).toFixed(3)} ms 16`);
+console.log(`update_frame_at_charts_p50 ${share(frames, 0.5).toFixed(3)} ms 16`);
+console.log(`update_frame_at_charts_p95 ${share(frames, 0.95).toFixed(3)} ms 16`);
 console.log(`tasks_over_50_ms ${long.length} tasks -`);
