@@ -28,10 +28,10 @@ await page.evaluate(() => {
 });
 const begun = await page.evaluate(() => document.getElementById("graph").dataset.seq);
 fs.writeFileSync(go, "");
-// Halfway the charts come into sight; until there it is looked at as it is opened.
+// In the end the charts come into sight; until there it is looked at as it is opened.
 let atHead = [];
 for (let looks = 0; !fs.existsSync(`${go}.over`); looks++) {
-  if (looks === 40) {
+  if (looks === 55) {
     atHead = await page.evaluate(() => globalThis.artelFrames.splice(0));
     await page.evaluate(() => document.getElementById("burn").scrollIntoView());
   }
