@@ -129,7 +129,11 @@ pub fn waking(events: &[Recorded]) -> Waking {
     let (by_snapshot, snapshot_cost) = cost(|| place.load_paced(&run.run).expect("the run"));
     assert!(by_snapshot.state == by_events.state, "the snapshot is what the events give");
     assert!(by_snapshot.replayed == 0 || events.len() < 10_000, "no event is folded again");
-    let mut status = Command::new(env!("CARGO_BIN_EXE_artel"));
+    // As it is installed: a file that was copied is mapped in larger pieces than one that a linker has just written, and git's
+    // was copied too.
+    let installed = dir.join("artel");
+    std::fs::copy(env!("CARGO_BIN_EXE_artel"), &installed).expect("a copy");
+    let mut status = Command::new(&installed);
     status.args(["status", run.run.as_str()]).env("ARTEL_HOME", &dir);
     let lab = Lab::new(300);
     let mut git = Command::new("git");
