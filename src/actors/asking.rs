@@ -15,7 +15,7 @@ use super::seated::Seated;
 use super::setup::{For, set_up};
 use super::tools::{AskingTools, BriefTool, LookingTools, Steered, answer_to};
 use super::world::{World, told};
-use crate::io::agents::{Brief, Desk, Stance, read_question};
+use crate::io::agents::{Brief, Desk, Stance, in_block, plan_schema, read_question, review_schema, run_schema};
 use crate::io::git::GitError;
 use crate::io::tools::{Joined, Toolbox};
 use crate::machine::asked::Heard;
@@ -158,7 +158,10 @@ impl Asking {
             (Stance::Blocked { missing }, _) | (Stance::Done | Stance::Limited { .. }, Some(missing)) => {
                 Err(self.leaves(asks(&missing, session), usage))
             }
-            (Stance::Done, None) => Ok((said, usage, session)),
+            (Stance::Done, None) => {
+                let said = if self.schema(turn).is_some() { in_block(&said) } else { said };
+                Ok((said, usage, session))
+            }
             (Stance::Failed { why }, _) => Err(self.leaves(Leave::Failed(why), usage)),
             (Stance::Limited { why, resets_at_ms }, None) => {
                 Err(self.leaves(Leave::Limited { until_ms: resets_at_ms, why, session }, usage))
@@ -178,7 +181,7 @@ impl Asking {
         let Seated { seat, fence, agent, role, .. } = &self.seated;
         // What is asked a second time is asked in a session of its own.
         let resumes = if turn == 1 { self.seated.resumed(world, &self.news) } else { None };
-        let brief = Brief { resumes, ..self.brief(world, prompt) };
+        let brief = Brief { resumes, schema: self.schema(turn), ..self.brief(world, prompt) };
         if let AgentRef::Llm(_) = agent {
             return Ok(self.talk(world, &name, brief, coordinator, cancelled).await);
         }
@@ -266,6 +269,16 @@ impl Asking {
         }
     }
 
+    /// Gives the schema that the answer is held to: of who is asked again and can be held to one nothing else is wanted.
+    fn schema(&self, turn: u32) -> Option<String> {
+        let can_be_held = matches!(self.seated.agent, AgentRef::Claude { .. } | AgentRef::Codex { .. });
+        (turn == 2 && can_be_held).then(|| match self.form {
+            Form::Plan => plan_schema(),
+            Form::Review => review_schema(),
+            Form::Run => run_schema(),
+        })
+    }
+
     /// Names the session's log and folder.
     fn name(&self, turn: u32) -> String {
         let record = self.seated.seat.record();
@@ -285,6 +298,7 @@ impl Asking {
             handoffs: Vec::new(),
             seed: world.opening.seed,
             resumes: None,
+            schema: None,
         }
     }
 }

@@ -59,6 +59,7 @@ pub fn brief(world: &Ground, order: &Order) -> Result<Brief, String> {
         handoffs: order.handoffs.clone(),
         seed: opening.seed,
         resumes: None,
+        schema: None,
     })
 }
 

@@ -40,6 +40,7 @@ impl Stage {
             handoffs: Vec::new(),
             seed: 42,
             resumes: None,
+            schema: None,
         };
         let limits = JobLimits { grace: Duration::from_millis(100), ..JobLimits::default() };
         Self { dir, brief, limits }

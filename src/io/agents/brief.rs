@@ -44,6 +44,9 @@ pub struct Brief {
     /// The session that it takes up again, in which all of this was said.
     #[serde(skip)]
     pub resumes: Option<Resumed>,
+    /// The JSON schema that its last message is held to, by an agent that can be.
+    #[serde(skip)]
+    pub schema: Option<String>,
 }
 
 /// Names a session that is taken up again after a limit, or a question.
@@ -244,6 +247,9 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 /// Names the file by which an agent is told to go on.
 pub const GO_ON_FILE: &str = "go-on.md";
 
+/// The file on a desk that holds the schema of an answer.
+const SCHEMA_FILE: &str = "schema.json";
+
 /// What an agent is told whose session is taken up again, before what was said to it meanwhile.
 const GO_ON: &str = "A limit of your account had stopped you; it is lifted. Go on with your task where you were. Your files are \
 as you left them; the folder that you work in may be another than before, and what ran is gone.\n";
@@ -295,9 +301,14 @@ impl Brief {
         }
         let json = serde_json::to_string_pretty(&json).map_err(AgentError::Brief)?;
         let paths: String = self.paths.iter().map(|path| format!("{path}\n")).collect();
-        Ok([("brief.md", self.text.clone()), ("brief.json", json), ("paths", paths)]
-            .map(|(name, text)| (name.to_owned(), text))
-            .into())
+        let schema = self.schema.iter().map(|schema| (SCHEMA_FILE, schema.clone()));
+        let files = [("brief.md", self.text.clone()), ("brief.json", json), ("paths", paths)];
+        Ok(files.into_iter().chain(schema).map(|(name, text)| (name.to_owned(), text)).collect())
+    }
+
+    /// Gives the file on a desk that holds the schema, where there is one, as one word of a shell's line.
+    pub(super) fn schema_file(&self, desk: &Desk) -> Option<String> {
+        self.schema.as_ref().map(|_| quoted(&desk.file(SCHEMA_FILE).to_string_lossy()))
     }
 
     /// Gives the file on a desk whose text an agent is given as its first word, as one word of a shell's line.
@@ -357,6 +368,7 @@ pub(super) mod testing {
             handoffs: Vec::new(),
             seed: 1,
             resumes: None,
+            schema: None,
         }
     }
 }

@@ -122,6 +122,9 @@ impl Agent for Claude {
             let place = desk.file(TOOLS_FILE);
             line.push_str(&format!(" --strict-mcp-config --mcp-config {}", quoted(&place.to_string_lossy())));
         }
+        if let Some(schema) = brief.schema_file(desk) {
+            line.push_str(&format!(" --json-schema \"$(cat {schema})\""));
+        }
         if let Some(model) = &self.model {
             line.push_str(&format!(" --model {}", quoted(model)));
         }
@@ -139,9 +142,17 @@ impl Agent for Claude {
     fn read(&self, left: Left<'_>) -> Report {
         let mut story = Story::default();
         each_event(left.log, |event| story.hear(&event));
-        let said = story.last.as_ref().and_then(|last| last["result"].as_str()).unwrap_or_default().to_owned();
+        let said = story.last.as_ref().map(last_word).unwrap_or_default();
         let (ending, told) = story.end();
         report(left, ending, told).saying(said)
+    }
+}
+
+/// Gives what a result says last: by the schema that it was held to, where it did that.
+fn last_word(result: &Value) -> String {
+    match &result["structured_output"] {
+        answer if answer.is_object() => answer.to_string(),
+        _ => result["result"].as_str().unwrap_or_default().to_owned(),
     }
 }
 

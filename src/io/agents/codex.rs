@@ -125,6 +125,9 @@ impl Agent for Codex {
         if let Some(effort) = self.effort {
             line.push_str(&format!(" -c model_reasoning_effort={}", effort.word()));
         }
+        if let Some(schema) = brief.schema_file(desk) {
+            line.push_str(&format!(" --output-schema {schema}"));
+        }
         if let Some(resumed) = &brief.resumes {
             line.push_str(&format!(" resume {}", quoted(&resumed.session)));
         }

@@ -27,7 +27,8 @@ pub use acp::Acp;
 pub use agent::{Agent, AgentError, Left, Play, Report, Stance};
 pub use answer::{
     AnswerFault, PlanAnswer, ReviewAnswer, WrittenAnswer, WrittenDecision, WrittenFinding, WrittenReview, WrittenScope,
-    WrittenTask, read_plan, read_question, read_review, read_run_verdict, whole_verdict,
+    WrittenTask, in_block, plan_schema, read_plan, read_question, read_review, read_run_verdict, review_schema,
+    run_schema, whole_verdict,
 };
 pub use brief::{Brief, Desk, EndedBy, GO_ON_FILE, NamedRule, Resumed};
 pub use called::Stream;

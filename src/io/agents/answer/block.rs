@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 const BYTES_MOST: usize = 4 << 20;
 
 /// What opens the block.
-const OPENING: &str = "```artel";
+pub(super) const OPENING: &str = "```artel";
 
 /// Says why something said is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::block::{self, AnswerFault};
+use super::schema::strict;
 use crate::model::check::Check;
 use crate::model::paths::PathSet;
 use crate::model::task::{ScopeAnswer, ScopeDraft, TaskDraft};
@@ -32,15 +33,19 @@ pub struct PlanAnswer {
     pub answers: Vec<ScopeAnswer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// What workers are to do.
     #[serde(default)]
     tasks: Vec<WrittenTask>,
+    /// Parts of the scope that get planners of their own.
     #[serde(default)]
     scopes: Vec<WrittenScope>,
+    /// What is decided for the whole run.
     #[serde(default)]
     decisions: Vec<WrittenDecision>,
+    /// Answers to tasks that ask to change what they do not own.
     #[serde(default)]
     answers: Vec<WrittenAnswer>,
 }
@@ -119,7 +124,7 @@ pub struct WrittenAnswer {
     task: String,
     /// Whether it may.
     grant: bool,
-    /// What it may change of what it asks for; left out, all of it.
+    /// What it may change of what it asks for; none named, all of it.
     #[serde(default)]
     paths: Vec<String>,
     /// Why, for the task's worker.
@@ -202,6 +207,11 @@ pub fn read_plan(said: &str, (worker, planner): (&str, &str), own: &PathSet) -> 
         decisions: written.decisions.into_iter().map(|decision| (decision.key, decision.value)).collect(),
         answers: answers.collect::<Result<_, _>>()?,
     })
+}
+
+/// Gives the schema of a planner's answer.
+pub fn plan_schema() -> String {
+    strict::<Written>()
 }
 
 fn form(what: String) -> AnswerFault {

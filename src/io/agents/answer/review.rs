@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::block::{self, AnswerFault};
+use super::schema::strict;
 use crate::model::review::{Criterion, Score};
 use crate::model::verdict::{Finding, Ruling, Rung};
 
@@ -58,6 +59,11 @@ pub struct WrittenFinding {
 /// What is wrong with it.
 pub fn read_review(said: &str, criteria: &[Criterion]) -> Result<ReviewAnswer, AnswerFault> {
     block::read::<WrittenReview>(said)?.answer(criteria)
+}
+
+/// Gives the schema of a judge's answer.
+pub fn review_schema() -> String {
+    strict::<WrittenReview>()
 }
 
 impl WrittenReview {

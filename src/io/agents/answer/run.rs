@@ -1,6 +1,7 @@
 //! Owns the reading of what the judge of a run says. Never decides what follows.
 
 use super::block::{self, AnswerFault};
+use super::schema::strict;
 use crate::model::review::{RunRuling, RunVerdict};
 
 /// Longest text that is kept, in characters.
@@ -15,6 +16,11 @@ const LINES_MOST: usize = 50;
 /// What is wrong with it.
 pub fn read_run_verdict(said: &str) -> Result<RunVerdict, AnswerFault> {
     whole_verdict(block::read(said)?)
+}
+
+/// Gives the schema of the answer of a run's judge.
+pub fn run_schema() -> String {
+    strict::<RunVerdict>()
 }
 
 /// Takes a verdict that says what it has to.
