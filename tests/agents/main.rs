@@ -21,6 +21,7 @@ mod logins;
 mod programs;
 mod workers;
 mod crew;
+mod held;
 mod toolboxes;
 mod faults;
 mod canary;
