@@ -167,12 +167,18 @@ fn frames(place: &Place, run: &RunId, epoch: u64, link: &str, held_back: &[Recor
         std::thread::sleep(Duration::from_millis(20));
         assert!(Path::new(&format!("/proc/{}", node.id())).exists(), "the browser looks");
     }
-    for (number, few) in held_back.chunks(15).enumerate() {
+    let say = |what: &str| std::fs::write(format!("{}.{what}", go.display()), "").expect("a file");
+    let steps = held_back.chunks(15);
+    let at_charts = steps.len() * 2 / 3;
+    for (number, few) in steps.enumerate() {
+        if number == at_charts {
+            say("charts");
+        }
         let after = held_back[0].seq - 1 + number as u64 * 15;
         append(place, run, epoch, after, few);
         std::thread::sleep(Duration::from_millis(100));
     }
-    std::fs::write(format!("{}.over", go.display()), "").expect("a file");
+    say("over");
     let output = node.wait_with_output().expect("node ends");
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{told}");

@@ -1,6 +1,7 @@
 // Looks at the page of a run while it goes on, first at its head and then at its charts, and tells how long the browser
 // works on each frame of an update at either.
-// Told by its arguments: the link, the run, the file that says that it looks; beside it `go.over` says that it may end.
+// Told by its arguments: the link, the run, the file that says that it looks; beside it `go.charts` asks for the charts, and `go.over` says
+// that it may end.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
@@ -28,15 +29,12 @@ await page.evaluate(() => {
 });
 const begun = await page.evaluate(() => document.getElementById("graph").dataset.seq);
 fs.writeFileSync(go, "");
-// In the end the charts come into sight; until there it is looked at as it is opened.
-let atHead = [];
-for (let looks = 0; !fs.existsSync(`${go}.over`); looks++) {
-  if (looks === 55) {
-    atHead = await page.evaluate(() => globalThis.artelFrames.splice(0));
-    await page.evaluate(() => document.getElementById("burn").scrollIntoView());
-  }
-  await new Promise((done) => setTimeout(done, 50));
-}
+// Until the charts are asked for it is looked at as it is opened.
+const told = async (what) => { while (!fs.existsSync(`${go}.${what}`)) await new Promise((done) => setTimeout(done, 50)); };
+await told("charts");
+const atHead = await page.evaluate(() => globalThis.artelFrames.splice(0));
+await page.evaluate(() => document.getElementById("burn").scrollIntoView());
+await told("over");
 await page.waitForTimeout(1000);
 const { frames, long, seq, charts } = await page.evaluate(() => ({
   charts: document.querySelectorAll("#burn canvas").length,
